@@ -1,0 +1,237 @@
+//! Every way a request can fail, and what its caller sees: a status, a body, the headers that belong to it.
+//!
+//! The texts are those of the HTTP contract, and where that is silent those of a `FastAPI` service. A body never
+//! carries a cause: causes are for the operator, and are logged here, once, when the response is made.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+/// How long a client should wait before it tries a host again that is busy, draining or without its database.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No route has this path.
+    #[error("Not Found")]
+    NotFound,
+    /// The path is known, the method is not; `allow` lists the methods that are, as the header `Allow` does.
+    #[error("Method Not Allowed")]
+    MethodNotAllowed {
+        /// Such as `GET, HEAD`.
+        allow: Cow<'static, str>,
+    },
+    /// The route needs a login and the request carries no token.
+    #[error("Not authenticated")]
+    NotAuthenticated,
+    /// The request's token is malformed, forged, expired or revoked; which, is nobody's business.
+    #[error("Could not validate credentials")]
+    InvalidCredentials,
+    /// The caller is known and may not do this.
+    #[error("Forbidden")]
+    Forbidden,
+    /// There is an account with this address already.
+    #[error("Email already registered")]
+    EmailTaken,
+    /// No account has this address, or not this password.
+    #[error("Invalid email or password")]
+    InvalidLogin,
+    /// The account exists and an operator has switched it off.
+    #[error("Account is disabled")]
+    AccountDisabled,
+    /// The request's fields are not what the route takes; every fault of it in one list.
+    #[error("the request is not valid")]
+    Validation(Vec<Value>),
+    /// The body's content type is not one that the route reads.
+    #[error("Unsupported Media Type")]
+    UnsupportedMediaType,
+    /// The body is longer than the route takes.
+    #[error("Request body too large")]
+    PayloadTooLarge,
+    /// The caller has failed too often to log in.
+    #[error("Too many failed attempts, try again later")]
+    TooManyRequests {
+        /// When an attempt is worth while again.
+        retry_after: Duration,
+    },
+    /// The component trapped, exited or answered nothing that is an HTTP response.
+    #[error("The component failed")]
+    ComponentFailed,
+    /// The component was over its time.
+    #[error("The component did not answer in time")]
+    ComponentTimedOut,
+    /// More requests are in flight than can be served; waiting in the queue took too long.
+    #[error("Too many requests in flight, try again later")]
+    Busy,
+    /// The host is shutting down and takes no new work.
+    #[error("The server is shutting down")]
+    Draining,
+    /// `PostgreSQL` does not answer. The cause is for the log.
+    #[error("The database is not available")]
+    DatabaseAway(#[source] anyhow::Error),
+    /// A fault of ours. The cause is for the log.
+    #[error("Internal Server Error")]
+    Internal(#[source] anyhow::Error),
+}
+
+impl ApiError {
+    /// The status that the response has.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Forbidden | Self::AccountDisabled => StatusCode::FORBIDDEN,
+            Self::EmailTaken => StatusCode::BAD_REQUEST,
+            Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::ComponentFailed => StatusCode::BAD_GATEWAY,
+            Self::ComponentTimedOut => StatusCode::GATEWAY_TIMEOUT,
+            Self::Busy | Self::Draining | Self::DatabaseAway(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The JSON that the response carries.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        match self {
+            Self::Validation(faults) => json!({ "detail": faults }),
+            other => json!({ "detail": other.to_string() }),
+        }
+    }
+
+    /// The one header that some failures have beside the body's own.
+    fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
+        match self {
+            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
+            }
+            Self::MethodNotAllowed { allow } => {
+                HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow))
+            }
+            Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
+            Self::Busy | Self::Draining | Self::DatabaseAway(_) => {
+                Some((header::RETRY_AFTER, whole_seconds(RETRY_SOON)))
+            }
+            _ => None,
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Internal(cause) => {
+                tracing::error!(error = format!("{cause:#}"), "a request failed by our fault")
+            }
+            Self::DatabaseAway(cause) => {
+                tracing::warn!(error = format!("{cause:#}"), "a request failed because the database is away");
+            }
+            _ => {}
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = (self.status(), Json(self.body())).into_response();
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+/// `Retry-After` counts whole seconds (RFC 9110, 10.2.3): rounded up, so that whoever obeys it comes late enough.
+fn whole_seconds(wait: Duration) -> HeaderValue {
+    HeaderValue::from(wait.as_nanos().div_ceil(1_000_000_000).max(1).try_into().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::*;
+
+    fn every_failure() -> Vec<ApiError> {
+        vec![
+            ApiError::NotFound,
+            ApiError::MethodNotAllowed { allow: "GET, HEAD".into() },
+            ApiError::NotAuthenticated,
+            ApiError::InvalidCredentials,
+            ApiError::Forbidden,
+            ApiError::EmailTaken,
+            ApiError::InvalidLogin,
+            ApiError::AccountDisabled,
+            ApiError::Validation(vec![json!({ "type": "missing" })]),
+            ApiError::UnsupportedMediaType,
+            ApiError::PayloadTooLarge,
+            ApiError::TooManyRequests { retry_after: Duration::from_millis(41_001) },
+            ApiError::ComponentFailed,
+            ApiError::ComponentTimedOut,
+            ApiError::Busy,
+            ApiError::Draining,
+            ApiError::DatabaseAway(anyhow::anyhow!("a secret cause")),
+            ApiError::Internal(anyhow::anyhow!("a secret cause")),
+        ]
+    }
+
+    async fn seen_by_the_client(error: ApiError) -> String {
+        let response = error.into_response();
+        let status = response.status().as_u16();
+        let headers: Vec<String> = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH)
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let line = format!("{status} {} {}", std::str::from_utf8(&body).unwrap(), headers.join("; "));
+        line.trim_end().to_owned()
+    }
+
+    #[tokio::test]
+    async fn every_failure_has_its_status_body_and_headers() {
+        let mut lines = Vec::new();
+        for error in every_failure() {
+            lines.push(seen_by_the_client(error).await);
+        }
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        404 {"detail":"Not Found"}
+        405 {"detail":"Method Not Allowed"} allow: GET, HEAD
+        401 {"detail":"Not authenticated"} www-authenticate: Bearer
+        401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
+        403 {"detail":"Forbidden"}
+        400 {"detail":"Email already registered"}
+        401 {"detail":"Invalid email or password"} www-authenticate: Bearer
+        403 {"detail":"Account is disabled"}
+        422 {"detail":[{"type":"missing"}]}
+        415 {"detail":"Unsupported Media Type"}
+        413 {"detail":"Request body too large"}
+        429 {"detail":"Too many failed attempts, try again later"} retry-after: 42
+        502 {"detail":"The component failed"}
+        504 {"detail":"The component did not answer in time"}
+        503 {"detail":"Too many requests in flight, try again later"} retry-after: 1
+        503 {"detail":"The server is shutting down"} retry-after: 1
+        503 {"detail":"The database is not available"} retry-after: 1
+        500 {"detail":"Internal Server Error"}
+        "#);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_whole_seconds_and_never_zero() {
+        assert_eq!(whole_seconds(Duration::ZERO), "1");
+        assert_eq!(whole_seconds(Duration::from_secs(7)), "7");
+        assert_eq!(whole_seconds(Duration::from_nanos(1)), "1");
+    }
+}
