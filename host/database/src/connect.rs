@@ -1,0 +1,63 @@
+//! Opening one connection: bounded in time, and patient with a server that is only just starting.
+
+use std::io;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::time::{Instant, sleep, timeout};
+
+/// SQLSTATEs of a server that is there and will soon answer: starting up, shutting down to start again,
+/// or short of connections.
+const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
+
+/// Opens a connection within `patience`, handshake included.
+///
+/// Statements are not logged: some of them set passwords.
+///
+/// # Errors
+///
+/// Whatever keeps the connection from opening; being too slow is an I/O error of the kind `TimedOut`.
+pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
+    let options = options.clone().disable_statement_logging();
+    timeout(patience, PgConnection::connect_with(&options)).await.unwrap_or_else(|_| {
+        let message = format!("no connection to PostgreSQL within {patience:?}");
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message)))
+    })
+}
+
+/// Opens a connection to a server that may not be up yet, trying again for as long as `patience`.
+///
+/// A private server takes a tenth of a second to start, a managed one that slept takes several.
+/// A refusal that waiting does not cure (a wrong password, an unknown database) is returned at once.
+///
+/// # Errors
+///
+/// The last attempt's error.
+pub async fn connect_when_ready(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> sqlx::Result<PgConnection> {
+    let deadline = Instant::now() + patience;
+    let mut pause = Duration::from_millis(5);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match connect(options, left).await {
+            Err(error) if is_passing(&error) && Instant::now() + pause < deadline => {
+                tracing::debug!(%error, "PostgreSQL is not ready yet");
+                sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether the same attempt may succeed a moment later.
+fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| NOT_YET.contains(&code.as_ref())),
+        _ => false,
+    }
+}

@@ -1,0 +1,224 @@
+//! Connections that requests share: at most so many, handed out within a bounded time.
+//!
+//! sqlx's own pool pings every connection that is given back, a fifth of the cost of a small query. This one
+//! pings a connection when it is handed out, and at most once a second.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use deadpool::managed::{
+    self, Metrics, Object, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool,
+};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _};
+
+use crate::connect::connect;
+use crate::sql::quote_identifier;
+
+/// How long a connection is believed to be alive after it last answered.
+const TRUSTED: Duration = Duration::from_secs(1);
+
+/// How long a connection may lie unused. Managed servers that sleep after five idle minutes cut it then.
+const IDLE: Duration = Duration::from_mins(3);
+
+/// How often idle connections are looked for, so that none lies there for five minutes.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// The knobs of a [`Pool`].
+#[derive(Clone, Debug)]
+pub struct PoolSettings {
+    /// The most connections that are open at once.
+    pub max_connections: usize,
+    /// How long a caller waits for a connection that others hold before it is told [`PoolError::Exhausted`].
+    pub queue_timeout: Duration,
+    /// How long opening a connection, or asking one whether it is still alive, may take.
+    pub connect_timeout: Duration,
+    /// How long PostgreSQL works on one statement before it cancels it. Zero means without end.
+    pub statement_timeout: Duration,
+    /// The schema in which unqualified names are looked up; `None` leaves the role's own setting.
+    pub search_path: Option<String>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// Every connection was in use for as long as the caller was willing to wait.
+    #[error("all connections to PostgreSQL were in use for too long")]
+    Exhausted,
+    /// A new connection was needed and could not be opened.
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Away(#[source] sqlx::Error),
+}
+
+/// A pool of connections with the same role, database and settings. A clone is the same pool.
+#[derive(Clone)]
+pub struct Pool(managed::Pool<Manager>);
+
+impl Pool {
+    /// A pool that opens its first connection when one is asked for.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime, which has to run the task that closes idle connections.
+    #[must_use]
+    pub fn new(options: PgConnectOptions, settings: PoolSettings) -> Self {
+        let PoolSettings { max_connections, queue_timeout, connect_timeout, .. } = settings;
+        let builder = managed::Pool::builder(Manager { options, settings })
+            .max_size(max_connections)
+            // The connection used last is the likeliest to be alive, and the others get to grow old.
+            .queue_mode(QueueMode::Lifo)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(queue_timeout))
+            .create_timeout(Some(connect_timeout))
+            .recycle_timeout(Some(connect_timeout));
+        #[expect(
+            clippy::expect_used,
+            reason = "the only failure is a time-out without a runtime, and one is given"
+        )]
+        let pool = builder.build().expect("a runtime");
+        tokio::spawn(close_idle(pool.weak()));
+        Self(pool)
+    }
+
+    /// Takes a connection, waiting for one or opening one as needed.
+    ///
+    /// # Errors
+    ///
+    /// See [`PoolError`].
+    pub async fn acquire(&self) -> Result<Connection, PoolError> {
+        match self.0.get().await {
+            Ok(lent) => Ok(Connection(Some(lent))),
+            Err(managed::PoolError::Timeout(TimeoutType::Wait)) => Err(PoolError::Exhausted),
+            Err(managed::PoolError::Backend(error)) => Err(PoolError::Away(error)),
+            Err(other) => Err(PoolError::Away(sqlx::Error::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                other.to_string(),
+            )))),
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the options: they hold the password.
+        formatter.debug_struct("Pool").field("status", &self.0.status()).finish_non_exhaustive()
+    }
+}
+
+/// A connection on loan. Dropped, it goes back to the pool, unless it was in the middle of something:
+/// then it is closed, so that the server rolls back and lets go of its locks at once.
+pub struct Connection(Option<Object<Manager>>);
+
+impl Connection {
+    /// Closes the connection instead of giving it back: for one that failed, or whose session was changed.
+    pub fn discard(mut self) {
+        self.0.take().map(Object::take);
+    }
+}
+
+impl Deref for Connection {
+    type Target = PgConnection;
+
+    #[expect(
+        clippy::expect_used,
+        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+    )]
+    fn deref(&self) -> &PgConnection {
+        &self.0.as_ref().expect("a connection that was not discarded").connection
+    }
+}
+
+impl DerefMut for Connection {
+    #[expect(
+        clippy::expect_used,
+        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+    )]
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.0.as_mut().expect("a connection that was not discarded").connection
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(mut lent) = self.0.take()
+            && !is_at_rest(&mut lent.connection)
+        {
+            drop(Object::take(lent));
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Connection")
+    }
+}
+
+/// Whether nothing is under way: no transaction, no query whose answer is outstanding, no queued rollback.
+///
+/// A flush has nothing to do then, and is done at its first poll.
+fn is_at_rest(connection: &mut PgConnection) -> bool {
+    if connection.is_in_transaction() {
+        return false;
+    }
+    let flushed = pin!(connection.flush()).poll(&mut Context::from_waker(Waker::noop()));
+    matches!(flushed, Poll::Ready(Ok(())))
+}
+
+/// What opens connections and looks after them.
+struct Manager {
+    options: PgConnectOptions,
+    settings: PoolSettings,
+}
+
+/// A connection and the time when it last showed to be alive.
+struct Pooled {
+    connection: PgConnection,
+    answered: Instant,
+}
+
+impl managed::Manager for Manager {
+    type Type = Pooled;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> sqlx::Result<Pooled> {
+        let mut connection = connect(&self.options, self.settings.connect_timeout).await?;
+        sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings))).execute(&mut connection).await?;
+        Ok(Pooled { connection, answered: Instant::now() })
+    }
+
+    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if metrics.last_used() > IDLE {
+            return Err(RecycleError::message("idle for too long"));
+        }
+        if pooled.answered.elapsed() > TRUSTED {
+            pooled.connection.ping().await?;
+            pooled.answered = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+/// The statements that a new connection begins with.
+fn set_up(settings: &PoolSettings) -> String {
+    let time = format!("SET statement_timeout = {};", settings.statement_timeout.as_millis());
+    let schema = settings
+        .search_path
+        .as_deref()
+        .map(|schema| format!("SET search_path = {};", quote_identifier(schema)));
+    time + &schema.unwrap_or_default()
+}
+
+/// Closes connections that nobody has used for a while, until the pool itself is gone.
+async fn close_idle(pool: WeakPool<Manager>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let _ = pool.retain(|_, metrics| metrics.last_used() < IDLE);
+    }
+}

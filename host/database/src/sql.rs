@@ -1,0 +1,6 @@
+//! Writing names into statements, where PostgreSQL takes no parameters.
+
+/// A name as PostgreSQL reads it back unchanged, whatever it contains.
+pub(crate) fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
