@@ -1,0 +1,212 @@
+//! The reader of a request's fields.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::rules::Rule;
+use crate::source::{self, Source};
+use crate::violations::{Segment, Violations};
+
+/// The fields of a body, a query or a path, read one after the other.
+///
+/// A field that violates its rule is noted and read as its type's default or as absent, so that reading goes on:
+/// [`Fields::finish`] gives what was read only if nothing was noted. Fields that nobody reads are ignored.
+#[derive(Debug)]
+#[must_use = "violations are lost unless `finish` is called"]
+pub struct Fields {
+    source: Source,
+    map: Map<String, Value>,
+    violations: Violations,
+}
+
+/// What a request wants done to one field of a stored thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Change<T> {
+    /// The field was not sent: leave it.
+    #[default]
+    Keep,
+    /// `null` was sent: clear it.
+    Clear,
+    /// A value was sent.
+    Set(T),
+}
+
+impl Fields {
+    /// The fields of a JSON body, which must be an object.
+    pub fn json(bytes: &[u8]) -> Result<Self, Violations> {
+        Ok(Self::new(Source::Json, source::json_object(bytes)?))
+    }
+
+    /// The fields of a JSON body that may be left out: an empty body and `null` have none.
+    pub fn optional_json(bytes: &[u8]) -> Result<Self, Violations> {
+        Ok(Self::new(Source::Json, source::optional_json_object(bytes)?))
+    }
+
+    /// The fields of an `application/x-www-form-urlencoded` body. An empty one is as good as absent, as in FastAPI.
+    pub fn form(bytes: &[u8]) -> Self {
+        let mut map = source::pairs(bytes);
+        map.retain(|_, value| value != "");
+        Self::new(Source::Form, map)
+    }
+
+    /// The parameters of a query string, without its `?`.
+    pub fn query(query: &str) -> Self {
+        Self::new(Source::Query, source::pairs(query.as_bytes()))
+    }
+
+    /// The parameters of a path, already percent-decoded.
+    pub fn path<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let map = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        Self::new(Source::Path, map)
+    }
+
+    fn new(source: Source, map: Map<String, Value>) -> Self {
+        Self { source, map, violations: Violations::none() }
+    }
+
+    /// A field that must be there.
+    pub fn required<R: Rule<Output: Default>>(&mut self, name: &'static str, rule: &R) -> R::Output {
+        if !self.map.contains_key(name) {
+            let enclosing = if self.source == Source::Json { self.map.clone().into() } else { Value::Null };
+            self.note(name, source::missing(enclosing));
+        }
+        self.present(name, rule).unwrap_or_default()
+    }
+
+    /// A field that may be left out, or be `null`, which means the same.
+    pub fn optional<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
+        match self.change(name, rule) {
+            Change::Set(value) => Some(value),
+            Change::Keep | Change::Clear => None,
+        }
+    }
+
+    /// A field that may be left out, but not be `null`.
+    pub fn present<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
+        match rule.check(self.map.get(name)?) {
+            Ok(value) => Some(value),
+            Err(violations) => {
+                self.note(name, violations);
+                None
+            }
+        }
+    }
+
+    /// A field that may be left out, or be `null`, of which each means something else.
+    pub fn change<R: Rule>(&mut self, name: &'static str, rule: &R) -> Change<R::Output> {
+        if self.map.get(name).is_some_and(Value::is_null) {
+            return Change::Clear;
+        }
+        self.present(name, rule).map_or(Change::Keep, Change::Set)
+    }
+
+    /// Notes what a rule of this crate cannot see, for instance that two fields do not fit together.
+    pub fn refuse(&mut self, name: &'static str, kind: &'static str, message: impl Into<Cow<'static, str>>) {
+        let input = self.map.get(name).cloned().unwrap_or_default();
+        self.note(name, Violations::one(kind, message, input));
+    }
+
+    /// `value`, unless a field violated its rule.
+    pub fn finish<T>(self, value: T) -> Result<T, Violations> {
+        if self.violations.is_empty() { Ok(value) } else { Err(self.violations) }
+    }
+
+    fn note(&mut self, name: &'static str, violations: Violations) {
+        self.violations.extend(violations.under(&Segment::Name(name)).under(&self.source.segment()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::rules::{Boolean, Integer, Text};
+
+    fn detail(violations: &Violations) -> Value {
+        let body: Value = serde_json::from_str(&violations.body()).unwrap();
+        body["detail"].clone()
+    }
+
+    #[test]
+    fn every_violation_is_collected_in_the_order_of_reading() {
+        let mut fields = Fields::json(br#"{"title": "", "done": "maybe", "extra": 1}"#).unwrap();
+        fields.required("title", &Text::of(1, 255));
+        fields.required("owner", &Text::of(1, 10));
+        fields.present("done", &Boolean);
+        let violations = fields.finish(()).unwrap_err();
+        assert_eq!(
+            detail(&violations),
+            json!([
+                {"type": "string_too_short", "loc": ["body", "title"], "msg": "String should have at least 1 character", "input": ""},
+                {"type": "missing", "loc": ["body", "owner"], "msg": "Field required", "input": {"title": "", "done": "maybe", "extra": 1}},
+                {"type": "bool_parsing", "loc": ["body", "done"], "msg": "Input should be a valid boolean, unable to interpret input", "input": "maybe"},
+            ])
+        );
+    }
+
+    #[test]
+    fn null_and_absent_are_told_apart() {
+        let mut fields = Fields::json(br#"{"note": null, "title": null, "set": "x"}"#).unwrap();
+        let text = Text::of(1, 10);
+        assert_eq!(fields.change("note", &text), Change::Clear);
+        assert_eq!(fields.change("absent", &text), Change::Keep);
+        assert_eq!(fields.change("set", &text), Change::Set("x".to_owned()));
+        assert_eq!(fields.optional("note", &text), None);
+        assert_eq!(fields.present("absent", &text), None);
+        assert_eq!(fields.present("title", &text), None);
+        let violations = fields.finish(()).unwrap_err();
+        assert_eq!(
+            detail(&violations),
+            json!([{"type": "string_type", "loc": ["body", "title"], "msg": "Input should be a valid string", "input": null}])
+        );
+    }
+
+    #[test]
+    fn a_query_and_a_path_are_read_from_strings() {
+        let mut query = Fields::query("limit=20&done=on");
+        assert_eq!(query.optional("limit", &Integer::between(1, 200)), Some(20));
+        assert_eq!(query.optional("done", &Boolean), Some(true));
+        assert_eq!(query.optional("offset", &Integer::at_least(0)), None);
+        query.finish(()).unwrap();
+
+        let mut path = Fields::path([("id", "seven")]);
+        path.required("id", &Integer::ANY);
+        let violations = path.finish(()).unwrap_err();
+        assert_eq!(
+            detail(&violations),
+            json!([{
+                "type": "int_parsing",
+                "loc": ["path", "id"],
+                "msg": "Input should be a valid integer, unable to parse string as an integer",
+                "input": "seven",
+            }])
+        );
+    }
+
+    #[test]
+    fn an_empty_field_of_a_form_is_missing() {
+        let mut form = Fields::form(b"username=a%40b.c&password=");
+        assert_eq!(form.required("username", &Text::of(1, 100)), "a@b.c");
+        form.required("password", &Text::of(1, 100));
+        let violations = form.finish(()).unwrap_err();
+        assert_eq!(
+            detail(&violations),
+            json!([{"type": "missing", "loc": ["body", "password"], "msg": "Field required", "input": null}])
+        );
+    }
+
+    #[test]
+    fn what_no_rule_sees_can_be_refused() {
+        let mut fields = Fields::json(br#"{"email": "nobody"}"#).unwrap();
+        fields.refuse("email", "value_error", "value is not a valid email address");
+        let violations = fields.finish(()).unwrap_err();
+        assert_eq!(
+            detail(&violations),
+            json!([{"type": "value_error", "loc": ["body", "email"], "msg": "value is not a valid email address", "input": "nobody"}])
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! What is wrong with a request's fields: the body of a 422, in pydantic 2's names.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::{Value, json};
+
+/// Everything that is wrong with the fields of one request.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the request has {} invalid fields", .0.len())]
+pub struct Violations(Vec<Violation>);
+
+/// One field, and what is wrong with it.
+#[derive(Clone, PartialEq)]
+pub struct Violation {
+    /// The machine's name of it: `missing`, `string_too_long`, …
+    pub kind: &'static str,
+    /// Where it is: `["body", "tags", 3]`.
+    pub location: Vec<Segment>,
+    /// The sentence for people.
+    pub message: Cow<'static, str>,
+    /// What the client sent there. May be a password: never log it.
+    pub input: Value,
+}
+
+/// One step on the way to a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    /// The name of a field, or `body`, `query` or `path`.
+    Name(&'static str),
+    /// The index of a list's element, or the byte at which JSON breaks.
+    Position(usize),
+}
+
+impl Violations {
+    /// None yet.
+    #[must_use]
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A single one, at a place that is still to be told by [`Violations::under`].
+    #[must_use]
+    pub fn one(kind: &'static str, message: impl Into<Cow<'static, str>>, input: Value) -> Self {
+        Self(vec![Violation { kind, location: Vec::new(), message: message.into(), input }])
+    }
+
+    /// The same, one step further from the root.
+    #[must_use]
+    pub fn under(mut self, segment: &Segment) -> Self {
+        for violation in &mut self.0 {
+            violation.location.insert(0, segment.clone());
+        }
+        self
+    }
+
+    /// Takes in more of them.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// True when nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each of them, in the order in which the fields were read.
+    pub fn iter(&self) -> impl Iterator<Item = &Violation> {
+        self.0.iter()
+    }
+
+    /// The body of the 422: `{"detail": [{"type", "loc", "msg", "input"}]}`.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let detail: Vec<Value> = self.iter().map(Violation::to_json).collect();
+        json!({ "detail": detail }).to_string()
+    }
+}
+
+impl Violation {
+    fn to_json(&self) -> Value {
+        let location: Vec<Value> = self.location.iter().map(Segment::to_json).collect();
+        json!({ "type": self.kind, "loc": location, "msg": self.message, "input": self.input })
+    }
+}
+
+/// Leaves out the input, which may be a secret.
+impl fmt::Debug for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Violation")
+            .field("kind", &self.kind)
+            .field("location", &self.location)
+            .field("message", &self.message)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Segment {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Name(name) => Value::from(*name),
+            Self::Position(position) => Value::from(*position),
+        }
+    }
+}
+
+/// Both results, or the violations of both: a request's path, query and body are each read to their end, so that a
+/// client learns everything at once.
+pub fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Result<(A, B), Violations> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(mut first), Err(second)) => {
+            first.extend(second);
+            Err(first)
+        }
+        (Err(violations), Ok(_)) | (Ok(_), Err(violations)) => Err(violations),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn too_short(field: &'static str) -> Violations {
+        Violations::one("string_too_short", "String should have at least 1 character", json!(""))
+            .under(&Segment::Name(field))
+            .under(&Segment::Name("body"))
+    }
+
+    #[test]
+    fn the_body_has_pydantics_shape() {
+        assert_eq!(
+            too_short("title").body(),
+            json!({"detail": [{
+                "type": "string_too_short",
+                "loc": ["body", "title"],
+                "msg": "String should have at least 1 character",
+                "input": "",
+            }]})
+            .to_string()
+        );
+    }
+
+    #[test]
+    fn both_collects_the_violations_of_both() {
+        assert_eq!(both(Ok(1), Ok(2)), Ok((1, 2)));
+        assert_eq!(both::<(), _>(Err(too_short("a")), Ok(2)), Err(too_short("a")));
+        let all = both::<(), ()>(Err(too_short("a")), Err(too_short("b")));
+        assert_eq!(all.map_err(|violations| violations.iter().count()), Err(2));
+    }
+
+    #[test]
+    fn debug_does_not_show_what_the_client_sent() {
+        let violations = Violations::one("string_too_short", "Too short", json!("hunter2"));
+        assert!(!format!("{violations:?}").contains("hunter2"));
+    }
+}
