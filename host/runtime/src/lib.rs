@@ -1,22 +1,43 @@
 //! Loads, links and runs components.
+//!
+//! In the order in which a component meets them:
+//!
+//! - [`engine`](Engine): wasmtime, configured in one function
+//! - `compile`: bytes → compiled component, through the code cache on disk
+//! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
+//! - `version`: one linked version of a component, ready to make instances
+//! - `registry`: which version answers which route, in one value that is replaced whole
+//! - `instance`: one request in one instance, from its head to the last byte of its response
+//! - `capabilities`: what can be granted, a file each
+//!
+//! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
+mod capabilities;
+mod capability;
+mod compile;
+mod engine;
+mod guest_body;
+mod instance;
 mod limits;
+mod link;
+mod load;
+mod meter;
 mod principal;
+mod registry;
+mod request_body;
+mod state;
+mod version;
 
+pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
+pub use capability::{Capability, UnknownCapability};
+pub use compile::{CompileError, Compiler};
+pub use engine::{Engine, EngineError, EngineSettings};
+pub use guest_body::{GuestBody, GuestBodyError};
+pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;
+pub use link::LinkError;
+pub use load::{LoadError, Loader};
 pub use principal::Principal;
-
-/// What a component can be granted beyond `wasi:http` and an empty `wasi:cli`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Capability {
-    /// `berth:postgres/client`
-    Postgres,
-    /// `berth:identity/caller`
-    Identity,
-    /// `wasi:config/store`
-    Config,
-    /// `wasi:logging/logging`
-    Logging,
-    /// `wasi:http/outgoing-handler`
-    OutgoingHttp,
-}
+pub use registry::{ComponentStatus, Deployment, Registry, RouteError};
+pub use request_body::RequestBodyError;
+pub use version::{ComponentSpec, Version};

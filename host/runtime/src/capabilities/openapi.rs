@@ -1,0 +1,34 @@
+//! `berth:openapi/document`, which a component may export: what its routes are.
+
+use self::bindings::DocumentPre;
+use crate::version::Version;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit/deps/openapi",
+        inline: "package berth:host; world document { export berth:openapi/document@0.1.0; }",
+        world: "berth:host/document",
+        exports: { default: async },
+    });
+}
+
+/// The export, as reports name it.
+pub(crate) const EXPORT: &str = "berth:openapi/document@0.1.0";
+
+/// Asks the component for its OpenAPI document, if it has one.
+pub(crate) async fn get(version: &Version) -> Result<Option<String>, String> {
+    if !version.exports(EXPORT) {
+        return Ok(None);
+    }
+    let call = version.ask(async |mut store| {
+        let pre = DocumentPre::new(version.pre.instance_pre().clone())?;
+        let instance = pre.instantiate_async(&mut store).await?;
+        instance.berth_openapi_document().call_get(&mut store).await
+    });
+    let document = call.await?;
+    match serde_json::from_str::<serde_json::Value>(&document) {
+        Ok(serde_json::Value::Object(_)) => Ok(Some(document)),
+        Ok(_) => Err("its OpenAPI document is not a JSON object".to_owned()),
+        Err(error) => Err(format!("its OpenAPI document is not valid JSON: {error}")),
+    }
+}

@@ -1,0 +1,209 @@
+//! Bytes → compiled component, through a cache on disk.
+//!
+//! A component is compiled once for each version of wasmtime and kind of processor: its machine code is kept in a
+//! directory that only the host writes, under the SHA-256 of the wasm and the engine's compatibility hash, and
+//! mapped into memory at the next start.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+use wasmparser::{ComponentExternalKind, Parser, Payload};
+use wasmtime::component::Component;
+
+use crate::engine::Engine;
+
+/// The largest component that is compiled, in bytes. Compilation is not hardened against hostile input.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// The longest that a compilation may take.
+const MAX_TIME: Duration = Duration::from_secs(120);
+
+/// Why bytes did not become a component.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The file is larger than [`MAX_BYTES`].
+    #[error("it is {0} bytes large, more than the {MAX_BYTES} that the host compiles")]
+    TooLarge(usize),
+    /// Machine code: nothing says that it is what its wasm would compile to.
+    #[error("it is machine code precompiled by wasmtime; give the component's wasm, the host compiles it")]
+    Precompiled,
+    /// A core module.
+    #[error(
+        "it is a core WebAssembly module, not a component; build it for wasm32-wasip2, or wrap it by \
+         `wasm-tools component new`"
+    )]
+    CoreModule,
+    /// No WebAssembly at all.
+    #[error("it is not WebAssembly")]
+    NotWebAssembly,
+    /// It speaks WASI 0.3, whose components need another engine.
+    #[error(
+        "it uses `{0}` of WASI 0.3, which this version of Berth does not run yet; export \
+         `wasi:http/incoming-handler@0.2` instead"
+    )]
+    NeedsWasi03(String),
+    /// wasmtime refused it.
+    #[error("it is not a valid component: {0:#}")]
+    Invalid(wasmtime::Error),
+    /// It took too long.
+    #[error("it takes more than {} seconds to compile", MAX_TIME.as_secs())]
+    TooSlow,
+    /// The cache cannot be used.
+    #[error("the code cache `{}` cannot be used: {error}", path.display())]
+    Cache {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+}
+
+/// Compiles components, one at a time and off the threads that serve requests.
+pub struct Compiler {
+    engine: Engine,
+    directory: PathBuf,
+    compatibility: u64,
+    one_at_a_time: Mutex<()>,
+}
+
+/// The SHA-256 of a component's bytes, in lower-case hexadecimal.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+impl Compiler {
+    /// Opens the cache in `directory`, which is made if it is missing and which nobody but the host may write to:
+    /// what lies there is run as machine code.
+    pub fn new(engine: Engine, directory: PathBuf) -> Result<Self, CompileError> {
+        create_private(&directory).map_err(|error| CompileError::Cache { path: directory.clone(), error })?;
+        let mut hasher = DefaultHasher::new();
+        engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { engine, directory, compatibility: hasher.finish(), one_at_a_time: Mutex::new(()) })
+    }
+
+    /// Compiles `bytes`, whose [`digest`] is `digest`, or takes the machine code from the cache.
+    pub(crate) async fn compile(&self, bytes: Arc<[u8]>, digest: &str) -> Result<Component, CompileError> {
+        check(&bytes)?;
+        let path = self.directory.join(format!("{digest}-{:016x}.cwasm", self.compatibility));
+        let engine = self.engine.wasmtime().clone();
+        let _turn = self.one_at_a_time.lock().await;
+        let work = tokio::task::spawn_blocking(move || match cached(&engine, &path) {
+            Some(component) => Ok(component),
+            None => compile_into(&engine, &bytes, &path),
+        });
+        match tokio::time::timeout(MAX_TIME, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(CompileError::Invalid(wasmtime::Error::msg(panic.to_string()))),
+            Err(_) => Err(CompileError::TooSlow),
+        }
+    }
+}
+
+/// Whether the bytes are worth compiling: refuses by name what people push by mistake.
+fn check(bytes: &[u8]) -> Result<(), CompileError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(CompileError::TooLarge(bytes.len()));
+    }
+    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
+        return Err(CompileError::Precompiled);
+    }
+    if Parser::is_core_wasm(bytes) {
+        return Err(CompileError::CoreModule);
+    }
+    if !Parser::is_component(bytes) {
+        return Err(CompileError::NotWebAssembly);
+    }
+    match wasi_03(bytes) {
+        Some(interface) => Err(CompileError::NeedsWasi03(interface)),
+        None => Ok(()),
+    }
+}
+
+/// The first interface of WASI 0.3 that the component itself exports or imports. wasmtime says of such a component
+/// no more than that it needs a feature. A malformed component has none: wasmtime says what is wrong with it.
+fn wasi_03(bytes: &[u8]) -> Option<String> {
+    let is_03 = |name: &str| name.starts_with("wasi:") && name.contains("@0.3.");
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.ok()? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    let export = export.ok()?;
+                    if export.kind == ComponentExternalKind::Instance && is_03(export.name.name) {
+                        return Some(export.name.name.to_owned());
+                    }
+                }
+            }
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    let name = import.ok()?.name.name;
+                    if is_03(name) {
+                        return Some(name.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
+    if !path.exists() {
+        return None;
+    }
+    load(engine, path)
+        .inspect_err(|error| {
+            tracing::warn!(path = %path.display(), "compiling again, the cached code is not usable: {error:#}");
+        })
+        .ok()
+}
+
+#[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
+fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file is in a directory that only the host's user can write to, and was written by `compile_into`.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+fn compile_into(engine: &wasmtime::Engine, bytes: &[u8], path: &Path) -> Result<Component, CompileError> {
+    let code = engine.precompile_component(bytes).map_err(CompileError::Invalid)?;
+    write_whole(path, &code).map_err(|error| CompileError::Cache { path: path.to_owned(), error })?;
+    load(engine, path).map_err(CompileError::Invalid)
+}
+
+/// Written beside and renamed over, so that a host that starts or dies meanwhile sees all of a file or none of it.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension(format!("{}.partial", std::process::id()));
+    fs::write(&partial, bytes)?;
+    fs::rename(&partial, path)
+}
+
+fn create_private(directory: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_component_is_refused_by_name() {
+        assert!(matches!(check(b"hello"), Err(CompileError::NotWebAssembly)));
+        assert!(matches!(check(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
+        assert!(matches!(check(b""), Err(CompileError::NotWebAssembly)));
+        assert!(check(b"\0asm\x0d\0\x01\0").is_ok(), "an empty component is one, though a useless one");
+    }
+}

@@ -1,0 +1,99 @@
+//! wasmtime, configured in one function, and the clock that its time limits run on.
+
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+
+/// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
+/// worker thread from its other requests.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A linear memory's pages that are zeroed by `memset` between requests rather than given back to the kernel. Covers
+/// what a guest with a small shadow stack touches.
+const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
+
+/// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
+const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+
+/// How large the pool is.
+#[derive(Clone, Copy, Debug)]
+pub struct EngineSettings {
+    /// Instances that may live at the same time, over all components.
+    pub instances: u32,
+    /// The largest linear memory that any component may have, in bytes.
+    pub memory: u64,
+}
+
+/// Why wasmtime could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The settings do not fit this machine.
+    #[error("the WebAssembly engine does not start: {0:#}")]
+    Configuration(wasmtime::Error),
+    /// The operating system gave no thread.
+    #[error("the thread that ends guests over their time does not start: {0}")]
+    Ticker(#[from] std::io::Error),
+}
+
+/// A compiler, a pool of instances, and a clock.
+#[derive(Clone)]
+pub struct Engine {
+    inner: wasmtime::Engine,
+}
+
+impl Engine {
+    /// Sets up wasmtime and starts the ticker thread, which ends with the last clone of the engine.
+    pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
+        let inner = wasmtime::Engine::new(&configuration(settings)).map_err(EngineError::Configuration)?;
+        start_ticker(&inner)?;
+        Ok(Self { inner })
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner
+    }
+}
+
+fn configuration(settings: EngineSettings) -> Config {
+    let core_instances = settings.instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(settings.instances)
+        .total_core_instances(core_instances)
+        .total_memories(settings.instances)
+        .total_tables(core_instances)
+        .total_stacks(settings.instances)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
+        .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
+        .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
+        .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
+        .table_keep_resident(64 * 1024);
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .memory_init_cow(true)
+        .epoch_interruption(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        .parallel_compilation(true)
+        // Components of WASI 0.3 need an engine of their own; for those of 0.2 this is quicker, and shuts out a
+        // class of bugs.
+        .concurrency_support(false);
+    config
+}
+
+/// A thread rather than a tokio task: guests that loop keep tokio's threads busy.
+fn start_ticker(engine: &wasmtime::Engine) -> Result<(), std::io::Error> {
+    let engine = engine.weak();
+    thread::Builder::new().name("epoch-ticker".to_owned()).spawn(move || {
+        loop {
+            thread::sleep(TICK);
+            match engine.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => return,
+            }
+        }
+    })?;
+    Ok(())
+}

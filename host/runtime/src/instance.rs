@@ -1,0 +1,200 @@
+//! One request in one instance, from its head to the last byte of its response.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response, header};
+use http_body::Body;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use crate::guest_body::{Guest, GuestBody};
+use crate::meter::{CpuMeter, Metered};
+use crate::principal::Principal;
+use crate::request_body::{LimitedBody, RequestBodyError};
+use crate::state::State;
+use crate::version::Version;
+
+/// How long a request waits for its turn when as many as may run are running.
+const QUEUE_TIME: Duration = Duration::from_secs(5);
+
+/// What the host knows of a request. A guest sees the principal, if it is granted `identity`; the rest is for the log.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    /// The component that answers it.
+    pub component: String,
+    /// The component's version.
+    pub version: String,
+    /// The request's `x-request-id`.
+    pub request_id: String,
+    /// Who it is made for.
+    pub principal: Option<Principal>,
+}
+
+/// Why a component gave no response, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// The guest trapped, exited, returned without an answer, or answered with an error.
+    #[error("the component failed")]
+    Failed,
+    /// The guest used up its time.
+    #[error("the component did not answer in time")]
+    TimedOut,
+    /// Too many requests are in flight.
+    #[error("the component is busy")]
+    Busy,
+    /// The request's body is longer than the component's limit, which is given in bytes.
+    #[error("the request's body is larger than {0} bytes")]
+    BodyTooLarge(u64),
+}
+
+type HeadSender = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>>;
+type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
+
+impl Version {
+    /// Answers one request in a fresh instance, for `principal` and nobody else.
+    ///
+    /// The response is here as soon as the guest has sent its head; its body is streamed. When the returned future or
+    /// the response's body is dropped early, the guest ends.
+    pub async fn handle<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        request_id: String,
+        principal: Option<Principal>,
+    ) -> Result<Response<GuestBody>, HandleError>
+    where
+        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
+    {
+        let limit = self.spec.limits.body;
+        if content_length(request.headers()).is_some_and(|length| length > limit) {
+            return Err(HandleError::BodyTooLarge(limit));
+        }
+        let exceeded = Arc::new(AtomicBool::new(false));
+        let request = request.map(|body| LimitedBody::new(body, limit, Arc::clone(&exceeded)));
+        let context = Arc::new(RequestContext {
+            component: self.spec.name.clone(),
+            version: self.id.clone(),
+            request_id,
+            principal,
+        });
+        let permit = self.permit().await?;
+        let (sender, head) = oneshot::channel();
+        let guest = self.spawn(request, context, sender, permit);
+        let (head, guest) = wait_for_head(head, guest).await?;
+        if exceeded.load(Ordering::Relaxed) {
+            return Err(HandleError::BodyTooLarge(limit));
+        }
+        let length = content_length(head.headers());
+        Ok(head.map(|body| GuestBody::new(body, guest, length)))
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, HandleError> {
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        match tokio::time::timeout(QUEUE_TIME, permit).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(HandleError::Busy),
+        }
+    }
+
+    /// Runs the guest in a task of its own, since it goes on after the head of its response has been sent.
+    fn spawn<B>(
+        self: &Arc<Self>,
+        request: Request<LimitedBody<B>>,
+        context: Arc<RequestContext>,
+        sender: HeadSender,
+        permit: OwnedSemaphorePermit,
+    ) -> Guest
+    where
+        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
+    {
+        let version = Arc::clone(self);
+        let meter = CpuMeter::new();
+        let guest = async move {
+            let store = version.store(Arc::clone(&context), &meter, version.spec.database.as_ref());
+            let run = Metered::new(meter, version.run(store, request, sender));
+            let result = match tokio::time::timeout(version.spec.limits.time, run).await {
+                Ok(result) => result.map_err(|error| classify(&error, &context)),
+                Err(_) => Err(timed_out(&context)),
+            };
+            drop(permit);
+            result
+        };
+        AbortOnDropHandle::new(tokio::spawn(guest))
+    }
+
+    async fn run<B>(
+        &self,
+        mut store: Store<State>,
+        request: Request<LimitedBody<B>>,
+        sender: HeadSender,
+    ) -> wasmtime::Result<()>
+    where
+        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
+    {
+        let incoming = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let outparam = store.data_mut().http().new_response_outparam(sender)?;
+        let instance = self.pre.instantiate_async(&mut store).await?;
+        instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
+    }
+}
+
+/// Waits until the guest has sent a head, or has ended without one.
+async fn wait_for_head(
+    head: oneshot::Receiver<Head>,
+    guest: Guest,
+) -> Result<(Response<HyperOutgoingBody>, Guest), HandleError> {
+    match head.await {
+        Ok(Ok(head)) => Ok((head, guest)),
+        Ok(Err(code)) => {
+            tracing::warn!(?code, "the component answered with an error instead of a response");
+            Err(HandleError::Failed)
+        }
+        Err(_) => match guest.await {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(())) => {
+                tracing::warn!("the component returned without a response");
+                Err(HandleError::Failed)
+            }
+            Err(_) => Err(HandleError::Failed),
+        },
+    }
+}
+
+/// Logs, once, why a guest failed; what becomes of it is not for the client to know.
+fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
+    if error.is::<PoolConcurrencyLimitError>() {
+        tracing::warn!(component = context.component, "the pool of instances is full");
+        return HandleError::Busy;
+    }
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        return timed_out(context);
+    }
+    tracing::error!(
+        component = context.component,
+        version = context.version,
+        request_id = context.request_id,
+        error = format!("{error:?}"),
+        "the component failed"
+    );
+    HandleError::Failed
+}
+
+fn timed_out(context: &RequestContext) -> HandleError {
+    tracing::warn!(
+        component = context.component,
+        version = context.version,
+        request_id = context.request_id,
+        "the component used up its time"
+    );
+    HandleError::TimedOut
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,126 @@
+//! A compiled component, its grants and the world that it imports → a pre-instance, or a refusal that says why.
+//!
+//! Nothing is linked that the manifest does not grant, but what every toolchain imports by itself: the `wasi:cli`
+//! world and `wasi:http`, which give access to nothing.
+
+use std::collections::BTreeSet;
+
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::capabilities;
+use crate::capability::Capability;
+use crate::state::State;
+
+/// The interface that every component must export.
+const HANDLER: &str = "wasi:http/incoming-handler@0.2";
+
+/// Why a component cannot be linked.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// A capability that it is not granted.
+    #[error(
+        "it imports `{import}`, which is not granted; add \"{capability}\" to `capabilities` in \
+         [components.{component}] of the manifest, if it may have it"
+    )]
+    NotGranted {
+        /// The interface.
+        import: String,
+        /// What would give it.
+        capability: Capability,
+        /// The component's name.
+        component: String,
+    },
+    /// An interface that the host does not have, or has in another version.
+    #[error("it imports `{import}`, which this host does not provide{hint}")]
+    Unknown {
+        /// The interface.
+        import: String,
+        /// What is nearest, in words.
+        hint: String,
+    },
+    /// It handles no requests.
+    #[error("it does not export `{HANDLER}`, so it cannot answer requests")]
+    NoHandler,
+    /// The interface is known, but a function or a type of it differs.
+    #[error("its imports do not fit what the host provides: {0:#}")]
+    Mismatch(wasmtime::Error),
+}
+
+/// Links a component against its grants.
+pub(crate) fn link(
+    component: &Component,
+    name: &str,
+    grants: &BTreeSet<Capability>,
+) -> Result<ProxyPre<State>, LinkError> {
+    check_grants(component, name, grants)?;
+    check_handler(component)?;
+    let linker = linker(component.engine(), grants).map_err(LinkError::Mismatch)?;
+    let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
+    ProxyPre::new(pre).map_err(LinkError::Mismatch)
+}
+
+fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    for grant in grants {
+        match grant {
+            Capability::Config => capabilities::config::add_to_linker(&mut linker)?,
+            Capability::Identity => capabilities::identity::add_to_linker(&mut linker)?,
+            Capability::Logging => capabilities::logging::add_to_linker(&mut linker)?,
+            Capability::Postgres => {}
+        }
+    }
+    Ok(linker)
+}
+
+fn check_grants(component: &Component, name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
+    for import in imports(component) {
+        let (package, _) = import.split_once('/').unwrap_or((&import, ""));
+        let capability = Capability::ALL.into_iter().find(|capability| capability.package() == package);
+        if let Some(capability) = capability.filter(|capability| !grants.contains(capability)) {
+            return Err(LinkError::NotGranted { import, capability, component: name.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn check_handler(component: &Component) -> Result<(), LinkError> {
+    let engine = component.engine();
+    let exports = component.component_type();
+    let found = exports.exports(engine).any(|(name, _)| name.starts_with(HANDLER));
+    if found { Ok(()) } else { Err(LinkError::NoHandler) }
+}
+
+/// Finds the import that wasmtime's error is about, when a whole interface is missing.
+fn explain(component: &Component, error: wasmtime::Error) -> LinkError {
+    let text = format!("{error:#}");
+    let missing = imports(component)
+        .into_iter()
+        .find(|import| text.contains(&format!("`{import}`")) && text.contains("not found in the linker"));
+    match missing {
+        Some(import) => LinkError::Unknown { hint: hint(&import), import },
+        None => LinkError::Mismatch(error),
+    }
+}
+
+fn hint(import: &str) -> String {
+    let (package, _) = import.split_once('/').unwrap_or((import, ""));
+    let nearest = Capability::ALL.into_iter().find(|capability| capability.package() == package);
+    match nearest {
+        Some(capability) => format!("; it has `{}`", capability.interface()),
+        None if import.contains("-rc") || import.contains("-draft") => {
+            "; a pre-release version matches nothing but itself: build against the release".to_owned()
+        }
+        None if import.starts_with("wasi:") => {
+            "; of `wasi:` it has the 0.2 releases of cli and http".to_owned()
+        }
+        None => String::new(),
+    }
+}
+
+fn imports(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
+}

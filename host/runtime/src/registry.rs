@@ -1,0 +1,99 @@
+//! Which version answers which route: one value, read without a lock and replaced whole.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::version::Version;
+
+/// What the registry says of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentStatus {
+    /// Its name.
+    pub name: String,
+    /// Its version, once one is live.
+    pub version: Option<String>,
+    /// `live`, or why not.
+    pub state: String,
+}
+
+/// A route that cannot be added.
+#[derive(Debug, thiserror::Error)]
+#[error("the route `{pattern}` of the component `{component}` cannot be used: {reason}")]
+pub struct RouteError {
+    /// The pattern.
+    pub pattern: String,
+    /// Whose it is.
+    pub component: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// The components that are live, and the routes that lead to them.
+#[derive(Default)]
+pub struct Deployment {
+    versions: BTreeMap<String, Arc<Version>>,
+    routes: matchit::Router<Arc<Version>>,
+}
+
+impl Deployment {
+    /// Makes the routes of `versions`.
+    pub fn new(versions: impl IntoIterator<Item = Arc<Version>>) -> Result<Self, RouteError> {
+        let mut deployment = Self::default();
+        for version in versions {
+            for pattern in &version.spec.routes {
+                deployment.insert(pattern, &version)?;
+            }
+            deployment.versions.insert(version.spec.name.clone(), version);
+        }
+        Ok(deployment)
+    }
+
+    /// The version that answers `path`. A literal segment beats a parameter.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<&Arc<Version>> {
+        self.routes.at(path).ok().map(|found| found.value)
+    }
+
+    /// The live versions, by name.
+    #[must_use]
+    pub fn versions(&self) -> &BTreeMap<String, Arc<Version>> {
+        &self.versions
+    }
+
+    fn insert(&mut self, pattern: &str, version: &Arc<Version>) -> Result<(), RouteError> {
+        let refuse = |reason: matchit::InsertError| RouteError {
+            pattern: pattern.to_owned(),
+            component: version.spec.name.clone(),
+            reason: reason.to_string(),
+        };
+        self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
+        // `/api/tasks/{*rest}` answers `/api/tasks` too: whoever has what is below a path has the path.
+        match pattern.rsplit_once("/{*") {
+            Some((parent, _)) if !parent.is_empty() => {
+                self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The deployment that requests see.
+#[derive(Default)]
+pub struct Registry {
+    current: ArcSwap<Deployment>,
+}
+
+impl Registry {
+    /// The deployment of this moment. A request loads it once, and stays with it.
+    #[must_use]
+    pub fn current(&self) -> Arc<Deployment> {
+        self.current.load_full()
+    }
+
+    /// Makes `deployment` the current one, at once and for new requests only.
+    pub fn publish(&self, deployment: Deployment) {
+        self.current.store(Arc::new(deployment));
+    }
+}

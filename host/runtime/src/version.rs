@@ -1,0 +1,174 @@
+//! One linked version of a component, ready to make instances.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use berth_database::Pool;
+use tokio::sync::Semaphore;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_config::WasiConfigVariables;
+use wasmtime_wasi_http::WasiHttpCtx;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
+use crate::capabilities::stdio::LogStream;
+use crate::capability::Capability;
+use crate::instance::RequestContext;
+use crate::limits::Limits;
+use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::state::State;
+
+/// Host resources that an instance may hold at a time: bodies, streams, transactions.
+const MAX_RESOURCES: usize = 1000;
+
+/// Bytes that the headers of one request or response may take, as wasmtime counts them.
+const MAX_FIELDS: usize = 64 * 1024;
+
+/// What a guest may pass to the host in one call beyond the parameters of a statement.
+const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
+
+/// What the manifest says of a component.
+#[derive(Clone, Debug)]
+pub struct ComponentSpec {
+    /// Its name: `[a-z][a-z0-9-]*`.
+    pub name: String,
+    /// What it is granted.
+    pub capabilities: BTreeSet<Capability>,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// What `wasi:config/store` answers.
+    pub config: BTreeMap<String, String>,
+    /// Where it may send requests to.
+    pub outgoing: Vec<AllowedDestination>,
+    /// Its own schema in the database. Present when `postgres` is granted.
+    pub database: Option<Pool>,
+    /// Path patterns, as axum writes them.
+    pub routes: Vec<String>,
+    /// Whether the host turns away requests without a token, before an instance is made.
+    pub authentication_required: bool,
+}
+
+/// A version of a component: its code, linked against its grants.
+pub struct Version {
+    pub(crate) spec: ComponentSpec,
+    /// The first twelve digits of its bytes' SHA-256.
+    pub(crate) id: String,
+    pub(crate) pre: ProxyPre<State>,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) openapi: Option<String>,
+    config: Arc<WasiConfigVariables>,
+    client: Client,
+}
+
+impl Version {
+    pub(crate) fn new(spec: ComponentSpec, id: String, pre: ProxyPre<State>, client: Client) -> Self {
+        Self {
+            id,
+            pre,
+            permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
+            openapi: None,
+            config: Arc::new(spec.config.clone().into_iter().collect()),
+            client,
+            spec,
+        }
+    }
+
+    /// What the manifest says of the component.
+    #[must_use]
+    pub fn spec(&self) -> &ComponentSpec {
+        &self.spec
+    }
+
+    /// Which version this is: the first twelve digits of the SHA-256 of its bytes.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The OpenAPI document that the component brings, as JSON.
+    #[must_use]
+    pub fn openapi(&self) -> Option<&str> {
+        self.openapi.as_deref()
+    }
+
+    /// A store for one instance, with every limit set. `database` is withheld while a version is being loaded.
+    pub(crate) fn store(
+        &self,
+        request: Arc<RequestContext>,
+        meter: &Arc<CpuMeter>,
+        _database: Option<&Pool>,
+    ) -> Store<State> {
+        let limits = &self.spec.limits;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_FIELDS);
+        let state = State {
+            table,
+            wasi: self.wasi(&request),
+            http,
+            outgoing_http: OutgoingHttp::new(self.client.clone()),
+            config: Arc::clone(&self.config),
+            memory: MemoryMeter::new(limits.memory),
+            request,
+        };
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_max_component_handles(MAX_RESOURCES);
+        let fuel = limits.result.saturating_add(HOSTCALL_ALLOWANCE);
+        store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
+        let (meter, budget) = (Arc::clone(meter), limits.cpu);
+        // A new store's deadline is epoch 0, which traps at once.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            let over = meter.spent() > budget;
+            Ok(if over { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+        });
+        store
+    }
+
+    /// Whether the component exports an interface.
+    pub(crate) fn exports(&self, interface: &str) -> bool {
+        self.pre.instance_pre().component().get_export_index(None, interface).is_some()
+    }
+
+    /// Asks the component something outside of any request: without a caller, without the database, within the limits
+    /// of a request.
+    pub(crate) async fn ask<R>(
+        &self,
+        call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, String> {
+        let context = Arc::new(RequestContext {
+            component: self.spec.name.clone(),
+            version: self.id.clone(),
+            request_id: String::new(),
+            principal: None,
+        });
+        let meter = CpuMeter::new();
+        let store = self.store(context, &meter, None);
+        let call = Metered::new(meter, call(store));
+        match tokio::time::timeout(self.spec.limits.time, call).await {
+            Ok(result) => result.map_err(|error| format!("{error:#}")),
+            Err(_) => Err(format!("it took more than {:?}", self.spec.limits.time)),
+        }
+    }
+
+    /// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged.
+    fn wasi(&self, request: &Arc<RequestContext>) -> WasiCtx {
+        WasiCtx::builder()
+            .stdout(LogStream::stdout(Arc::clone(request)))
+            .stderr(LogStream::stderr(Arc::clone(request)))
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build()
+    }
+}
+
+impl std::fmt::Debug for Version {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}@{}", self.spec.name, self.id)
+    }
+}
