@@ -6,10 +6,9 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::Json;
 use axum::response::{IntoResponse, Response};
+use berth_contract::{Violations, detail};
 use http::{HeaderValue, StatusCode, header};
-use serde_json::{Value, json};
 
 /// How long a client should wait before it tries a host again that is busy, draining or without its database.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -45,8 +44,8 @@ pub enum ApiError {
     #[error("Account is disabled")]
     AccountDisabled,
     /// The request's fields are not what the route takes; every fault of it in one list.
-    #[error("the request is not valid")]
-    Validation(Vec<Value>),
+    #[error(transparent)]
+    Validation(#[from] Violations),
     /// The body's content type is not one that the route reads.
     #[error("Unsupported Media Type")]
     UnsupportedMediaType,
@@ -104,10 +103,10 @@ impl ApiError {
 
     /// The JSON that the response carries.
     #[must_use]
-    pub fn body(&self) -> Value {
+    pub fn body(&self) -> String {
         match self {
-            Self::Validation(faults) => json!({ "detail": faults }),
-            other => json!({ "detail": other.to_string() }),
+            Self::Validation(violations) => violations.body(),
+            other => detail(&other.to_string()),
         }
     }
 
@@ -131,7 +130,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Internal(cause) => {
-                tracing::error!(error = format!("{cause:#}"), "a request failed by our fault")
+                tracing::error!(error = format!("{cause:#}"), "a request failed by our fault");
             }
             Self::DatabaseAway(cause) => {
                 tracing::warn!(error = format!("{cause:#}"), "a request failed because the database is away");
@@ -144,7 +143,8 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.log();
-        let mut response = (self.status(), Json(self.body())).into_response();
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        let mut response = (self.status(), json, self.body()).into_response();
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
         }
@@ -161,6 +161,8 @@ fn whole_seconds(wait: Duration) -> HeaderValue {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+    use serde_json::Value;
+
     use super::*;
 
     fn every_failure() -> Vec<ApiError> {
@@ -173,7 +175,7 @@ mod tests {
             ApiError::EmailTaken,
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
-            ApiError::Validation(vec![json!({ "type": "missing" })]),
+            ApiError::Validation(Violations::one("missing", "Field required", Value::Null)),
             ApiError::UnsupportedMediaType,
             ApiError::PayloadTooLarge,
             ApiError::TooManyRequests { retry_after: Duration::from_millis(41_001) },
@@ -215,7 +217,7 @@ mod tests {
         400 {"detail":"Email already registered"}
         401 {"detail":"Invalid email or password"} www-authenticate: Bearer
         403 {"detail":"Account is disabled"}
-        422 {"detail":[{"type":"missing"}]}
+        422 {"detail":[{"input":null,"loc":[],"msg":"Field required","type":"missing"}]}
         415 {"detail":"Unsupported Media Type"}
         413 {"detail":"Request body too large"}
         429 {"detail":"Too many failed attempts, try again later"} retry-after: 42
