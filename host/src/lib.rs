@@ -1,4 +1,9 @@
-//! To come.
+//! Berth: a serverless-style host for WebAssembly components.
+//!
+//! - [`config`]: what an operator decides, from the environment and `berth.toml`
+//! - [`auth`]: accounts, passwords, tokens, and who a request is made for
+//! - [`error`]: every way a request can fail
 
 pub mod auth;
+pub mod config;
 pub mod error;

@@ -18,7 +18,7 @@ pub enum Capability {
 
 /// A word in the manifest that names no capability.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown capability `{0}`; there are: {known}", known = Capability::names())]
+#[error("unknown capability `{0}`, expected one of {known}", known = Capability::names())]
 pub struct UnknownCapability(pub String);
 
 impl Capability {
@@ -59,7 +59,7 @@ impl Capability {
     }
 
     fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
+        Self::ALL.map(|capability| format!("`{capability}`")).join(", ")
     }
 }
 

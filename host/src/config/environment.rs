@@ -1,0 +1,379 @@
+//! The variables that Berth reads, and what each may say.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{self, PathBuf};
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
+use super::{Admin, Cohere, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Variables};
+
+/// The shortest secret that HS256 allows: as long as its hash (RFC 7518, section 3.2).
+pub(super) const SHORTEST_JWT_SECRET: usize = 32;
+
+/// Words that stand where a `{user_id}` could, so no user may be called by them.
+const RESERVED_USERS: [&str; 5] = ["auth", "chat", "conversations", "dashboard", "tasks"];
+
+/// What the deployment is for: the value of `ENVIRONMENT`, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment(String);
+
+impl Environment {
+    pub(super) fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        variables.parse_or("ENVIRONMENT", Self("development".to_owned()), |value| {
+            let word =
+                value.len() <= 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            if !word {
+                return Err(format!("{value:?} is not a name: write development, production or the like"));
+            }
+            Ok(Self(value.to_ascii_lowercase()))
+        })
+    }
+
+    /// The name, as `/health` shows it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the strict defaults apply: a secret must be given, no origin is allowed, logs are JSON.
+    #[must_use]
+    pub fn is_production(&self) -> bool {
+        matches!(&*self.0, "production" | "prod")
+    }
+}
+
+/// `HOST` and `PORT`: where the host listens. Port 0 lets the system choose.
+pub(super) fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
+    let host = variables.parse_or("HOST", IpAddr::V4(Ipv4Addr::UNSPECIFIED), |value| match value {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        _ => value.trim_matches(['[', ']']).parse().map_err(|_| {
+            format!("{value:?} is not an IP address: write 0.0.0.0 for every interface, or 127.0.0.1 for this machine alone")
+        }),
+    })?;
+    let port = variables.parse_or("PORT", 8000, |value| {
+        value.parse().map_err(|_| format!("{value:?} is not a port: write a number from 0 to 65535"))
+    })?;
+    Ok(SocketAddr::new(host, port))
+}
+
+/// `DATABASE_URL`, of which only the form is checked here: whether a server answers shows when it is asked.
+pub(super) fn database_url(variables: &Variables) -> Result<Option<Secret>, ConfigError> {
+    let Some(url) = variables.secret("DATABASE_URL", "DATABASE_URL_FILE")? else { return Ok(None) };
+    let scheme = Url::parse(url.expose().trim()).ok().map(|url| url.scheme().to_owned());
+    match scheme.as_deref() {
+        Some(scheme)
+            if scheme.split('+').next().is_some_and(|base| matches!(base, "postgres" | "postgresql")) =>
+        {
+            Ok(Some(url))
+        }
+        _ => Err(ConfigError::variable(
+            "DATABASE_URL",
+            "it is not a PostgreSQL URL: write postgresql://user:password@host:5432/database, or unset it for a private server",
+        )),
+    }
+}
+
+/// `BERTH_DATA_DIR`, as an absolute path: what is started for the host runs in another directory.
+pub(super) fn data_directory(variables: &Variables) -> Result<PathBuf, ConfigError> {
+    let directory = variables.get("BERTH_DATA_DIR")?.unwrap_or(".berth");
+    path::absolute(directory).map_err(|error| {
+        ConfigError::variable(
+            "BERTH_DATA_DIR",
+            format!("{directory:?} has no absolute form ({error}): write a full path"),
+        )
+    })
+}
+
+/// `BERTH_MANIFEST`.
+pub(super) fn manifest(variables: &Variables) -> Result<PathBuf, ConfigError> {
+    Ok(variables.get("BERTH_MANIFEST")?.unwrap_or("berth.toml").into())
+}
+
+/// `JWT_SECRET`; absent only where one may be made.
+pub(super) fn jwt_secret(
+    variables: &Variables,
+    environment: &Environment,
+) -> Result<Option<Secret>, ConfigError> {
+    const REMEDY: &str =
+        "set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`";
+    let refused = |reason: String| Err(ConfigError::variable("JWT_SECRET", format!("{reason}: {REMEDY}")));
+    match variables.secret("JWT_SECRET", "JWT_SECRET_FILE")? {
+        Some(secret) if secret.expose().len() < SHORTEST_JWT_SECRET => {
+            refused(format!("it has {} bytes, too few to be safe", secret.expose().len()))
+        }
+        None if environment.is_production() => refused("production needs one".to_owned()),
+        secret => Ok(secret),
+    }
+}
+
+/// `JWT_EXPIRES_IN`: seconds, or a time with a unit.
+pub(super) fn jwt_lifetime(variables: &Variables) -> Result<Duration, ConfigError> {
+    const YEAR: u64 = 31_557_600 * SECOND;
+    variables.parse_or("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), |value| {
+        let seconds = value.bytes().all(|byte| byte.is_ascii_digit());
+        let with_unit = if seconds { format!("{value}s") } else { value.to_owned() };
+        with_unit.parse().map(|time: Quantity<Time, SECOND, { 10 * YEAR }>| time.duration())
+    })
+}
+
+/// `ANONYMOUS_USER`: who requests without a token act as, if anybody.
+pub(super) fn anonymous_user(variables: &Variables) -> Result<Option<String>, ConfigError> {
+    variables.parse_or("ANONYMOUS_USER", None, |value| {
+        if value.chars().count() > 100 || value.chars().any(char::is_control) {
+            Err("it is not a user id: write 1 to 100 characters".to_owned())
+        } else if RESERVED_USERS.contains(&value) {
+            Err(format!("{value:?} is a word of the routes, never a user id: choose another"))
+        } else {
+            Ok(Some(value.to_owned()))
+        }
+    })
+}
+
+/// `CORS_ORIGINS`.
+pub(super) fn cors_origins(
+    variables: &Variables,
+    environment: &Environment,
+) -> Result<CorsOrigins, ConfigError> {
+    let default =
+        if environment.is_production() { CorsOrigins::Listed(Vec::new()) } else { CorsOrigins::Any };
+    variables.parse_or("CORS_ORIGINS", default, CorsOrigins::parse)
+}
+
+/// `LOG_FORMAT` and `RUST_LOG`.
+pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Log, ConfigError> {
+    let default = if environment.is_production() { LogFormat::Json } else { LogFormat::Pretty };
+    let format = variables.parse_or("LOG_FORMAT", default, |value| match value {
+        "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err(format!("{value:?} is not a format: write pretty or json")),
+    })?;
+    let filter =
+        variables.parse_or("RUST_LOG", "info".to_owned(), |value| match EnvFilter::try_new(value) {
+            Ok(_) => Ok(value.to_owned()),
+            Err(error) => Err(format!("{error}: write a level such as info, or target=level pairs")),
+        })?;
+    Ok(Log { format, filter })
+}
+
+/// `COHERE_API_KEY`, `COHERE_MODEL` and `COHERE_BASE_URL`.
+pub(super) fn cohere(variables: &Variables) -> Result<Cohere, ConfigError> {
+    let base_url =
+        variables.parse_or(
+            "COHERE_BASE_URL",
+            "https://api.cohere.com".to_owned(),
+            |value| match Url::parse(value) {
+                Ok(url) if matches!(url.scheme(), "https" | "http") => {
+                    Ok(value.trim_end_matches('/').to_owned())
+                }
+                _ => Err(format!("{value:?} is not a web address: write https://host")),
+            },
+        )?;
+    Ok(Cohere {
+        api_key: variables.secret("COHERE_API_KEY", "COHERE_API_KEY_FILE")?,
+        model: variables.get("COHERE_MODEL")?.unwrap_or("command-a-03-2025").to_owned(),
+        base_url,
+    })
+}
+
+/// `ADMIN_ADDR` and `ADMIN_TOKEN`.
+pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 8001));
+    let address = variables.parse_or("ADMIN_ADDR", loopback, |value| {
+        value
+            .parse()
+            .map_err(|_| format!("{value:?} is not an address with a port: write 127.0.0.1:8001 or the like"))
+    })?;
+    Ok(Admin { address, token: variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")? })
+}
+
+/// The limits of the edge: `BERTH_MAX_…` and `BERTH_…_TIMEOUT`.
+pub(super) fn edge(variables: &Variables) -> Result<Edge, ConfigError> {
+    type Header = Quantity<Size, KIB, { 16 * MIB }>;
+    type Connections = Quantity<Count, 1, 1_000_000>;
+    type Timeout = Quantity<Time, SECOND, HOUR>;
+    let default = Edge::default();
+    let count =
+        |name, default| variables.parse_or(name, default, |value| Ok(value.parse::<Connections>()?.count()));
+    let time =
+        |name, default| variables.parse_or(name, default, |value| Ok(value.parse::<Timeout>()?.duration()));
+    Ok(Edge {
+        max_header_size: variables.parse_or("BERTH_MAX_HEADER_SIZE", default.max_header_size, |value| {
+            Ok(value.parse::<Header>()?.count())
+        })?,
+        max_connections: count("BERTH_MAX_CONNECTIONS", default.max_connections)?,
+        max_in_flight: count("BERTH_MAX_IN_FLIGHT", default.max_in_flight)?,
+        header_timeout: time("BERTH_HEADER_TIMEOUT", default.header_timeout)?,
+        drain_timeout: time("BERTH_DRAIN_TIMEOUT", default.drain_timeout)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::super::Config;
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    /// What `Config` makes of these variables and a manifest without components.
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let manifest = tempfile::NamedTempFile::new().unwrap();
+        let path = manifest.path().to_str().unwrap();
+        Config::read(&[("BERTH_MANIFEST", path)].into_iter().chain(variables.iter().copied()).collect())
+    }
+
+    fn refusal(name: &str, value: &str) -> String {
+        let refusal = read(&[(name, value)]).unwrap_err().to_string();
+        assert!(!refusal.contains('\n'), "{refusal}");
+        refusal
+    }
+
+    #[test]
+    fn without_any_variable_it_is_a_development_host_on_port_8000() {
+        let config = read(&[]).unwrap();
+        assert_eq!(config.environment.as_str(), "development");
+        assert_eq!(config.address.to_string(), "0.0.0.0:8000");
+        assert!(config.database_url.is_none());
+        assert!(config.data_directory.is_absolute() && config.data_directory.ends_with(".berth"));
+        assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
+        assert_eq!(config.anonymous_user, None);
+        assert_eq!(config.cors_origins, CorsOrigins::Any);
+        assert_eq!(config.cohere.model, "command-a-03-2025");
+        assert_eq!(config.admin.address.to_string(), "127.0.0.1:8001");
+        assert_eq!(config.log, Log { format: LogFormat::Pretty, filter: "info".to_owned() });
+        assert_eq!(config.edge, Edge::default());
+    }
+
+    #[test]
+    fn production_is_strict() {
+        let config = read(&[("ENVIRONMENT", "Production"), ("JWT_SECRET", SECRET)]).unwrap();
+        assert!(config.environment.is_production());
+        assert_eq!(config.cors_origins, CorsOrigins::Listed(Vec::new()));
+        assert_eq!(config.log.format, LogFormat::Json);
+        assert_eq!(config.jwt_secret().unwrap().expose(), SECRET);
+    }
+
+    #[test]
+    fn every_variable_is_read() {
+        let config = read(&[
+            ("HOST", "::1"),
+            ("PORT", "80"),
+            ("DATABASE_URL", "postgresql+asyncpg://berth:hidden@db/berth?ssl=require"),
+            ("BERTH_DATA_DIR", "/var/lib/berth"),
+            ("JWT_EXPIRES_IN", "3600"),
+            ("ANONYMOUS_USER", "demo"),
+            ("CORS_ORIGINS", "https://a.example"),
+            ("COHERE_BASE_URL", "http://localhost:9/"),
+            ("COHERE_MODEL", "command-r"),
+            ("ADMIN_ADDR", "0.0.0.0:9001"),
+            ("LOG_FORMAT", "json"),
+            ("RUST_LOG", "warn,berth=debug"),
+            ("BERTH_MAX_HEADER_SIZE", "8KiB"),
+            ("BERTH_MAX_CONNECTIONS", "10"),
+            ("BERTH_MAX_IN_FLIGHT", "5"),
+            ("BERTH_HEADER_TIMEOUT", "5s"),
+            ("BERTH_DRAIN_TIMEOUT", "1m"),
+        ])
+        .unwrap();
+        assert_eq!(config.address.to_string(), "[::1]:80");
+        assert!(config.database_url.is_some());
+        assert_eq!(config.data_directory, PathBuf::from("/var/lib/berth"));
+        assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
+        assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
+        assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
+        assert_eq!((&*config.cohere.base_url, &*config.cohere.model), ("http://localhost:9", "command-r"));
+        assert_eq!(config.admin.address.to_string(), "0.0.0.0:9001");
+        assert_eq!(config.log, Log { format: LogFormat::Json, filter: "warn,berth=debug".to_owned() });
+        assert_eq!(
+            config.edge,
+            Edge {
+                max_header_size: 8192,
+                max_connections: 10,
+                max_in_flight: 5,
+                header_timeout: Duration::from_secs(5),
+                drain_timeout: Duration::from_mins(1),
+            }
+        );
+    }
+
+    #[test]
+    fn lifetimes_are_seconds_or_have_a_unit() {
+        let lifetime = |value: &str| read(&[("JWT_EXPIRES_IN", value)]).unwrap().jwt_lifetime.as_secs();
+        assert_eq!(["7d", "24h", "1", "2 days"].map(lifetime), [604_800, 86_400, 1, 172_800]);
+    }
+
+    #[test]
+    fn a_secret_may_come_from_a_file_and_is_never_shown() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("secret");
+        let path = file.to_str().unwrap();
+        std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+        let config = read(&[("JWT_SECRET_FILE", path), ("COHERE_API_KEY", "key-to-hide")]).unwrap();
+        assert_eq!(config.jwt_secret().unwrap().expose(), SECRET);
+        let shown = format!("{config:?}");
+        assert!(!shown.contains(SECRET) && !shown.contains("key-to-hide"), "{shown}");
+
+        let both = read(&[("JWT_SECRET_FILE", path), ("JWT_SECRET", SECRET)]).unwrap_err().to_string();
+        assert_eq!(both, "JWT_SECRET_FILE: JWT_SECRET is set too: keep one of the two");
+        std::fs::write(&file, "\n").unwrap();
+        assert!(refusal("JWT_SECRET_FILE", path).ends_with("is empty: write the secret into it"));
+    }
+
+    #[test]
+    fn a_jwt_secret_has_32_bytes_or_more_and_production_needs_one() {
+        assert!(read(&[("JWT_SECRET", &SECRET[..31])]).is_err());
+        assert!(read(&[("JWT_SECRET", &SECRET[..32])]).is_ok());
+        insta::assert_snapshot!(refusal("JWT_SECRET", "too-short"), @"JWT_SECRET: it has 9 bytes, too few to be safe: set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`");
+        insta::assert_snapshot!(refusal("ENVIRONMENT", "production"), @"JWT_SECRET: production needs one: set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`");
+    }
+
+    #[test]
+    fn a_blank_variable_counts_as_unset() {
+        let config =
+            read(&[("PORT", ""), ("CORS_ORIGINS", " "), ("JWT_SECRET", ""), ("DATABASE_URL", "")]).unwrap();
+        assert_eq!(config.address.port(), 8000);
+        assert!(config.database_url.is_none());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_refused_in_one_line() {
+        let refusals = [
+            ("ENVIRONMENT", "two words"),
+            ("HOST", "example"),
+            ("PORT", "65536"),
+            ("DATABASE_URL", "mysql://root:hidden@db/app"),
+            ("DATABASE_URL", "hidden"),
+            ("JWT_EXPIRES_IN", "0"),
+            ("JWT_EXPIRES_IN", "soon"),
+            ("ANONYMOUS_USER", "tasks"),
+            ("CORS_ORIGINS", "example.com"),
+            ("LOG_FORMAT", "xml"),
+            ("RUST_LOG", "berth=loud"),
+            ("COHERE_BASE_URL", "cohere"),
+            ("ADMIN_ADDR", "8001"),
+            ("BERTH_MAX_HEADER_SIZE", "1023"),
+            ("BERTH_MAX_IN_FLIGHT", "0"),
+            ("BERTH_DRAIN_TIMEOUT", "30"),
+            ("COHERE_API_KEY_FILE", "/nowhere/key"),
+        ];
+        let lines = refusals.map(|(name, value)| refusal(name, value));
+        assert!(lines.iter().all(|line| !line.contains("hidden")), "{lines:?}");
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_text_is_refused() {
+        let variables = [(OsString::from("PORT"), OsString::from_vec(vec![0xff]))].into_iter().collect();
+        assert_eq!(
+            address(&variables).unwrap_err().to_string(),
+            "PORT: it is not UTF-8: write it as plain text"
+        );
+    }
+}

@@ -1,0 +1,198 @@
+//! Everything that an operator decides, read once from the environment and `berth.toml` and checked as a whole.
+//!
+//! Nothing else in Berth reads either. A value that cannot be used stops the start with one line that names the place,
+//! the reason and the remedy, and never shows a secret.
+//!
+//! `environment` has the variables, `manifest` the file; the other modules are what both are made of.
+
+mod environment;
+mod manifest;
+mod origins;
+mod pattern;
+mod quantity;
+mod secret;
+mod signing_secret;
+mod variables;
+mod written;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use environment::Environment;
+pub use manifest::{Authentication, Component, Manifest, Probe};
+pub use origins::CorsOrigins;
+pub use pattern::Pattern;
+pub use secret::Secret;
+pub use variables::Variables;
+
+use environment::SHORTEST_JWT_SECRET;
+
+/// A configuration that can be used: the proof that everything in it has been checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `ENVIRONMENT`
+    pub environment: Environment,
+    /// `HOST` and `PORT`: where REST clients are served. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// `DATABASE_URL`; without it, a private PostgreSQL under [`Config::data_directory`].
+    pub database_url: Option<Secret>,
+    /// `BERTH_DATA_DIR`, absolute. Need not exist yet.
+    pub data_directory: PathBuf,
+    /// `JWT_EXPIRES_IN`: how long an issued token is good for.
+    pub jwt_lifetime: Duration,
+    /// `ANONYMOUS_USER`: who a request without a token acts as, if anybody.
+    pub anonymous_user: Option<String>,
+    /// `CORS_ORIGINS`
+    pub cors_origins: CorsOrigins,
+    /// `COHERE_…`
+    pub cohere: Cohere,
+    /// `ADMIN_…`
+    pub admin: Admin,
+    /// `LOG_FORMAT` and `RUST_LOG`
+    pub log: Log,
+    /// `BERTH_MAX_…` and `BERTH_…_TIMEOUT`
+    pub edge: Edge,
+    /// The components of `BERTH_MANIFEST`.
+    pub manifest: Manifest,
+    jwt_secret: Option<Secret>,
+}
+
+/// The language model that components may be granted.
+#[derive(Clone, Debug)]
+pub struct Cohere {
+    /// `COHERE_API_KEY`
+    pub api_key: Option<Secret>,
+    /// `COHERE_MODEL`
+    pub model: String,
+    /// `COHERE_BASE_URL`, without a trailing slash.
+    pub base_url: String,
+}
+
+/// The operators' own listener.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// `ADMIN_ADDR`
+    pub address: SocketAddr,
+    /// `ADMIN_TOKEN`
+    pub token: Option<Secret>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// `LOG_FORMAT`
+    pub format: LogFormat,
+    /// `RUST_LOG`: directives of `tracing_subscriber::EnvFilter`, which can be parsed.
+    pub filter: String,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What the edge bears before a request reaches a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edge {
+    /// `BERTH_MAX_HEADER_SIZE`: bytes of a request's line and headers; more is 431.
+    pub max_header_size: usize,
+    /// `BERTH_MAX_CONNECTIONS`: sockets at once; more wait to be accepted.
+    pub max_connections: usize,
+    /// `BERTH_MAX_IN_FLIGHT`: requests at once; more are 503.
+    pub max_in_flight: usize,
+    /// `BERTH_HEADER_TIMEOUT`: for a request's line and headers to come, and for an idle connection.
+    pub header_timeout: Duration,
+    /// `BERTH_DRAIN_TIMEOUT`: for requests in flight to finish when the host is told to stop. Kubernetes kills after 30 s.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Edge {
+    fn default() -> Self {
+        Self {
+            max_header_size: 32 * 1024,
+            max_connections: 2048,
+            max_in_flight: 1024,
+            header_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(25),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks everything. Writes nothing and connects to nothing.
+    pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
+        let environment = Environment::read(variables)?;
+        Ok(Self {
+            address: environment::address(variables)?,
+            database_url: environment::database_url(variables)?,
+            data_directory: environment::data_directory(variables)?,
+            jwt_secret: environment::jwt_secret(variables, &environment)?,
+            jwt_lifetime: environment::jwt_lifetime(variables)?,
+            anonymous_user: environment::anonymous_user(variables)?,
+            cors_origins: environment::cors_origins(variables, &environment)?,
+            cohere: environment::cohere(variables)?,
+            admin: environment::admin(variables)?,
+            log: environment::log(variables, &environment)?,
+            edge: environment::edge(variables)?,
+            manifest: Manifest::read(&environment::manifest(variables)?)?,
+            environment,
+        })
+    }
+
+    /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
+    pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
+        environment::address(variables)
+    }
+
+    /// `JWT_SECRET`, at least 32 bytes. Outside production, where none need be given, it is made at the first call and
+    /// kept in the data directory.
+    pub fn jwt_secret(&self) -> Result<Secret, ConfigError> {
+        self.jwt_secret.clone().map_or_else(|| signing_secret::kept(&self.data_directory), Ok)
+    }
+}
+
+/// A configuration that cannot be used, in one line.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable of the environment.
+    #[error("{name}: {reason}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong, and what to do about it.
+        reason: String,
+    },
+    /// A manifest that cannot be read at all.
+    #[error(
+        "BERTH_MANIFEST: {} cannot be read ({error}): name the manifest, or start in the directory of berth.toml", path.display()
+    )]
+    NoManifest {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why it was not there.
+        error: std::io::Error,
+    },
+    /// A place in the manifest.
+    #[error("{file}:{line}:{column}: {reason}")]
+    Manifest {
+        /// The manifest's path, as it was given.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// What is wrong, and what to do about it.
+        reason: String,
+    },
+}
+
+impl ConfigError {
+    fn variable(name: &'static str, reason: impl Into<String>) -> Self {
+        Self::Variable { name, reason: reason.into() }
+    }
+}

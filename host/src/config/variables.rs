@@ -1,0 +1,86 @@
+//! The environment as a map, so that everything that reads it can be tested without touching the process's own.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+
+use super::{ConfigError, Secret};
+
+/// Environment variables, as they were when the process started.
+#[derive(Clone, Default)]
+pub struct Variables(BTreeMap<String, OsString>);
+
+impl Variables {
+    /// The variables of this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// The value of `name` without the white space around it. A blank one counts as unset: manifests and compose files
+    /// write `NAME=` for "not here".
+    pub fn get(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
+        Ok(self.raw(name)?.map(str::trim))
+    }
+
+    /// The value of `name` as a `T`, or `default` if it is unset. `parse` answers with the reason and the remedy.
+    pub fn parse_or<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ConfigError> {
+        match self.get(name)? {
+            None => Ok(default),
+            Some(value) => parse(value).map_err(|reason| ConfigError::variable(name, reason)),
+        }
+    }
+
+    /// The secret `name`, or the contents of the file that `<name>_FILE` names, less one line end.
+    pub fn secret(
+        &self,
+        name: &'static str,
+        name_of_file: &'static str,
+    ) -> Result<Option<Secret>, ConfigError> {
+        let Some(path) = self.get(name_of_file)? else {
+            return Ok(self.raw(name)?.map(|value| value.to_owned().into()));
+        };
+        if self.get(name)?.is_some() {
+            return Err(ConfigError::variable(
+                name_of_file,
+                format!("{name} is set too: keep one of the two"),
+            ));
+        }
+        let contents = fs::read_to_string(path).map_err(|error| {
+            ConfigError::variable(
+                name_of_file,
+                format!("{path:?} cannot be read ({error}): name a readable text file"),
+            )
+        })?;
+        let secret =
+            contents.strip_suffix('\n').map_or(&*contents, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+        if secret.trim().is_empty() {
+            return Err(ConfigError::variable(
+                name_of_file,
+                format!("{path:?} is empty: write the secret into it"),
+            ));
+        }
+        Ok(Some(secret.to_owned().into()))
+    }
+
+    fn raw(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let text = value
+            .to_str()
+            .ok_or_else(|| ConfigError::variable(name, "it is not UTF-8: write it as plain text"))?;
+        Ok((!text.trim().is_empty()).then_some(text))
+    }
+}
+
+impl<Value: Into<OsString>> FromIterator<(Value, Value)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (Value, Value)>>(variables: I) -> Self {
+        let text = |name: Value| name.into().into_string().ok();
+        Self(variables.into_iter().filter_map(|(name, value)| Some((text(name)?, value.into()))).collect())
+    }
+}

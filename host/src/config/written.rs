@@ -1,0 +1,127 @@
+//! `berth.toml` as it is written: the words that it may use, each checked where it stands.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use berth_runtime::{AllowedDestination, Capability, Limits};
+use http::Method;
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+use toml::Spanned;
+
+use super::manifest::{Authentication, Probe};
+use super::pattern::Pattern;
+use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, Size, Time};
+
+/// The file, as it is written. Whatever can be checked where it stands is checked by its type.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) components: BTreeMap<Spanned<String>, Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    pub(super) source: Spanned<PathBuf>,
+    pub(super) routes: Vec<Spanned<Parsed<Pattern>>>,
+    #[serde(default)]
+    pub(super) capabilities: Vec<Parsed<Capability>>,
+    #[serde(default)]
+    pub(super) limits: WrittenLimits,
+    pub(super) probe: Option<Spanned<Parsed<Probe>>>,
+    pub(super) config: Option<Spanned<BTreeMap<String, Scalar>>>,
+    #[serde(default)]
+    pub(super) authentication: Authentication,
+    #[serde(default)]
+    pub(super) outgoing: Vec<Parsed<AllowedDestination>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenLimits {
+    memory: Option<Quantity<Size, MIB, { 4 * GIB }>>,
+    time: Option<Quantity<Time, 1, HOUR>>,
+    cpu: Option<Quantity<Time, 1, HOUR>>,
+    concurrency: Option<Quantity<Count, 1, 1000>>,
+    body: Option<Quantity<Size, 0, { 1024 * GIB }>>,
+    rows: Option<Quantity<Count, 1, 10_000_000>>,
+    result: Option<Quantity<Size, KIB, GIB>>,
+}
+
+impl WrittenLimits {
+    pub(super) fn with_defaults(self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            memory: self.memory.map_or(default.memory, |memory| memory.value()),
+            time: self.time.map_or(default.time, |time| time.duration()),
+            cpu: self.cpu.map_or(default.cpu, |cpu| cpu.duration()),
+            concurrency: self.concurrency.map_or(default.concurrency, |concurrency| concurrency.count()),
+            body: self.body.map_or(default.body, |body| body.value()),
+            rows: self.rows.and_then(|rows| u32::try_from(rows.value()).ok()).unwrap_or(default.rows),
+            result: self.result.map_or(default.result, |result| result.value()),
+        }
+    }
+}
+
+/// What a string says, read inside the visit: so an error has the string's own place, not that of the list around it.
+pub(super) struct Parsed<T>(pub(super) T);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(ParsedVisitor(PhantomData))
+    }
+}
+
+struct ParsedVisitor<T>(PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for ParsedVisitor<T> {
+    type Value = Parsed<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map(Parsed).map_err(E::custom)
+    }
+}
+
+/// A string, or a number or boolean in its place.
+pub(super) struct Scalar(pub(super) String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self(text)),
+            value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
+                Ok(Self(value.to_string()))
+            }
+            other => {
+                let kind = other.type_str();
+                Err(D::Error::custom(format!("a component reads strings, not {kind}s: write it as a string")))
+            }
+        }
+    }
+}
+
+impl FromStr for Probe {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (method, path) = match text.split_once(' ') {
+            Some(("GET", path)) => (Method::GET, path),
+            Some(("HEAD", path)) => (Method::HEAD, path),
+            _ => (Method::GET, ""),
+        };
+        if path.starts_with('/') {
+            Ok(Self { method, path: path.to_owned() })
+        } else {
+            Err(format!("{text:?} is not a probe: write \"GET /path\" or \"HEAD /path\""))
+        }
+    }
+}
