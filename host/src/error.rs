@@ -1,6 +1,6 @@
 //! Every way a request can fail, and what its caller sees: a status, a body, the headers that belong to it.
 //!
-//! The texts are those of the HTTP contract, and where that is silent those of a `FastAPI` service. A body never
+//! The texts are those of the HTTP contract, and where that is silent those of a FastAPI service. A body never
 //! carries a cause: causes are for the operator, and are logged here, once, when the response is made.
 
 use std::borrow::Cow;
@@ -34,6 +34,9 @@ pub enum ApiError {
     /// The caller is known and may not do this.
     #[error("Forbidden")]
     Forbidden,
+    /// The body broke off or was framed wrongly.
+    #[error("There was an error parsing the body")]
+    UnreadableBody,
     /// There is an account with this address already.
     #[error("Email already registered")]
     EmailTaken,
@@ -70,7 +73,7 @@ pub enum ApiError {
     /// The host is shutting down and takes no new work.
     #[error("The server is shutting down")]
     Draining,
-    /// `PostgreSQL` does not answer. The cause is for the log.
+    /// PostgreSQL does not answer. The cause is for the log.
     #[error("The database is not available")]
     DatabaseAway(#[source] anyhow::Error),
     /// A fault of ours. The cause is for the log.
@@ -89,7 +92,7 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden | Self::AccountDisabled => StatusCode::FORBIDDEN,
-            Self::EmailTaken => StatusCode::BAD_REQUEST,
+            Self::EmailTaken | Self::UnreadableBody => StatusCode::BAD_REQUEST,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -172,6 +175,7 @@ mod tests {
             ApiError::NotAuthenticated,
             ApiError::InvalidCredentials,
             ApiError::Forbidden,
+            ApiError::UnreadableBody,
             ApiError::EmailTaken,
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
@@ -214,6 +218,7 @@ mod tests {
         401 {"detail":"Not authenticated"} www-authenticate: Bearer
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
         403 {"detail":"Forbidden"}
+        400 {"detail":"There was an error parsing the body"}
         400 {"detail":"Email already registered"}
         401 {"detail":"Invalid email or password"} www-authenticate: Bearer
         403 {"detail":"Account is disabled"}

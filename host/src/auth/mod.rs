@@ -1,5 +1,138 @@
-//! Who a caller is.
+//! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
+//!
+//! - [`tokens`]: what a token says, and whether to believe it
+//! - [`bearer`]: where a request carries one
+//! - [`revocation`]: which were logged out
+//! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
+//! - [`sessions`]: register, log in, log out
+//! - [`accounts`], [`email`], [`passwords`], [`throttle`]: what those stand on
+//! - [`requests`], [`answers`]: their JSON
 
+pub mod accounts;
+pub mod answers;
+pub mod bearer;
+pub mod caller;
+pub mod email;
+mod error;
 pub mod passwords;
+pub mod requests;
+pub mod revocation;
+pub mod sessions;
+mod storage;
 pub mod throttle;
 pub mod tokens;
+
+use std::fmt;
+use std::time::Duration;
+
+use berth_database::Pool;
+use berth_runtime::Principal;
+use http::HeaderMap;
+
+use accounts::Accounts;
+pub use error::AuthError;
+use passwords::{PasswordError, Passwords};
+use revocation::Revocations;
+pub use storage::StorageError;
+use throttle::Throttle;
+use tokens::{InvalidToken, TokenKey, Tokens};
+
+/// What an operator decides about authentication.
+#[derive(Clone)]
+pub struct AuthSettings {
+    /// `JWT_SECRET`, at least 32 bytes.
+    pub secret: Vec<u8>,
+    /// `JWT_EXPIRES_IN`: how long a token is good for.
+    pub token_lifetime: Duration,
+    /// `ANONYMOUS_USER`: whom requests without a token act as.
+    pub anonymous_user: Option<String>,
+    /// Whether the cookie is `Secure` when the request came by https; so in production.
+    pub secure_cookies: bool,
+}
+
+impl fmt::Debug for AuthSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the secret.
+        formatter
+            .debug_struct("AuthSettings")
+            .field("token_lifetime", &self.token_lifetime)
+            .field("anonymous_user", &self.anonymous_user)
+            .field("secure_cookies", &self.secure_cookies)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Authentication, as all requests share it.
+pub struct Auth {
+    tokens: Tokens,
+    revocations: Revocations,
+    accounts: Accounts,
+    passwords: Passwords,
+    throttle: Throttle,
+    anonymous_user: Option<String>,
+    secure_cookies: bool,
+}
+
+/// A verified caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who it is, as components see it.
+    pub principal: Principal,
+    /// The token that says so; none for `ANONYMOUS_USER`.
+    pub token: Option<TokenKey>,
+}
+
+impl Auth {
+    /// Authentication on the host's own tables. Hashes one password, so it takes some 20 ms; asks the database
+    /// nothing. Warns when requests without a token act as someone.
+    pub fn new(settings: AuthSettings, pool: Pool) -> Result<Self, PasswordError> {
+        if let Some(user) = &settings.anonymous_user {
+            tracing::warn!(user, "ANONYMOUS_USER is set: whoever sends no token acts as this user");
+        }
+        Ok(Self {
+            tokens: Tokens::new(&settings.secret, settings.token_lifetime),
+            revocations: Revocations::new(pool.clone()),
+            accounts: Accounts::new(pool),
+            passwords: Passwords::new()?,
+            throttle: Throttle::default(),
+            anonymous_user: settings.anonymous_user,
+            secure_cookies: settings.secure_cookies,
+        })
+    }
+
+    /// Who sends a request with these headers, and, where a route takes one, this token in its query. None if the
+    /// request carries no token and nobody is configured to act for it. A token that is there must be a good one.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        query_token: Option<&str>,
+    ) -> Result<Option<Identity>, AuthError> {
+        match bearer::token_of(headers).or(query_token.map(str::as_bytes)) {
+            Some(token) => self.identity_of(token).await.map(Some),
+            None => Ok(self.anonymous_user.as_deref().map(Identity::anonymous)),
+        }
+    }
+
+    async fn identity_of(&self, token: &[u8]) -> Result<Identity, AuthError> {
+        let claims = self.tokens.verify(token)?;
+        if self.revocations.contains(&claims.key).await {
+            return Err(InvalidToken.into());
+        }
+        let principal =
+            Principal { subject: claims.subject, email: claims.email, name: claims.name, anonymous: false };
+        Ok(Identity { principal, token: Some(claims.key) })
+    }
+
+    /// Whether a cookie for this request is to be `Secure`.
+    #[must_use]
+    pub fn secures_cookies_of(&self, headers: &HeaderMap) -> bool {
+        self.secure_cookies && bearer::came_by_https(headers)
+    }
+}
+
+impl Identity {
+    fn anonymous(user: &str) -> Self {
+        let principal = Principal { subject: user.to_owned(), email: None, name: None, anonymous: true };
+        Self { principal, token: None }
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, get_current_timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,9 +11,6 @@ use uuid::Uuid;
 
 /// The most characters that a `sub` has, and the most that we keep of a `jti`.
 const LONGEST_NAME: usize = 100;
-
-/// 9999-12-31T23:59:59Z, the last second that every calendar on the way can express.
-const END_OF_TIME: u64 = 253_402_300_799;
 
 /// Issues tokens and verifies them.
 pub struct Tokens {
@@ -31,10 +29,17 @@ pub struct Claims {
     pub email: Option<String>,
     /// `name`, if there is one and it is a string.
     pub name: Option<String>,
-    /// `exp`, in seconds since 1970.
-    pub expires_at: u64,
-    /// What the token is called when it is revoked: its `jti`, or a digest of the whole token if it has none.
-    pub key: String,
+    /// What the token goes by.
+    pub key: TokenKey,
+}
+
+/// What a token goes by when it is revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKey {
+    /// Its `jti`, or a digest of the whole token if it has none.
+    pub id: String,
+    /// Its `exp`: nobody needs to remember it for longer.
+    pub expires_at: Timestamp,
 }
 
 /// The token is malformed, forged, expired, not valid yet, or lacks what is required of it.
@@ -95,14 +100,9 @@ impl Tokens {
         if !is_storable_name(&sub) {
             return Err(InvalidToken);
         }
-        let expiry = Duration::try_from_secs_f64(exp).map_or(END_OF_TIME, |exp| exp.as_secs());
-        Ok(Claims {
-            subject: sub,
-            email: string(email),
-            name: string(name),
-            expires_at: expiry.min(END_OF_TIME),
-            key: string(jti).filter(|jti| is_storable_name(jti)).unwrap_or_else(|| digest(token)),
-        })
+        let id = string(jti).filter(|jti| is_storable_name(jti)).unwrap_or_else(|| digest(token));
+        let key = TokenKey { id, expires_at: timestamp(exp) };
+        Ok(Claims { subject: sub, email: string(email), name: string(name), key })
     }
 }
 
@@ -115,6 +115,15 @@ struct ForeignClaims {
     email: Option<Value>,
     name: Option<Value>,
     jti: Option<Value>,
+}
+
+/// A `NumericDate` (RFC 7519, 2) without its fraction, or the last instant that a calendar has.
+fn timestamp(seconds: f64) -> Timestamp {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .and_then(|since_1970| i64::try_from(since_1970.as_secs()).ok())
+        .and_then(|seconds| Timestamp::from_second(seconds).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 fn string(claim: Option<Value>) -> Option<String> {
@@ -176,8 +185,8 @@ mod tests {
         assert_eq!(claims.subject, "7");
         assert_eq!(claims.email.as_deref(), Some("a@b.example"));
         assert_eq!(claims.name.as_deref(), Some("Ann"));
-        assert!(claims.expires_at > get_current_timestamp());
-        assert!(Uuid::parse_str(&claims.key).is_ok());
+        assert!(claims.key.expires_at > Timestamp::now());
+        assert!(Uuid::parse_str(&claims.key.id).is_ok());
     }
 
     #[test]
@@ -193,7 +202,7 @@ mod tests {
         let claims = tokens().verify(&token).unwrap();
         assert_eq!(claims.subject, "someone");
         assert_eq!((claims.email, claims.name), (None, None));
-        assert!(claims.key.starts_with("sha256:"));
+        assert!(claims.key.id.starts_with("sha256:"));
         assert!(!is_valid(&signed(Algorithm::HS256, SECRET, &json!({ "sub": "someone" }))));
         let expiry = get_current_timestamp() + HOUR;
         assert!(!is_valid(&signed(Algorithm::HS256, SECRET, &json!({ "exp": expiry }))));
@@ -203,7 +212,7 @@ mod tests {
     fn claims_of_another_type_than_ours_are_left_out() {
         let claims = tokens().verify(&foreign(json!({ "email": 1, "name": {}, "jti": null }))).unwrap();
         assert_eq!((claims.email, claims.name), (None, None));
-        assert!(claims.key.starts_with("sha256:"));
+        assert!(claims.key.id.starts_with("sha256:"));
     }
 
     #[test]
@@ -227,10 +236,9 @@ mod tests {
 
     #[test]
     fn an_expiry_may_be_a_fraction_or_beyond_every_calendar() {
-        let claims = tokens().verify(&foreign(json!({ "exp": 4_000_000_000.5 }))).unwrap();
-        assert_eq!(claims.expires_at, 4_000_000_000);
-        let claims = tokens().verify(&foreign(json!({ "exp": 1_000_000_000_000_000_u64 }))).unwrap();
-        assert_eq!(claims.expires_at, END_OF_TIME);
+        let expiry = |exp: Value| tokens().verify(&foreign(json!({ "exp": exp }))).unwrap().key.expires_at;
+        assert_eq!(expiry(json!(4_000_000_000.5)).as_second(), 4_000_000_000);
+        assert_eq!(expiry(json!(1_000_000_000_000_000_u64)), Timestamp::MAX);
     }
 
     #[test]

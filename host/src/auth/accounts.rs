@@ -1,0 +1,104 @@
+//! Accounts: the rows of `berth.accounts`.
+//!
+//! An account's id, written in decimal, is the `sub` of its tokens and the `user_id` of all that it owns.
+
+use berth_database::Pool;
+use jiff::Timestamp;
+
+use super::email::EmailAddress;
+use super::storage::{StorageError, with_connection};
+
+/// Reads and writes accounts.
+pub struct Accounts(Pool);
+
+/// Someone who registered here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The primary key.
+    pub id: i64,
+    /// The address, as it was registered.
+    pub email: String,
+    /// What they want to be called.
+    pub name: Option<String>,
+    /// False once an operator has disabled the account.
+    pub is_active: bool,
+    /// When they registered.
+    pub created_at: Timestamp,
+}
+
+impl Account {
+    /// The `sub` of this account's tokens.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+/// The columns of an account: id, email, name, `is_active`, and `created_at` in microseconds since 1970.
+type Columns = (i64, String, Option<String>, bool, i64);
+
+impl From<Columns> for Account {
+    fn from((id, email, name, is_active, created_at): Columns) -> Self {
+        // PostgreSQL's calendar ends later than ours; no account will have been made there.
+        let created_at = Timestamp::from_microsecond(created_at).unwrap_or(Timestamp::MAX);
+        Self { id, email, name, is_active, created_at }
+    }
+}
+
+impl Accounts {
+    /// Accounts in the database of `pool`, which is the host's own.
+    #[must_use]
+    pub fn new(pool: Pool) -> Self {
+        Self(pool)
+    }
+
+    /// A new account; `None` if the address has one already, in whatever case. Of two requests at once one wins.
+    pub async fn create(
+        &self,
+        email: &EmailAddress,
+        password_hash: &str,
+        name: Option<&str>,
+    ) -> Result<Option<Account>, StorageError> {
+        let statement = "INSERT INTO berth.accounts (email, password_hash, name) VALUES ($1, $2, $3) \
+             ON CONFLICT DO NOTHING \
+             RETURNING id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint";
+        let row = with_connection(&self.0, async |connection| {
+            sqlx::query_as::<_, Columns>(statement)
+                .bind(email.as_str())
+                .bind(password_hash)
+                .bind(name)
+                .fetch_optional(connection)
+                .await
+        });
+        Ok(row.await?.map(Account::from))
+    }
+
+    /// The account with this address, in whatever case, and the hash of its password.
+    pub async fn find_by_email(
+        &self,
+        email: &EmailAddress,
+    ) -> Result<Option<(Account, String)>, StorageError> {
+        let statement = "SELECT id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint, \
+             password_hash FROM berth.accounts WHERE lower(email) = lower($1)";
+        let row = with_connection(&self.0, async |connection| {
+            sqlx::query_as::<_, (i64, String, Option<String>, bool, i64, String)>(statement)
+                .bind(email.as_str())
+                .fetch_optional(connection)
+                .await
+        });
+        Ok(row.await?.map(|(id, email, name, is_active, created_at, password_hash)| {
+            (Account::from((id, email, name, is_active, created_at)), password_hash)
+        }))
+    }
+
+    /// The account whose tokens have this `sub`. Another issuer's subjects have none.
+    pub async fn find_by_subject(&self, subject: &str) -> Result<Option<Account>, StorageError> {
+        let Ok(id) = subject.parse::<i64>() else { return Ok(None) };
+        let statement = "SELECT id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint \
+             FROM berth.accounts WHERE id = $1";
+        let row = with_connection(&self.0, async |connection| {
+            sqlx::query_as::<_, Columns>(statement).bind(id).fetch_optional(connection).await
+        });
+        Ok(row.await?.map(Account::from))
+    }
+}

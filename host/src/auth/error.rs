@@ -1,0 +1,58 @@
+//! How authentication fails, and what each failure is to an HTTP client.
+
+use berth_database::PoolError;
+
+use super::passwords::PasswordError;
+use super::storage::StorageError;
+use super::throttle::Throttled;
+use super::tokens::InvalidToken;
+use crate::error::ApiError;
+
+/// Why someone is not logged in, registered or logged out.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    /// There is no token, and nobody whom requests without one act as.
+    #[error("the request carries no token")]
+    NoToken,
+    /// There is a token, and it is not to be trusted.
+    #[error(transparent)]
+    InvalidToken(#[from] InvalidToken),
+    /// The address has an account already.
+    #[error("the address has an account already")]
+    EmailTaken,
+    /// No account has this address and this password.
+    #[error("no account has this address and this password")]
+    InvalidLogin,
+    /// The account was disabled.
+    #[error("the account is disabled")]
+    Disabled,
+    /// Too many logins have failed.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// A password could be neither hashed nor checked.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A row could be neither read nor written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A token could not be signed.
+    #[error("a token could not be signed: {0}")]
+    Signing(#[from] jsonwebtoken::errors::Error),
+}
+
+impl From<AuthError> for ApiError {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::NoToken => Self::NotAuthenticated,
+            AuthError::InvalidToken(InvalidToken) => Self::InvalidCredentials,
+            AuthError::EmailTaken => Self::EmailTaken,
+            AuthError::InvalidLogin => Self::InvalidLogin,
+            AuthError::Disabled => Self::AccountDisabled,
+            AuthError::Throttled(Throttled(retry_after)) => Self::TooManyRequests { retry_after },
+            AuthError::Password(PasswordError::Busy)
+            | AuthError::Storage(StorageError::Pool(PoolError::Exhausted)) => Self::Busy,
+            AuthError::Storage(error) if error.is_outage() => Self::DatabaseAway(error.into()),
+            other => Self::Internal(other.into()),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! What a client sends to register and to log in.
+//!
+//! Both are extractors: a handler that takes one has a request whose content type, size and fields are right.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use berth_contract::{Fields, Text};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use utoipa::ToSchema;
+
+use super::email::{Email, EmailAddress};
+use crate::error::ApiError;
+
+/// The most bytes of a body; a registration has some hundred.
+const LONGEST_BODY: usize = 64 * 1024;
+
+/// A new password, in characters. It may be long, but not so long that hashing it takes noticeably longer.
+const PASSWORD: Text = Text::of(8, 128);
+
+const NAME: Text = Text::of(0, 255);
+
+/// Of a login only that there is something: what it says either fits an account or not.
+const ANYTHING: Text = Text::of(1, usize::MAX);
+
+/// The body of `POST /auth/register`.
+#[derive(ToSchema)]
+pub struct Registration {
+    /// The new account's address.
+    #[schema(value_type = String, format = Email, max_length = 254)]
+    pub email: EmailAddress,
+    /// 8 to 128 characters.
+    #[schema(format = Password, min_length = 8, max_length = 128)]
+    pub password: String,
+    /// What they want to be called.
+    #[schema(max_length = 255)]
+    pub name: Option<String>,
+}
+
+/// The body of `POST /auth/login`.
+#[derive(ToSchema)]
+pub struct Login {
+    /// The account's address.
+    #[schema(rename = "username", min_length = 1)]
+    pub address: String,
+    /// The account's password.
+    #[schema(format = Password, min_length = 1)]
+    pub password: String,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Registration {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let Encoding::Json = Encoding::of(request.headers())? else {
+            return Err(ApiError::UnsupportedMediaType);
+        };
+        let mut fields = Fields::json(&read(request).await?)?;
+        let email = fields.required("email", &Email);
+        let password = fields.required("password", &PASSWORD);
+        let name = fields.optional("name", &NAME);
+        Ok(fields.finish(Self { email, password, name })?)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Login {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let encoding = Encoding::of(request.headers())?;
+        let body = read(request).await?;
+        // Either name is taken in either form; the usual one is the one that is missed.
+        let (mut fields, usual, other) = match encoding {
+            Encoding::Json => (Fields::json(&body)?, "email", "username"),
+            Encoding::Form => (Fields::form(&body), "username", "email"),
+        };
+        let address = fields.optional(other, &ANYTHING).unwrap_or_else(|| fields.required(usual, &ANYTHING));
+        let password = fields.required("password", &ANYTHING);
+        Ok(fields.finish(Self { address, password })?)
+    }
+}
+
+/// How a body is written.
+enum Encoding {
+    Json,
+    Form,
+}
+
+impl Encoding {
+    /// As the content type says. Without one a body is taken for JSON, as by FastAPI.
+    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
+        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Json) };
+        let content_type = content_type.to_str().map_err(|_| ApiError::UnsupportedMediaType)?;
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/json" => Ok(Self::Json),
+            "application/x-www-form-urlencoded" => Ok(Self::Form),
+            other if other.starts_with("application/") && other.ends_with("+json") => Ok(Self::Json),
+            _ => Err(ApiError::UnsupportedMediaType),
+        }
+    }
+}
+
+async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
+    match Limited::new(request.into_body(), LONGEST_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
+        Err(_) => Err(ApiError::UnreadableBody),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const JSON: Option<&str> = Some("application/json");
+    const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+
+    async fn read_as<T: FromRequest<(), Rejection = ApiError>>(
+        content_type: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Result<T, ApiError> {
+        let mut request = http::Request::builder();
+        if let Some(content_type) = content_type {
+            request = request.header(header::CONTENT_TYPE, content_type);
+        }
+        T::from_request(request.body(body.into()).unwrap(), &()).await
+    }
+
+    async fn faults<T: FromRequest<(), Rejection = ApiError>>(
+        content_type: Option<&str>,
+        body: impl Into<Body>,
+    ) -> Vec<(String, Value)> {
+        let Err(error) = read_as::<T>(content_type, body).await else { return Vec::new() };
+        let body: Value = serde_json::from_str(&error.body()).unwrap();
+        let detail = body["detail"].as_array().unwrap();
+        detail
+            .iter()
+            .map(|fault| (fault["type"].as_str().unwrap().to_owned(), fault["loc"].clone()))
+            .collect()
+    }
+
+    fn registration(password: &str) -> String {
+        json!({ "email": " Ann@Example.com", "password": password, "role": "admin" }).to_string()
+    }
+
+    #[tokio::test]
+    async fn a_registration_is_read_and_unknown_fields_ignored() {
+        let read = read_as::<Registration>(JSON, registration("12345678")).await.unwrap();
+        assert_eq!(read.email.as_str(), "Ann@example.com");
+        assert_eq!((read.password.as_str(), read.name), ("12345678", None));
+    }
+
+    #[tokio::test]
+    async fn a_new_password_has_8_to_128_characters() {
+        for (length, fault) in
+            [(7, Some("string_too_short")), (8, None), (128, None), (129, Some("string_too_long"))]
+        {
+            let found = faults::<Registration>(JSON, registration(&"ä".repeat(length))).await;
+            assert_eq!(found.first().map(|(kind, _)| kind.as_str()), fault, "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_fault_of_a_registration_is_told() {
+        let body = json!({ "email": "nobody", "password": "short", "name": 7 }).to_string();
+        let found = faults::<Registration>(JSON, body).await;
+        let expected = [("value_error", "email"), ("string_too_short", "password"), ("string_type", "name")]
+            .map(|(kind, field)| (kind.to_owned(), json!(["body", field])));
+        assert_eq!(found, expected);
+        let found = faults::<Registration>(JSON, "{}").await;
+        assert_eq!(found, ["email", "password"].map(|field| ("missing".to_owned(), json!(["body", field]))));
+    }
+
+    #[tokio::test]
+    async fn a_login_is_a_form_or_json_by_either_name() {
+        for (content_type, body) in [
+            (FORM, "grant_type=password&username=ann%40example.com&password=a+b"),
+            (FORM, "email=ann%40example.com&password=a%20b"),
+            (JSON, r#"{"email": "ann@example.com", "password": "a b"}"#),
+            (JSON, r#"{"username": "ann@example.com", "password": "a b"}"#),
+            (JSON, r#"{"email": "ann@example.com", "username": null, "password": "a b"}"#),
+            (None, r#"{"email": "ann@example.com", "password": "a b"}"#),
+            (Some("Application/JSON; charset=utf-8"), r#"{"email": "ann@example.com", "password": "a b"}"#),
+            (Some("application/merge+json"), r#"{"email": "ann@example.com", "password": "a b"}"#),
+        ] {
+            let login = read_as::<Login>(content_type, body).await.unwrap();
+            assert_eq!(
+                (login.address.as_str(), login.password.as_str()),
+                ("ann@example.com", "a b"),
+                "{body}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_login_lacks_is_told_by_the_name_that_its_form_uses() {
+        for (content_type, body, address) in [(FORM, "", "username"), (JSON, "{}", "email")] {
+            let expected = [address, "password"].map(|field| ("missing".to_owned(), json!(["body", field])));
+            assert_eq!(faults::<Login>(content_type, body).await, expected);
+        }
+        let found = faults::<Login>(JSON, r#"{"email": 7, "password": ["a"]}"#).await;
+        assert_eq!(
+            found,
+            ["email", "password"].map(|field| ("string_type".to_owned(), json!(["body", field])))
+        );
+        assert_eq!(faults::<Login>(JSON, "{").await[0].0, "json_invalid");
+    }
+
+    #[tokio::test]
+    async fn other_content_types_are_not_read() {
+        for content_type in ["text/plain", "multipart/form-data; boundary=x", "application/xml", "json", ""] {
+            let refused = read_as::<Login>(Some(content_type), "{}").await;
+            assert!(matches!(refused, Err(ApiError::UnsupportedMediaType)), "{content_type}");
+        }
+        let refused = read_as::<Registration>(FORM, "email=a").await;
+        assert!(matches!(refused, Err(ApiError::UnsupportedMediaType)));
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_64_kib() {
+        let padded = |length: usize| {
+            let login = r#"{"email": "ann@example.com", "password": "x"}"#;
+            login.to_owned() + &" ".repeat(length - login.len())
+        };
+        assert!(read_as::<Login>(JSON, padded(LONGEST_BODY)).await.is_ok());
+        let refused = read_as::<Login>(JSON, padded(LONGEST_BODY + 1)).await;
+        assert!(matches!(refused, Err(ApiError::PayloadTooLarge)));
+    }
+}

@@ -1,0 +1,47 @@
+//! The host's own tables, as far as authentication reads and writes them.
+
+use berth_database::{Pool, PoolError};
+use sqlx::postgres::PgConnection;
+
+/// Why a row could be neither read nor written.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no connection.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The statement failed.
+    #[error("a statement of the host failed: {0}")]
+    Statement(#[from] sqlx::Error),
+}
+
+impl StorageError {
+    /// Whether it is PostgreSQL that is not there, rather than a statement that is wrong.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Pool(_) => true,
+            Self::Statement(sqlx::Error::Database(error)) => {
+                // 08: connection exceptions, 53: out of resources, 57: shut down or cancelled (PostgreSQL, appendix A).
+                error
+                    .code()
+                    .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+            }
+            Self::Statement(error) => {
+                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_))
+            }
+        }
+    }
+}
+
+/// Lends a connection to `work`; one that failed under it is not used again.
+pub(super) async fn with_connection<T>(
+    pool: &Pool,
+    work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> Result<T, StorageError> {
+    let mut connection = pool.acquire().await?;
+    let result = work(&mut connection).await;
+    if result.as_ref().is_err_and(|error| error.as_database_error().is_none()) {
+        connection.discard();
+    }
+    Ok(result?)
+}

@@ -1,0 +1,168 @@
+//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use crate::auth::answers::{LoggedIn, Me, Message, Registered};
+use crate::auth::caller::{Caller, CallerByLink};
+use crate::auth::requests::{Login, Registration};
+use crate::auth::{Auth, bearer};
+use crate::error::ApiError;
+
+/// The routes, ready to be merged into a router with any state of its own. For logins to be slowed down by client,
+/// requests need [`ConnectInfo<SocketAddr>`] among their extensions.
+pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
+    let routes = Router::new()
+        .route("/register", post(register))
+        .route("/login", post(log_in))
+        .route("/logout", post(log_out))
+        .route("/me", get(me));
+    Router::new().nest("/auth", routes.clone()).nest("/api/auth", routes).with_state(auth)
+}
+
+/// These routes in the OpenAPI document, and the security scheme `bearer` that they share with components'.
+#[derive(OpenApi)]
+#[openapi(paths(register, log_in, log_out, me), modifiers(&Bearer))]
+pub struct AuthDoc;
+
+/// Register
+///
+/// Makes an account and logs it in. Addresses are compared without case.
+#[utoipa::path(
+    post,
+    path = "/auth/register",
+    tag = "auth",
+    request_body = Registration,
+    responses(
+        (status = 201, description = "The new account and a token for it", body = Registered),
+        (status = 400, description = "`Email already registered`"),
+        (status = 413, description = "The body is over 64 KiB"),
+        (status = 415, description = "The body is not JSON"),
+        (status = 422, description = "The body's fields are not valid"),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`"),
+    ),
+)]
+async fn register(
+    State(auth): State<Arc<Auth>>,
+    registration: Registration,
+) -> Result<(StatusCode, Json<Registered>), ApiError> {
+    let session = auth.register(registration).await?;
+    Ok((StatusCode::CREATED, Json(session.into())))
+}
+
+/// Log in
+///
+/// Takes the password form of `OAuth2`, or the same as JSON, where the address may also be called `email`. The token comes
+/// in the body and as the cookie `access_token`.
+#[utoipa::path(
+    post,
+    path = "/auth/login",
+    tag = "auth",
+    request_body(content(
+        (Login = "application/x-www-form-urlencoded"),
+        (Login = "application/json"),
+    )),
+    responses(
+        (status = 200, description = "A token", body = LoggedIn),
+        (status = 401, description = "`Invalid email or password`"),
+        (status = 403, description = "`Account is disabled`"),
+        (status = 413, description = "The body is over 64 KiB"),
+        (status = 415, description = "The body is neither a form nor JSON"),
+        (status = 422, description = "The body's fields are not valid"),
+        (status = 429, description = "Too many logins failed; see `Retry-After`"),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`"),
+    ),
+)]
+async fn log_in(
+    State(auth): State<Arc<Auth>>,
+    Client(client): Client,
+    headers: HeaderMap,
+    login: Login,
+) -> Result<Response, ApiError> {
+    let session = auth.log_in(login, client).await?;
+    let cookie = bearer::cookie(&session.token, session.lifetime, auth.secures_cookies_of(&headers));
+    Ok(with_cookie(cookie, Json(LoggedIn::from(session))))
+}
+
+/// Log out
+///
+/// Revokes the token until it expires, and clears the cookie.
+#[utoipa::path(
+    post,
+    path = "/auth/logout",
+    tag = "auth",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "Logged out", body = Message),
+        (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
+        (status = 503, description = "The database is away, the token still good; see `Retry-After`"),
+    ),
+)]
+async fn log_out(
+    State(auth): State<Arc<Auth>>,
+    Caller(caller): Caller,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    auth.log_out(&caller).await?;
+    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&headers)), Json(Message::LOGGED_OUT)))
+}
+
+/// Who am I
+///
+/// The account that the token stands for. For another issuer's token, whose `sub` is nobody's here: what the token
+/// itself says, with the `sub` as `id`.
+#[utoipa::path(
+    get,
+    path = "/auth/me",
+    tag = "auth",
+    security(("bearer" = [])),
+    params(("token" = Option<String>, Query, description = "The token, for clients that can send no header")),
+    responses(
+        (status = 200, description = "The caller", body = Me),
+        (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
+        (status = 403, description = "`Account is disabled`"),
+        (status = 503, description = "The database is away; see `Retry-After`"),
+    ),
+)]
+async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -> Result<Json<Me>, ApiError> {
+    let account = auth.account_of(&caller.principal).await?;
+    Ok(Json(Me::of(caller, account.as_ref())))
+}
+
+fn with_cookie(cookie: Option<HeaderValue>, answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+}
+
+/// The other end of the connection, if the server told it. What proxies say about theirs is not believed.
+struct Client(Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Client {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(Self(peer.map(|ConnectInfo(address)| address.ip())))
+    }
+}
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}

@@ -1,0 +1,3 @@
+//! The routes that the host serves itself.
+
+pub mod auth;
