@@ -11,6 +11,10 @@ use tokio::time::{Instant, sleep, timeout};
 /// or short of connections.
 const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 
+/// How long to wait before another attempt.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Opens a connection within `patience`, handshake included.
 ///
 /// Statements are not logged: some of them set passwords.
@@ -38,15 +42,15 @@ pub async fn connect_when_ready(
     options: &PgConnectOptions,
     patience: Duration,
 ) -> sqlx::Result<PgConnection> {
-    let deadline = Instant::now() + patience;
-    let mut pause = Duration::from_millis(5);
+    let start = Instant::now();
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match connect(options, left).await {
-            Err(error) if is_passing(&error) && Instant::now() + pause < deadline => {
+        let outcome = connect(options, patience.saturating_sub(start.elapsed())).await;
+        // The longer it took so far, the less a little more matters.
+        let pause = (start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        match outcome {
+            Err(error) if is_passing(&error) && start.elapsed() + pause < patience => {
                 tracing::debug!(%error, "PostgreSQL is not ready yet");
                 sleep(pause).await;
-                pause = (pause * 2).min(Duration::from_secs(1));
             }
             outcome => return outcome,
         }

@@ -5,6 +5,8 @@
 
 pub mod connect;
 pub mod pool;
+pub mod private;
 mod sql;
+pub mod url;
 
 pub use pool::{Connection, Pool, PoolError, PoolSettings};

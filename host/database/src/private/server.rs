@@ -1,0 +1,100 @@
+//! The server's process: a child of the host that runs in the foreground and ends with it.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+/// How long the server may take to write down what it has in memory before it is killed.
+const STOP: Duration = Duration::from_secs(30);
+
+/// A running server. Dropped, it is told to stop, but not waited for.
+#[derive(Debug)]
+pub(super) struct Server {
+    pid: Pid,
+    exit: watch::Receiver<Option<ExitStatus>>,
+}
+
+impl Server {
+    /// Starts `command` as a process that the kernel stops when the host ends, however it ends.
+    pub(super) async fn start(mut command: Command) -> io::Result<Self> {
+        // A ctrl-C in the terminal is for the host: it still needs the server to finish its requests.
+        command.process_group(0);
+        stop_with_parent(&mut command);
+        let (started, start) = oneshot::channel();
+        let (exited, exit) = watch::channel(None);
+        // For the kernel the parent is the thread that starts the process, so it must last as long as the server.
+        thread::Builder::new().name("private-postgres".to_owned()).spawn(move || match command.spawn() {
+            Ok(child) => {
+                let _ = started.send(Ok(child.id()));
+                let _ = exited.send(wait(child));
+            }
+            Err(error) => {
+                let _ = started.send(Err(error));
+            }
+        })?;
+        let id = start.await.map_err(io::Error::other)??;
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { pid, exit })
+    }
+
+    /// Waits until the process has ended, and says how, if that is known.
+    pub(super) async fn exited(&self) -> Option<ExitStatus> {
+        *self.exit.clone().wait_for(Option::is_some).await.ok()?
+    }
+
+    /// Stops the server: a fast shutdown, which ends all sessions, rolls back and writes a checkpoint.
+    /// Returns whether that was enough; where it takes too long, the process is killed.
+    pub(super) async fn stop(&self) -> bool {
+        self.signal(Signal::INT);
+        let stopped = timeout(STOP, self.exited()).await.is_ok();
+        if !stopped {
+            self.signal(Signal::KILL);
+            self.exited().await;
+        }
+        stopped
+    }
+
+    fn signal(&self, signal: Signal) {
+        // Once it has ended, its number may be another process's.
+        if self.exit.borrow().is_none() {
+            let _ = kill_process(self.pid, signal);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal(Signal::INT);
+    }
+}
+
+fn wait(mut child: Child) -> Option<ExitStatus> {
+    child.wait().ok()
+}
+
+/// Has the kernel send SIGINT, a fast shutdown, to the process when the thread that started it is gone.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "the request has to be made by the new process itself, between fork and exec")]
+fn stop_with_parent(command: &mut Command) {
+    let host = rustix::process::getpid();
+    let request = move || {
+        rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
+        // The host may have died before the request.
+        if rustix::process::getppid() != Some(host) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        Ok(())
+    };
+    // SAFETY: the closure makes two system calls and nothing else: it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(request) };
+}
+
+/// Elsewhere a server that outlives a killed host is stopped by the next one.
+#[cfg(not(target_os = "linux"))]
+fn stop_with_parent(_command: &mut Command) {}

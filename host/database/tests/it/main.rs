@@ -1,0 +1,4 @@
+//! Everything Berth does with PostgreSQL, on a real one.
+
+mod private;
+mod support;
