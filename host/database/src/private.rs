@@ -15,7 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokio::time::{Instant, sleep};
 
 pub use self::binaries::Search;
 use self::{account::Account, home::Home, server::Server};
@@ -29,6 +31,9 @@ const DATABASE: &str = "berth";
 
 /// How long the server may take to answer: a tenth of a second as a rule, longer after a power cut.
 const START: Duration = Duration::from_mins(1);
+
+/// What PostgreSQL says when processes of a server that was killed have not noticed yet.
+const LEFTOVERS: &str = "pre-existing shared memory block";
 
 /// What a private server is made of.
 #[derive(Clone, Debug)]
@@ -157,29 +162,31 @@ impl PrivatePostgres {
         if version.is_none() {
             initdb::run(&binaries, &home, account.as_ref(), settings.durable).await?;
         }
-        let mut command = command(&binaries, &home, account.as_ref(), settings)?;
-        if let Some(stale) = stale {
-            // PostgreSQL would not start as long as any process has this number, unless it is its grandparent's.
-            command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
+        let command = || -> Result<Command, PrivateError> {
+            let mut command = command(&binaries, &home, account.as_ref(), settings)?;
+            if let Some(stale) = stale {
+                // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
+                command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
+            }
+            Ok(command)
+        };
+        let start = Instant::now();
+        loop {
+            match launch(command()?, &home).await {
+                Err(PrivateError::Failed { tail, .. })
+                    if tail.contains(LEFTOVERS) && start.elapsed() < START =>
+                {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                outcome => return outcome.map(|server| Self { server, home }),
+            }
         }
-        let program = binaries.join("postgres");
-        let server =
-            Server::start(command).await.map_err(|source| PrivateError::Program { program, source })?;
-        let private = Self { server, home };
-        private.wait_until_ready().await?;
-        Ok(private)
     }
 
     /// How to connect as the superuser, to the database `berth`.
     #[must_use]
     pub fn options(&self) -> PgConnectOptions {
-        PgConnectOptions::new_without_pgpass()
-            .socket(&self.home.socket)
-            .port(5432)
-            .username(SUPERUSER)
-            .database(DATABASE)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name("berth")
+        options(&self.home).database(DATABASE)
     }
 
     /// Where the server keeps its data, socket and log.
@@ -195,28 +202,37 @@ impl PrivatePostgres {
             tracing::warn!("the private PostgreSQL did not stop in time and was killed");
         }
     }
+}
 
-    /// Waits for the first answer, and makes sure of the database.
-    async fn wait_until_ready(&self) -> Result<(), PrivateError> {
-        let maintenance = self.options().database("postgres");
-        let ready = async {
-            let mut connection = connect_when_ready(&maintenance, START).await?;
-            let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1")
-                .bind(DATABASE)
-                .fetch_optional(&mut connection)
-                .await?;
-            if known.is_none() {
-                sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
-            }
-            Ok(())
-        };
-        tokio::select! {
-            outcome = ready => outcome,
-            _ = self.server.exited() => {
-                Err(PrivateError::Failed { log: self.home.log(), tail: self.home.log_tail() })
-            }
-        }
+/// Starts the server and waits until it answers.
+async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
+    let program = PathBuf::from(command.get_program());
+    let server = Server::start(command).await.map_err(|source| PrivateError::Program { program, source })?;
+    tokio::select! {
+        outcome = make_database(options(home)) => outcome?,
+        _ = server.exited() => return Err(PrivateError::Failed { log: home.log(), tail: home.log_tail() }),
     }
+    Ok(server)
+}
+
+/// Waits for the first answer, and makes sure of the database.
+async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
+    let mut connection = connect_when_ready(&options.database("postgres"), START).await?;
+    let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(DATABASE);
+    if known.fetch_optional(&mut connection).await?.is_none() {
+        sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
+    }
+    connection.close().await
+}
+
+/// How to connect to the server in `home`.
+fn options(home: &Home) -> PgConnectOptions {
+    PgConnectOptions::new_without_pgpass()
+        .socket(&home.socket)
+        .port(5432)
+        .username(SUPERUSER)
+        .ssl_mode(PgSslMode::Disable)
+        .application_name("berth")
 }
 
 /// The server's command line. It is told everything there, so that the files that `initdb` made stay as they are.

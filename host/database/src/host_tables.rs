@@ -1,0 +1,27 @@
+//! The host's own tables, in a schema that no component can see into: accounts, revoked tokens, component roles.
+
+use sqlx::postgres::PgConnectOptions;
+
+use crate::migrations::{Migration, MigrationError, migrate};
+
+/// The host's schema.
+pub const SCHEMA: &str = "berth";
+
+/// Brings the host's tables up to date. The first thing to do with a database; a server that sleeps or is only just
+/// starting is waited for. Hosts that start at once do it one after the other.
+///
+/// # Errors
+///
+/// See [`MigrationError`].
+pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
+    migrate(options, SCHEMA, &migrations()).await.map(drop)
+}
+
+/// What has been done to the tables so far, oldest first. Never changed, only added to.
+fn migrations() -> [Migration; 3] {
+    [
+        Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
+        Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
+        Migration::new(3, "component roles", include_str!("../sql/component_roles.sql")),
+    ]
+}
