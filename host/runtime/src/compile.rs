@@ -21,7 +21,7 @@ use crate::engine::Engine;
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// The longest that a compilation may take.
-const MAX_TIME: Duration = Duration::from_secs(120);
+const MAX_TIME: Duration = Duration::from_mins(2);
 
 /// Why bytes did not become a component.
 #[derive(Debug, thiserror::Error)]

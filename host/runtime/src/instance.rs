@@ -79,7 +79,7 @@ impl Version {
         let request = request.map(|body| LimitedBody::new(body, limit, Arc::clone(&exceeded)));
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
-            version: self.id.clone(),
+            version: self.id.to_string(),
             request_id,
             principal,
         });
@@ -116,7 +116,7 @@ impl Version {
         let version = Arc::clone(self);
         let meter = CpuMeter::new();
         let guest = async move {
-            let store = version.store(Arc::clone(&context), &meter, version.spec.database.as_ref());
+            let store = version.store(Arc::clone(&context), &meter);
             let run = Metered::new(meter, version.run(store, request, sender));
             let result = match tokio::time::timeout(version.spec.limits.time, run).await {
                 Ok(result) => result.map_err(|error| classify(&error, &context)),

@@ -5,6 +5,7 @@
 //! - [`engine`](Engine): wasmtime, configured in one function
 //! - `compile`: bytes → compiled component, through the code cache on disk
 //! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
+//! - `candidate`: these steps in their order, then the OpenAPI document and the migrations that it brings
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
@@ -12,6 +13,7 @@
 //!
 //! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
+mod candidate;
 mod capabilities;
 mod capability;
 mod compile;
@@ -20,7 +22,6 @@ mod guest_body;
 mod instance;
 mod limits;
 mod link;
-mod load;
 mod meter;
 mod principal;
 mod registry;
@@ -28,6 +29,7 @@ mod request_body;
 mod state;
 mod version;
 
+pub use candidate::{Candidate, LoadError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
 pub use compile::{CompileError, Compiler};
@@ -36,8 +38,7 @@ pub use guest_body::{GuestBody, GuestBodyError};
 pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;
 pub use link::LinkError;
-pub use load::{LoadError, Loader};
 pub use principal::Principal;
-pub use registry::{ComponentStatus, Deployment, Registry, RouteError};
+pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;
 pub use version::{ComponentSpec, Version};

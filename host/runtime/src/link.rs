@@ -69,7 +69,11 @@ fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime:
             Capability::Config => capabilities::config::add_to_linker(&mut linker)?,
             Capability::Identity => capabilities::identity::add_to_linker(&mut linker)?,
             Capability::Logging => capabilities::logging::add_to_linker(&mut linker)?,
-            Capability::Postgres => {}
+            Capability::Postgres => {
+                capabilities::postgres::add_to_linker(&mut linker, |state: &mut State| {
+                    state.postgres.view(&mut state.table)
+                })?;
+            }
         }
     }
     Ok(linker)

@@ -7,17 +7,6 @@ use arc_swap::ArcSwap;
 
 use crate::version::Version;
 
-/// What the registry says of a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentStatus {
-    /// Its name.
-    pub name: String,
-    /// Its version, once one is live.
-    pub version: Option<String>,
-    /// `live`, or why not.
-    pub state: String,
-}
-
 /// A route that cannot be added.
 #[derive(Debug, thiserror::Error)]
 #[error("the route `{pattern}` of the component `{component}` cannot be used: {reason}")]
@@ -30,17 +19,18 @@ pub struct RouteError {
     pub reason: String,
 }
 
-/// The components that are live, and the routes that lead to them.
+/// The components that are live, and the routes that lead to them. The default is that of a host that is starting.
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
     routes: matchit::Router<Arc<Version>>,
+    complete: bool,
 }
 
 impl Deployment {
     /// Makes the routes of `versions`.
     pub fn new(versions: impl IntoIterator<Item = Arc<Version>>) -> Result<Self, RouteError> {
-        let mut deployment = Self::default();
+        let mut deployment = Self { complete: true, ..Self::default() };
         for version in versions {
             for pattern in &version.spec.routes {
                 deployment.insert(pattern, &version)?;
@@ -60,6 +50,12 @@ impl Deployment {
     #[must_use]
     pub fn versions(&self) -> &BTreeMap<String, Arc<Version>> {
         &self.versions
+    }
+
+    /// Whether it has every component: false only until the first deployment.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
     }
 
     fn insert(&mut self, pattern: &str, version: &Arc<Version>) -> Result<(), RouteError> {

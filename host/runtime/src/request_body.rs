@@ -49,15 +49,12 @@ where
             }
         };
         let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.remaining.checked_sub(length) {
-            Some(remaining) => {
-                self.remaining = remaining;
-                Poll::Ready(Some(Ok(frame)))
-            }
-            None => {
-                self.exceeded.store(true, Ordering::Relaxed);
-                Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.limit)))))
-            }
+        if let Some(remaining) = self.remaining.checked_sub(length) {
+            self.remaining = remaining;
+            Poll::Ready(Some(Ok(frame)))
+        } else {
+            self.exceeded.store(true, Ordering::Relaxed);
+            Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.limit)))))
         }
     }
 

@@ -13,6 +13,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
+use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
 use crate::instance::RequestContext;
@@ -42,36 +43,37 @@ pub struct ComponentSpec {
     pub config: BTreeMap<String, String>,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
-    /// Its own schema in the database. Present when `postgres` is granted.
-    pub database: Option<Pool>,
     /// Path patterns, as axum writes them.
     pub routes: Vec<String>,
     /// Whether the host turns away requests without a token, before an instance is made.
     pub authentication_required: bool,
 }
 
-/// A version of a component: its code, linked against its grants.
+/// A version of a component: its code, linked against its grants. A clone is the same version.
+#[derive(Clone)]
 pub struct Version {
-    pub(crate) spec: ComponentSpec,
-    /// The first twelve digits of its bytes' SHA-256.
-    pub(crate) id: String,
+    pub(crate) spec: Arc<ComponentSpec>,
+    pub(crate) id: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) openapi: Option<String>,
+    pub(crate) openapi: Option<Arc<str>>,
+    /// Its own schema, once its migrations have run.
+    pub(crate) database: Option<Pool>,
     config: Arc<WasiConfigVariables>,
     client: Client,
 }
 
 impl Version {
-    pub(crate) fn new(spec: ComponentSpec, id: String, pre: ProxyPre<State>, client: Client) -> Self {
+    pub(crate) fn new(spec: ComponentSpec, digest: &str, pre: ProxyPre<State>, client: Client) -> Self {
         Self {
-            id,
+            id: Arc::from(&digest[..12]),
             pre,
             permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
             openapi: None,
+            database: None,
             config: Arc::new(spec.config.clone().into_iter().collect()),
             client,
-            spec,
+            spec: Arc::new(spec),
         }
     }
 
@@ -93,13 +95,8 @@ impl Version {
         self.openapi.as_deref()
     }
 
-    /// A store for one instance, with every limit set. `database` is withheld while a version is being loaded.
-    pub(crate) fn store(
-        &self,
-        request: Arc<RequestContext>,
-        meter: &Arc<CpuMeter>,
-        _database: Option<&Pool>,
-    ) -> Store<State> {
+    /// A store for one instance, with every limit set.
+    pub(crate) fn store(&self, request: Arc<RequestContext>, meter: &Arc<CpuMeter>) -> Store<State> {
         let limits = &self.spec.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -107,10 +104,11 @@ impl Version {
         http.set_field_size_limit(MAX_FIELDS);
         let state = State {
             table,
-            wasi: self.wasi(&request),
+            wasi: wasi(&request),
             http,
             outgoing_http: OutgoingHttp::new(self.client.clone()),
             config: Arc::clone(&self.config),
+            postgres: Postgres::new(self.database.clone(), limits.rows, limits.result),
             memory: MemoryMeter::new(limits.memory),
             request,
         };
@@ -142,29 +140,29 @@ impl Version {
     ) -> Result<R, String> {
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
-            version: self.id.clone(),
+            version: self.id.to_string(),
             request_id: String::new(),
             principal: None,
         });
         let meter = CpuMeter::new();
-        let store = self.store(context, &meter, None);
+        let store = self.store(context, &meter);
         let call = Metered::new(meter, call(store));
         match tokio::time::timeout(self.spec.limits.time, call).await {
             Ok(result) => result.map_err(|error| format!("{error:#}")),
             Err(_) => Err(format!("it took more than {:?}", self.spec.limits.time)),
         }
     }
+}
 
-    /// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged.
-    fn wasi(&self, request: &Arc<RequestContext>) -> WasiCtx {
-        WasiCtx::builder()
-            .stdout(LogStream::stdout(Arc::clone(request)))
-            .stderr(LogStream::stderr(Arc::clone(request)))
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
-            .build()
-    }
+/// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged.
+fn wasi(request: &Arc<RequestContext>) -> WasiCtx {
+    WasiCtx::builder()
+        .stdout(LogStream::stdout(Arc::clone(request)))
+        .stderr(LogStream::stderr(Arc::clone(request)))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .build()
 }
 
 impl std::fmt::Debug for Version {

@@ -4,6 +4,8 @@
 pub(crate) mod config;
 pub(crate) mod identity;
 pub(crate) mod logging;
+pub(crate) mod migrations;
 pub(crate) mod openapi;
 pub(crate) mod outgoing_http;
+pub(crate) mod postgres;
 pub(crate) mod stdio;

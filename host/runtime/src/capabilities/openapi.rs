@@ -1,5 +1,7 @@
 //! `berth:openapi/document`, which a component may export: what its routes are.
 
+use std::sync::Arc;
+
 use self::bindings::DocumentPre;
 use crate::version::Version;
 
@@ -16,7 +18,7 @@ mod bindings {
 pub(crate) const EXPORT: &str = "berth:openapi/document@0.1.0";
 
 /// Asks the component for its OpenAPI document, if it has one.
-pub(crate) async fn get(version: &Version) -> Result<Option<String>, String> {
+pub(crate) async fn get(version: &Version) -> Result<Option<Arc<str>>, String> {
     if !version.exports(EXPORT) {
         return Ok(None);
     }
@@ -27,7 +29,7 @@ pub(crate) async fn get(version: &Version) -> Result<Option<String>, String> {
     });
     let document = call.await?;
     match serde_json::from_str::<serde_json::Value>(&document) {
-        Ok(serde_json::Value::Object(_)) => Ok(Some(document)),
+        Ok(serde_json::Value::Object(_)) => Ok(Some(Arc::from(document))),
         Ok(_) => Err("its OpenAPI document is not a JSON object".to_owned()),
         Err(error) => Err(format!("its OpenAPI document is not valid JSON: {error}")),
     }

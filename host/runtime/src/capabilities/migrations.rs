@@ -1,0 +1,37 @@
+//! `berth:migrations/migrations`, which a component exports: the tables that it needs.
+
+use berth_database::Migration;
+
+use self::bindings::MigrationsPre;
+use crate::version::Version;
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../wit/deps/migrations",
+        inline: "package berth:host; world migrations { export berth:migrations/migrations@0.1.0; }",
+        world: "berth:host/migrations",
+        exports: { default: async },
+    });
+}
+
+/// The export, as reports name it.
+pub(crate) const EXPORT: &str = "berth:migrations/migrations@0.1.0";
+
+/// Whether the component brings migrations.
+pub(crate) fn is_exported(version: &Version) -> bool {
+    version.exports(EXPORT)
+}
+
+/// Asks the component for its migrations. A component that does not export them has none.
+pub(crate) async fn list(version: &Version) -> Result<Vec<Migration>, String> {
+    if !is_exported(version) {
+        return Ok(Vec::new());
+    }
+    let call = version.ask(async |mut store| {
+        let pre = MigrationsPre::new(version.pre.instance_pre().clone())?;
+        let instance = pre.instantiate_async(&mut store).await?;
+        instance.berth_migrations_migrations().call_list(&mut store).await
+    });
+    let list = call.await?;
+    Ok(list.into_iter().map(|one| Migration { version: one.version, name: one.name, sql: one.sql }).collect())
+}
