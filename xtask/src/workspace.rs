@@ -1,0 +1,84 @@
+//! Where things are: cargo is asked, so that `CARGO_TARGET_DIR` and every other setting of it is honoured.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// The workspace that this xtask belongs to.
+#[derive(Deserialize)]
+pub(crate) struct Workspace {
+    /// The folder of the root `Cargo.toml`.
+    #[serde(rename = "workspace_root")]
+    pub(crate) root: PathBuf,
+    /// Where cargo puts what it builds.
+    #[serde(rename = "target_directory")]
+    pub(crate) target: PathBuf,
+    packages: Vec<Package>,
+}
+
+/// A member of the workspace.
+#[derive(Deserialize)]
+pub(crate) struct Package {
+    /// Its name.
+    pub(crate) name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub(crate) fn find() -> Result<Self> {
+        let output = Command::new("cargo")
+            .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .output()
+            .context("cargo does not start: install Rust with rustup, https://rustup.rs")?;
+        ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).context("cargo metadata answered something else than usual")
+    }
+
+    /// The members below `folder` (relative to the root) that build at least one program.
+    pub(crate) fn programs_below(&self, folder: &str) -> Vec<&Package> {
+        let folder = self.root.join(folder);
+        self.packages
+            .iter()
+            .filter(|package| package.manifest_path.starts_with(&folder))
+            .filter(|package| package.programs().next().is_some())
+            .collect()
+    }
+
+    /// Where the host is, built with `profile` (cargo's name of the folder: `debug`, `release`).
+    pub(crate) fn host(&self, profile: &str) -> PathBuf {
+        self.target.join(profile).join("berth")
+    }
+
+    /// A cargo command that runs at the root.
+    pub(crate) fn cargo(&self, subcommand: &str) -> Command {
+        let mut command = Command::new("cargo");
+        command.current_dir(&self.root).arg(subcommand);
+        command
+    }
+
+    /// Where tools go that the machine lacks: where the host, started at the root, looks for them too.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.root.join(Path::new(".berth/tools"))
+    }
+}
+
+impl Package {
+    /// The names of the programs that it builds.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
+        self.targets
+            .iter()
+            .filter(|target| target.kind.iter().any(|kind| kind == "bin"))
+            .map(|target| &*target.name)
+    }
+}
