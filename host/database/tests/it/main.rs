@@ -1,4 +1,7 @@
 //! Everything Berth does with PostgreSQL, on a real one.
 
+mod isolation;
+mod migrations;
+mod pool;
 mod private;
 mod support;

@@ -1,39 +1,78 @@
 //! A private server of the test's own, in a directory that goes away with it.
-#![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failing test is meant to panic")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
-use berth_database::private::{PrivateError, PrivatePostgres, PrivateSettings, Search};
+use berth_database::private::Search;
+use berth_database::{PoolSettings, PrivateError, PrivatePostgres, PrivateSettings};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
 
 /// A data directory for a private server.
 pub(crate) struct DataDirectory(TempDir);
 
 impl DataDirectory {
-    /// An empty one.
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Starts a server in it, or says why that cannot be.
-    pub(crate) async fn try_start(&self) -> Result<PrivatePostgres, PrivateError> {
-        PrivatePostgres::start(&settings(self.path().to_owned())).await
-    }
-
-    /// Starts a server in it.
     pub(crate) async fn start(&self) -> PrivatePostgres {
-        self.try_start().await.unwrap()
+        try_start(self.path()).await.unwrap()
     }
 }
 
-/// Settings for a server that need not outlive the test.
-pub(crate) fn settings(data_directory: PathBuf) -> PrivateSettings {
-    let path = std::env::var_os("PATH");
-    let binaries = Search { path, tools: Vec::new() };
+/// Starts a server that need not survive a power cut, or says why that cannot be.
+pub(crate) async fn try_start(data_directory: &Path) -> Result<PrivatePostgres, PrivateError> {
+    PrivatePostgres::start(&settings(data_directory)).await
+}
+
+/// Settings for a server with the programs that this machine has.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "PATH is where the programs are, and tests have no configuration"
+)]
+pub(crate) fn settings(data_directory: &Path) -> PrivateSettings {
+    let binaries = Search { path: std::env::var_os("PATH"), tools: Vec::new() };
+    let data_directory = data_directory.to_owned();
     PrivateSettings { data_directory, binaries, durable: false, max_connections: 50 }
+}
+
+/// Settings for a pool of at most `max_connections` that gives up soon.
+pub(crate) fn pool_settings(max_connections: usize) -> PoolSettings {
+    PoolSettings {
+        max_connections,
+        queue_timeout: Duration::from_millis(10),
+        connect_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(10),
+        search_path: None,
+    }
+}
+
+/// A connection outside of any pool.
+pub(crate) async fn connect(options: &PgConnectOptions) -> PgConnection {
+    PgConnection::connect_with(options).await.unwrap()
+}
+
+/// Runs statements that have to succeed.
+pub(crate) async fn run(connection: &mut PgConnection, statements: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(connection).await.unwrap();
+}
+
+/// Runs a statement that has to fail, and returns its SQLSTATE.
+pub(crate) async fn refusal(connection: &mut PgConnection, statement: &str) -> String {
+    let outcome = sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await;
+    let error = outcome.expect_err(statement);
+    error.as_database_error().unwrap().code().unwrap().into_owned()
+}
+
+/// The one value that a query returns, as text.
+pub(crate) async fn text(connection: &mut PgConnection, query: &str) -> String {
+    let query = format!("SELECT ({query})::text");
+    sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(connection).await.unwrap()
 }
