@@ -10,6 +10,7 @@
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
 //! - `capabilities`: what can be granted, a file each
+//! - `postgres`: what a statement of the capability of that name goes through
 //!
 //! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
@@ -23,6 +24,7 @@ mod instance;
 mod limits;
 mod link;
 mod meter;
+mod postgres;
 mod principal;
 mod registry;
 mod request_body;

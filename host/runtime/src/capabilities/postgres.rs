@@ -1,19 +1,185 @@
-//! Stands in for a moment until the capability lands.
+//! `berth:postgres/client`: SQL, as the component's own database role.
+//!
+//! Here are the host functions; what a statement goes through is in the folder `postgres`. Each function outside of a
+//! transaction takes a connection for one statement, a transaction keeps one until it ends. A request that waits for
+//! a second connection while it holds a transaction waits for as long as the pool's queue allows, and no longer.
+
 use berth_database::Pool;
-use wasmtime::component::{Linker, ResourceTable};
-pub(crate) struct Postgres;
-pub(crate) struct View<'a>(#[allow(dead_code)] &'a mut ResourceTable);
+use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
+
+use self::bindings::{Host, HostTransaction, Rows, Value};
+use crate::postgres::{
+    Affected, Caps, Collect, Error, JsonRows, MAX_OPEN, Session, Statement, Transaction, TypedRows,
+};
+
+pub(crate) mod bindings {
+    //! The types and traits of the WIT interface.
+    pub(crate) use self::berth::postgres::client::*;
+    wasmtime::component::bindgen!({
+        path: "../../wit/deps/postgres",
+        inline: "package berth:host; world postgres { import berth:postgres/client@0.1.0; }",
+        world: "berth:host/postgres",
+        imports: { default: async | trappable },
+        with: { "berth:postgres/client.transaction": crate::postgres::Transaction },
+        trappable_error_type: { "berth:postgres/client.error" => crate::postgres::Error },
+    });
+}
+
+/// What one request may do with its component's schema. Cheap to make.
+pub(crate) struct Postgres {
+    /// `None` for a component without the grant; nothing of this file is linked to it then.
+    pool: Option<Pool>,
+    caps: Caps,
+    open_transactions: usize,
+}
+
 impl Postgres {
-    pub(crate) fn new(_: Option<Pool>, _: u32, _: u64) -> Self {
-        Self
+    /// For a component's pool, and its limits on rows and bytes of a result.
+    pub(crate) fn new(pool: Option<Pool>, rows: u32, bytes: u64) -> Self {
+        Self { pool, caps: Caps { rows, bytes }, open_transactions: 0 }
     }
+
+    /// What the host functions are called on. The table holds the open transactions.
     pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> View<'a> {
-        View(table)
+        View { postgres: self, table }
+    }
+
+    fn pool(&self) -> Result<&Pool, Error> {
+        self.pool.as_ref().ok_or(Error::NotGranted)
     }
 }
-pub(crate) fn add_to_linker<T: 'static>(
-    _: &mut Linker<T>,
-    _: fn(&mut T) -> View<'_>,
+
+/// See [`Postgres::view`].
+pub(crate) struct View<'a> {
+    postgres: &'a mut Postgres,
+    table: &'a mut ResourceTable,
+}
+
+impl View<'_> {
+    /// Runs a statement on a connection that it has for itself.
+    async fn run(
+        &mut self,
+        statement: String,
+        params: Vec<Value>,
+        to: &mut impl Collect,
+    ) -> Result<u64, Error> {
+        let statement = Statement::new(statement, params, self.postgres.caps)?;
+        Session::open(self.postgres.pool()?).await?.run(&statement, to).await
+    }
+
+    /// Runs a statement on the connection of a transaction.
+    async fn run_in(
+        &mut self,
+        transaction: &Resource<Transaction>,
+        statement: String,
+        params: Vec<Value>,
+        to: &mut impl Collect,
+    ) -> Result<u64, Error> {
+        let statement = Statement::new(statement, params, self.postgres.caps)?;
+        self.table.get_mut(transaction)?.run(&statement, to).await
+    }
+
+    /// Takes a transaction from the guest, for its end.
+    fn take(&mut self, transaction: Resource<Transaction>) -> Result<Transaction, Error> {
+        let transaction = self.table.delete(transaction)?;
+        self.postgres.open_transactions -= 1;
+        Ok(transaction)
+    }
+}
+
+impl Host for View<'_> {
+    async fn query(&mut self, statement: String, params: Vec<Value>) -> Result<Rows, Error> {
+        let mut rows = TypedRows::new(self.postgres.caps);
+        self.run(statement, params, &mut rows).await?;
+        Ok(rows.finish())
+    }
+
+    async fn query_json(
+        &mut self,
+        statement: String,
+        params: Vec<Value>,
+    ) -> Result<bindings::JsonRows, Error> {
+        let mut rows = JsonRows::new(self.postgres.caps);
+        self.run(statement, params, &mut rows).await?;
+        rows.finish()
+    }
+
+    async fn execute(&mut self, statement: String, params: Vec<Value>) -> Result<u64, Error> {
+        self.run(statement, params, &mut Affected).await
+    }
+
+    async fn begin(&mut self) -> Result<Resource<Transaction>, Error> {
+        if self.postgres.open_transactions == MAX_OPEN {
+            return Err(Error::TooManyTransactions);
+        }
+        let transaction = Transaction::begin(self.postgres.pool()?).await?;
+        let transaction = self.table.push(transaction)?;
+        self.postgres.open_transactions += 1;
+        Ok(transaction)
+    }
+
+    fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
+        error.try_into()
+    }
+}
+
+impl HostTransaction for View<'_> {
+    async fn query(
+        &mut self,
+        this: Resource<Transaction>,
+        statement: String,
+        params: Vec<Value>,
+    ) -> Result<Rows, Error> {
+        let mut rows = TypedRows::new(self.postgres.caps);
+        self.run_in(&this, statement, params, &mut rows).await?;
+        Ok(rows.finish())
+    }
+
+    async fn query_json(
+        &mut self,
+        this: Resource<Transaction>,
+        statement: String,
+        params: Vec<Value>,
+    ) -> Result<bindings::JsonRows, Error> {
+        let mut rows = JsonRows::new(self.postgres.caps);
+        self.run_in(&this, statement, params, &mut rows).await?;
+        rows.finish()
+    }
+
+    async fn execute(
+        &mut self,
+        this: Resource<Transaction>,
+        statement: String,
+        params: Vec<Value>,
+    ) -> Result<u64, Error> {
+        self.run_in(&this, statement, params, &mut Affected).await
+    }
+
+    async fn commit(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
+        self.take(this)?.commit().await
+    }
+
+    async fn rollback(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
+        self.take(this)?.roll_back().await
+    }
+
+    async fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
+        // There is nobody to tell: where the rollback fails, the connection is closed, and PostgreSQL rolls back.
+        let _ = self.take(this)?.roll_back().await;
+        Ok(())
+    }
+}
+
+/// Links the capability.
+pub(crate) fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> View<'_>,
 ) -> wasmtime::Result<()> {
-    Ok(())
+    bindings::add_to_linker::<T, HasView>(linker, view)
+}
+
+struct HasView;
+
+impl HasData for HasView {
+    type Data<'a> = View<'a>;
 }

@@ -1,0 +1,148 @@
+//! A result as JSON, written straight from PostgreSQL's binary format into one buffer.
+
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde::Serialize;
+use sqlx::Column as _;
+use sqlx::postgres::{PgColumn, PgRow};
+use sqlx::types::Uuid;
+
+use super::kind::{Kind, Scalar};
+use super::rows::{Stop, field, kind_of};
+use super::session::Collect;
+use super::wire::{self, Misfit};
+use super::{Caps, Error, calendar, numeric};
+use crate::capabilities::postgres::bindings::JsonRows as Encoded;
+
+/// Collects `json-rows`.
+pub(crate) struct JsonRows {
+    columns: Vec<JsonColumn>,
+    body: Body,
+    count: u32,
+    caps: Caps,
+}
+
+/// A column, ready to be written.
+struct JsonColumn {
+    kind: Kind,
+    /// Everything up to the field's value: `{"id":` for the first column, `,"title":` for another.
+    lead: String,
+}
+
+impl JsonRows {
+    pub(crate) fn new(caps: Caps) -> Self {
+        Self { columns: Vec::new(), body: Body { bytes: vec![b'['], limit: caps.bytes }, count: 0, caps }
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
+        self.body.bytes.push(b']');
+        if self.body.is_too_long() {
+            return Err(Error::TooManyBytes(self.caps.bytes));
+        }
+        Ok(Encoded { body: self.body.bytes, count: self.count })
+    }
+}
+
+impl Collect for JsonRows {
+    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error> {
+        *self = Self::new(self.caps);
+        for column in columns {
+            let separator = if self.columns.is_empty() { '{' } else { ',' };
+            let name = serde_json::Value::from(column.name());
+            self.columns.push(JsonColumn { kind: kind_of(column)?, lead: format!("{separator}{name}:") });
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &PgRow) -> Result<(), Error> {
+        if self.count == self.caps.rows {
+            return Err(Error::TooManyRows(self.caps.rows));
+        }
+        if self.count > 0 {
+            self.body.bytes.push(b',');
+        }
+        for (index, column) in self.columns.iter().enumerate() {
+            self.body.bytes.extend_from_slice(column.lead.as_bytes());
+            let field = field(row, index)?;
+            self.body.field(column.kind, field).map_err(|stop| stop.at(row, index))?;
+        }
+        self.body.bytes.extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
+        self.count += 1;
+        Ok(())
+    }
+}
+
+/// The JSON written so far.
+struct Body {
+    bytes: Vec<u8>,
+    limit: u64,
+}
+
+impl Body {
+    fn is_too_long(&self) -> bool {
+        self.bytes.len() as u64 > self.limit
+    }
+
+    fn field(&mut self, kind: Kind, field: Option<&[u8]>) -> Result<(), Stop> {
+        match (kind, field) {
+            (Kind::Void, _) | (_, None) => self.bytes.extend_from_slice(b"null"),
+            (Kind::Scalar(scalar), Some(bytes)) => self.scalar(scalar, bytes)?,
+            (Kind::Array(scalar), Some(bytes)) => self.array(scalar, bytes)?,
+        }
+        // Checked at each element of an array as well: a few bytes of `numeric` can become many digits.
+        if self.is_too_long() { Err(Stop::TooManyBytes(self.limit)) } else { Ok(()) }
+    }
+
+    fn array(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<(), Stop> {
+        self.bytes.push(b'[');
+        for (index, element) in wire::array(bytes)?.enumerate() {
+            if index > 0 {
+                self.bytes.push(b',');
+            }
+            self.field(Kind::Scalar(scalar), element?)?;
+        }
+        self.bytes.push(b']');
+        Ok(())
+    }
+
+    fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<(), Misfit> {
+        match scalar {
+            Scalar::Boolean => self.json(&wire::boolean(bytes)?)?,
+            Scalar::Int2 => self.json(&wire::int2(bytes)?)?,
+            Scalar::Int4 => self.json(&wire::int4(bytes)?)?,
+            Scalar::Int8 => self.json(&wire::int8(bytes)?)?,
+            Scalar::Float4 => self.json(&wire::float4(bytes)?)?,
+            Scalar::Float8 => self.json(&wire::float8(bytes)?)?,
+            Scalar::Text => self.json(wire::text(bytes)?)?,
+            Scalar::Numeric => numeric::write(bytes, &mut self.bytes)?,
+            Scalar::Json => self.bytes.extend_from_slice(wire::text(bytes)?.as_bytes()),
+            Scalar::Jsonb => self.bytes.extend_from_slice(wire::jsonb(bytes)?.as_bytes()),
+            Scalar::Bytea => self.quoted(bytes, write_base64),
+            Scalar::Uuid => self.quoted(wire::uuid(bytes)?, write_uuid),
+            Scalar::Date => self.quoted(wire::int4(bytes)?, calendar::write_date),
+            Scalar::Time => self.quoted(wire::int8(bytes)?, calendar::write_time),
+            Scalar::Timestamp => self.quoted(wire::int8(bytes)?, calendar::write_timestamp),
+            Scalar::Timestamptz => self.quoted(wire::int8(bytes)?, calendar::write_timestamptz),
+            Scalar::Interval => self.quoted(wire::interval(bytes)?, calendar::write_interval),
+        }
+        Ok(())
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Misfit> {
+        serde_json::to_writer(&mut self.bytes, value).map_err(|_| Misfit::Malformed)
+    }
+
+    /// Writes a value whose text has nothing to escape.
+    fn quoted<T>(&mut self, value: T, write: impl Fn(T, &mut Vec<u8>)) {
+        self.bytes.push(b'"');
+        write(value, &mut self.bytes);
+        self.bytes.push(b'"');
+    }
+}
+
+fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(BASE64_STANDARD.encode(bytes).as_bytes());
+}
+
+fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
+    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+}

@@ -1,0 +1,40 @@
+//! What stands between `berth:postgres/client` and a connection. The host functions themselves are in
+//! `capabilities/postgres.rs`.
+//!
+//! - `statement`: one statement with its parameters, checked; what it may leave behind on a session
+//! - `session`: one connection and the statements that run on it; when it may go back to the pool
+//! - `transaction`: a session between `BEGIN` and its end
+//! - `kind`: which PostgreSQL types cross, and as what
+//! - `parameters`, `wire`, `numeric`: values to and from PostgreSQL's binary format
+//! - `rows`, `json`, `calendar`: a result as typed values, or as JSON
+//! - `error`: every way in which it fails
+
+mod calendar;
+mod error;
+mod json;
+mod kind;
+mod numeric;
+mod parameters;
+mod rows;
+mod session;
+mod statement;
+mod transaction;
+mod wire;
+
+pub(crate) use error::Error;
+pub(crate) use json::JsonRows;
+pub(crate) use rows::TypedRows;
+pub(crate) use session::{Affected, Collect, Session};
+pub(crate) use statement::Statement;
+pub(crate) use transaction::MAX_OPEN;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub use transaction::Transaction;
+
+/// The most that one result may be. A component's limits, from its manifest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caps {
+    /// Rows.
+    pub(crate) rows: u32,
+    /// Bytes, of a result and of a statement's parameters. What counts, the WIT says at `error.too-many-bytes`.
+    pub(crate) bytes: u64,
+}

@@ -1,0 +1,221 @@
+//! A result as typed values.
+
+use sqlx::postgres::{PgColumn, PgRow};
+use sqlx::{Column as _, Row as _, ValueRef as _};
+
+use super::kind::{Kind, Scalar, type_name};
+use super::session::Collect;
+use super::wire::{self, Misfit, unix_days, unix_microseconds};
+use super::{Caps, Error, numeric};
+use crate::capabilities::postgres::bindings::{ArrayValue, Column, Interval, Rows, Value};
+
+/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string:
+/// what the canonical ABI lays out for one `value`. Rows of nothing but NULLs have a limit too.
+pub(crate) const FIELD: usize = 24;
+
+/// Collects `rows`.
+pub(crate) struct TypedRows {
+    kinds: Vec<Kind>,
+    rows: Rows,
+    rows_left: u32,
+    budget: Budget,
+    caps: Caps,
+}
+
+impl TypedRows {
+    pub(crate) fn new(caps: Caps) -> Self {
+        Self {
+            kinds: Vec::new(),
+            rows: Rows { columns: Vec::new(), values: Vec::new() },
+            rows_left: caps.rows,
+            budget: Budget { left: caps.bytes, whole: caps.bytes },
+            caps,
+        }
+    }
+
+    pub(crate) fn finish(self) -> Rows {
+        self.rows
+    }
+}
+
+impl Collect for TypedRows {
+    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error> {
+        *self = Self::new(self.caps);
+        for column in columns {
+            self.kinds.push(kind_of(column)?);
+            self.rows
+                .columns
+                .push(Column { name: column.name().to_owned(), type_name: type_name(column.type_info()) });
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: &PgRow) -> Result<(), Error> {
+        self.rows_left = self.rows_left.checked_sub(1).ok_or(Error::TooManyRows(self.caps.rows))?;
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let value = match field(row, index)? {
+                Some(bytes) => self.budget.value(*kind, bytes).map_err(|stop| stop.at(row, index))?,
+                None => self.budget.spend(FIELD).map(|()| Value::Null).map_err(|stop| stop.at(row, index))?,
+            };
+            self.rows.values.push(value);
+        }
+        Ok(())
+    }
+}
+
+/// The kind of a column, or why it has none.
+pub(crate) fn kind_of(column: &PgColumn) -> Result<Kind, Error> {
+    Kind::of(column.type_info()).ok_or_else(|| {
+        Error::Unsupported(format!(
+            "column {} (`{}`) is of type `{}`, which cannot cross: cast it in the statement, for example to text",
+            column.ordinal() + 1,
+            column.name(),
+            type_name(column.type_info()),
+        ))
+    })
+}
+
+/// A field in binary format; `None` for NULL.
+pub(crate) fn field(row: &PgRow, index: usize) -> Result<Option<&[u8]>, Error> {
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    value.as_bytes().map(Some).map_err(|_| Stop::Misfit(Misfit::Malformed).at(row, index))
+}
+
+/// Why no more is read.
+pub(crate) enum Stop {
+    Misfit(Misfit),
+    TooManyBytes(u64),
+}
+
+impl From<Misfit> for Stop {
+    fn from(misfit: Misfit) -> Self {
+        Self::Misfit(misfit)
+    }
+}
+
+impl Stop {
+    /// The error for a stop in a certain field.
+    pub(crate) fn at(self, row: &PgRow, index: usize) -> Error {
+        match self {
+            Self::TooManyBytes(whole) => Error::TooManyBytes(whole),
+            Self::Misfit(misfit) => Error::Unsupported(format!(
+                "column {} (`{}`) {misfit}: cast it in the statement, for example to text",
+                index + 1,
+                row.columns().get(index).map_or("?", |column| column.name()),
+            )),
+        }
+    }
+}
+
+/// The bytes that the result may still grow by.
+struct Budget {
+    left: u64,
+    whole: u64,
+}
+
+impl Budget {
+    fn spend(&mut self, bytes: usize) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(bytes as u64).ok_or(Stop::TooManyBytes(self.whole))?;
+        Ok(())
+    }
+
+    fn value(&mut self, kind: Kind, bytes: &[u8]) -> Result<Value, Stop> {
+        self.spend(FIELD)?;
+        match kind {
+            Kind::Void => Ok(Value::Null),
+            Kind::Scalar(scalar) => self.scalar(scalar, bytes),
+            Kind::Array(scalar) => Ok(Value::Array(self.array(scalar, bytes)?)),
+        }
+    }
+
+    fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<Value, Stop> {
+        Ok(match scalar {
+            Scalar::Boolean => Value::Boolean(wire::boolean(bytes)?),
+            Scalar::Int2 => Value::Int2(wire::int2(bytes)?),
+            Scalar::Int4 => Value::Int4(wire::int4(bytes)?),
+            Scalar::Int8 => Value::Int8(wire::int8(bytes)?),
+            Scalar::Float4 => Value::Float4(wire::float4(bytes)?),
+            Scalar::Float8 => Value::Float8(wire::float8(bytes)?),
+            Scalar::Numeric => Value::Numeric(self.numeric(bytes)?),
+            Scalar::Text => Value::Text(self.text(wire::text(bytes)?)?),
+            Scalar::Bytea => Value::Bytea(self.bytes(bytes)?),
+            Scalar::Uuid => Value::Uuid(self.uuid(bytes)?),
+            Scalar::Date => Value::Date(unix_days(wire::int4(bytes)?)?),
+            Scalar::Time => Value::Time(wire::int8(bytes)?),
+            Scalar::Timestamp => Value::Timestamp(unix_microseconds(wire::int8(bytes)?)?),
+            Scalar::Timestamptz => Value::Timestamptz(unix_microseconds(wire::int8(bytes)?)?),
+            Scalar::Interval => Value::Interval(interval(bytes)?),
+            Scalar::Json => Value::Json(self.text(wire::text(bytes)?)?),
+            Scalar::Jsonb => Value::Json(self.text(wire::jsonb(bytes)?)?),
+        })
+    }
+
+    fn array(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<ArrayValue, Stop> {
+        Ok(match scalar {
+            Scalar::Boolean => ArrayValue::Boolean(self.elements(bytes, |_, e| Ok(wire::boolean(e)?))?),
+            Scalar::Int2 => ArrayValue::Int2(self.elements(bytes, |_, e| Ok(wire::int2(e)?))?),
+            Scalar::Int4 => ArrayValue::Int4(self.elements(bytes, |_, e| Ok(wire::int4(e)?))?),
+            Scalar::Int8 => ArrayValue::Int8(self.elements(bytes, |_, e| Ok(wire::int8(e)?))?),
+            Scalar::Float4 => ArrayValue::Float4(self.elements(bytes, |_, e| Ok(wire::float4(e)?))?),
+            Scalar::Float8 => ArrayValue::Float8(self.elements(bytes, |_, e| Ok(wire::float8(e)?))?),
+            Scalar::Numeric => ArrayValue::Numeric(self.elements(bytes, Self::numeric)?),
+            Scalar::Text => ArrayValue::Text(self.elements(bytes, |to, e| to.text(wire::text(e)?))?),
+            Scalar::Bytea => ArrayValue::Bytea(self.elements(bytes, Self::bytes)?),
+            Scalar::Uuid => ArrayValue::Uuid(self.elements(bytes, Self::uuid)?),
+            Scalar::Date => ArrayValue::Date(self.elements(bytes, |_, e| Ok(unix_days(wire::int4(e)?)?))?),
+            Scalar::Time => ArrayValue::Time(self.elements(bytes, |_, e| Ok(wire::int8(e)?))?),
+            Scalar::Timestamp => ArrayValue::Timestamp(self.elements(bytes, timestamp)?),
+            Scalar::Timestamptz => ArrayValue::Timestamptz(self.elements(bytes, timestamp)?),
+            Scalar::Interval => ArrayValue::Interval(self.elements(bytes, |_, e| Ok(interval(e)?))?),
+            Scalar::Json => ArrayValue::Json(self.elements(bytes, |to, e| to.text(wire::text(e)?))?),
+            Scalar::Jsonb => ArrayValue::Json(self.elements(bytes, |to, e| to.text(wire::jsonb(e)?))?),
+        })
+    }
+
+    fn elements<T>(
+        &mut self,
+        bytes: &[u8],
+        read: impl Fn(&mut Self, &[u8]) -> Result<T, Stop>,
+    ) -> Result<Vec<Option<T>>, Stop> {
+        wire::array(bytes)?
+            .map(|element| {
+                self.spend(FIELD)?;
+                element?.map(|element| read(self, element)).transpose()
+            })
+            .collect()
+    }
+
+    fn numeric(&mut self, bytes: &[u8]) -> Result<String, Stop> {
+        let mut decimal = Vec::new();
+        numeric::write(bytes, &mut decimal)?;
+        self.spend(decimal.len())?;
+        Ok(String::from_utf8(decimal).map_err(|_| Misfit::Malformed)?)
+    }
+
+    fn text(&mut self, text: &str) -> Result<String, Stop> {
+        self.spend(text.len())?;
+        Ok(text.to_owned())
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Stop> {
+        self.spend(bytes.len())?;
+        Ok(bytes.to_owned())
+    }
+
+    fn uuid(&mut self, bytes: &[u8]) -> Result<String, Stop> {
+        let uuid = wire::uuid(bytes)?;
+        self.text(uuid.hyphenated().encode_lower(&mut sqlx::types::Uuid::encode_buffer()))
+    }
+}
+
+fn timestamp(_: &mut Budget, bytes: &[u8]) -> Result<i64, Stop> {
+    Ok(unix_microseconds(wire::int8(bytes)?)?)
+}
+
+fn interval(bytes: &[u8]) -> Result<Interval, Misfit> {
+    let wire::Interval { months, days, microseconds } = wire::interval(bytes)?;
+    Ok(Interval { months, days, microseconds })
+}

@@ -1,0 +1,194 @@
+//! One connection on loan, and the statements that run on it.
+//!
+//! A connection serves many requests, one after another, and nothing of one request may reach the next. So a
+//! connection goes back to the pool only when
+//!
+//! - the answer to its last statement was read to its end. A guest that trapped, ran out of time or lost its client
+//!   drops the future in the middle of a statement, and a result over a limit is left where it stands: such a
+//!   connection is closed, and whoever comes next does not have to read what is left. (PostgreSQL notices at the
+//!   latest when `statement_timeout` ends the statement.)
+//! - no statement was run on it that may have changed the session: see [`Statement::leaves_traces`]. `DISCARD ALL`
+//!   would undo such changes, but also the settings that the pool made, and the prepared statements.
+
+use berth_database::{Connection, Pool};
+use futures_util::TryStreamExt as _;
+use sqlx::postgres::{PgArguments, PgColumn, PgConnection, PgRow, PgStatement};
+use sqlx::{Connection as _, Either, Executor as _, Statement as _};
+
+use super::{Error, Statement};
+
+/// What becomes of a result.
+pub(crate) trait Collect: Send {
+    /// Takes the columns, before the first row. A second time, when a statement had to be prepared anew: then it
+    /// starts over.
+    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error>;
+
+    /// Takes one row.
+    fn row(&mut self, row: &PgRow) -> Result<(), Error>;
+}
+
+/// Keeps nothing, for statements of which only the number of rows matters.
+pub(crate) struct Affected;
+
+impl Collect for Affected {
+    fn begin(&mut self, _: &[PgColumn]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn row(&mut self, _: &PgRow) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A connection that goes back to the pool, or is closed, as it deserves.
+pub(crate) struct Session {
+    /// `None` once it was closed.
+    connection: Option<Connection>,
+    /// Whether a statement was sent whose answer was not read to its end.
+    in_flight: bool,
+    in_transaction: bool,
+    /// Whether a statement may have left something behind.
+    changed: bool,
+}
+
+impl Session {
+    /// Takes a connection from the pool.
+    pub(crate) async fn open(pool: &Pool) -> Result<Self, Error> {
+        let connection = Some(pool.acquire().await?);
+        Ok(Self { connection, in_flight: false, in_transaction: false, changed: false })
+    }
+
+    /// Runs a statement, and returns how many rows it affected.
+    pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
+        match self.attempt(statement, to).await {
+            Err(error) if error.is_stale_plan() => {
+                self.forget_statements().await?;
+                // The refusal has aborted a transaction: there, only the next one will do better.
+                if self.in_transaction { Err(error) } else { self.attempt(statement, to).await }
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
+        let arguments = statement.arguments()?;
+        self.changed |= statement.leaves_traces();
+        let prepared = self.start()?.prepare_with(statement.sql(), &statement.types()).await;
+        let prepared = self.settle(prepared.map_err(Error::from)).await?;
+        check_count(statement, &prepared)?;
+        to.begin(prepared.columns())?;
+        let affected = fetch(self.start()?, statement, arguments, to).await;
+        self.settle(affected).await
+    }
+
+    /// Begins a transaction. Until its end the connection does not go back to the pool.
+    pub(crate) async fn begin(&mut self) -> Result<(), Error> {
+        self.command("BEGIN").await?;
+        self.in_transaction = true;
+        Ok(())
+    }
+
+    /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
+    pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
+        let result = self.command(end.command()).await;
+        self.in_transaction = false;
+        result
+    }
+
+    /// Whether the next statement can be sent.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.connection.is_some() && !self.in_flight
+    }
+
+    async fn command(&mut self, command: &'static str) -> Result<(), Error> {
+        let result = sqlx::raw_sql(command).execute(self.start()?).await;
+        self.settle(result.map(drop).map_err(Error::from)).await
+    }
+
+    async fn forget_statements(&mut self) -> Result<(), Error> {
+        let result = self.start()?.clear_cached_statements().await;
+        self.settle(result.map_err(Error::from)).await
+    }
+
+    /// The connection, for one statement. It counts as in flight until [`Self::settle`] has seen the result.
+    fn start(&mut self) -> Result<&mut PgConnection, Error> {
+        let connection = self.connection.as_deref_mut().ok_or(Error::TransactionAborted)?;
+        self.in_flight = true;
+        Ok(connection)
+    }
+
+    /// Looks at the result of a statement: the connection is at rest again, or it is closed.
+    async fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        match (&result, &mut self.connection) {
+            (Ok(_), _) => self.in_flight = false,
+            (Err(error), Some(connection)) if error.is_refusal() => {
+                // PostgreSQL is ready once it has said so, which comes some time after the refusal.
+                connection.flush().await?;
+                self.in_flight = false;
+            }
+            (Err(_), connection) => {
+                if let Some(connection) = connection.take() {
+                    connection.discard();
+                }
+            }
+        }
+        result
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && (self.in_flight || self.in_transaction || self.changed)
+        {
+            connection.discard();
+        }
+    }
+}
+
+/// How a transaction ends.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    Commit,
+    RollBack,
+}
+
+impl End {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Commit => "COMMIT",
+            Self::RollBack => "ROLLBACK",
+        }
+    }
+}
+
+/// Refuses before PostgreSQL does, which would call it a violation of its protocol.
+fn check_count(statement: &Statement, prepared: &PgStatement) -> Result<(), Error> {
+    let (given, wanted) = (statement.parameter_count(), prepared.parameters().map_or(0, count));
+    if given == wanted {
+        return Ok(());
+    }
+    Err(Error::Unsupported(format!("the statement has {wanted} parameters, and {given} were given")))
+}
+
+fn count<T>(parameters: Either<&[T], usize>) -> usize {
+    parameters.either(<[T]>::len, |count| count)
+}
+
+/// Sends a prepared statement and hands on its rows, until the end of the result or of the receiver's patience.
+async fn fetch(
+    connection: &mut PgConnection,
+    statement: &Statement,
+    arguments: PgArguments,
+    to: &mut impl Collect,
+) -> Result<u64, Error> {
+    let mut answers = connection.fetch_many(sqlx::query_with(statement.sql(), arguments));
+    let mut affected = 0;
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Left(done) => affected += done.rows_affected(),
+            Either::Right(row) => to.row(&row)?,
+        }
+    }
+    Ok(affected)
+}

@@ -1,0 +1,250 @@
+//! One statement with its parameters, checked before it reaches a connection.
+
+use std::sync::Arc;
+
+use sqlx::postgres::types::Oid;
+use sqlx::postgres::{PgArguments, PgTypeInfo};
+use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+
+use super::{Caps, Error, parameters};
+use crate::capabilities::postgres::bindings::Value;
+
+/// The most bytes of a statement's text.
+const TEXT_MAX: usize = 1024 * 1024;
+
+/// The most bytes of a statement's text that a connection keeps prepared: it keeps a hundred statements, in its own
+/// memory and in PostgreSQL's.
+const KEPT_MAX: usize = 16 * 1024;
+
+/// The most parameters that PostgreSQL's protocol can count.
+const PARAMETERS_MAX: usize = u16::MAX as usize;
+
+/// A statement that may be sent.
+pub(crate) struct Statement {
+    sql: SqlStr,
+    parameters: Vec<Value>,
+    leaves_traces: bool,
+}
+
+impl Statement {
+    pub(crate) fn new(text: String, parameters: Vec<Value>, caps: Caps) -> Result<Self, Error> {
+        check_text(&text)?;
+        check_parameters(&parameters, caps)?;
+        let leaves_traces = match first_word(&text).to_ascii_lowercase().as_str() {
+            "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(&text)),
+            "rollback" if !has_word(&text, &["to"]) => return Err(ends_transaction(&text)),
+            "copy" => return Err(unsupported("COPY cannot cross: use INSERT … SELECT unnest($1::text[])")),
+            word => leaves_traces(word, &text) || text.len() > KEPT_MAX,
+        };
+        Ok(Self { sql: key(text, &parameters), parameters, leaves_traces })
+    }
+
+    /// The text to send. It names the types of the parameters in a last comment, because sqlx looks a prepared
+    /// statement up by its text alone: values of other types would be read in the format of the first ones.
+    pub(crate) fn sql(&self) -> SqlStr {
+        self.sql.clone()
+    }
+
+    pub(crate) fn parameter_count(&self) -> usize {
+        self.parameters.len()
+    }
+
+    /// The types to prepare the statement with. Number 0 is for PostgreSQL to infer.
+    pub(crate) fn types(&self) -> Vec<PgTypeInfo> {
+        let declared = |value| PgTypeInfo::with_oid(parameters::declared_type(value).unwrap_or(Oid(0)));
+        self.parameters.iter().map(declared).collect()
+    }
+
+    /// The parameters in binary format.
+    pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
+        parameters::encode(&self.parameters)
+    }
+
+    /// Whether it may change its session beyond its own end, and beyond that of its transaction, or would lie
+    /// prepared there with a text that is too long for that.
+    ///
+    /// The former is told by its first word, and by a few words that do so wherever they stand. It keeps the requests of
+    /// one component apart from mishaps, not from malice: a function that the component has created can hide
+    /// anything, but the component could as well write to a table what its next request is to find.
+    pub(crate) fn leaves_traces(&self) -> bool {
+        self.leaves_traces
+    }
+}
+
+fn check_text(text: &str) -> Result<(), Error> {
+    if text.len() > TEXT_MAX {
+        return Err(unsupported("the statement is longer than 1 MiB: send what is long as a parameter"));
+    }
+    // The protocol ends the text at the first NUL: what followed would be read as something else than text.
+    if text.contains('\0') {
+        return Err(unsupported("the statement contains the character NUL: send bytes as a parameter"));
+    }
+    Ok(())
+}
+
+fn check_parameters(parameters: &[Value], caps: Caps) -> Result<(), Error> {
+    if parameters.len() > PARAMETERS_MAX {
+        return Err(unsupported("the statement has more than 65535 parameters: send arrays"));
+    }
+    let bytes: usize = parameters.iter().map(parameters::size).sum();
+    if bytes as u64 > caps.bytes { Err(Error::TooManyBytes(caps.bytes)) } else { Ok(()) }
+}
+
+fn unsupported(reason: &str) -> Error {
+    Error::Unsupported(reason.to_owned())
+}
+
+fn ends_transaction(text: &str) -> Error {
+    Error::Unsupported(format!(
+        "{} would act on a connection that the next statement does not get: use `begin`, and `commit` or \
+         `rollback` of its transaction",
+        first_word(text).to_ascii_uppercase(),
+    ))
+}
+
+/// The statement's text with a mark for the type of each parameter.
+fn key(mut text: String, parameters: &[Value]) -> SqlStr {
+    if !parameters.is_empty() {
+        // On a line of its own, since the text may end in a comment of that kind.
+        text.push_str("\n--");
+        text.extend(parameters.iter().map(parameters::mark));
+    }
+    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+}
+
+fn leaves_traces(first_word: &str, text: &str) -> bool {
+    const MENTIONS: &[&str] = &[
+        "pg_advisory_lock",
+        "pg_advisory_lock_shared",
+        "pg_temp",
+        "pg_try_advisory_lock",
+        "pg_try_advisory_lock_shared",
+        "set_config",
+        "temp",
+        "temporary",
+    ];
+    match first_word {
+        // They end with their transaction.
+        "savepoint" | "release" | "rollback" | "lock" => false,
+        "" | "select" | "insert" | "update" | "delete" | "with" | "merge" | "values" | "table"
+        | "explain" | "show" => has_word(text, MENTIONS),
+        _ => true,
+    }
+}
+
+/// Whether one of the words stands in the text, in whatever case, also in a literal or a comment.
+fn has_word(text: &str, words: &[&str]) -> bool {
+    text.split(|character| !is_of_word(character))
+        .any(|found| words.iter().any(|word| found.eq_ignore_ascii_case(word)))
+}
+
+/// The first word of a statement, or nothing.
+fn first_word(mut text: &str) -> &str {
+    loop {
+        text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '(' | ';'));
+        text = if let Some(comment) = text.strip_prefix("--") {
+            comment.find(['\n', '\r']).map_or("", |end| &comment[end..])
+        } else if text.starts_with("/*") {
+            after_comment(text)
+        } else {
+            return text.split(|character| !is_of_word(character)).next().unwrap_or_default();
+        };
+    }
+}
+
+/// What follows a comment of the other kind, which may hold further ones.
+fn after_comment(text: &str) -> &str {
+    let mut rest = text;
+    let mut depth = 0_usize;
+    while let Some(at) = rest.find(['/', '*']) {
+        rest = &rest[at..];
+        match rest.as_bytes() {
+            [b'/', b'*', ..] => depth += 1,
+            [b'*', b'/', ..] => depth -= 1,
+            _ => {
+                rest = &rest[1..];
+                continue;
+            }
+        }
+        rest = &rest[2..];
+        if depth == 0 {
+            return rest;
+        }
+    }
+    ""
+}
+
+fn is_of_word(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '_' || character == '$' || !character.is_ascii()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::{Caps, Error, Statement};
+
+    fn statement(text: &str) -> Result<Statement, Error> {
+        Statement::new(text.to_owned(), Vec::new(), Caps { rows: 1, bytes: 1 })
+    }
+
+    #[test]
+    fn a_statement_that_changes_its_session_is_told_by_its_words() {
+        for text in [
+            "SET TimeZone = 'UTC'",
+            "LISTEN news",
+            "PREPARE p AS SELECT 1",
+            "CREATE TEMP TABLE t ()",
+            "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+            "DO 'begin end'",
+            "call p()",
+            "-- SELECT\nSET a.b = 1",
+            "/* SELECT /* */ */ SET a.b = 1",
+            ";;set a.b = 1",
+            "SELECT SET_CONFIG('a.b', '1', false)",
+            "WITH a AS (SELECT pg_advisory_lock(1)) SELECT * FROM a",
+            "select pg_try_advisory_lock_shared(1)",
+            "SELECT 1 AS a INTO TEMP t",
+            "SELECT * INTO pg_temp.t FROM u",
+        ] {
+            assert!(statement(text).unwrap().leaves_traces(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_statement_leaves_no_traces() {
+        for text in [
+            "SELECT temperature, template FROM attempts",
+            "  (\n\tselect 1) UNION (select 2)",
+            "-- a comment\r\nINSERT INTO t VALUES ($1)",
+            "/* one /* two */ three */update t SET a = 1",
+            "WITH a AS (SELECT 1) DELETE FROM t",
+            "SELECT pg_advisory_xact_lock(1)",
+            "SAVEPOINT a",
+            "ROLLBACK TO SAVEPOINT a",
+            "rollback work to a",
+            "",
+            "/* unfinished",
+        ] {
+            assert!(!statement(text).unwrap().leaves_traces(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_transaction_or_needs_a_stream_is_refused() {
+        for text in ["BEGIN", "start transaction", "COMMIT", "end", "Rollback", "abort", "COPY t FROM STDIN"]
+        {
+            assert!(matches!(statement(text), Err(Error::Unsupported(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_limited_in_length_and_has_no_nul() {
+        let of = |length: usize| format!("SELECT 1{}", " ".repeat(length - 8));
+        assert!(statement(&of(1024 * 1024)).is_ok());
+        assert!(matches!(statement(&of(1024 * 1024 + 1)), Err(Error::Unsupported(_))));
+        assert!(matches!(statement("SELECT 1\0"), Err(Error::Unsupported(_))));
+        assert!(!statement(&of(16 * 1024)).unwrap().leaves_traces());
+        assert!(statement(&of(16 * 1024 + 1)).unwrap().leaves_traces());
+    }
+}

@@ -1,0 +1,71 @@
+//! A transaction: a session of its own, between `BEGIN` and its end.
+
+use berth_database::Pool;
+use tokio::runtime::Handle;
+
+use super::session::{Collect, End, Session};
+use super::{Error, Statement};
+
+/// How many transactions a request may have open at once, so that it cannot take every connection for itself.
+pub(crate) const MAX_OPEN: usize = 2;
+
+/// An open transaction. Dropped, it is rolled back.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Transaction {
+    /// `None` once it has ended.
+    session: Option<Session>,
+    /// Whether PostgreSQL refused the last statement, and with that every later one, and the commit.
+    aborted: bool,
+}
+
+impl Transaction {
+    pub(crate) async fn begin(pool: &Pool) -> Result<Self, Error> {
+        let mut session = Session::open(pool).await?;
+        session.begin().await?;
+        Ok(Self { session: Some(session), aborted: false })
+    }
+
+    /// As [`Session::run`].
+    pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
+        let session = self.session.as_mut().ok_or(Error::TransactionAborted)?;
+        let result = session.run(statement, to).await;
+        match &result {
+            // After a refusal, nothing succeeds but a return to a savepoint.
+            Ok(_) => self.aborted = false,
+            Err(error) => self.aborted |= error.is_refusal(),
+        }
+        result
+    }
+
+    /// Makes it permanent. PostgreSQL answers the commit of an aborted transaction with a rollback and calls that a
+    /// success: it is none.
+    pub(crate) async fn commit(mut self) -> Result<(), Error> {
+        let mut session = self.session.take().ok_or(Error::TransactionAborted)?;
+        if self.aborted {
+            session.end(End::RollBack).await?;
+            return Err(Error::TransactionAborted);
+        }
+        session.end(End::Commit).await
+    }
+
+    /// Undoes it. One whose connection was closed is undone already.
+    pub(crate) async fn roll_back(mut self) -> Result<(), Error> {
+        match self.session.take() {
+            Some(mut session) if session.is_ready() => session.end(End::RollBack).await,
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Transaction {
+    /// For a guest that ended without ending it. Without a runtime, or in the middle of a statement, the session
+    /// closes its connection, and PostgreSQL rolls back.
+    fn drop(&mut self) {
+        if let Some(mut session) = self.session.take()
+            && session.is_ready()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(async move { session.end(End::RollBack).await });
+        }
+    }
+}
