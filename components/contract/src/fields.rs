@@ -57,7 +57,10 @@ impl Fields {
 
     /// The parameters of a path, already percent-decoded.
     pub fn path<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let map = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        let mut map = Map::new();
+        for (name, value) in parameters {
+            map.insert(name.to_owned(), value.into());
+        }
         Self::new(Source::Path, map)
     }
 

@@ -24,6 +24,9 @@ pub struct Text {
 }
 
 impl Text {
+    /// Of any length.
+    pub const ANY: Self = Self::of(0, usize::MAX);
+
     /// From `min` to `max` characters.
     #[must_use]
     pub const fn of(min: usize, max: usize) -> Self {
@@ -147,8 +150,12 @@ impl Integer {
                 "Input should be a valid integer, got a number with a fractional part",
             ));
         }
-        // Written as an integer, so that the conversion is checked rather than saturating.
-        format!("{float:.0}").parse().map_err(|_| Self::TOO_LARGE)
+        // 2^63 is the least that does not fit.
+        if float.abs() >= 9_223_372_036_854_775_808.0 {
+            return Err(Self::TOO_LARGE);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and has just been found to fit")]
+        Ok(float as i64)
     }
 
     /// Takes what `int()` of Python takes, and zeroes after a decimal point.

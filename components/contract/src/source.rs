@@ -48,9 +48,11 @@ pub(crate) fn optional_json_object(bytes: &[u8]) -> Result<Map<String, Value>, V
 
 /// The pairs of a query string or of a form. Of a name that is repeated, the last counts.
 pub(crate) fn pairs(encoded: &[u8]) -> Map<String, Value> {
-    form_urlencoded::parse(encoded)
-        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
-        .collect()
+    let mut map = Map::new();
+    for (name, value) in form_urlencoded::parse(encoded) {
+        map.insert(name.into_owned(), Value::String(value.into_owned()));
+    }
+    map
 }
 
 fn object(value: Value) -> Result<Map<String, Value>, Violations> {

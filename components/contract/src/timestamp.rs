@@ -1,6 +1,6 @@
 //! Points in time, as clients write them.
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::rules::Rule;
 use crate::violations::Violations;
@@ -176,11 +176,9 @@ fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
-/// The number that a text of digits, with perhaps a sign and a fraction, stands for.
+/// The number that a text stands for, if it is one.
 fn unix_number(text: &str) -> Option<f64> {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let numeric = unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    if numeric { text.parse().ok() } else { None }
+    serde_json::from_str::<Number>(text).ok()?.as_f64()
 }
 
 fn from_unix(number: f64) -> Result<Timestamp, Fault> {

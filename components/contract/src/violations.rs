@@ -73,8 +73,13 @@ impl Violations {
     /// The body of the 422: `{"detail": [{"type", "loc", "msg", "input"}]}`.
     #[must_use]
     pub fn body(&self) -> String {
-        let detail: Vec<Value> = self.iter().map(Violation::to_json).collect();
-        json!({ "detail": detail }).to_string()
+        json!({ "detail": self.detail() }).to_string()
+    }
+
+    /// What that body has under `detail`.
+    #[must_use]
+    pub fn detail(&self) -> Vec<Value> {
+        self.iter().map(Violation::to_json).collect()
     }
 }
 

@@ -1,0 +1,65 @@
+//! What `wit-bindgen` makes of the WIT packages, in three worlds, of which a component exports those it has use for.
+//!
+//! A world's imports are only imported by a component that calls them. The crate of a component needs neither
+//! `wit-bindgen` nor the WIT files: [`component!`](crate::component) exports what is made here.
+#![expect(missing_docs, clippy::pedantic, reason = "generated code, documented in wit/")]
+
+/// A component that answers HTTP requests.
+pub mod http {
+    wit_bindgen::generate!({
+        inline: "
+            package berth:guest;
+
+            world http {
+                include wasi:http/proxy@0.2.12;
+                import wasi:logging/logging@0.1.0-draft;
+                import berth:identity/caller@0.1.0;
+                import berth:postgres/client@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        world: "berth:guest/http",
+        generate_all,
+        export_macro_name: "export_http",
+        pub_export_macro: true,
+        default_bindings_module: "berth_guest::bindings::http",
+    });
+}
+
+/// A component that brings tables.
+pub mod migrations {
+    wit_bindgen::generate!({
+        inline: "
+            package berth:guest;
+
+            world migrations {
+                export berth:migrations/migrations@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        world: "berth:guest/migrations",
+        generate_all,
+        export_macro_name: "export_migrations",
+        pub_export_macro: true,
+        default_bindings_module: "berth_guest::bindings::migrations",
+    });
+}
+
+/// A component that describes its routes.
+pub mod openapi {
+    wit_bindgen::generate!({
+        inline: "
+            package berth:guest;
+
+            world openapi {
+                export berth:openapi/document@0.1.0;
+            }
+        ",
+        path: "../../wit",
+        world: "berth:guest/openapi",
+        generate_all,
+        export_macro_name: "export_openapi",
+        pub_export_macro: true,
+        default_bindings_module: "berth_guest::bindings::openapi",
+    });
+}

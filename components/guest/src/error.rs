@@ -1,0 +1,174 @@
+//! Every way a request can fail in a component, and what its caller sees.
+
+use std::borrow::Cow;
+
+use berth_contract::{Violations, detail};
+
+use crate::bindings::http::berth::postgres::client;
+use crate::postgres::describe;
+use crate::{Response, log};
+
+/// A failed request, of which the message is the sentence that the caller reads.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No route has this path.
+    #[error("Not Found")]
+    NotFound,
+    /// The path is known, the method is not.
+    #[error("Method Not Allowed")]
+    MethodNotAllowed {
+        /// The methods that are: `GET, HEAD`.
+        allow: String,
+    },
+    /// There is no caller.
+    #[error("Not authenticated")]
+    NotAuthenticated,
+    /// The caller may not do this.
+    #[error("Forbidden")]
+    Forbidden,
+    /// The body is not of a type that the route reads.
+    #[error("Unsupported Media Type")]
+    UnsupportedMediaType,
+    /// The body is longer than the host lets through.
+    #[error("Request body too large")]
+    BodyTooLarge,
+    /// The body ended before its time, most likely because the client went away.
+    #[error("The request body could not be read")]
+    BodyIncomplete,
+    /// Fields are not what they must be.
+    #[error(transparent)]
+    Invalid(#[from] Violations),
+    /// Whatever else a component refuses a request for.
+    #[error("{sentence}")]
+    Refused {
+        /// The HTTP status, 400 to 499.
+        status: u16,
+        /// The sentence of the body.
+        sentence: Cow<'static, str>,
+    },
+    /// The database did not do what it was asked.
+    #[error("{}", describe(.0))]
+    Postgres(client::Error),
+    /// A fault of the component. What it says is for the log.
+    #[error("Internal Server Error")]
+    Internal(Cow<'static, str>),
+}
+
+/// What the caller is told of a fault that is not its own.
+const INTERNAL: &str = "Internal Server Error";
+
+impl From<client::Error> for Error {
+    fn from(error: client::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl Error {
+    /// A refusal with this status and sentence.
+    pub fn refused(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused { status, sentence: sentence.into() }
+    }
+
+    /// The response that tells the caller. `request` names it in the log, where faults of ours are written to.
+    pub(crate) fn into_response(self, request: &str) -> Response {
+        match self {
+            Self::Postgres(error) => postgres_failed(&error, request),
+            Self::Internal(cause) => internal(&cause, request),
+            Self::Invalid(violations) => Response::json(422, violations.body()),
+            Self::MethodNotAllowed { ref allow } => self.response(405).header("allow", allow),
+            Self::NotAuthenticated => self.response(401).header("www-authenticate", "Bearer"),
+            Self::NotFound => self.response(404),
+            Self::Forbidden => self.response(403),
+            Self::UnsupportedMediaType => self.response(415),
+            Self::BodyTooLarge => self.response(413),
+            Self::BodyIncomplete => self.response(400),
+            Self::Refused { status, .. } => self.response(status),
+        }
+    }
+
+    fn response(&self, status: u16) -> Response {
+        Response::json(status, detail(&self.to_string()))
+    }
+}
+
+/// What passes by itself is worth another try; the rest is a fault of ours.
+fn postgres_failed(error: &client::Error, request: &str) -> Response {
+    let sentence = match error {
+        client::Error::Away => "The database is not available",
+        client::Error::PoolExhausted => "The database is busy, try again later",
+        client::Error::Timeout => "The database did not answer in time",
+        client::Error::Database(_)
+        | client::Error::TooManyRows(_)
+        | client::Error::TooManyBytes(_)
+        | client::Error::Unsupported(_) => return internal(&describe(error), request),
+    };
+    Response::json(503, detail(sentence)).header("retry-after", "1")
+}
+
+fn internal(cause: &str, request: &str) -> Response {
+    log::error(request, cause);
+    Response::json(500, detail(INTERNAL))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(error: Error) -> (u16, String) {
+        let response = error.into_response("GET /");
+        (response.status(), String::from_utf8_lossy(response.bytes()).into_owned())
+    }
+
+    #[test]
+    fn errors_are_what_the_contract_says() {
+        for (error, status, sentence) in [
+            (Error::NotFound, 404, "Not Found"),
+            (Error::MethodNotAllowed { allow: "GET, HEAD".to_owned() }, 405, "Method Not Allowed"),
+            (Error::NotAuthenticated, 401, "Not authenticated"),
+            (Error::Forbidden, 403, "Forbidden"),
+            (Error::UnsupportedMediaType, 415, "Unsupported Media Type"),
+            (Error::BodyTooLarge, 413, "Request body too large"),
+            (Error::refused(404, "Task not found"), 404, "Task not found"),
+            (client::Error::Away.into(), 503, "The database is not available"),
+            (client::Error::PoolExhausted.into(), 503, "The database is busy, try again later"),
+            (client::Error::Timeout.into(), 503, "The database did not answer in time"),
+        ] {
+            assert_eq!(shown(error), (status, format!(r#"{{"detail":"{sentence}"}}"#)));
+        }
+    }
+
+    #[test]
+    fn errors_carry_the_headers_that_belong_to_them() {
+        let header = |error: Error, name| error.into_response("GET /").header_value(name).map(str::to_owned);
+        assert_eq!(header(Error::NotAuthenticated, "www-authenticate").as_deref(), Some("Bearer"));
+        assert_eq!(header(Error::MethodNotAllowed { allow: "PUT".into() }, "allow").as_deref(), Some("PUT"));
+        assert_eq!(header(client::Error::Away.into(), "retry-after").as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_not_shown_to_the_caller() {
+        let refusal = client::DatabaseError {
+            sqlstate: "42P01".into(),
+            message: "relation \"secret\" does not exist".into(),
+            detail: None,
+            constraint: None,
+        };
+        for error in [
+            client::Error::Database(refusal).into(),
+            client::Error::TooManyRows(10_000).into(),
+            client::Error::Unsupported("column 3".into()).into(),
+            Error::Internal("secret".into()),
+        ] {
+            assert_eq!(shown(error), (500, r#"{"detail":"Internal Server Error"}"#.to_owned()));
+        }
+    }
+
+    #[test]
+    fn invalid_fields_are_listed() {
+        let violations = Violations::one("missing", "Field required", "".into());
+        assert_eq!(
+            shown(violations.into()),
+            (422, r#"{"detail":[{"input":"","loc":[],"msg":"Field required","type":"missing"}]}"#.to_owned())
+        );
+    }
+}

@@ -1,0 +1,76 @@
+//! One request, from the host's hands and back into them.
+
+use crate::bindings::http::berth::identity::caller;
+use crate::bindings::http::wasi::http::types::{
+    Fields, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use crate::request::path_of;
+use crate::response::{Body, Unfinished, Writer};
+use crate::routes::{self, USER_ID};
+use crate::{Error, Method, Request, Response, Route, log};
+
+/// Answers `incoming` by the handler that `table` has for it. Called by what `component!` exports.
+pub fn serve(table: &[Route], incoming: IncomingRequest, outparam: ResponseOutparam) {
+    let method = method(&incoming.method());
+    let target = incoming.path_with_query().unwrap_or_default();
+    let response = match routes::find(table, method, path_of(&target)) {
+        Err(error) => error.into_response("routing"),
+        Ok((route, handler)) => {
+            let request = Request::new(incoming, route.pattern(), target);
+            let answer = caller_of(&request).and_then(|caller| handler(&caller, &request));
+            answer.unwrap_or_else(|error| error.into_response(route.pattern()))
+        }
+    };
+    send(response, outparam);
+}
+
+/// HEAD is answered as GET: whoever writes the response to the socket leaves out the body.
+fn method(method: &WasiMethod) -> Option<Method> {
+    match method {
+        WasiMethod::Get | WasiMethod::Head => Some(Method::Get),
+        WasiMethod::Post => Some(Method::Post),
+        WasiMethod::Put => Some(Method::Put),
+        WasiMethod::Patch => Some(Method::Patch),
+        WasiMethod::Delete => Some(Method::Delete),
+        _ => None,
+    }
+}
+
+/// The caller, who must be the `{user_id}` of the path if it has one.
+fn caller_of(request: &Request) -> Result<crate::Principal, Error> {
+    let caller = caller::current().ok_or(Error::NotAuthenticated)?;
+    match request.parameter(USER_ID) {
+        Some(user) if user != caller.subject => Err(Error::Forbidden),
+        _ => Ok(caller),
+    }
+}
+
+fn send(response: Response, outparam: ResponseOutparam) {
+    let (status, headers, body) = response.into_parts();
+    let Some(outgoing) = outgoing(status, &headers) else {
+        // Dropped unset, it is a failed component to the host, and that is what it is.
+        log::error("response", "a handler gave a status or a header that HTTP does not have");
+        return;
+    };
+    let Ok(outgoing_body) = outgoing.body() else { return };
+    ResponseOutparam::set(outparam, Ok(outgoing));
+    // A client that has gone away is no error of the component's, and there is nobody left to tell.
+    if write(&outgoing_body, body).is_ok() {
+        OutgoingBody::finish(outgoing_body, None).ok();
+    }
+}
+
+fn outgoing(status: u16, headers: &[(String, Vec<u8>)]) -> Option<OutgoingResponse> {
+    let outgoing = OutgoingResponse::new(Fields::from_list(headers).ok()?);
+    outgoing.set_status_code(status).ok()?;
+    Some(outgoing)
+}
+
+fn write(outgoing: &OutgoingBody, body: Body) -> Result<(), Unfinished> {
+    let stream = || outgoing.write().map(Writer::new).map_err(|()| Unfinished);
+    match body {
+        Body::Bytes(bytes) if bytes.is_empty() => Ok(()),
+        Body::Bytes(bytes) => stream()?.write(&bytes),
+        Body::Stream(produce) => produce(&stream()?),
+    }
+}

@@ -1,0 +1,80 @@
+//! `GET …/tasks`: one statement as a rule, more for a list that is longer than a page, or is one page of a longer list.
+
+use berth_guest::contract::{Fields, Integer};
+use berth_guest::postgres::{self, JsonRows, elements};
+use berth_guest::{Error, Principal, Request, Response, Unfinished, Writer, log};
+
+use crate::handlers::shape;
+use crate::listing::Listing;
+use crate::store;
+use crate::task::Shape;
+
+/// How many tasks are fetched at once when a client asks for all. As many of the largest tasks stay below what the
+/// host lets through in one result (10,000 rows, 16 MiB).
+const PAGE: i64 = 500;
+
+/// A list that is being read, of one user.
+struct List {
+    user: String,
+    listing: Listing,
+    shape: Shape,
+}
+
+pub(crate) fn list(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let list = List {
+        user: caller.subject.clone(),
+        listing: Listing::read(request.query())?,
+        shape: shape(request),
+    };
+    let limit = list.listing.limit.unwrap_or(PAGE);
+    let first = list.page(limit, list.listing.offset)?;
+    let total = list.total(limit, i64::from(first.count))?;
+    let goes_on = list.listing.limit.is_none() && total > list.listing.offset.saturating_add(PAGE);
+    let response = if goes_on {
+        Response::stream(200, "application/json", move |writer| list.write_all(writer, first.body))
+    } else {
+        Response::json(200, first.body)
+    };
+    Ok(response.header("x-total-count", total.to_string()))
+}
+
+impl List {
+    fn page(&self, limit: i64, offset: i64) -> Result<JsonRows, postgres::Error> {
+        store::list(&self.user, &self.listing, self.shape, limit, offset).query_json()
+    }
+
+    /// The number of tasks before paging. The page that was read with `limit` tells it when it is the last one.
+    fn total(&self, limit: i64, rows: i64) -> Result<i64, Error> {
+        let offset = self.listing.offset;
+        if rows < limit && (rows > 0 || offset == 0) {
+            return Ok(offset + rows);
+        }
+        let counted = store::count(&self.user, &self.listing).query_json_row()?.unwrap_or_default();
+        let mut row = Fields::json(&counted)?;
+        let total = row.required("total", &Integer::ANY);
+        Ok(row.finish(total)?)
+    }
+
+    /// Writes one array of all pages, so that the whole list is never in memory. Each page is read by itself: a task
+    /// that changes its place meanwhile may be left out or be there twice.
+    fn write_all(&self, writer: &Writer, first: Vec<u8>) -> Result<(), Unfinished> {
+        writer.write(b"[")?;
+        writer.write(&elements(first))?;
+        let mut offset = self.listing.offset + PAGE;
+        loop {
+            let page = self.page(PAGE, offset).map_err(|error| {
+                let cause = postgres::describe(&error);
+                log::error("list", &format!("a list could not be read to its end: {cause}"));
+                Unfinished
+            })?;
+            if page.count > 0 {
+                writer.write(b",")?;
+                writer.write(&elements(page.body))?;
+            }
+            if i64::from(page.count) < PAGE {
+                return writer.write(b"]");
+            }
+            offset += PAGE;
+        }
+    }
+}

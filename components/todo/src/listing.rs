@@ -1,0 +1,103 @@
+//! What a client may ask of a list of tasks: which of them, in which order, how many.
+
+use berth_guest::contract::{Boolean, Choice, Datetime, Fields, Integer, Text, Timestamp, Violations};
+
+/// The most tasks that `limit` can ask for.
+pub(crate) const LIMIT_MAX: i64 = 200;
+
+/// `None` and the empty text filter nothing. Filters are joined by "and".
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Listing {
+    pub(crate) status: Status,
+    pub(crate) completed: Option<bool>,
+    pub(crate) priority: Option<String>,
+    pub(crate) category: Option<String>,
+    pub(crate) tag: Option<String>,
+    pub(crate) search: Option<String>,
+    pub(crate) due_before: Option<Timestamp>,
+    pub(crate) due_after: Option<Timestamp>,
+    pub(crate) overdue: Option<bool>,
+    pub(crate) sort: Sort,
+    pub(crate) order: Order,
+    /// All of them when it is none.
+    pub(crate) limit: Option<i64>,
+    pub(crate) offset: i64,
+}
+
+/// The filter `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Status {
+    #[default]
+    All,
+    Pending,
+    Completed,
+}
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Sort {
+    #[default]
+    CreatedAt,
+    UpdatedAt,
+    /// Tasks without one come last, in both orders.
+    DueDate,
+    /// Upper and lower case are the same.
+    Title,
+    /// `low` to `urgent`; words of the user's own come last, in both orders.
+    Priority,
+}
+
+/// The direction of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Order {
+    Ascending,
+    #[default]
+    Descending,
+}
+
+/// The words of `status`.
+pub(crate) const STATUS: &[(&str, Status)] =
+    &[("all", Status::All), ("pending", Status::Pending), ("completed", Status::Completed)];
+
+/// The words of `sort`.
+pub(crate) const SORT: &[(&str, Sort)] = &[
+    ("created_at", Sort::CreatedAt),
+    ("updated_at", Sort::UpdatedAt),
+    ("due_date", Sort::DueDate),
+    ("title", Sort::Title),
+    ("priority", Sort::Priority),
+    ("created", Sort::CreatedAt),
+];
+
+/// The words of `order`.
+pub(crate) const ORDER: &[(&str, Order)] = &[("asc", Order::Ascending), ("desc", Order::Descending)];
+
+impl Listing {
+    /// Reads a query.
+    pub(crate) fn read(mut query: Fields) -> Result<Self, Violations> {
+        let listing = Self {
+            status: query.optional("status", &Choice(STATUS)).unwrap_or_default(),
+            completed: query.optional("completed", &Boolean),
+            priority: text(&mut query, "priority"),
+            category: text(&mut query, "category"),
+            tag: text(&mut query, "tag"),
+            search: text(&mut query, "search"),
+            due_before: query.optional("due_before", &Datetime),
+            due_after: query.optional("due_after", &Datetime),
+            overdue: query.optional("overdue", &Boolean),
+            sort: query.optional("sort", &Choice(SORT)).unwrap_or_default(),
+            order: query.optional("order", &Choice(ORDER)).unwrap_or_default(),
+            limit: query.optional("limit", &Integer::between(1, LIMIT_MAX)),
+            offset: query.optional("offset", &Integer::at_least(0)).unwrap_or_default(),
+        };
+        query.finish(listing)
+    }
+}
+
+/// Forms send their empty fields, too, and mean nothing by it.
+fn text(query: &mut Fields, name: &'static str) -> Option<String> {
+    query.optional(name, &Text::ANY).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
