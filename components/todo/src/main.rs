@@ -1,2 +1,46 @@
-//! The binary.
+//! The todo component: tasks in PostgreSQL, each of one user, over HTTP.
+//!
+//! - this file: its routes, and what it brings along;
+//! - `task`: what a task is and what clients may say about one;
+//! - `listing`: what clients may ask of a list;
+//! - `store`: the SQL;
+//! - `handlers` and `list`: from a request to a response.
+
+mod handlers;
+mod list;
+mod listing;
+#[cfg(test)]
+mod openapi;
+mod store;
+mod task;
+
+use berth_guest::{Migration, Route};
+
+use crate::handlers::{complete, create, delete, overview, read, stats, update};
+use crate::list::list;
+
+const ROUTES: &[Route] = &[
+    Route::at("/api/{user_id}/tasks").get(list).post(create),
+    Route::at("/api/{user_id}/tasks/{id}").get(read).put(update).patch(update).delete(delete),
+    Route::at("/api/{user_id}/tasks/{id}/complete").patch(complete),
+    Route::at("/api/{user_id}/stats").get(stats),
+    Route::at("/api/tasks").get(list).post(create),
+    Route::at("/api/tasks/{id}").get(read).put(update).patch(update).delete(delete),
+    Route::at("/api/tasks/{id}/complete").patch(complete),
+    Route::at("/api/stats").get(stats),
+    Route::at("/dashboard/stats").get(overview),
+    Route::at("/dashboard/tasks").get(list).post(create),
+    Route::at("/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
+];
+
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "create tasks", sql: include_str!("../migrations/1_create_tasks.sql") }];
+
+berth_guest::component! {
+    routes: ROUTES,
+    migrations: MIGRATIONS,
+    document: include_str!("../openapi.json"),
+}
+
+/// Nothing runs here: a component waits to be called.
 fn main() {}
