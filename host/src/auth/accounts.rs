@@ -93,12 +93,57 @@ impl Accounts {
 
     /// The account whose tokens have this `sub`. Another issuer's subjects have none.
     pub async fn find_by_subject(&self, subject: &str) -> Result<Option<Account>, StorageError> {
-        let Ok(id) = subject.parse::<i64>() else { return Ok(None) };
+        // Strictly as we write it: `+7` and `007` are someone else's.
+        let id = subject.parse::<i64>().ok().filter(|id| id.to_string() == subject);
+        let Some(id) = id else { return Ok(None) };
         let statement = "SELECT id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint \
              FROM berth.accounts WHERE id = $1";
         let row = with_connection(&self.0, async |connection| {
             sqlx::query_as::<_, Columns>(statement).bind(id).fetch_optional(connection).await
         });
         Ok(row.await?.map(Account::from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::*;
+    use crate::auth::test_database::TestDatabase;
+
+    fn email(text: &str) -> EmailAddress {
+        EmailAddress::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_two_registrations_at_once_one_wins() {
+        let database = TestDatabase::start().await;
+        let accounts = Accounts::new(database.pool());
+        let (ann, also_ann) = (email("ann@example.com"), email("ANN@example.com"));
+        let (one, other) =
+            tokio::join!(accounts.create(&ann, "hash", None), accounts.create(&also_ann, "hash", None));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        assert!(one.is_some() != other.is_some(), "{one:?} and {other:?}");
+    }
+
+    #[tokio::test]
+    async fn an_account_is_found_by_its_address_in_any_case_and_by_its_subject() {
+        let database = TestDatabase::start().await;
+        let accounts = Accounts::new(database.pool());
+        let created =
+            accounts.create(&email("Ann@example.com"), "the hash", Some("Ann")).await.unwrap().unwrap();
+        assert_eq!((created.email.as_str(), created.name.as_deref()), ("Ann@example.com", Some("Ann")));
+        assert!(created.is_active);
+
+        let (found, hash) = accounts.find_by_email(&email("aNN@example.COM")).await.unwrap().unwrap();
+        assert_eq!((&found, hash.as_str()), (&created, "the hash"));
+        assert_eq!(accounts.find_by_email(&email("bob@example.com")).await.unwrap(), None);
+
+        let subject = created.subject();
+        assert_eq!(accounts.find_by_subject(&subject).await.unwrap(), Some(created));
+        for other in [format!("+{subject}"), format!("0{subject}"), "ann".to_owned(), i64::MAX.to_string()] {
+            assert_eq!(accounts.find_by_subject(&other).await.unwrap(), None, "{other}");
+        }
     }
 }

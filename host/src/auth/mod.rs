@@ -19,6 +19,8 @@ pub mod requests;
 pub mod revocation;
 pub mod sessions;
 mod storage;
+#[cfg(test)]
+pub(crate) mod test_database;
 pub mod throttle;
 pub mod tokens;
 
@@ -134,5 +136,67 @@ impl Identity {
     fn anonymous(user: &str) -> Self {
         let principal = Principal { subject: user.to_owned(), email: None, name: None, anonymous: true };
         Self { principal, token: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use http::{HeaderValue, header};
+
+    use super::*;
+
+    const SECRET: &[u8] = b"a secret of thirty-two characters";
+
+    fn auth(anonymous_user: Option<&str>) -> Auth {
+        let settings = AuthSettings {
+            secret: SECRET.to_vec(),
+            token_lifetime: Duration::from_hours(1),
+            anonymous_user: anonymous_user.map(str::to_owned),
+            secure_cookies: true,
+        };
+        Auth::new(settings, test_database::nowhere()).unwrap()
+    }
+
+    fn carrying(token: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(token))])
+    }
+
+    #[tokio::test]
+    async fn without_a_token_a_caller_is_nobody_or_the_anonymous_user() {
+        assert_eq!(auth(None).authenticate(&HeaderMap::new(), None).await.unwrap(), None);
+        let anonymous = auth(Some("demo")).authenticate(&HeaderMap::new(), None).await.unwrap().unwrap();
+        assert_eq!((anonymous.principal.subject.as_str(), anonymous.principal.anonymous), ("demo", true));
+        assert_eq!(anonymous.token, None);
+    }
+
+    #[tokio::test]
+    async fn a_bad_token_is_refused_even_where_none_is_needed() {
+        for token in ["Bearer", "Bearer abc", "Bearer a.b.c"] {
+            let refused = auth(Some("demo")).authenticate(&carrying(token), None).await;
+            assert!(matches!(refused, Err(AuthError::InvalidToken(InvalidToken))), "{token}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_query_token_counts_where_there_is_no_other() {
+        let auth = auth(None);
+        let token = auth.tokens.issue("7", "ann@example.com", None).unwrap();
+        let caller = auth.authenticate(&HeaderMap::new(), Some(&token)).await.unwrap().unwrap();
+        assert_eq!(caller.principal.subject, "7");
+        assert!(auth.authenticate(&carrying("Bearer abc"), Some(&token)).await.is_err());
+    }
+
+    #[test]
+    fn settings_do_not_show_the_secret() {
+        let settings = AuthSettings {
+            secret: SECRET.to_vec(),
+            token_lifetime: Duration::from_hours(1),
+            anonymous_user: None,
+            secure_cookies: true,
+        };
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("secret:") && !shown.contains(&format!("{SECRET:?}")), "{shown}");
     }
 }

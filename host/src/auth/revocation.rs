@@ -116,3 +116,74 @@ impl Revocations {
         self.known.load().ids.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::auth::test_database::{TestDatabase, nowhere};
+
+    const NEVER: Duration = Duration::MAX;
+
+    fn key(id: &str, expires_in: SignedDuration) -> TokenKey {
+        TokenKey { id: id.to_owned(), expires_at: Timestamp::now() + expires_in }
+    }
+
+    fn token() -> TokenKey {
+        key("a token", SignedDuration::from_hours(1))
+    }
+
+    #[tokio::test]
+    async fn a_token_is_revoked_here_at_once_and_elsewhere_when_the_table_is_read_again() {
+        let database = TestDatabase::start().await;
+        let here = Revocations::read_every(NEVER, database.pool());
+        let elsewhere = Revocations::read_every(Duration::ZERO, database.pool());
+        assert!(!here.contains(&token()).await);
+        assert!(!elsewhere.contains(&token()).await);
+        here.insert(&token()).await.unwrap();
+        assert!(here.contains(&token()).await);
+        assert!(elsewhere.contains(&token()).await);
+        assert!(!elsewhere.contains(&key("another", SignedDuration::from_hours(1))).await);
+    }
+
+    #[tokio::test]
+    async fn a_token_may_be_revoked_twice() {
+        let database = TestDatabase::start().await;
+        let revocations = Revocations::new(database.pool());
+        revocations.insert(&token()).await.unwrap();
+        revocations.insert(&token()).await.unwrap();
+        let forever = TokenKey { expires_at: Timestamp::MAX, ..key("another", SignedDuration::ZERO) };
+        revocations.insert(&forever).await.unwrap();
+        assert!(revocations.contains(&forever).await);
+    }
+
+    #[tokio::test]
+    async fn expired_tokens_are_forgotten() {
+        let database = TestDatabase::start().await;
+        let revocations = Revocations::read_every(Duration::ZERO, database.pool());
+        let expired = key("expired", SignedDuration::from_hours(-1));
+        revocations.insert(&expired).await.unwrap();
+        assert!(!revocations.contains(&expired).await);
+        revocations.insert(&token()).await.unwrap();
+        let rows: Vec<String> = with_connection(&database.pool(), async |connection| {
+            sqlx::query_scalar("SELECT jti FROM berth.revoked_tokens").fetch_all(connection).await
+        })
+        .await
+        .unwrap();
+        assert_eq!(rows, ["a token"]);
+    }
+
+    #[tokio::test]
+    async fn without_a_database_what_was_read_last_counts_and_nothing_can_be_revoked() {
+        let revocations = Revocations::read_every(Duration::ZERO, nowhere());
+        let known = Known { ids: HashSet::from([token().id]), read_at: None };
+        revocations.known.store(Arc::new(known));
+        assert!(revocations.contains(&token()).await);
+        let another = key("another", SignedDuration::from_hours(1));
+        assert!(revocations.insert(&another).await.unwrap_err().is_outage());
+        assert!(!revocations.contains(&another).await);
+    }
+}

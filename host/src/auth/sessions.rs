@@ -75,3 +75,109 @@ impl Auth {
         Ok(Session { account, token, lifetime: self.tokens.lifetime() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use http::{HeaderMap, header};
+
+    use super::*;
+    use crate::auth::AuthSettings;
+    use crate::auth::storage::with_connection;
+    use crate::auth::test_database::TestDatabase;
+
+    const ADDRESS: &str = "ann@example.com";
+    const PASSWORD: &str = "correct horse";
+
+    fn auth(database: &TestDatabase) -> Auth {
+        let settings = AuthSettings {
+            secret: b"a secret of thirty-two characters".to_vec(),
+            token_lifetime: Duration::from_hours(1),
+            anonymous_user: None,
+            secure_cookies: false,
+        };
+        Auth::new(settings, database.pool()).unwrap()
+    }
+
+    async fn register(auth: &Auth) -> Result<Session, AuthError> {
+        let email = EmailAddress::parse(ADDRESS).unwrap();
+        auth.register(Registration { email, password: PASSWORD.to_owned(), name: None }).await
+    }
+
+    async fn log_in(auth: &Auth, address: &str, password: &str) -> Result<Session, AuthError> {
+        auth.log_in(Login { address: address.to_owned(), password: password.to_owned() }, None).await
+    }
+
+    async fn authenticate(auth: &Auth, token: &str) -> Result<Identity, AuthError> {
+        let bearer = (header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        auth.authenticate(&HeaderMap::from_iter([bearer]), None).await.map(Option::unwrap)
+    }
+
+    #[tokio::test]
+    async fn whoever_registers_can_log_in_be_known_and_log_out() {
+        let database = TestDatabase::start().await;
+        let auth = auth(&database);
+        let registered = register(&auth).await.unwrap();
+        let session = log_in(&auth, " ANN@example.com", PASSWORD).await.unwrap();
+        assert_eq!(session.account, registered.account);
+
+        let caller = authenticate(&auth, &session.token).await.unwrap();
+        assert_eq!(caller.principal.subject, session.account.subject());
+        assert_eq!(auth.account_of(&caller.principal).await.unwrap(), Some(session.account));
+
+        auth.log_out(&caller).await.unwrap();
+        assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
+        assert!(authenticate(&auth, &registered.token).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_wrong_password_and_an_unknown_address_are_the_same_failure() {
+        let database = TestDatabase::start().await;
+        let auth = auth(&database);
+        register(&auth).await.unwrap();
+        for (address, password) in
+            [(ADDRESS, "battery staple"), ("bob@example.com", PASSWORD), ("nobody", PASSWORD)]
+        {
+            assert!(
+                matches!(log_in(&auth, address, password).await, Err(AuthError::InvalidLogin)),
+                "{address}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_registered_once() {
+        let database = TestDatabase::start().await;
+        let auth = auth(&database);
+        register(&auth).await.unwrap();
+        assert!(matches!(register(&auth).await, Err(AuthError::EmailTaken)));
+    }
+
+    #[tokio::test]
+    async fn after_many_failures_even_the_right_password_has_to_wait() {
+        let database = TestDatabase::start().await;
+        let auth = auth(&database);
+        register(&auth).await.unwrap();
+        for _ in 0..8 {
+            auth.throttle.failed(Attempt { address: ADDRESS, client: None }, Instant::now());
+        }
+        assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Throttled(_))));
+    }
+
+    #[tokio::test]
+    async fn a_disabled_account_is_told_so_only_to_who_knows_its_password() {
+        let database = TestDatabase::start().await;
+        let auth = auth(&database);
+        let session = register(&auth).await.unwrap();
+        with_connection(&database.pool(), async |connection| {
+            sqlx::query("UPDATE berth.accounts SET is_active = false").execute(connection).await
+        })
+        .await
+        .unwrap();
+        assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Disabled)));
+        assert!(matches!(log_in(&auth, ADDRESS, "battery staple").await, Err(AuthError::InvalidLogin)));
+        let caller = authenticate(&auth, &session.token).await.unwrap();
+        assert!(matches!(auth.account_of(&caller.principal).await, Err(AuthError::Disabled)));
+    }
+}

@@ -166,3 +166,72 @@ impl Modify for Bearer {
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use http::Request;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::auth::AuthSettings;
+    use crate::auth::test_database::nowhere;
+
+    /// What a host answers whose database is away.
+    async fn answer(method: &str, path: &str, body: &'static str) -> Response {
+        let settings = AuthSettings {
+            secret: b"a secret of thirty-two characters".to_vec(),
+            token_lifetime: Duration::from_hours(1),
+            anonymous_user: None,
+            secure_cookies: false,
+        };
+        let auth = Auth::new(settings, nowhere()).unwrap();
+        let request = Request::builder().method(method).uri(path);
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
+        router(Arc::new(auth)).with_state(()).oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_routes_answer_under_both_prefixes() {
+        for prefix in ["/auth", "/api/auth"] {
+            for (method, path, status) in [
+                ("POST", "/register", 422),
+                ("POST", "/login", 422),
+                ("POST", "/logout", 401),
+                ("GET", "/me", 401),
+            ] {
+                let answer = answer(method, &format!("{prefix}{path}"), "{}").await;
+                assert_eq!(answer.status(), status, "{method} {prefix}{path}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn without_the_database_nobody_registers_or_logs_in_for_now() {
+        let body = r#"{"email": "ann@example.com", "password": "correct horse"}"#;
+        for path in ["/auth/register", "/auth/login"] {
+            let answer = answer("POST", path, body).await;
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            assert!(answer.headers().contains_key(header::RETRY_AFTER), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_route_and_how_to_show_a_token() {
+        let document: Value = serde_json::to_value(AuthDoc::openapi()).unwrap();
+        let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+        assert_eq!(paths, ["/auth/login", "/auth/logout", "/auth/me", "/auth/register"]);
+        assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+        let login = &document["paths"]["/auth/login"]["post"]["requestBody"]["content"];
+        assert!(
+            login["application/json"].is_object() && login["application/x-www-form-urlencoded"].is_object()
+        );
+        assert!(document["components"]["schemas"]["Login"]["properties"]["username"].is_object());
+    }
+}

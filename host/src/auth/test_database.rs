@@ -1,0 +1,54 @@
+//! A database of a test's own, with the host's tables.
+
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+use std::time::Duration;
+
+use berth_database::private::Search;
+use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings, host_tables};
+use sqlx::postgres::PgConnectOptions;
+use tempfile::TempDir;
+
+/// A private server in a directory that goes away with it.
+pub(crate) struct TestDatabase {
+    // In this order: the server stops before its directory goes.
+    server: PrivatePostgres,
+    _directory: TempDir,
+}
+
+impl TestDatabase {
+    /// Starts it and makes the host's tables.
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = PrivateSettings {
+            data_directory: directory.path().to_owned(),
+            binaries: Search { path: std::env::var_os("PATH"), tools: Vec::new() },
+            durable: false,
+            max_connections: 20,
+        };
+        let server = PrivatePostgres::start(&settings).await.unwrap();
+        host_tables::prepare(&server.options()).await.unwrap();
+        Self { server, _directory: directory }
+    }
+
+    /// A new pool of connections to it.
+    pub(crate) fn pool(&self) -> Pool {
+        pool(self.server.options())
+    }
+}
+
+/// A pool for a server that does not exist.
+pub(crate) fn nowhere() -> Pool {
+    pool(PgConnectOptions::new_without_pgpass().socket("/nonexistent").username("nobody"))
+}
+
+fn pool(options: PgConnectOptions) -> Pool {
+    let settings = PoolSettings {
+        max_connections: 5,
+        queue_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(5),
+        search_path: None,
+    };
+    Pool::new(options, settings)
+}
