@@ -24,13 +24,13 @@ pub(crate) mod test_database;
 pub mod throttle;
 pub mod tokens;
 
-use std::fmt;
 use std::time::Duration;
 
 use berth_database::Pool;
 use berth_runtime::Principal;
 use http::HeaderMap;
 
+use crate::config::Secret;
 use accounts::Accounts;
 pub use error::AuthError;
 use passwords::{PasswordError, Passwords};
@@ -40,28 +40,16 @@ use throttle::Throttle;
 use tokens::{InvalidToken, TokenKey, Tokens};
 
 /// What an operator decides about authentication.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AuthSettings {
     /// `JWT_SECRET`, at least 32 bytes.
-    pub secret: Vec<u8>,
+    pub secret: Secret,
     /// `JWT_EXPIRES_IN`: how long a token is good for.
     pub token_lifetime: Duration,
     /// `ANONYMOUS_USER`: whom requests without a token act as.
     pub anonymous_user: Option<String>,
     /// Whether the cookie is `Secure` when the request came by https; so in production.
     pub secure_cookies: bool,
-}
-
-impl fmt::Debug for AuthSettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the secret.
-        formatter
-            .debug_struct("AuthSettings")
-            .field("token_lifetime", &self.token_lifetime)
-            .field("anonymous_user", &self.anonymous_user)
-            .field("secure_cookies", &self.secure_cookies)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Authentication, as all requests share it.
@@ -92,7 +80,7 @@ impl Auth {
             tracing::warn!(user, "ANONYMOUS_USER is set: whoever sends no token acts as this user");
         }
         Ok(Self {
-            tokens: Tokens::new(&settings.secret, settings.token_lifetime),
+            tokens: Tokens::new(settings.secret.expose().as_bytes(), settings.token_lifetime),
             revocations: Revocations::new(pool.clone()),
             accounts: Accounts::new(pool),
             passwords: Passwords::new()?,
@@ -147,11 +135,9 @@ mod tests {
 
     use super::*;
 
-    const SECRET: &[u8] = b"a secret of thirty-two characters";
-
     fn auth(anonymous_user: Option<&str>) -> Auth {
         let settings = AuthSettings {
-            secret: SECRET.to_vec(),
+            secret: "a secret of thirty-two characters".to_owned().into(),
             token_lifetime: Duration::from_hours(1),
             anonymous_user: anonymous_user.map(str::to_owned),
             secure_cookies: true,
@@ -186,17 +172,5 @@ mod tests {
         let caller = auth.authenticate(&HeaderMap::new(), Some(&token)).await.unwrap().unwrap();
         assert_eq!(caller.principal.subject, "7");
         assert!(auth.authenticate(&carrying("Bearer abc"), Some(&token)).await.is_err());
-    }
-
-    #[test]
-    fn settings_do_not_show_the_secret() {
-        let settings = AuthSettings {
-            secret: SECRET.to_vec(),
-            token_lifetime: Duration::from_hours(1),
-            anonymous_user: None,
-            secure_cookies: true,
-        };
-        let shown = format!("{settings:?}");
-        assert!(!shown.contains("secret:") && !shown.contains(&format!("{SECRET:?}")), "{shown}");
     }
 }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use berth_database::Pool;
-use sqlx::Connection as _;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -61,23 +60,15 @@ impl Revocations {
 
     /// Logs a token out. The rows of those that have expired meanwhile are removed.
     pub async fn insert(&self, key: &TokenKey) -> Result<(), StorageError> {
-        let _writing = self.writing.lock().await;
+        let statement = "WITH expired AS (DELETE FROM berth.revoked_tokens WHERE expires_at < now()) \
+             INSERT INTO berth.revoked_tokens (jti, expires_at) VALUES ($1, to_timestamp($2::bigint)) \
+             ON CONFLICT DO NOTHING";
         with_connection(&self.pool, async |connection| {
-            let mut transaction = connection.begin().await?;
-            sqlx::query("DELETE FROM berth.revoked_tokens WHERE expires_at < now()")
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
-                "INSERT INTO berth.revoked_tokens (jti, expires_at) VALUES ($1, to_timestamp($2::bigint)) \
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(&key.id)
-            .bind(key.expires_at.as_second())
-            .execute(&mut *transaction)
-            .await?;
-            transaction.commit().await
+            let query = sqlx::query(statement).bind(&key.id).bind(key.expires_at.as_second());
+            query.execute(connection).await
         })
         .await?;
+        let _writing = self.writing.lock().await;
         let mut known = Known::clone(&self.known.load());
         known.ids.insert(key.id.clone());
         self.known.store(Arc::new(known));

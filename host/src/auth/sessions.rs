@@ -92,7 +92,7 @@ mod tests {
 
     fn auth(database: &TestDatabase) -> Auth {
         let settings = AuthSettings {
-            secret: b"a secret of thirty-two characters".to_vec(),
+            secret: "a secret of thirty-two characters".to_owned().into(),
             token_lifetime: Duration::from_hours(1),
             anonymous_user: None,
             secure_cookies: false,

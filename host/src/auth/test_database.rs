@@ -19,10 +19,15 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// Starts it and makes the host's tables.
     pub(crate) async fn start() -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test has no configuration to ask for the programs' path"
+        )]
+        let path = std::env::var_os("PATH");
         let directory = tempfile::tempdir().unwrap();
         let settings = PrivateSettings {
             data_directory: directory.path().to_owned(),
-            binaries: Search { path: std::env::var_os("PATH"), tools: Vec::new() },
+            binaries: Search { path, tools: Vec::new() },
             durable: false,
             max_connections: 20,
         };

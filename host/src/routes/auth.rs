@@ -32,7 +32,11 @@ pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
 
 /// These routes in the OpenAPI document, and the security scheme `bearer` that they share with components'.
 #[derive(OpenApi)]
-#[openapi(paths(register, log_in, log_out, me), modifiers(&Bearer))]
+#[openapi(
+    paths(register, log_in, log_out, me),
+    tags((name = "auth", description = "Accounts and tokens. The same routes answer under `/api/auth`.")),
+    modifiers(&Bearer),
+)]
 pub struct AuthDoc;
 
 /// Register
@@ -185,7 +189,7 @@ mod tests {
     /// What a host answers whose database is away.
     async fn answer(method: &str, path: &str, body: &'static str) -> Response {
         let settings = AuthSettings {
-            secret: b"a secret of thirty-two characters".to_vec(),
+            secret: "a secret of thirty-two characters".to_owned().into(),
             token_lifetime: Duration::from_hours(1),
             anonymous_user: None,
             secure_cookies: false,
