@@ -161,6 +161,9 @@ impl PrivatePostgres {
         let stale = orphan::wait_for_end(&home.data()).await?;
         if version.is_none() {
             initdb::run(&binaries, &home, account.as_ref(), settings.durable).await?;
+        } else if let Some(account) = &account {
+            // Another machine or image may have given the same user another number.
+            account.own(&home.data()).map_err(PrivateError::file(home.data()))?;
         }
         let command = || -> Result<Command, PrivateError> {
             let mut command = command(&binaries, &home, account.as_ref(), settings)?;
@@ -193,6 +196,12 @@ impl PrivatePostgres {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.home.path
+    }
+
+    /// Waits until the server has ended, by itself or through [`PrivatePostgres::stop`]. A host without its database
+    /// has little to do but end, too, and be started again.
+    pub async fn ended(&self) {
+        self.server.exited().await;
     }
 
     /// Ends all sessions, has the server write down what it has in memory, and waits until it has ended: up to half

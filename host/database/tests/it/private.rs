@@ -60,6 +60,7 @@ async fn a_server_that_was_killed_has_all_that_was_committed() {
     let lock = fs::read_to_string(server.path().join("data/postmaster.pid")).unwrap();
     let process = Pid::from_raw(lock.lines().next().unwrap().parse().unwrap()).unwrap();
     kill_process(process, Signal::KILL).unwrap();
+    server.ended().await;
     server.stop().await;
 
     let server = directory.start().await;
