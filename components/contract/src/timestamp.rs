@@ -108,8 +108,9 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, for years from 0 on. The year is taken to begin in March, so
-/// that the leap day is its last: <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, for years from 0 on. The year is taken to begin in
+/// March, so that the leap day is its last:
+/// <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     const DAYS_PER_ERA: i64 = 146_097; // 400 years
     const DAYS_TO_1970: i64 = 719_468; // from 0000-03-01

@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of the WIT packages, in three worlds, of which a component exports those it has use for.
+//! What `wit-bindgen` makes of the WIT packages: three worlds, of which a component exports what it has use for.
 //!
 //! A world's imports are only imported by a component that calls them. The crate of a component needs neither
 //! `wit-bindgen` nor the WIT files: [`component!`](crate::component) exports what is made here.

@@ -24,7 +24,8 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Begins with `text`, which is SQL, as all text of a statement is: what a client sent is a [`Statement::value`].
+    /// Begins with `text`, which is SQL, as all text of a statement is. What a client sent is a
+    /// [`Statement::value`].
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), params: Vec::new() }
     }

@@ -14,9 +14,9 @@ pub type Handler = fn(&Principal, &Request) -> Result<Response, Error>;
 
 /// A path pattern, and a handler for each of its methods.
 ///
-/// A segment in braces is a parameter, and stands for one segment that is not empty. Where two patterns
-/// match, the one with the earlier literal segment is taken, whatever the order in the table. `{user_id}` is special:
-/// the contract's reserved words never match it, and a caller reaches only the paths with its own.
+/// A segment in braces is a parameter, and stands for one segment that is not empty. Where two patterns match, the
+/// one with the earlier literal segment is taken, whatever the order in the table. `{user_id}` is special: the
+/// contract's reserved words never match it, and a caller reaches only the paths with its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: &'static str,

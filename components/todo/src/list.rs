@@ -1,6 +1,6 @@
-//! `GET …/tasks`: one statement as a rule, more for a list that is longer than a page, or is one page of a longer list.
+//! `GET …/tasks`: one statement as a rule, a second to count where a page is full, more where a list is long.
 
-use berth_guest::contract::{Fields, Integer};
+use berth_guest::contract::{Fields, Integer, Violations};
 use berth_guest::postgres::{self, JsonRows, elements};
 use berth_guest::{Error, Principal, Request, Response, Unfinished, Writer, log};
 
@@ -20,6 +20,7 @@ struct List {
     shape: Shape,
 }
 
+/// `GET …/tasks`
 pub(crate) fn list(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let list = List {
         user: caller.subject.clone(),
@@ -50,13 +51,11 @@ impl List {
             return Ok(offset + rows);
         }
         let counted = store::count(&self.user, &self.listing).query_json_row()?.unwrap_or_default();
-        let mut row = Fields::json(&counted)?;
-        let total = row.required("total", &Integer::ANY);
-        Ok(row.finish(total)?)
+        total_of(&counted).map_err(|_| Error::Internal("a count of tasks is not a number".into()))
     }
 
-    /// Writes one array of all pages, so that the whole list is never in memory. Each page is read by itself: a task
-    /// that changes its place meanwhile may be left out or be there twice.
+    /// Writes one array of all pages, so that the whole list is never in memory. Each page is read by itself: a
+    /// task that changes its place meanwhile may be left out or be there twice.
     fn write_all(&self, writer: &Writer, first: Vec<u8>) -> Result<(), Unfinished> {
         writer.write(b"[")?;
         writer.write(&elements(first))?;
@@ -77,4 +76,11 @@ impl List {
             offset += PAGE;
         }
     }
+}
+
+/// The number in the row of a count.
+fn total_of(row: &[u8]) -> Result<i64, Violations> {
+    let mut fields = Fields::json(row)?;
+    let total = fields.required("total", &Integer::ANY);
+    fields.finish(total)
 }

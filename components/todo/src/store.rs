@@ -10,11 +10,12 @@ use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges};
 const fn columns(shape: Shape) -> &'static str {
     match shape {
         Shape::Api => {
-            "id, user_id, title, description, completed, priority, category, tags, due_date, created_at, updated_at"
+            "id, user_id, title, description, completed, priority, category, tags, \
+             due_date, created_at, updated_at"
         }
         Shape::Dashboard => {
-            "id, user_id, title, description, completed, completed AS status, priority, category, tags, due_date, \
-             created_at, updated_at"
+            "id, user_id, title, description, completed, completed AS status, priority, category, tags, \
+             due_date, created_at, updated_at"
         }
     }
 }
@@ -102,7 +103,8 @@ const fn order_by(sort: Sort, order: Order) -> &'static str {
             "array_position('{low,medium,high,urgent}', lower(priority)) NULLS LAST, lower(priority), id"
         }
         (Sort::Priority, Order::Descending) => {
-            "array_position('{low,medium,high,urgent}', lower(priority)) DESC NULLS LAST, lower(priority) DESC, id DESC"
+            "array_position('{low,medium,high,urgent}', lower(priority)) DESC NULLS LAST, \
+             lower(priority) DESC, id DESC"
         }
     }
 }
@@ -168,8 +170,8 @@ fn cleared_to<T: Into<Value>>(empty: Value, change: Change<T>) -> Option<Value> 
     }
 }
 
-/// Sets whether the task with this id is completed, or toggles it, and returns the task. One statement, so that two
-/// clients that toggle at once both have their way.
+/// Sets whether the task with this id is completed, or toggles it, and returns the task. One statement, so that
+/// two clients that toggle at once both have their way.
 pub(crate) fn complete(user: &str, id: i64, completed: Option<bool>, shape: Shape) -> Statement {
     let statement = Statement::new("UPDATE tasks SET updated_at = now(), completed = ");
     let statement = match completed {
