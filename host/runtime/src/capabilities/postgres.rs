@@ -22,6 +22,7 @@ pub(crate) mod bindings {
         imports: { default: async | trappable },
         with: { "berth:postgres/client.transaction": crate::postgres::Transaction },
         trappable_error_type: { "berth:postgres/client.error" => crate::postgres::Error },
+        additional_derives: [PartialEq],
     });
 }
 

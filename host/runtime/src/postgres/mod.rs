@@ -18,6 +18,8 @@ mod parameters;
 mod rows;
 mod session;
 mod statement;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod wire;
 

@@ -72,11 +72,11 @@ impl Session {
 
     async fn attempt(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
         let arguments = statement.arguments()?;
-        self.changed |= statement.leaves_traces();
         let prepared = self.start()?.prepare_with(statement.sql(), &statement.types()).await;
         let prepared = self.settle(prepared.map_err(Error::from)).await?;
         check_count(statement, &prepared)?;
         to.begin(prepared.columns())?;
+        self.changed |= statement.leaves_traces();
         let affected = fetch(self.start()?, statement, arguments, to).await;
         self.settle(affected).await
     }
