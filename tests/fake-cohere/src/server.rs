@@ -127,6 +127,8 @@ fn respond(raw: Raw, departure: Departure) -> Response {
                 Some(Step::Send(bytes)) => return Some((Ok(bytes), (steps, departure))),
                 Some(Step::Wait(gate)) => gate.pass().await,
                 Some(Step::BreakOff) => {
+                    // hyper sends what it has when a body makes it wait, and drops it when the body fails.
+                    tokio::task::yield_now().await;
                     departure.is_complete();
                     let error = io::Error::from(io::ErrorKind::ConnectionAborted);
                     return Some((Err(error), (steps, departure)));

@@ -1,0 +1,199 @@
+//! The client: made once for a host, shared by all who call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header;
+use reqwest::redirect::Policy;
+use reqwest::{Response, Url};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::call::Call;
+use crate::error::Error;
+use crate::events::Events;
+use crate::failure::{Failure, message};
+use crate::ledger::{Caller, Ledger, Tally};
+use crate::reply::Reply;
+use crate::request::Request;
+use crate::retry::retry;
+use crate::settings::{ApiKey, Settings};
+use crate::stream::{ChatStream, Source};
+use crate::wire::{Answer, Body};
+
+/// Bytes of an answer that is an error. What is beyond is not read.
+const MAX_ERROR: u64 = 64 * 1024;
+
+/// A client of Cohere. Clones are the same client.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    url: Url,
+    http: reqwest::Client,
+    permits: Arc<Semaphore>,
+    ledger: Arc<Ledger>,
+}
+
+/// Why there can be no client: the machine has no way to make TLS connections.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client for Cohere does not start: {0}")]
+pub struct ClientError(#[from] reqwest::Error);
+
+impl Client {
+    /// Makes one. It connects to nothing yet. rustls must have its default provider by then.
+    pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            // The key goes to one address and to no other, whatever an answer or the environment says.
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self(Arc::new(Shared {
+            url: settings.base_url.chat(),
+            http,
+            permits: Arc::new(Semaphore::new(settings.max_in_flight)),
+            ledger: Arc::default(),
+            settings,
+        })))
+    }
+
+    /// Asks a model and waits for the whole answer, until `deadline` at most.
+    pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
+        let deadline = self.0.deadline(deadline);
+        let mut call = self.0.call(request, caller, false);
+        let answer = async {
+            let response = self.0.begin(request, &mut call, deadline).await?;
+            let body = read(response, self.0.settings.max_reply).await?;
+            serde_json::from_slice::<Answer>(&body)
+                .map_err(|error| Failure::broken(format_args!("the answer cannot be understood: {error}")))
+        };
+        match timeout_at(deadline, answer).await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
+            Ok(answer) => {
+                let reply = Reply::from(answer);
+                call.replied(reply.usage, reply.finish_reason, None);
+                Ok(reply)
+            }
+            Err(failure) => Err(call.failed(failure)),
+        }
+    }
+
+    /// Asks a model and returns when the answer begins. All of it must have come at `deadline`.
+    pub async fn stream(
+        &self,
+        request: &Request,
+        caller: Caller,
+        deadline: Instant,
+    ) -> Result<ChatStream, Error> {
+        let deadline = self.0.deadline(deadline);
+        let mut call = self.0.call(request, caller, true);
+        let response = timeout_at(deadline, self.0.begin(request, &mut call, deadline));
+        match response.await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
+            Ok(response) => {
+                let events = Events::new(response.bytes_stream(), self.0.settings.max_reply);
+                let silence = self.0.settings.silence_timeout;
+                Ok(ChatStream::new(Source { events, call, silence, deadline }))
+            }
+            Err(failure) => Err(call.failed(failure)),
+        }
+    }
+
+    /// Who has used how many tokens since the client was made, by component and user.
+    #[must_use]
+    pub fn tallies(&self) -> Vec<(Caller, Tally)> {
+        self.0.ledger.read()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Client").field(&self.0.settings).finish()
+    }
+}
+
+impl Shared {
+    fn deadline(&self, deadline: Instant) -> Instant {
+        deadline.min(Instant::now() + self.settings.total_timeout)
+    }
+
+    fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
+        let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
+        Call::new(caller, model, streamed, Arc::clone(&self.ledger))
+    }
+
+    /// Checks the request, waits for a place among the calls in flight, and sends it until an answer begins.
+    async fn begin(
+        &self,
+        request: &Request,
+        call: &mut Call,
+        deadline: Instant,
+    ) -> Result<Response, Failure> {
+        let refuse = |error: Error| Failure::new(error.clone(), error.to_string());
+        let key = self.settings.api_key.as_ref().ok_or_else(|| refuse(Error::NotConfigured))?;
+        let body = self.body(request, call).map_err(refuse)?;
+        let permit = timeout(self.settings.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await;
+        call.permit = Some(permit.ok().and_then(Result::ok).ok_or_else(|| refuse(Error::Busy))?);
+        let Call { attempts, model, .. } = call;
+        let response = retry(self.settings.backoff, deadline, || {
+            *attempts += 1;
+            self.send(key, body.clone(), model)
+        });
+        response.await
+    }
+
+    fn body(&self, request: &Request, call: &Call) -> Result<Bytes, Error> {
+        let settings = &self.settings;
+        if call.model != settings.default_model && !settings.models.contains(&call.model) {
+            return Err(Error::ModelUnavailable(call.model.clone()));
+        }
+        request.check()?;
+        let body = Body::new(request, &call.model, call.streamed)
+            .and_then(|body| serde_json::to_vec(&body))
+            .map_err(|error| Error::InvalidRequest(error.to_string()))?;
+        if body.len() as u64 > settings.max_request {
+            return Err(Error::RequestTooLarge(settings.max_request));
+        }
+        Ok(body.into())
+    }
+
+    /// One attempt: until the answer begins, if it is a good one.
+    async fn send(&self, key: &ApiKey, body: Bytes, model: &str) -> Result<Response, Failure> {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(header::AUTHORIZATION, key.authorization())
+            .header(header::CONTENT_TYPE, "application/json")
+            .header("x-client-name", "berth")
+            .body(body);
+        let attempt = async {
+            let response = request.send().await.map_err(Failure::from_sending)?;
+            let status = response.status();
+            if status.is_success() {
+                return Ok(response);
+            }
+            let headers = response.headers().clone();
+            // What cannot be read says nothing: the status says enough.
+            let body = read(response, MAX_ERROR).await.unwrap_or_default();
+            let message = key.redact(&message(&body));
+            Err(Failure::from_status(status, &headers, &message, model))
+        };
+        let attempt = timeout(self.settings.silence_timeout, attempt).await;
+        attempt.unwrap_or_else(|_| Err(Failure::timeout("beginning of an answer")))
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read(mut response: Response, limit: u64) -> Result<Bytes, Failure> {
+    let mut body = BytesMut::new();
+    loop {
+        let chunk = response.chunk().await.map_err(Failure::from_sending)?;
+        let Some(chunk) = chunk else { return Ok(body.freeze()) };
+        if body.len() as u64 + chunk.len() as u64 > limit {
+            return Err(Failure::too_large(limit));
+        }
+        body.extend_from_slice(&chunk);
+    }
+}

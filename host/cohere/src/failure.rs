@@ -1,0 +1,86 @@
+//! What went wrong in one attempt: what the caller is told, what the log is told, and whether another is worth it.
+
+use std::error::Error as _;
+
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::retry::{Repeat, retry_after};
+
+/// Characters of what Cohere says of an error.
+const MAX_MESSAGE: usize = 500;
+
+/// What went wrong in one attempt.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// For the log alone. The key is not in it.
+    pub(crate) detail: String,
+    pub(crate) repeat: Repeat,
+}
+
+impl Failure {
+    /// One that is not worth another attempt.
+    pub(crate) fn new(error: Error, detail: impl Into<String>) -> Self {
+        Self { error, detail: detail.into(), repeat: Repeat::No }
+    }
+
+    pub(crate) fn timeout(waited_for: &str) -> Self {
+        Self::new(Error::Timeout, format!("there was no {waited_for} in time"))
+    }
+
+    pub(crate) fn too_large(limit: u64) -> Self {
+        Self::new(Error::ReplyTooLarge(limit), format!("the reply is larger than {limit} bytes"))
+    }
+
+    pub(crate) fn broken(detail: impl std::fmt::Display) -> Self {
+        Self::new(Error::Broken, detail.to_string())
+    }
+
+    /// No answer came.
+    pub(crate) fn from_sending(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
+        let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
+        if error.is_connect() {
+            // Nothing has been sent, so nothing can happen twice.
+            Self { repeat: Repeat::Yes, ..Self::new(Error::Unavailable, detail) }
+        } else {
+            Self::new(Error::Broken, detail)
+        }
+    }
+
+    /// An answer came, which is an error. `message` is what Cohere says of it, without the key.
+    pub(crate) fn from_status(status: StatusCode, headers: &HeaderMap, message: &str, model: &str) -> Self {
+        let asked_for = retry_after(headers);
+        let error = match status.as_u16() {
+            400 | 413 | 422 => Error::InvalidRequest(message.to_owned()),
+            401..=403 => Error::Unauthorized,
+            404 => Error::ModelUnavailable(model.to_owned()),
+            408 | 504 => Error::Timeout,
+            429 => Error::RateLimited(asked_for),
+            498 => Error::ContentRefused,
+            499..=599 => Error::Unavailable,
+            _ => Error::Broken,
+        };
+        let repeat = match status.as_u16() {
+            408 | 429 | 500..=599 => asked_for.map_or(Repeat::Yes, Repeat::After),
+            _ => Repeat::No,
+        };
+        Self { error, detail: format!("{status}: {message}"), repeat }
+    }
+}
+
+/// What an error's body says: Cohere's `message`, or else the body itself.
+pub(crate) fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        message: String,
+    }
+    let text = match serde_json::from_slice::<Body>(body) {
+        Ok(body) => body.message,
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    };
+    text.trim().chars().filter(|character| !character.is_control()).take(MAX_MESSAGE).collect()
+}

@@ -1,0 +1,35 @@
+//! A client of Cohere's v2 chat API (<https://docs.cohere.com/v2/reference/chat>), with the bounds that a host needs: on
+//! models, sizes, times and calls in flight.
+//!
+//! The way of a call: `request` is checked and said in Cohere's words (`wire`), the `client` takes it a place among the
+//! calls in flight and sends it, again if need be (`retry`); the answer is read at once, or as a `stream` of `events` that
+//! an `assembly` puts together. What goes wrong is a `failure`, of which the caller gets an `error` and the log the detail.
+//! When a `call` is over, however it ends, it leaves a line in the log and its tokens in the `ledger`.
+//!
+//! Dropping a future or a [`ChatStream`] of this crate closes its connection to Cohere. The key is in no error, no log
+//! and no `Debug`.
+
+mod assembly;
+mod call;
+mod client;
+mod error;
+mod events;
+mod failure;
+mod ledger;
+mod reply;
+mod request;
+mod retry;
+mod settings;
+mod stream;
+mod wire;
+
+pub use client::{Client, ClientError};
+pub use error::Error;
+pub use ledger::{Caller, Tally};
+pub use reply::{Event, FinishReason, Reply, Usage};
+pub use request::{AssistantMessage, Message, Request, Tool, ToolCall, ToolChoice, ToolResult};
+pub use settings::{ApiKey, ApiKeyError, BaseUrl, BaseUrlError, Settings};
+pub use stream::ChatStream;
+
+#[cfg(test)]
+mod tests;
