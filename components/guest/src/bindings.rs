@@ -15,6 +15,7 @@ pub mod http {
                 import wasi:logging/logging@0.1.0-draft;
                 import berth:identity/caller@0.1.0;
                 import berth:postgres/client@0.1.0;
+                import berth:cohere/chat@0.1.0;
             }
         ",
         path: "../../wit",

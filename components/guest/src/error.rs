@@ -49,6 +49,16 @@ pub enum Error {
     /// The database did not do what it was asked.
     #[error("{}", describe(.0))]
     Postgres(client::Error),
+    /// A service that the component works with did not do its part.
+    #[error("{sentence}")]
+    Upstream {
+        /// The HTTP status: 429, or 502 to 504.
+        status: u16,
+        /// The sentence of the body.
+        sentence: &'static str,
+        /// When it is worth another try, in seconds, if that is known.
+        retry_after: Option<u32>,
+    },
     /// A fault of the component. What it says is for the log.
     #[error("Internal Server Error")]
     Internal(Cow<'static, str>),
@@ -82,8 +92,18 @@ impl Error {
             Self::UnsupportedMediaType => self.response(415),
             Self::BodyTooLarge => self.response(413),
             Self::BodyIncomplete => self.response(400),
-            Self::Refused { status, .. } => self.response(status),
+            Self::Refused { status, .. } | Self::Upstream { status, retry_after: None, .. } => {
+                self.response(status)
+            }
+            Self::Upstream { status, retry_after: Some(seconds), .. } => {
+                self.response(status).header("retry-after", seconds.to_string())
+            }
         }
+    }
+
+    /// The body of that response.
+    pub(crate) fn into_body(self, request: &str) -> Vec<u8> {
+        self.into_response(request).into_bytes()
     }
 
     fn response(&self, status: u16) -> Response {
@@ -116,7 +136,7 @@ mod tests {
 
     fn shown(error: Error) -> (u16, String) {
         let response = error.into_response("GET /");
-        (response.status(), String::from_utf8_lossy(response.bytes()).into_owned())
+        (response.status(), String::from_utf8_lossy(&response.into_bytes()).into_owned())
     }
 
     #[test]
@@ -129,6 +149,7 @@ mod tests {
             (Error::UnsupportedMediaType, 415, "Unsupported Media Type"),
             (Error::BodyTooLarge, 413, "Request body too large"),
             (Error::refused(404, "Task not found"), 404, "Task not found"),
+            (upstream(None), 429, "Not so fast"),
             (client::Error::Away.into(), 503, "The database is not available"),
             (client::Error::PoolExhausted.into(), 503, "The database is busy, try again later"),
             (client::Error::Timeout.into(), 503, "The database did not answer in time"),
@@ -143,6 +164,12 @@ mod tests {
         assert_eq!(header(Error::NotAuthenticated, "www-authenticate").as_deref(), Some("Bearer"));
         assert_eq!(header(Error::MethodNotAllowed { allow: "PUT".into() }, "allow").as_deref(), Some("PUT"));
         assert_eq!(header(client::Error::Away.into(), "retry-after").as_deref(), Some("1"));
+        assert_eq!(header(upstream(Some(7)), "retry-after").as_deref(), Some("7"));
+        assert_eq!(header(upstream(None), "retry-after"), None);
+    }
+
+    fn upstream(retry_after: Option<u32>) -> Error {
+        Error::Upstream { status: 429, sentence: "Not so fast", retry_after }
     }
 
     #[test]

@@ -21,12 +21,15 @@
 //!
 //! - [`routes`]: from a method and a path to a handler; 404 and 405;
 //! - [`request`] and [`response`]: what a handler gets and gives;
+//! - [`events`]: a response that is told event by event;
 //! - [`error`]: every way a request can fail, as the contract words it;
-//! - [`postgres`], [`log`]: the host's capabilities;
+//! - [`postgres`], [`cohere`], [`log`]: the host's capabilities;
 //! - [`bindings`]: what `wit-bindgen` makes of the WIT packages, for what is not covered here.
 
 pub mod bindings;
+pub mod cohere;
 pub mod error;
+pub mod events;
 mod export;
 pub mod log;
 pub mod postgres;
@@ -38,6 +41,7 @@ mod serve;
 pub use berth_contract as contract;
 pub use bindings::http::berth::identity::caller::Principal;
 pub use error::Error;
+pub use events::Events;
 pub use export::Migration;
 pub use request::Request;
 pub use response::{Response, Unfinished, Writer};

@@ -71,6 +71,14 @@ impl Response {
         self.status
     }
 
+    /// Its body, empty if that is written as it comes.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self.body {
+            Body::Bytes(bytes) => bytes,
+            Body::Stream(_) => Vec::new(),
+        }
+    }
+
     /// Its status, its headers with `content-length` where there can be one, and its body.
     pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Body) {
         let mut headers: Vec<(String, Vec<u8>)> =
@@ -116,13 +124,6 @@ impl Writer {
 
 #[cfg(test)]
 impl Response {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.body {
-            Body::Bytes(bytes) => bytes,
-            Body::Stream(_) => &[],
-        }
-    }
-
     pub(crate) fn header_value(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(header, _)| *header == name)?;
         std::str::from_utf8(value).ok()
