@@ -39,7 +39,7 @@ impl Response {
             match produce(&events) {
                 Ok(()) => Ok(()),
                 Err(Stop::Gone(unfinished)) => Err(unfinished),
-                Err(Stop::Failed(error)) => events.tell("error", &error.into_body(context)),
+                Err(Stop::Failed(error)) => events.tell("error", error.into_body(context)),
             }
         });
         // nginx, in front of many a service, would keep events back until it has a buffer full of them.
