@@ -70,9 +70,24 @@ pub enum ApiError {
     /// More requests are in flight than can be served; waiting in the queue took too long.
     #[error("Too many requests in flight, try again later")]
     Busy,
-    /// The host is shutting down and takes no new work.
-    #[error("The server is shutting down")]
-    Draining,
+    /// The host is starting, and does not know yet whose the path is.
+    #[error("The server is starting, try again later")]
+    Starting,
+    /// A browser asks whether a page may call, and the page's origin is not one of `CORS_ORIGINS`.
+    #[error("Disallowed CORS origin")]
+    OriginNotAllowed,
+    /// A browser asks whether a page may call with a method that no route has.
+    #[error("Disallowed CORS method")]
+    MethodNotShared,
+    /// The request's line and headers are more than the host reads.
+    #[error("Request header fields too large")]
+    HeadersTooLarge,
+    /// The request's address is longer than any route's.
+    #[error("Request address too long")]
+    AddressTooLong,
+    /// What came is not HTTP.
+    #[error("Malformed request")]
+    Malformed,
     /// PostgreSQL does not answer. The cause is for the log.
     #[error("The database is not available")]
     DatabaseAway(#[source] anyhow::Error),
@@ -92,14 +107,20 @@ impl ApiError {
                 StatusCode::UNAUTHORIZED
             }
             Self::Forbidden | Self::AccountDisabled => StatusCode::FORBIDDEN,
-            Self::EmailTaken | Self::UnreadableBody => StatusCode::BAD_REQUEST,
+            Self::EmailTaken
+            | Self::UnreadableBody
+            | Self::OriginNotAllowed
+            | Self::MethodNotShared
+            | Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ComponentFailed => StatusCode::BAD_GATEWAY,
             Self::ComponentTimedOut => StatusCode::GATEWAY_TIMEOUT,
-            Self::Busy | Self::Draining | Self::DatabaseAway(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Busy | Self::Starting | Self::DatabaseAway(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -123,7 +144,7 @@ impl ApiError {
                 HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow))
             }
             Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
-            Self::Busy | Self::Draining | Self::DatabaseAway(_) => {
+            Self::Busy | Self::Starting | Self::DatabaseAway(_) => {
                 Some((header::RETRY_AFTER, whole_seconds(RETRY_SOON)))
             }
             _ => None,
@@ -186,7 +207,12 @@ mod tests {
             ApiError::ComponentFailed,
             ApiError::ComponentTimedOut,
             ApiError::Busy,
-            ApiError::Draining,
+            ApiError::Starting,
+            ApiError::OriginNotAllowed,
+            ApiError::MethodNotShared,
+            ApiError::HeadersTooLarge,
+            ApiError::AddressTooLong,
+            ApiError::Malformed,
             ApiError::DatabaseAway(anyhow::anyhow!("a secret cause")),
             ApiError::Internal(anyhow::anyhow!("a secret cause")),
         ]
@@ -229,7 +255,12 @@ mod tests {
         502 {"detail":"The component failed"}
         504 {"detail":"The component did not answer in time"}
         503 {"detail":"Too many requests in flight, try again later"} retry-after: 1
-        503 {"detail":"The server is shutting down"} retry-after: 1
+        503 {"detail":"The server is starting, try again later"} retry-after: 1
+        400 {"detail":"Disallowed CORS origin"}
+        400 {"detail":"Disallowed CORS method"}
+        431 {"detail":"Request header fields too large"}
+        414 {"detail":"Request address too long"}
+        400 {"detail":"Malformed request"}
         503 {"detail":"The database is not available"} retry-after: 1
         500 {"detail":"Internal Server Error"}
         "#);

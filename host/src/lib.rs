@@ -1,12 +1,26 @@
 //! Berth: a serverless-style host for WebAssembly components.
 //!
+//! - [`cli`]: the command line
 //! - [`config`]: what an operator decides, from the environment and `berth.toml`
-//! - [`auth`]: accounts, passwords, tokens, and who a request is made for
+//! - [`logging`]: the log
+//! - [`serve`]: from a configuration to a host that listens, and back
+//! - [`database`]: the database that the host was given, or a private one
 //! - [`deploy`]: from the manifest to components that are live
+//! - [`server`], [`shutdown`]: the socket, and when to stop
+//! - [`app`]: what requests share
+//! - [`routes`]: every route, and what happens to a request before it is routed
+//! - [`auth`]: accounts, passwords, tokens, and who a request is made for
 //! - [`error`]: every way a request can fail
 
+pub mod app;
 pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod database;
 pub mod deploy;
 pub mod error;
+pub mod logging;
 pub mod routes;
+pub mod serve;
+pub mod server;
+pub mod shutdown;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, header};
 
 /// The cookie's name.
-const COOKIE: &str = "access_token";
+pub const COOKIE: &str = "access_token";
 
 /// The token that a request carries, unchecked: `Authorization: Bearer` (RFC 6750, 2.1), else the cookie.
 ///

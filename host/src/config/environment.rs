@@ -61,19 +61,13 @@ pub(super) fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> 
 
 /// `DATABASE_URL`, of which only the form is checked here: whether a server answers shows when it is asked.
 pub(super) fn database_url(variables: &Variables) -> Result<Option<Secret>, ConfigError> {
-    let Some(url) = variables.secret("DATABASE_URL", "DATABASE_URL_FILE")? else { return Ok(None) };
-    let scheme = Url::parse(url.expose().trim()).ok().map(|url| url.scheme().to_owned());
-    match scheme.as_deref() {
-        Some(scheme)
-            if scheme.split('+').next().is_some_and(|base| matches!(base, "postgres" | "postgresql")) =>
-        {
-            Ok(Some(url))
-        }
-        _ => Err(ConfigError::variable(
-            "DATABASE_URL",
-            "it is not a PostgreSQL URL: write postgresql://user:password@host:5432/database, or unset it for a private server",
-        )),
+    let url = variables.secret("DATABASE_URL", "DATABASE_URL_FILE")?;
+    if let Some(url) = &url {
+        let remedy = "or unset it for a private PostgreSQL";
+        berth_database::url::parse(url.expose())
+            .map_err(|error| ConfigError::variable("DATABASE_URL", format!("it {error}, {remedy}")))?;
     }
+    Ok(url)
 }
 
 /// `BERTH_DATA_DIR`, as an absolute path: what is started for the host runs in another directory.

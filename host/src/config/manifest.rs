@@ -24,7 +24,7 @@ pub struct Manifest {
 /// One component, as `[components.NAME]` describes it.
 #[derive(Clone, Debug)]
 pub struct Component {
-    /// A lower-case letter, then letters, digits and dashes; at most 40. Names its schema and its role in the database too.
+    /// A lower-case letter, then letters, digits and dashes; at most 31. Names its schema and its role in the database too.
     pub name: String,
     /// The file, which was there when the manifest was read.
     pub source: PathBuf,
@@ -134,24 +134,10 @@ impl Written {
 }
 
 fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
-    let word = name.get_ref();
-    let plain = word.starts_with(|c: char| c.is_ascii_lowercase())
-        && word.len() <= 40
-        && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-    let reserved = matches!(&**word, "berth" | "public" | "information-schema") || word.starts_with("pg-");
-    match (plain, reserved) {
-        (true, false) => Ok(()),
-        (true, true) => Err(Misplaced::at(
-            name.span(),
-            format!("the name {word:?} is taken in every database: choose another"),
-        )),
-        (false, _) => {
-            let reason = format!(
-                "{word:?} is not a name: write a lower-case letter, then letters, digits and dashes, at most 40"
-            );
-            Err(Misplaced::at(name.span(), reason))
-        }
-    }
+    // A component's schema is named after it, and its role after the schema.
+    berth_database::isolation::schema_name(name.get_ref())
+        .map(drop)
+        .map_err(|error| Misplaced::at(name.span(), error.to_string()))
 }
 
 fn check_probe(probe: Spanned<Parsed<Probe>>, routes: &[Pattern]) -> Result<Probe, Misplaced> {
@@ -371,7 +357,7 @@ mod tests {
     fn components_have_names_that_a_database_takes_and_files_that_exist() {
         let named =
             |name: &str| refusal_of(&format!("[components.{name:?}]\nsource = \"todo.wasm\"\nroutes = []"));
-        let long = "a".repeat(41);
+        let long = "a".repeat(32);
         let refusals = ["", "Todo", "1st", "a_b", "public", "pg-catalog", &long].map(named);
         let missing = refusal_of("[components.todo]\nsource = \"missing.wasm\"\nroutes = []");
         let nameless = refusal_of("[component.todo]\nsource = \"todo.wasm\"\nroutes = []");

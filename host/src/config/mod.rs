@@ -15,6 +15,7 @@ mod signing_secret;
 mod variables;
 mod written;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// `BERTH_DATA_DIR`, absolute. Need not exist yet.
     pub data_directory: PathBuf,
+    /// `PATH`: where PostgreSQL's programs are looked for first, for the private server.
+    pub program_path: Option<OsString>,
     /// `JWT_EXPIRES_IN`: how long an issued token is good for.
     pub jwt_lifetime: Duration,
     /// `ANONYMOUS_USER`: who a request without a token acts as, if anybody.
@@ -131,6 +134,7 @@ impl Config {
             address: environment::address(variables)?,
             database_url: environment::database_url(variables)?,
             data_directory: environment::data_directory(variables)?,
+            program_path: variables.raw("PATH").cloned(),
             jwt_secret: environment::jwt_secret(variables, &environment)?,
             jwt_lifetime: environment::jwt_lifetime(variables)?,
             anonymous_user: environment::anonymous_user(variables)?,

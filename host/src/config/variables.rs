@@ -21,7 +21,7 @@ impl Variables {
     /// The value of `name` without the white space around it. A blank one counts as unset: manifests and compose files
     /// write `NAME=` for "not here".
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
-        Ok(self.raw(name)?.map(str::trim))
+        Ok(self.text(name)?.map(str::trim))
     }
 
     /// The value of `name` as a `T`, or `default` if it is unset. `parse` answers with the reason and the remedy.
@@ -44,7 +44,7 @@ impl Variables {
         name_of_file: &'static str,
     ) -> Result<Option<Secret>, ConfigError> {
         let Some(path) = self.get(name_of_file)? else {
-            return Ok(self.raw(name)?.map(|value| value.to_owned().into()));
+            return Ok(self.text(name)?.map(|value| value.to_owned().into()));
         };
         if self.get(name)?.is_some() {
             return Err(ConfigError::variable(
@@ -69,8 +69,14 @@ impl Variables {
         Ok(Some(secret.to_owned().into()))
     }
 
-    fn raw(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
-        let Some(value) = self.0.get(name) else { return Ok(None) };
+    /// The value of `name` as it is, blank or not even text.
+    #[must_use]
+    pub fn raw(&self, name: &'static str) -> Option<&OsString> {
+        self.0.get(name)
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
+        let Some(value) = self.raw(name) else { return Ok(None) };
         let text = value
             .to_str()
             .ok_or_else(|| ConfigError::variable(name, "it is not UTF-8: write it as plain text"))?;

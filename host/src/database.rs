@@ -1,0 +1,79 @@
+//! The database that the host was given, or a private one in its place.
+
+use std::time::Duration;
+
+use berth_database::private::Search;
+use berth_database::url::{self, UrlError};
+use berth_database::{Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings};
+use sqlx::postgres::PgConnectOptions;
+
+use crate::config::Config;
+
+/// How many connections a private server accepts, from all pools.
+const PRIVATE_CONNECTIONS: u32 = 200;
+
+/// Why there is no database.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// What was given cannot be used.
+    #[error("DATABASE_URL: it {0}")]
+    Url(#[from] UrlError),
+    /// The private one does not start.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
+}
+
+/// Where the host keeps its data.
+pub struct Database {
+    options: PgConnectOptions,
+    private: Option<PrivatePostgres>,
+}
+
+impl Database {
+    /// The server of `DATABASE_URL`, which need not be up, or a private one, which is when this returns. To be called
+    /// on the main thread: a private server ends with the thread that started it.
+    pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
+        if let Some(url) = &config.database_url {
+            return Ok(Self { options: url::parse(url.expose())?, private: None });
+        }
+        let settings = PrivateSettings {
+            data_directory: config.data_directory.clone(),
+            binaries: Search {
+                path: config.program_path.clone(),
+                tools: vec![config.data_directory.join("tools")],
+            },
+            durable: true,
+            max_connections: PRIVATE_CONNECTIONS,
+        };
+        let private = PrivatePostgres::start(&settings).await?;
+        tracing::info!(path = %private.path().display(), "private PostgreSQL started");
+        Ok(Self { options: private.options(), private: Some(private) })
+    }
+
+    /// How to connect, as the host itself.
+    #[must_use]
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.options
+    }
+
+    /// The host's own connections: for accounts and tokens, not for components.
+    #[must_use]
+    pub fn pool(&self) -> Pool {
+        let settings = PoolSettings {
+            max_connections: 8,
+            queue_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+            search_path: None,
+        };
+        Pool::new(self.options.clone(), settings)
+    }
+
+    /// Stops a private server, and waits for its end.
+    pub async fn close(self) {
+        if let Some(private) = self.private {
+            private.stop().await;
+            tracing::info!("private PostgreSQL stopped");
+        }
+    }
+}

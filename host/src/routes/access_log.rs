@@ -1,0 +1,85 @@
+//! One line for each request, when the last of its response is sent: what operators grep.
+//!
+//! The path is logged without its query, which may carry a token. Probes come every few seconds and are only logged
+//! with `RUST_LOG=berth=debug`.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::components::X_COMPONENT;
+use super::keep::keep;
+use super::request_id::RequestId;
+
+/// Logs the request when it is done with, however it ends.
+pub(super) async fn log(request: Request, next: Next) -> Response {
+    let mut entry = Entry {
+        began: Instant::now(),
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        request_id: request.extensions().get().cloned(),
+        status: None,
+        component: None,
+    };
+    let response = next.run(request).await;
+    entry.status = Some(response.status());
+    entry.component = response.headers().get(X_COMPONENT).cloned();
+    keep(response, entry)
+}
+
+/// What is known of a request. Logged when it is dropped: with the response's body, or before there was a response.
+struct Entry {
+    began: Instant,
+    method: Method,
+    path: String,
+    request_id: Option<RequestId>,
+    status: Option<StatusCode>,
+    component: Option<HeaderValue>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let Self { began, method, path, .. } = self;
+        let duration_ms = Milliseconds(began.elapsed());
+        let request_id = self.request_id.as_ref().map(tracing::field::display);
+        let component = self
+            .component
+            .as_ref()
+            .and_then(|component| component.to_str().ok())
+            .map(tracing::field::display);
+        let Some(status) = self.status.map(|status| status.as_u16()) else {
+            tracing::info!(%method, %path, %duration_ms, request_id, "the client went away before the response");
+            return;
+        };
+        if matches!(&**path, "/health" | "/ready") {
+            tracing::debug!(%method, %path, status, %duration_ms, request_id, "request");
+        } else {
+            tracing::info!(%method, %path, status, %duration_ms, request_id, component, "request");
+        }
+    }
+}
+
+/// A time in milliseconds, with as much behind the point as says something.
+struct Milliseconds(Duration);
+
+impl fmt::Display for Milliseconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{:03}", self.0.as_millis(), self.0.subsec_micros() % 1000)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_in_milliseconds() {
+        let shown =
+            [0, 7, 1_234, 2_000_050].map(|micros| Milliseconds(Duration::from_micros(micros)).to_string());
+        assert_eq!(shown, ["0.000", "0.007", "1.234", "2000.050"]);
+    }
+}

@@ -1,0 +1,135 @@
+//! What no route of the host answers: a component does, in a fresh instance, as the caller.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use berth_runtime::{HandleError, Principal, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::app::App;
+use crate::auth::bearer;
+use crate::error::ApiError;
+use crate::routes::request_id::RequestId;
+
+/// Which component answered, and in which version: `todo@5f70bf18a086`.
+pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
+
+/// For components that cannot import `berth:identity`: the caller's `sub`, percent-encoded where a header needs it.
+const X_BERTH_USER: HeaderName = HeaderName::from_static("x-berth-user");
+
+/// What the host tells components, and nobody else may.
+const RESERVED_PREFIX: &str = "x-berth-";
+
+/// Finds the component that has the request's path, and lets it answer.
+pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    let deployment = app.registry().current();
+    let Some(version) = deployment.find(request.uri().path()) else {
+        return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });
+    };
+    let identity = app.auth().authenticate(request.headers(), None).await?;
+    if identity.is_none() && version.spec().authentication_required {
+        return Err(ApiError::NotAuthenticated);
+    }
+    run(version, request, identity.map(|identity| identity.principal)).await
+}
+
+async fn run(
+    version: &Arc<Version>,
+    mut request: Request,
+    principal: Option<Principal>,
+) -> Result<Response, ApiError> {
+    let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
+    withhold_secrets(request.headers_mut(), principal.as_ref());
+    let mut response = match version.handle(request, request_id, principal).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => ApiError::from(error).into_response(),
+    };
+    if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.id())) {
+        response.headers_mut().insert(X_COMPONENT, label);
+    }
+    Ok(response)
+}
+
+/// Takes away what a component must not see, the token, and what a client must not say, the host's own headers.
+fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
+    headers.remove(header::AUTHORIZATION);
+    withhold_token_cookie(headers);
+    let forged: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(RESERVED_PREFIX)).cloned().collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    if let Some(principal) = principal {
+        let subject = utf8_percent_encode(&principal.subject, NON_ALPHANUMERIC).to_string();
+        if let Ok(value) = HeaderValue::try_from(subject) {
+            headers.insert(X_BERTH_USER, value);
+        }
+    }
+}
+
+fn withhold_token_cookie(headers: &mut HeaderMap) {
+    let others: Vec<String> = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|cookies| cookies.split(';'))
+        .map(str::trim)
+        .filter(|cookie| !cookie.is_empty() && cookie.split('=').next() != Some(bearer::COOKIE))
+        .map(str::to_owned)
+        .collect();
+    headers.remove(header::COOKIE);
+    if let Some(value) = HeaderValue::try_from(others.join("; ")).ok().filter(|_| !others.is_empty()) {
+        headers.insert(header::COOKIE, value);
+    }
+}
+
+impl From<HandleError> for ApiError {
+    fn from(error: HandleError) -> Self {
+        match error {
+            HandleError::Failed => Self::ComponentFailed,
+            HandleError::TimedOut => Self::ComponentTimedOut,
+            HandleError::Busy => Self::Busy,
+            HandleError::BodyTooLarge(_) => Self::PayloadTooLarge,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_token_never_reaches_a_component() {
+        let mut seen = headers(&[
+            ("authorization", "Bearer secret"),
+            ("cookie", "theme=dark; access_token=secret; lang=de"),
+            ("cookie", "access_token=secret"),
+            ("accept", "text/html"),
+        ]);
+        withhold_secrets(&mut seen, None);
+        assert_eq!(seen, headers(&[("cookie", "theme=dark; lang=de"), ("accept", "text/html")]));
+    }
+
+    #[test]
+    fn what_a_client_sends_is_never_identity() {
+        let mut seen = headers(&[("x-berth-user", "root"), ("x-berth-anything", "1")]);
+        withhold_secrets(&mut seen, None);
+        assert!(seen.is_empty());
+
+        let principal =
+            Principal { subject: "jörg 1".to_owned(), email: None, name: None, anonymous: false };
+        withhold_secrets(&mut seen, Some(&principal));
+        assert_eq!(seen, headers(&[("x-berth-user", "j%C3%B6rg%201")]));
+    }
+}

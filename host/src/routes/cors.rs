@@ -1,0 +1,111 @@
+//! Which web sites may read the answers, by the Fetch standard's CORS protocol. Components have no part in it.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::config::CorsOrigins;
+use crate::error::ApiError;
+
+const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+const DEFAULT_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("x-request-id, x-component, x-total-count, retry-after");
+/// Seconds for which a browser need not ask again.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
+
+/// `CORS_ORIGINS`, ready to be compared.
+#[derive(Clone, Debug)]
+pub(super) struct Cors(Arc<Allowed>);
+
+#[derive(Debug)]
+enum Allowed {
+    Any,
+    Listed(Vec<HeaderValue>),
+}
+
+impl Cors {
+    pub(super) fn new(origins: &CorsOrigins) -> Self {
+        Self(Arc::new(match origins {
+            CorsOrigins::Any => Allowed::Any,
+            CorsOrigins::Listed(origins) => Allowed::Listed(
+                origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+            ),
+        }))
+    }
+
+    /// The headers that let a page of `origin` read the answer: none if it may not. `*` never goes with credentials.
+    fn grant(&self, origin: &HeaderValue) -> Option<Vec<(HeaderName, HeaderValue)>> {
+        match &*self.0 {
+            Allowed::Any => Some(vec![(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))]),
+            Allowed::Listed(origins) if origins.contains(origin) => Some(vec![
+                (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
+                (ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true")),
+            ]),
+            Allowed::Listed(_) => None,
+        }
+    }
+
+    fn preflight(&self, origin: &HeaderValue, method: &HeaderValue, headers: &HeaderMap) -> Response {
+        let Some(grant) = self.grant(origin) else { return ApiError::OriginNotAllowed.into_response() };
+        if !METHODS.split(", ").any(|known| method == known) {
+            return ApiError::MethodNotShared.into_response();
+        }
+        // `*` would not cover `authorization`: what is asked for is repeated.
+        let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(DEFAULT_HEADERS);
+        let mut response = "OK".into_response();
+        response.headers_mut().extend(grant);
+        response.headers_mut().extend([
+            (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS)),
+            (ACCESS_CONTROL_ALLOW_HEADERS, wanted),
+            (ACCESS_CONTROL_MAX_AGE, MAX_AGE),
+        ]);
+        response
+    }
+
+    /// Makes the answer readable for whom it may be, and for nobody else, whatever a component wrote on it.
+    fn finish(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
+        headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
+        if let Some(grant) = origin.and_then(|origin| self.grant(origin)) {
+            headers.extend(grant);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
+        self.vary(headers);
+    }
+
+    /// Caches must know that the answer differs by origin, also when this one had none.
+    fn vary(&self, headers: &mut HeaderMap) {
+        if matches!(&*self.0, Allowed::Listed(_)) {
+            headers.append(VARY, HeaderValue::from_static("origin"));
+        }
+    }
+}
+
+/// Answers preflights, for any path, and writes on every other answer who may read it.
+pub(super) async fn share(State(cors): State<Cors>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let origin = parts.headers.get(ORIGIN).cloned();
+    if let (Some(origin), Some(method)) = (&origin, asked_method(&parts)) {
+        let mut response = cors.preflight(origin, method, &parts.headers);
+        cors.vary(response.headers_mut());
+        return response;
+    }
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    cors.finish(origin.as_ref(), response.headers_mut());
+    response
+}
+
+/// The method that a preflight asks about. An `OPTIONS` request without it is an ordinary one.
+fn asked_method(parts: &Parts) -> Option<&HeaderValue> {
+    (parts.method == Method::OPTIONS).then(|| parts.headers.get(ACCESS_CONTROL_REQUEST_METHOD)).flatten()
+}

@@ -1,0 +1,133 @@
+//! What the host says about itself: `/`, and the two probes.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use crate::app::App;
+
+/// What monitoring knows this service by, since before there was Berth.
+const SERVICE: &str = "todo-backend";
+
+/// How long the database may take to answer the readiness probe. Kubernetes' own patience begins at 1 s, and is more
+/// often 3 or 5.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What this is, and where to read on.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Index {
+    name: &'static str,
+    version: &'static str,
+    docs: &'static str,
+    health: &'static str,
+}
+
+/// A living process.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `healthy`: a process that is not does not answer.
+    status: &'static str,
+    #[schema(format = DateTime)]
+    timestamp: String,
+    service: &'static str,
+    /// The value of `ENVIRONMENT`.
+    environment: String,
+    components: BTreeMap<String, Component>,
+}
+
+/// One component.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Component {
+    /// The first digits of the SHA-256 of its bytes; null until it is live.
+    version: Option<String>,
+    /// `live` or `starting`.
+    state: &'static str,
+}
+
+/// A host that can do its work.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Ready {
+    status: &'static str,
+    components: BTreeMap<String, Component>,
+}
+
+/// A host that cannot.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Unready {
+    status: &'static str,
+    /// The reasons in one sentence.
+    detail: String,
+    reasons: Vec<String>,
+    components: BTreeMap<String, Component>,
+}
+
+/// Index
+///
+/// What this is, and where to read on.
+#[utoipa::path(get, path = "/", tag = "host", responses((status = 200, body = Index)))]
+pub(super) async fn index() -> Json<Index> {
+    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs: "/docs", health: "/health" })
+}
+
+/// Liveness
+///
+/// 200 for as long as the process can serve, whatever the database does.
+#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, body = Health)))]
+pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+    Json(Health {
+        status: "healthy",
+        timestamp: format!("{:.3}", Timestamp::now()),
+        service: SERVICE,
+        environment: app.environment().to_owned(),
+        components: components(&app),
+    })
+}
+
+/// Readiness
+///
+/// Whether requests should be sent here: the database answers, every component is loaded, the host is not shutting down.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "host",
+    responses((status = 200, body = Ready), (status = 503, description = "Not now; the body says why", body = Unready)),
+)]
+pub(super) async fn ready(State(app): State<App>) -> Response {
+    let reasons = reasons(&app).await;
+    let components = components(&app);
+    if reasons.is_empty() {
+        return Json(Ready { status: "ready", components }).into_response();
+    }
+    let unready = Unready { status: "unready", detail: reasons.join("; "), reasons, components };
+    let retry = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
+    (StatusCode::SERVICE_UNAVAILABLE, retry, Json(unready)).into_response()
+}
+
+async fn reasons(app: &App) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if app.is_draining() {
+        reasons.push("The host is shutting down".to_owned());
+    }
+    if !matches!(timeout(PATIENCE, app.database_answers()).await, Ok(true)) {
+        reasons.push("The database does not answer".to_owned());
+    }
+    let starting = app.components().into_iter().filter(|(_, version)| version.is_none());
+    reasons.extend(starting.map(|(name, _)| format!("The component {name} is not loaded yet")));
+    reasons
+}
+
+fn components(app: &App) -> BTreeMap<String, Component> {
+    let describe = |version: Option<String>| Component {
+        state: if version.is_some() { "live" } else { "starting" },
+        version,
+    };
+    app.components().into_iter().map(|(name, version)| (name, describe(version))).collect()
+}

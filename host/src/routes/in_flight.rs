@@ -1,0 +1,65 @@
+//! How many requests are being served: a bound on them, and word when there are none left.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::keep::keep;
+use crate::app::App;
+use crate::error::ApiError;
+
+/// The requests that are being served, from their first byte to the last of their response.
+#[derive(Clone, Debug)]
+pub struct InFlight {
+    requests: TaskTracker,
+    most: usize,
+}
+
+impl InFlight {
+    /// At most `most` at a time.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self { requests: TaskTracker::new(), most }
+    }
+
+    /// Counts one more request until the token is dropped, if there is room for it.
+    fn enter(&self) -> Option<TaskTrackerToken> {
+        // Counted before it is compared: two that come at once may both be turned away, but never both let in.
+        let token = self.requests.token();
+        (self.requests.len() <= self.most).then_some(token)
+    }
+
+    /// Waits until no request is being served.
+    pub async fn none_left(&self) {
+        self.requests.close();
+        self.requests.wait().await;
+    }
+}
+
+/// Turns requests away that are too many: 503 with `Retry-After`.
+pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.in_flight().enter() {
+        Some(token) => keep(next.run(request).await, token),
+        None => ApiError::Busy.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_bound_is_exact_and_a_finished_request_makes_room() {
+        let in_flight = InFlight::new(2);
+        let first = in_flight.enter();
+        let second = in_flight.enter();
+        assert!(first.is_some() && second.is_some());
+        assert!(in_flight.enter().is_none());
+        drop(first);
+        assert!(in_flight.enter().is_some());
+        drop(second);
+        in_flight.none_left().await;
+    }
+}

@@ -1,0 +1,96 @@
+//! `x-request-id`: one name for a request, in its response, in the log and in what a component is told.
+
+use std::fmt;
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tracing::Instrument;
+use uuid::Uuid;
+
+/// The header.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longer names are not taken over from the caller.
+const LONGEST: usize = 128;
+
+/// The name of a request, among its extensions.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// The caller's own, if there is one and it is a sane one: 1 to 128 of `A-Z a-z 0-9 . _ -`. Else a new UUID v7.
+    fn of(headers: &HeaderMap) -> Self {
+        let sane = |value: &HeaderValue| {
+            let bytes = value.as_bytes();
+            let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+            (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(plain)
+        };
+        headers.get(X_REQUEST_ID).filter(|value| sane(value)).cloned().map_or_else(Self::new, Self)
+    }
+
+    /// A new one.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut text = Uuid::encode_buffer();
+        let value = HeaderValue::from_str(Uuid::now_v7().as_hyphenated().encode_lower(&mut text));
+        Self(value.unwrap_or_else(|_| HeaderValue::from_static("unnamed")))
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0.to_str().unwrap_or_default())
+    }
+}
+
+/// Names the request, and writes the name on its response and on every line logged in between.
+pub(super) async fn name(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(request.headers());
+    request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
+    request.extensions_mut().insert(id.clone());
+    // At this level no filter drops the span, and with it the name from a line that is logged.
+    let span = tracing::error_span!("request", request_id = %id);
+    let mut response = next.run(request).instrument(span).await;
+    response.headers_mut().insert(X_REQUEST_ID, id.0);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn id_of(value: &[u8]) -> String {
+        RequestId::of(&HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]))
+            .to_string()
+    }
+
+    #[test]
+    fn a_sane_name_is_kept() {
+        let longest = "a".repeat(128);
+        for name in ["1", "order-66_v1.2", &longest] {
+            assert_eq!(id_of(name.as_bytes()), name);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_replaced_by_a_new_uuid() {
+        for name in [&b""[..], b"a b", b"a\tb", b"{}", b"caf\xc3\xa9", "a".repeat(129).as_bytes()] {
+            let id: Uuid = id_of(name).parse().unwrap();
+            assert_eq!(id.get_version_num(), 7);
+        }
+        assert_ne!(
+            RequestId::of(&HeaderMap::new()).to_string(),
+            RequestId::of(&HeaderMap::new()).to_string()
+        );
+    }
+}

@@ -1,0 +1,33 @@
+//! When to stop: SIGTERM or ctrl-C. The first asks for it, the second insists.
+
+use std::io;
+use std::process;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// What a shell reports of a process that ctrl-C ended.
+const INTERRUPTED: i32 = 130;
+
+/// A token that the first signal cancels. The second ends the process on the spot, whatever it is doing.
+pub fn on_signal() -> io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let asked = CancellationToken::new();
+    let stop = asked.clone();
+    tokio::spawn(async move {
+        let name = either(&mut terminate, &mut interrupt).await;
+        tracing::info!("{name}: finishing the requests in flight; once more to stop at once");
+        stop.cancel();
+        let name = either(&mut terminate, &mut interrupt).await;
+        tracing::warn!("{name} again: stopping at once");
+        process::exit(INTERRUPTED);
+    });
+    Ok(asked)
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
