@@ -6,12 +6,15 @@ use sqlx::Column as _;
 use sqlx::postgres::{PgColumn, PgRow};
 use sqlx::types::Uuid;
 
+use super::field::{Stop, field, kind_of};
 use super::kind::{Kind, Scalar};
-use super::rows::{Stop, field, kind_of};
 use super::session::Collect;
 use super::wire::{self, Misfit};
 use super::{Caps, Error, calendar, numeric};
 use crate::capabilities::postgres::bindings::JsonRows as Encoded;
+
+/// Bytes that a body starts with room for: a few rows.
+const FIRST_ALLOCATION: usize = 1024;
 
 /// Collects `json-rows`.
 pub(crate) struct JsonRows {
@@ -30,7 +33,7 @@ struct JsonColumn {
 
 impl JsonRows {
     pub(crate) fn new(caps: Caps) -> Self {
-        Self { columns: Vec::new(), body: Body { bytes: vec![b'['], limit: caps.bytes }, count: 0, caps }
+        Self { columns: Vec::new(), body: Body { bytes: Vec::new(), limit: caps.bytes }, count: 0, caps }
     }
 
     pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
@@ -45,6 +48,8 @@ impl JsonRows {
 impl Collect for JsonRows {
     fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error> {
         *self = Self::new(self.caps);
+        self.body.bytes.reserve(FIRST_ALLOCATION);
+        self.body.bytes.push(b'[');
         for column in columns {
             let separator = if self.columns.is_empty() { '{' } else { ',' };
             let name = serde_json::Value::from(column.name());

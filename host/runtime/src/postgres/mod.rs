@@ -6,11 +6,13 @@
 //! - `transaction`: a session between `BEGIN` and its end
 //! - `kind`: which PostgreSQL types cross, and as what
 //! - `parameters`, `wire`, `numeric`: values to and from PostgreSQL's binary format
+//! - `field`: one field of a row
 //! - `rows`, `json`, `calendar`: a result as typed values, or as JSON
 //! - `error`: every way in which it fails
 
 mod calendar;
 mod error;
+mod field;
 mod json;
 mod kind;
 mod numeric;
@@ -40,3 +42,7 @@ pub(crate) struct Caps {
     /// Bytes, of a result and of a statement's parameters. What counts, the WIT says at `error.too-many-bytes`.
     pub(crate) bytes: u64,
 }
+
+/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string:
+/// what the canonical ABI lays out for one `value`. So rows of nothing but NULLs have a limit too.
+const FIELD: usize = 24;

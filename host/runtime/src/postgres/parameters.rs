@@ -8,9 +8,8 @@ use sqlx::types::Uuid;
 use sqlx::{Arguments as _, Type};
 
 use super::kind::Scalar;
-use super::rows::FIELD;
 use super::wire::{Misfit, postgres_days, postgres_microseconds};
-use super::{Error, numeric};
+use super::{Error, FIELD, numeric};
 use crate::capabilities::postgres::bindings::{ArrayValue, Interval, Value};
 
 /// The parameters as sqlx takes them.

@@ -1,17 +1,15 @@
 //! A result as typed values.
 
+use sqlx::Column as _;
 use sqlx::postgres::{PgColumn, PgRow};
-use sqlx::{Column as _, Row as _, ValueRef as _};
+use sqlx::types::Uuid;
 
+use super::field::{Stop, field, kind_of};
 use super::kind::{Kind, Scalar, type_name};
 use super::session::Collect;
 use super::wire::{self, Misfit, unix_days, unix_microseconds};
-use super::{Caps, Error, numeric};
+use super::{Caps, Error, FIELD, numeric};
 use crate::capabilities::postgres::bindings::{ArrayValue, Column, Interval, Rows, Value};
-
-/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string:
-/// what the canonical ABI lays out for one `value`. Rows of nothing but NULLs have a limit too.
-pub(crate) const FIELD: usize = 24;
 
 /// Collects `rows`.
 pub(crate) struct TypedRows {
@@ -53,60 +51,10 @@ impl Collect for TypedRows {
     fn row(&mut self, row: &PgRow) -> Result<(), Error> {
         self.rows_left = self.rows_left.checked_sub(1).ok_or(Error::TooManyRows(self.caps.rows))?;
         for (index, kind) in self.kinds.iter().enumerate() {
-            let value = match field(row, index)? {
-                Some(bytes) => self.budget.value(*kind, bytes).map_err(|stop| stop.at(row, index))?,
-                None => self.budget.spend(FIELD).map(|()| Value::Null).map_err(|stop| stop.at(row, index))?,
-            };
-            self.rows.values.push(value);
+            let value = self.budget.value(*kind, field(row, index)?);
+            self.rows.values.push(value.map_err(|stop| stop.at(row, index))?);
         }
         Ok(())
-    }
-}
-
-/// The kind of a column, or why it has none.
-pub(crate) fn kind_of(column: &PgColumn) -> Result<Kind, Error> {
-    Kind::of(column.type_info()).ok_or_else(|| {
-        Error::Unsupported(format!(
-            "column {} (`{}`) is of type `{}`, which cannot cross: cast it in the statement, for example to text",
-            column.ordinal() + 1,
-            column.name(),
-            type_name(column.type_info()),
-        ))
-    })
-}
-
-/// A field in binary format; `None` for NULL.
-pub(crate) fn field(row: &PgRow, index: usize) -> Result<Option<&[u8]>, Error> {
-    let value = row.try_get_raw(index)?;
-    if value.is_null() {
-        return Ok(None);
-    }
-    value.as_bytes().map(Some).map_err(|_| Stop::Misfit(Misfit::Malformed).at(row, index))
-}
-
-/// Why no more is read.
-pub(crate) enum Stop {
-    Misfit(Misfit),
-    TooManyBytes(u64),
-}
-
-impl From<Misfit> for Stop {
-    fn from(misfit: Misfit) -> Self {
-        Self::Misfit(misfit)
-    }
-}
-
-impl Stop {
-    /// The error for a stop in a certain field.
-    pub(crate) fn at(self, row: &PgRow, index: usize) -> Error {
-        match self {
-            Self::TooManyBytes(whole) => Error::TooManyBytes(whole),
-            Self::Misfit(misfit) => Error::Unsupported(format!(
-                "column {} (`{}`) {misfit}: cast it in the statement, for example to text",
-                index + 1,
-                row.columns().get(index).map_or("?", |column| column.name()),
-            )),
-        }
     }
 }
 
@@ -122,12 +70,12 @@ impl Budget {
         Ok(())
     }
 
-    fn value(&mut self, kind: Kind, bytes: &[u8]) -> Result<Value, Stop> {
+    fn value(&mut self, kind: Kind, field: Option<&[u8]>) -> Result<Value, Stop> {
         self.spend(FIELD)?;
-        match kind {
-            Kind::Void => Ok(Value::Null),
-            Kind::Scalar(scalar) => self.scalar(scalar, bytes),
-            Kind::Array(scalar) => Ok(Value::Array(self.array(scalar, bytes)?)),
+        match (kind, field) {
+            (Kind::Void, _) | (_, None) => Ok(Value::Null),
+            (Kind::Scalar(scalar), Some(bytes)) => self.scalar(scalar, bytes),
+            (Kind::Array(scalar), Some(bytes)) => self.array(scalar, bytes).map(Value::Array),
         }
     }
 
@@ -207,7 +155,7 @@ impl Budget {
 
     fn uuid(&mut self, bytes: &[u8]) -> Result<String, Stop> {
         let uuid = wire::uuid(bytes)?;
-        self.text(uuid.hyphenated().encode_lower(&mut sqlx::types::Uuid::encode_buffer()))
+        self.text(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 

@@ -30,11 +30,12 @@ impl Statement {
     pub(crate) fn new(text: String, parameters: Vec<Value>, caps: Caps) -> Result<Self, Error> {
         check_text(&text)?;
         check_parameters(&parameters, caps)?;
-        let leaves_traces = match first_word(&text).to_ascii_lowercase().as_str() {
-            "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(&text)),
-            "rollback" if !has_word(&text, &["to"]) => return Err(ends_transaction(&text)),
+        let (word, rest) = first_word(&text);
+        let leaves_traces = match word.to_ascii_lowercase().as_str() {
+            "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
+            "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
             "copy" => return Err(unsupported("COPY cannot cross: use INSERT … SELECT unnest($1::text[])")),
-            word => leaves_traces(word, &text) || text.len() > KEPT_MAX,
+            word => leaves_traces(word, rest) || text.len() > KEPT_MAX,
         };
         Ok(Self { sql: key(text, &parameters), parameters, leaves_traces })
     }
@@ -94,11 +95,11 @@ fn unsupported(reason: &str) -> Error {
     Error::Unsupported(reason.to_owned())
 }
 
-fn ends_transaction(text: &str) -> Error {
+fn ends_transaction(word: &str) -> Error {
     Error::Unsupported(format!(
         "{} would act on a connection that the next statement does not get: use `begin`, and `commit` or \
          `rollback` of its transaction",
-        first_word(text).to_ascii_uppercase(),
+        word.to_ascii_uppercase(),
     ))
 }
 
@@ -112,7 +113,8 @@ fn key(mut text: String, parameters: &[Value]) -> SqlStr {
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 
-fn leaves_traces(first_word: &str, text: &str) -> bool {
+/// By a statement's first word, in lower case, and what follows it.
+fn leaves_traces(word: &str, rest: &str) -> bool {
     const MENTIONS: &[&str] = &[
         "pg_advisory_lock",
         "pg_advisory_lock_shared",
@@ -123,11 +125,14 @@ fn leaves_traces(first_word: &str, text: &str) -> bool {
         "temp",
         "temporary",
     ];
-    match first_word {
+    match word {
         // They end with their transaction.
         "savepoint" | "release" | "rollback" | "lock" => false,
+        "set" => !["transaction", "local", "constraints"]
+            .iter()
+            .any(|scope| first_word(rest).0.eq_ignore_ascii_case(scope)),
         "" | "select" | "insert" | "update" | "delete" | "with" | "merge" | "values" | "table"
-        | "explain" | "show" => has_word(text, MENTIONS),
+        | "explain" | "show" => has_word(rest, MENTIONS),
         _ => true,
     }
 }
@@ -138,8 +143,8 @@ fn has_word(text: &str, words: &[&str]) -> bool {
         .any(|found| words.iter().any(|word| found.eq_ignore_ascii_case(word)))
 }
 
-/// The first word of a statement, or nothing.
-fn first_word(mut text: &str) -> &str {
+/// The first word of a statement, which may be empty, and what follows it.
+fn first_word(mut text: &str) -> (&str, &str) {
     loop {
         text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '(' | ';'));
         text = if let Some(comment) = text.strip_prefix("--") {
@@ -147,7 +152,8 @@ fn first_word(mut text: &str) -> &str {
         } else if text.starts_with("/*") {
             after_comment(text)
         } else {
-            return text.split(|character| !is_of_word(character)).next().unwrap_or_default();
+            let end = text.find(|character| !is_of_word(character)).unwrap_or(text.len());
+            return text.split_at(end);
         };
     }
 }
@@ -223,6 +229,8 @@ mod tests {
             "SAVEPOINT a",
             "ROLLBACK TO SAVEPOINT a",
             "rollback work to a",
+            "SET LOCAL a.b = 1",
+            "set /* the */ transaction isolation level serializable",
             "",
             "/* unfinished",
         ] {

@@ -1,13 +1,19 @@
 //! A transaction: a session of its own, between `BEGIN` and its end.
 
+use std::time::Duration;
+
 use berth_database::Pool;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::session::{Collect, End, Session};
 use super::{Error, Statement};
 
 /// How many transactions a request may have open at once, so that it cannot take every connection for itself.
 pub(crate) const MAX_OPEN: usize = 2;
+
+/// How long a rollback may take that nobody waits for. Then its connection is closed.
+const ROLLBACK: Duration = Duration::from_secs(5);
 
 /// An open transaction. Dropped, it is rolled back.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -65,7 +71,7 @@ impl Drop for Transaction {
             && session.is_ready()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(async move { session.end(End::RollBack).await });
+            runtime.spawn(async move { timeout(ROLLBACK, session.end(End::RollBack)).await });
         }
     }
 }
