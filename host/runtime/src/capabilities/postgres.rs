@@ -1,8 +1,9 @@
 //! `berth:postgres/client`: SQL, as the component's own database role.
 //!
-//! Here are the host functions; what a statement goes through is in the folder `postgres`. Each function outside of a
-//! transaction takes a connection for one statement, a transaction keeps one until it ends. A request that waits for
-//! a second connection while it holds a transaction waits for as long as the pool's queue allows, and no longer.
+//! Here are the host functions; what a statement goes through is in the folder `postgres`. Each function
+//! outside of a transaction takes a connection for one statement, a transaction keeps one until it ends. A
+//! request that waits for a second connection while it holds a transaction waits for as long as the pool's
+//! queue allows, and no longer.
 
 use berth_database::Pool;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -165,7 +166,8 @@ impl HostTransaction for View<'_> {
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
-        // There is nobody to tell: where the rollback fails, the connection is closed, and PostgreSQL rolls back.
+        // There is nobody to tell: where the rollback fails, the connection is closed, and PostgreSQL rolls
+        // back.
         let _ = self.take(this)?.roll_back().await;
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Dates and times in ISO 8601, from PostgreSQL's counts of days and microseconds since 2000-01-01.
 //!
-//! Written by hand: no date library reaches from 4713 BC to the year 294276, as PostgreSQL does, and this runs for
-//! each timestamp of each row.
+//! Written by hand: no date library reaches from 4713 BC to the year 294276, as PostgreSQL does, and this
+//! runs for each timestamp of each row.
 
 use super::wire::{DAY, EPOCH_DAYS, Interval};
 
@@ -114,8 +114,8 @@ fn write_day(days: i64, out: &mut Vec<u8>) {
 
 /// Year, month and day in the Gregorian calendar, of a count of days since 1970-01-01.
 ///
-/// Counted in years that begin in March, the leap day is a year's last, and every month's first day follows from
-/// one line: months have 30.6 days, rounded.
+/// Counted in years that begin in March, the leap day is a year's last, and every month's first day follows
+/// from one line: months have 30.6 days, rounded.
 fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_FOUR_CENTURIES: i64 = 146_097;
     const FROM_MARCH_OF_YEAR_ZERO: i64 = 719_468;

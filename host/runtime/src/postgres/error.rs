@@ -1,7 +1,7 @@
 //! Every way in which a statement fails, and which of them is whose affair.
 //!
-//! All but the last two are the guest's to handle and cross as the WIT's `error`; those are the host's own faults
-//! and trap.
+//! All but the last two are the guest's to handle and cross as the WIT's `error`; those are the host's own
+//! faults and trap.
 
 use berth_database::PoolError;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};

@@ -11,7 +11,8 @@ use super::wire::Misfit;
 pub(crate) fn kind_of(column: &PgColumn) -> Result<Kind, Error> {
     Kind::of(column.type_info()).ok_or_else(|| {
         Error::Unsupported(format!(
-            "column {} (`{}`) is of type `{}`, which cannot cross: cast it in the statement, for example to text",
+            "column {} (`{}`) is of type `{}`, which cannot cross: cast it in the statement, for example \
+             to text",
             column.ordinal() + 1,
             column.name(),
             type_name(column.type_info()),

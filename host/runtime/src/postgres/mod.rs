@@ -39,10 +39,11 @@ pub use transaction::Transaction;
 pub(crate) struct Caps {
     /// Rows.
     pub(crate) rows: u32,
-    /// Bytes, of a result and of a statement's parameters. What counts, the WIT says at `error.too-many-bytes`.
+    /// Bytes, of a result and of a statement's parameters. What counts, the WIT says at
+    /// `error.too-many-bytes`.
     pub(crate) bytes: u64,
 }
 
-/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string:
-/// what the canonical ABI lays out for one `value`. So rows of nothing but NULLs have a limit too.
+/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte
+/// string: what the canonical ABI lays out for one `value`. So rows of nothing but NULLs have a limit too.
 const FIELD: usize = 24;

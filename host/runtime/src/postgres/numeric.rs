@@ -1,8 +1,9 @@
 //! `numeric` in decimal notation.
 //!
-//! Its binary format is four numbers of 16 bits (how many digits follow, the weight of the first, the sign, and how
-//! many decimal digits are shown after the point), then the digits, to base 10,000. Read by hand rather than into a
-//! `BigDecimal`, because that forgets the trailing zeros which PostgreSQL shows: its `12.50` would become `12.5000`.
+//! Its binary format is four numbers of 16 bits (how many digits follow, the weight of the first, the sign,
+//! and how many decimal digits are shown after the point), then the digits, to base 10,000. Read by hand
+//! rather than into a `BigDecimal`, because that forgets the trailing zeros which PostgreSQL shows: its
+//! `12.50` would become `12.5000`.
 
 use super::wire::Misfit;
 
@@ -73,7 +74,8 @@ fn group(digits: &[u8], position: i32) -> [u8; GROUP] {
     [value / 1000, value / 100, value / 10, value].map(|digit| b'0' + (digit % 10) as u8)
 }
 
-/// Appends the binary format of a number in decimal notation: a sign or none, digits, and perhaps a point among them.
+/// Appends the binary format of a number in decimal notation: a sign or none, digits, and perhaps a point
+/// among them.
 pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), Misfit> {
     let (sign, magnitude) = match text.strip_prefix('-') {
         Some(magnitude) => (NEGATIVE, magnitude.as_bytes()),

@@ -3,12 +3,12 @@
 //! A connection serves many requests, one after another, and nothing of one request may reach the next. So a
 //! connection goes back to the pool only when
 //!
-//! - the answer to its last statement was read to its end. A guest that trapped, ran out of time or lost its client
-//!   drops the future in the middle of a statement, and a result over a limit is left where it stands: such a
-//!   connection is closed, and whoever comes next does not have to read what is left. (PostgreSQL notices at the
-//!   latest when `statement_timeout` ends the statement.)
-//! - no statement was run on it that may have changed the session: see [`Statement::leaves_traces`]. `DISCARD ALL`
-//!   would undo such changes, but also the settings that the pool made, and the prepared statements.
+//! - the answer to its last statement was read to its end. A guest that trapped, ran out of time or lost its
+//!   client drops the future in the middle of a statement, and a result over a limit is left where it stands:
+//!   such a connection is closed, and whoever comes next does not have to read what is left. (PostgreSQL
+//!   notices at the latest when `statement_timeout` ends the statement.)
+//! - no statement was run on it that may have changed the session: see [`Statement::leaves_traces`]. `DISCARD
+//!   ALL` would undo such changes, but also the settings that the pool made, and the prepared statements.
 
 use berth_database::{Connection, Pool};
 use futures_util::TryStreamExt as _;
@@ -19,8 +19,8 @@ use super::{Error, Statement};
 
 /// What becomes of a result.
 pub(crate) trait Collect: Send {
-    /// Takes the columns, before the first row. A second time, when a statement had to be prepared anew: then it
-    /// starts over.
+    /// Takes the columns, before the first row. A second time, when a statement had to be prepared anew: then
+    /// it starts over.
     fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error>;
 
     /// Takes one row.
@@ -175,7 +175,8 @@ fn count<T>(parameters: Either<&[T], usize>) -> usize {
     parameters.either(<[T]>::len, |count| count)
 }
 
-/// Sends a prepared statement and hands on its rows, until the end of the result or of the receiver's patience.
+/// Sends a prepared statement and hands on its rows, until the end of the result or of the receiver's
+/// patience.
 async fn fetch(
     connection: &mut PgConnection,
     statement: &Statement,

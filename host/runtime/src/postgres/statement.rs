@@ -12,8 +12,8 @@ use crate::capabilities::postgres::bindings::Value;
 /// The most bytes of a statement's text.
 const TEXT_MAX: usize = 1024 * 1024;
 
-/// The most bytes of a statement's text that a connection keeps prepared: it keeps a hundred statements, in its own
-/// memory and in PostgreSQL's.
+/// The most bytes of a statement's text that a connection keeps prepared: it keeps a hundred statements, in
+/// its own memory and in PostgreSQL's.
 const KEPT_MAX: usize = 16 * 1024;
 
 /// The most parameters that PostgreSQL's protocol can count.
@@ -40,8 +40,9 @@ impl Statement {
         Ok(Self { sql: key(text, &parameters), parameters, leaves_traces })
     }
 
-    /// The text to send. It names the types of the parameters in a last comment, because sqlx looks a prepared
-    /// statement up by its text alone: values of other types would be read in the format of the first ones.
+    /// The text to send. It names the types of the parameters in a last comment, because sqlx looks a
+    /// prepared statement up by its text alone: values of other types would be read in the format of the
+    /// first ones.
     pub(crate) fn sql(&self) -> SqlStr {
         self.sql.clone()
     }
@@ -64,9 +65,10 @@ impl Statement {
     /// Whether it may change its session beyond its own end, and beyond that of its transaction, or would lie
     /// prepared there with a text that is too long for that.
     ///
-    /// The former is told by its first word, and by a few words that do so wherever they stand. It keeps the requests of
-    /// one component apart from mishaps, not from malice: a function that the component has created can hide
-    /// anything, but the component could as well write to a table what its next request is to find.
+    /// The former is told by its first word, and by a few words that do so wherever they stand. It keeps the
+    /// requests of one component apart from mishaps, not from malice: a function that the component has
+    /// created can hide anything, but the component could as well write to a table what its next request is
+    /// to find.
     pub(crate) fn leaves_traces(&self) -> bool {
         self.leaves_traces
     }
@@ -97,19 +99,17 @@ fn unsupported(reason: &str) -> Error {
 
 fn ends_transaction(word: &str) -> Error {
     Error::Unsupported(format!(
-        "{} would act on a connection that the next statement does not get: use `begin`, and `commit` or \
-         `rollback` of its transaction",
+        "{} cannot cross: begin a transaction with `begin`, and end it with its `commit` or `rollback`",
         word.to_ascii_uppercase(),
     ))
 }
 
-/// The statement's text with a mark for the type of each parameter.
+/// The statement's text with a mark for the type of each parameter. Their line is there without any, too,
+/// so that no text can be mistaken for another one with its marks.
 fn key(mut text: String, parameters: &[Value]) -> SqlStr {
-    if !parameters.is_empty() {
-        // On a line of its own, since the text may end in a comment of that kind.
-        text.push_str("\n--");
-        text.extend(parameters.iter().map(parameters::mark));
-    }
+    // On a line of their own, since the text may end in a comment of that kind.
+    text.push_str("\n--");
+    text.extend(parameters.iter().map(parameters::mark));
     AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
 }
 

@@ -43,8 +43,8 @@ impl Transaction {
         result
     }
 
-    /// Makes it permanent. PostgreSQL answers the commit of an aborted transaction with a rollback and calls that a
-    /// success: it is none.
+    /// Makes it permanent. PostgreSQL answers the commit of an aborted transaction with a rollback and calls
+    /// that a success: it is none.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         let mut session = self.session.take().ok_or(Error::TransactionAborted)?;
         if self.aborted {
@@ -64,8 +64,8 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
-    /// For a guest that ended without ending it. Without a runtime, or in the middle of a statement, the session
-    /// closes its connection, and PostgreSQL rolls back.
+    /// For a guest that ended without ending it. Without a runtime, or in the middle of a statement, the
+    /// session closes its connection, and PostgreSQL rolls back.
     fn drop(&mut self) {
         if let Some(mut session) = self.session.take()
             && session.is_ready()

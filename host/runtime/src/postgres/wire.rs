@@ -1,7 +1,7 @@
 //! PostgreSQL's binary format, read: <https://www.postgresql.org/docs/current/protocol-overview.html>.
 //!
-//! What the format is for each type stands only in the `…send` functions of PostgreSQL's sources; it has been the
-//! same since version 8.4 (dates and times then became integers).
+//! What the format of each type is stands only in the `…send` functions of PostgreSQL's sources. Dates and
+//! times are integers there, without exception since version 10.
 
 use std::str;
 
@@ -58,7 +58,8 @@ pub(crate) fn int4(bytes: &[u8]) -> Result<i32, Misfit> {
     fixed(bytes).map(i32::from_be_bytes)
 }
 
-/// Also `time`: microseconds since midnight; and `timestamp` and `timestamptz`: microseconds since 2000-01-01.
+/// Also `time`: microseconds since midnight; and `timestamp` and `timestamptz`: microseconds since
+/// 2000-01-01.
 pub(crate) fn int8(bytes: &[u8]) -> Result<i64, Misfit> {
     fixed(bytes).map(i64::from_be_bytes)
 }

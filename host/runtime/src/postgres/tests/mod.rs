@@ -21,8 +21,8 @@ use crate::capabilities::postgres::bindings::{
     self, DatabaseError, Host, HostTransaction, JsonRows, Rows, Value,
 };
 
-/// A guest with a database of its own. There is a single connection, so that every statement meets what an earlier
-/// one left behind.
+/// A guest with a database of its own. There is a single connection, so that every statement meets what an
+/// earlier one left behind.
 struct Guest {
     database: PgConnectOptions,
     pool: Pool,

@@ -128,6 +128,9 @@ async fn one_text_with_other_types_is_another_statement() {
             assert_eq!(rows.values, [value]);
         }
     }
+    // Neither is a text that looks like another one with its types.
+    assert!(guest.query("SELECT $1\n--c", vec![]).await.is_err());
+    assert_eq!(guest.query("SELECT $1", vec![Value::Int4(1)]).await.unwrap().values, [Value::Int4(1)]);
     assert_eq!(guest.process().await, before);
 }
 
