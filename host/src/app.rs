@@ -22,7 +22,7 @@ struct Shared {
     pool: Pool,
     one_check: Mutex<()>,
     component_names: Vec<String>,
-    registry: Registry,
+    registry: Arc<Registry>,
     in_flight: InFlight,
     draining: CancellationToken,
 }
@@ -43,7 +43,7 @@ impl App {
                 .iter()
                 .map(|component| component.name.clone())
                 .collect(),
-            registry: Registry::default(),
+            registry: Arc::default(),
             in_flight: InFlight::new(config.edge.max_in_flight),
             draining,
         }))
@@ -69,7 +69,7 @@ impl App {
 
     /// The components that are live, and their routes.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &Arc<Registry> {
         &self.0.registry
     }
 

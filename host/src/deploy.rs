@@ -11,7 +11,7 @@ use berth_database::isolation::{Isolation, IsolationError};
 use berth_database::{ComponentDatabase, Pool, PoolSettings, component_database};
 use berth_runtime::{
     Candidate, Capability, CompileError, Compiler, ComponentSpec, Deployment, Engine, EngineError,
-    EngineSettings, LoadError, RouteError,
+    EngineSettings, FitError, LoadError, Registry, RouteError, check_fit,
 };
 use sqlx::postgres::PgConnectOptions;
 
@@ -38,6 +38,9 @@ pub enum DeployError {
     /// A component was refused.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Components that call each other do not agree on it.
+    #[error(transparent)]
+    Fit(#[from] FitError),
     /// A component's schema and role could not be prepared.
     #[error(transparent)]
     Isolation(#[from] IsolationError),
@@ -58,17 +61,22 @@ impl DeployError {
     }
 }
 
-/// Compiles, or takes from the cache in `cache`, what the manifest lists, and links each component against its
-/// grants. Needs no database.
-pub async fn verify(manifest: &Manifest, cache: &Path) -> Result<Vec<Candidate>, DeployError> {
+/// Compiles, or takes from the cache in `cache`, what the manifest lists, links each component against its grants,
+/// and checks that those that call each other, through `registry`, agree on it. Needs no database.
+pub async fn verify(
+    manifest: &Manifest,
+    cache: &Path,
+    registry: &Arc<Registry>,
+) -> Result<Vec<Candidate>, DeployError> {
     let engine = Engine::new(engine_settings(manifest))?;
     let compiler = Compiler::new(engine, cache.to_owned())?;
     let mut candidates = Vec::with_capacity(manifest.components.len());
     for component in &manifest.components {
-        let candidate = Candidate::verify(&compiler, spec(component), &component.source).await?;
+        let candidate = Candidate::verify(&compiler, registry, spec(component), &component.source).await?;
         tracing::info!(component = component.name, version = candidate.version(), "component verified");
         candidates.push(candidate);
     }
+    check_fit(&candidates, [])?;
     Ok(candidates)
 }
 
@@ -133,6 +141,7 @@ fn spec(component: &Component) -> ComponentSpec {
         limits: component.limits.clone(),
         config: component.config.clone(),
         outgoing: component.outgoing.clone(),
+        imports: component.imports.clone(),
         routes: component.routes.iter().map(Pattern::to_string).collect(),
         authentication_required: component.authentication == Authentication::Required,
     }

@@ -76,9 +76,10 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
 }
 
 async fn serve_on(database: &Database, config: &Config, stop: CancellationToken) -> Result<(), ServeError> {
-    let candidates = deploy::verify(&config.manifest, &config.data_directory.join("cache")).await?;
     let auth = Auth::new(auth_settings(config)?, database.pool())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
+    let cache = config.data_directory.join("cache");
+    let candidates = deploy::verify(&config.manifest, &cache, app.registry()).await?;
 
     let mut live = pin!(go_live(&app, database, &candidates));
     let outcome = timeout(PATIENCE, &mut live).await.ok().transpose()?;

@@ -10,6 +10,7 @@ use crate::capabilities::{migrations, openapi};
 use crate::capability::Capability;
 use crate::compile::{CompileError, Compiler, digest};
 use crate::link::{LinkError, link};
+use crate::registry::Registry;
 use crate::version::{ComponentSpec, Version};
 
 /// At which step a component was refused, and why.
@@ -93,8 +94,14 @@ impl LoadError {
 pub struct Candidate(Version);
 
 impl Candidate {
-    /// Reads, compiles and links the component at `path`, and asks it for its OpenAPI document.
-    pub async fn verify(compiler: &Compiler, spec: ComponentSpec, path: &Path) -> Result<Self, LoadError> {
+    /// Reads, compiles and links the component at `path`, and asks it for its OpenAPI document. The components that
+    /// it may call will be those that are live in `registry`.
+    pub async fn verify(
+        compiler: &Compiler,
+        registry: &Arc<Registry>,
+        spec: ComponentSpec,
+        path: &Path,
+    ) -> Result<Self, LoadError> {
         let name = spec.name.clone();
         let bytes = tokio::fs::read(path).await.map_err(|error| LoadError::Read {
             name: name.clone(),
@@ -106,7 +113,7 @@ impl Candidate {
             .compile(Arc::from(bytes), &digest)
             .await
             .map_err(|error| LoadError::Compile { name: name.clone(), error })?;
-        let pre = link(&component, &name, &spec.capabilities)
+        let pre = link(&component, &spec, registry)
             .map_err(|error| LoadError::Link { name: name.clone(), error })?;
         let client =
             Client::new(&spec.outgoing).map_err(|error| LoadError::Client { name: name.clone(), error })?;
@@ -126,6 +133,11 @@ impl Candidate {
     #[must_use]
     pub fn spec(&self) -> &ComponentSpec {
         self.0.spec()
+    }
+
+    /// The version that it would be, linked, but without a database.
+    pub(crate) fn linked(&self) -> &Version {
+        &self.0
     }
 
     /// Which version it would be: the first twelve digits of the SHA-256 of its bytes.

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::guest_body::{Guest, GuestBody};
+use crate::join::CallError;
 use crate::meter::{CpuMeter, Metered};
 use crate::principal::Principal;
 use crate::request_body::{LimitedBody, RequestBodyError};
@@ -35,6 +36,8 @@ pub struct RequestContext {
     pub request_id: String,
     /// Who it is made for.
     pub principal: Option<Principal>,
+    /// The components whose calls led here, from the one that the client reached; empty in that one.
+    pub callers: Vec<String>,
 }
 
 /// Why a component gave no response, or not all of it.
@@ -82,10 +85,16 @@ impl Version {
             version: self.id.to_string(),
             request_id,
             principal,
+            callers: Vec::new(),
         });
         let permit = self.permit().await?;
         let (sender, head) = oneshot::channel();
-        let guest = self.spawn(request, context, sender, permit);
+        let guest =
+            self.spawn(
+                context,
+                permit,
+                |version, store| async move { version.run(store, request, sender).await },
+            );
         let (head, guest) = wait_for_head(head, guest).await?;
         if exceeded.load(Ordering::Relaxed) {
             return Err(HandleError::BodyTooLarge(limit));
@@ -94,7 +103,8 @@ impl Version {
         Ok(head.map(|body| GuestBody::new(body, guest, length)))
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, HandleError> {
+    /// Waits for its turn to run one more instance.
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, HandleError> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         match tokio::time::timeout(QUEUE_TIME, permit).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -102,23 +112,25 @@ impl Version {
         }
     }
 
-    /// Runs the guest in a task of its own, since it goes on after the head of its response has been sent.
-    fn spawn<B>(
+    /// Does `work` with a store of its own, within the component's limits, and in a task of its own: a guest goes on
+    /// after the head of its response has been sent. It ends when the returned handle is dropped.
+    pub(crate) fn spawn<R, F>(
         self: &Arc<Self>,
-        request: Request<LimitedBody<B>>,
         context: Arc<RequestContext>,
-        sender: HeadSender,
         permit: OwnedSemaphorePermit,
-    ) -> Guest
+        work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
+    ) -> AbortOnDropHandle<Result<R, HandleError>>
     where
-        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
+        F: Future<Output = wasmtime::Result<R>> + Send + 'static,
+        R: Send + 'static,
     {
         let version = Arc::clone(self);
         let meter = CpuMeter::new();
         let guest = async move {
             let store = version.store(Arc::clone(&context), &meter);
-            let run = Metered::new(meter, version.run(store, request, sender));
-            let result = match tokio::time::timeout(version.spec.limits.time, run).await {
+            let time = version.spec.limits.time;
+            let work = Metered::new(meter, work(version, store));
+            let result = match tokio::time::timeout(time, work).await {
                 Ok(result) => result.map_err(|error| classify(&error, &context)),
                 Err(_) => Err(timed_out(&context)),
             };
@@ -171,6 +183,10 @@ fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
     if error.is::<PoolConcurrencyLimitError>() {
         tracing::warn!(component = context.component, "the pool of instances is full");
         return HandleError::Busy;
+    }
+    if let Some(error) = error.downcast_ref::<CallError>() {
+        // Logged where it happened.
+        return error.outcome();
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return timed_out(context);

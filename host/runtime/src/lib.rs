@@ -6,6 +6,8 @@
 //! - `compile`: bytes → compiled component, through the code cache on disk
 //! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
 //! - `candidate`: these steps in their order, then the OpenAPI document and the migrations that it brings
+//! - `join`: imports that another component answers, and the calls between the two
+//! - `fit`: whether components that call each other agree on it, in the words of `wit_type`
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
@@ -19,8 +21,12 @@ mod capabilities;
 mod capability;
 mod compile;
 mod engine;
+mod fit;
+#[cfg(test)]
+mod fixtures;
 mod guest_body;
 mod instance;
+mod join;
 mod limits;
 mod link;
 mod meter;
@@ -30,12 +36,14 @@ mod registry;
 mod request_body;
 mod state;
 mod version;
+mod wit_type;
 
 pub use candidate::{Candidate, LoadError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
 pub use compile::{CompileError, Compiler};
 pub use engine::{Engine, EngineError, EngineSettings};
+pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};
 pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;

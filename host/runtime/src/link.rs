@@ -4,13 +4,17 @@
 //! world and `wasi:http`, which give access to nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::capabilities;
 use crate::capability::Capability;
+use crate::join;
+use crate::registry::Registry;
 use crate::state::State;
+use crate::version::ComponentSpec;
 
 /// The interface that every component must export.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2";
@@ -39,6 +43,30 @@ pub enum LinkError {
         /// What is nearest, in words.
         hint: String,
     },
+    /// An interface that is not the host's, and that the manifest assigns to no other component.
+    #[error(
+        "it imports `{import}`, which is not the host's to give; if another component may answer it, name that one in \
+         [components.{component}] of the manifest: imports = {{ \"{interface}\" = \"…\" }}"
+    )]
+    Unassigned {
+        /// The interface.
+        import: String,
+        /// The interface without its version, as the manifest names it.
+        interface: String,
+        /// The component's name.
+        component: String,
+    },
+    /// An interface of another component that passes more than values.
+    #[error(
+        "it imports `{import}`, but that {what}, and only values can cross from one component to another, no \
+         resources, streams or futures; pass an identifier or a list instead"
+    )]
+    CannotCross {
+        /// The interface.
+        import: String,
+        /// What cannot cross, in words.
+        what: String,
+    },
     /// It handles no requests.
     #[error("it does not export `{HANDLER}`, so it cannot answer requests")]
     NoHandler,
@@ -47,15 +75,16 @@ pub enum LinkError {
     Mismatch(wasmtime::Error),
 }
 
-/// Links a component against its grants.
+/// Links a component against its grants, and against the components in `registry` that it may call.
 pub(crate) fn link(
     component: &Component,
-    name: &str,
-    grants: &BTreeSet<Capability>,
+    spec: &ComponentSpec,
+    registry: &Arc<Registry>,
 ) -> Result<ProxyPre<State>, LinkError> {
-    check_grants(component, name, grants)?;
+    check_grants(component, &spec.name, &spec.capabilities)?;
     check_handler(component)?;
-    let linker = linker(component.engine(), grants).map_err(LinkError::Mismatch)?;
+    let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
+    join::add_to_linker(&mut linker, component, spec, registry)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
     ProxyPre::new(pre).map_err(LinkError::Mismatch)
 }

@@ -52,6 +52,12 @@ impl Deployment {
         &self.versions
     }
 
+    /// The live version of a component.
+    #[must_use]
+    pub fn version(&self, component: &str) -> Option<Arc<Version>> {
+        self.versions.get(component).cloned()
+    }
+
     /// Whether it has every component: false only until the first deployment.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use berth_database::Pool;
 use tokio::sync::Semaphore;
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi_config::WasiConfigVariables;
@@ -17,6 +17,7 @@ use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
 use crate::instance::RequestContext;
+use crate::join;
 use crate::limits::Limits;
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
 use crate::state::State;
@@ -43,10 +44,20 @@ pub struct ComponentSpec {
     pub config: BTreeMap<String, String>,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
+    /// Which component answers which of its imports: interfaces, with or without a version, to components' names.
+    pub imports: BTreeMap<String, String>,
     /// Path patterns, as axum writes them.
     pub routes: Vec<String>,
     /// Whether the host turns away requests without a token, before an instance is made.
     pub authentication_required: bool,
+}
+
+impl ComponentSpec {
+    /// The component that answers an import.
+    pub(crate) fn callee(&self, import: &str) -> Option<&str> {
+        let assigned = self.imports.get(import).or_else(|| self.imports.get(join::without_version(import)));
+        assigned.map(String::as_str)
+    }
 }
 
 /// A version of a component: its code, linked against its grants. A clone is the same version.
@@ -129,7 +140,12 @@ impl Version {
 
     /// Whether the component exports an interface.
     pub(crate) fn exports(&self, interface: &str) -> bool {
-        self.pre.instance_pre().component().get_export_index(None, interface).is_some()
+        self.component().get_export_index(None, interface).is_some()
+    }
+
+    /// Its compiled code, which knows the types of what it imports and exports.
+    pub(crate) fn component(&self) -> &Component {
+        self.pre.instance_pre().component()
     }
 
     /// Asks the component something outside of any request: without a caller, without the database, within the limits
@@ -143,6 +159,7 @@ impl Version {
             version: self.id.to_string(),
             request_id: String::new(),
             principal: None,
+            callers: Vec::new(),
         });
         let meter = CpuMeter::new();
         let store = self.store(context, &meter);

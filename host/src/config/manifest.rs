@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::ConfigError;
 use super::pattern::{Claims, Pattern};
-use super::written::{File, Parsed, Scalar, Written};
+use super::written::{File, Interface, Parsed, Scalar, Written};
 
 /// The components, by name.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +42,8 @@ pub struct Component {
     pub authentication: Authentication,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
+    /// Which component answers which of its imports, by interface: `todo:tasks/tasks`, with or without a version.
+    pub imports: BTreeMap<String, String>,
 }
 
 /// What becomes of a request without a token.
@@ -87,17 +89,23 @@ impl Manifest {
             }
         }
         drop(claims);
+        let names: Vec<_> = file.components.keys().map(|name| name.get_ref().clone()).collect();
         let components = file
             .components
             .into_iter()
-            .map(|(name, written)| written.check(name, directory))
+            .map(|(name, written)| written.check(name, &names, directory))
             .collect::<Result<_, _>>()?;
         Ok(Self { components })
     }
 }
 
 impl Written {
-    fn check(self, name: Spanned<String>, directory: &Path) -> Result<Component, Misplaced> {
+    fn check(
+        self,
+        name: Spanned<String>,
+        names: &[String],
+        directory: &Path,
+    ) -> Result<Component, Misplaced> {
         check_name(&name)?;
         let source = directory.join(self.source.get_ref());
         if !source.is_file() {
@@ -128,6 +136,7 @@ impl Written {
             probe,
             config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
             authentication: self.authentication,
+            imports: check_imports(self.imports, names)?,
             outgoing: self.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
         })
     }
@@ -138,6 +147,20 @@ fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
     berth_database::isolation::schema_name(name.get_ref())
         .map(drop)
         .map_err(|error| Misplaced::at(name.span(), error.to_string()))
+}
+
+fn check_imports(
+    imports: BTreeMap<Parsed<Interface>, Spanned<String>>,
+    names: &[String],
+) -> Result<BTreeMap<String, String>, Misplaced> {
+    let check = |(Parsed(Interface(interface)), component): (_, Spanned<String>)| {
+        if names.contains(component.get_ref()) {
+            return Ok((interface, component.into_inner()));
+        }
+        let (unknown, known) = (component.get_ref(), names.join(", "));
+        Err(Misplaced::at(component.span(), format!("there is no component {unknown:?}; there are: {known}")))
+    };
+    imports.into_iter().map(check).collect()
 }
 
 fn check_probe(probe: Spanned<Parsed<Probe>>, routes: &[Pattern]) -> Result<Probe, Misplaced> {
@@ -210,6 +233,7 @@ mod tests {
         config = { greeting = "hello", retries = 3, verbose = true }
         authentication = "optional"
         outgoing = ["https://api.example.com:443", "http://localhost:9000/"]
+        imports = { "greetings:hello/hello" = "hello" }
 
         [components.hello]
         source = "hello.wasm"
@@ -263,6 +287,7 @@ mod tests {
         let destinations =
             ["https://api.example.com", "http://localhost:9000"].map(|origin| origin.parse().unwrap());
         assert_eq!(todo.outgoing, destinations);
+        assert_eq!(todo.imports["greetings:hello/hello"], "hello");
     }
 
     /// What the manifest is refused with when `component` is in it.
@@ -302,6 +327,9 @@ mod tests {
             "routes = []\nauthentication = \"require\"",
             "routes = []\noutgoing = [\"api.example.com\"]",
             "routes = []\noutgoing = [\"https://example.com/path\"]",
+            "routes = []\nimports = { tasks = \"todo\" }",
+            "routes = []\nimports = { \"berth:identity/caller\" = \"todo\" }",
+            "routes = []\nimports = { \"todo:tasks/tasks\" = \"tood\" }",
         ];
         insta::assert_snapshot!(refusals.map(refusal).join("\n"));
     }

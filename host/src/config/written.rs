@@ -39,6 +39,8 @@ pub(super) struct Written {
     pub(super) authentication: Authentication,
     #[serde(default)]
     pub(super) outgoing: Vec<Parsed<AllowedDestination>>,
+    #[serde(default)]
+    pub(super) imports: BTreeMap<Parsed<Interface>, Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,6 +71,7 @@ impl WrittenLimits {
 }
 
 /// What a string says, read inside the visit: so an error has the string's own place, not that of the list around it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Parsed<T>(pub(super) T);
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for Parsed<T> {
@@ -105,6 +108,24 @@ impl<'de> Deserialize<'de> for Scalar {
                 let kind = other.type_str();
                 Err(D::Error::custom(format!("a component reads strings, not {kind}s: write it as a string")))
             }
+        }
+    }
+}
+
+/// An interface that one component may export and another import: `todo:tasks/tasks`, with or without a version.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Interface(pub(super) String);
+
+impl FromStr for Interface {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("wasi" | "berth", _)) => {
+                Err(format!("{text:?} is the host's to give: grant it with the component's `capabilities`"))
+            }
+            Some((_, name)) if name.contains('/') => Ok(Self(text.to_owned())),
+            _ => Err(format!("{text:?} is not an interface: write it as in \"todo:tasks/tasks\"")),
         }
     }
 }

@@ -1,0 +1,122 @@
+//! Whether components that call each other agree on what they call: found out when one of them is loaded, not when
+//! the first call is made.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
+
+use crate::candidate::Candidate;
+use crate::join;
+use crate::version::Version;
+use crate::wit_type;
+
+/// Two components that cannot be live together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the component `{importer}` imports `{import}` from `{exporter}`, {misfit}")]
+pub struct FitError {
+    /// Who imports.
+    pub importer: String,
+    /// The interface.
+    pub import: String,
+    /// Who should export it.
+    pub exporter: String,
+    /// Why that does not go.
+    pub misfit: Misfit,
+}
+
+/// Why an import cannot be answered by the component that the manifest names.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// There is none of that name.
+    #[error("which is no component of this host; correct the manifest's `imports`, or add the component")]
+    NoComponent,
+    /// It does not export the interface, in any compatible version.
+    #[error("which does not export it; for other components it exports {exports}")]
+    NotExported {
+        /// What it exports instead, in words.
+        exports: String,
+    },
+    /// It exports the interface, but with other functions or types.
+    #[error("but they do not agree on it; build both against the same WIT:{}", Lines(.0))]
+    Different(Vec<Difference>),
+}
+
+/// A place where importer and exporter do not agree, and what WIT would write on either side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The function, and the way to the place in its type: ``add, parameter `task`, field `due-date` ``.
+    pub place: String,
+    /// What the importer has there.
+    pub imported: String,
+    /// What the exporter has there.
+    pub exported: String,
+}
+
+/// Checks that components fit together: `candidates`, and those of the `live` versions that they do not replace.
+///
+/// To be called before a candidate is promoted, be it one that calls others or one that others call.
+pub fn check_fit<'a>(
+    candidates: impl IntoIterator<Item = &'a Candidate>,
+    live: impl IntoIterator<Item = &'a Version>,
+) -> Result<(), FitError> {
+    let candidates = candidates.into_iter().map(Candidate::linked);
+    let versions = live.into_iter().chain(candidates);
+    let together: BTreeMap<_, _> = versions.map(|version| (version.spec().name.as_str(), version)).collect();
+    for importer in together.values() {
+        for (import, interface) in join::imports(importer.component()) {
+            // Without an assignment it would not have been linked.
+            let Some(exporter) = importer.spec().callee(&import) else { continue };
+            if let Err(misfit) = check_import(&import, &interface, together.get(exporter).copied()) {
+                let importer = importer.spec().name.clone();
+                return Err(FitError { importer, import, exporter: exporter.to_owned(), misfit });
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_import(import: &str, imported: &ComponentInstance, from: Option<&Version>) -> Result<(), Misfit> {
+    let from = from.ok_or(Misfit::NoComponent)?.component();
+    // Finds another version of the interface too, if it is compatible.
+    let Some((ComponentItem::ComponentInstance(exported), _)) = from.get_export(None, import) else {
+        return Err(Misfit::NotExported { exports: join::exports(from) });
+    };
+    let engine = from.engine();
+    let differences: Vec<_> = imported
+        .exports(engine)
+        .filter_map(|(name, item)| match item.ty {
+            ComponentItem::ComponentFunc(function) => {
+                difference(name, &function, exported.get_export(engine, name).map(|item| item.ty))
+            }
+            _ => None,
+        })
+        .collect();
+    if differences.is_empty() { Ok(()) } else { Err(Misfit::Different(differences)) }
+}
+
+fn difference(name: &str, imported: &ComponentFunc, exported: Option<ComponentItem>) -> Option<Difference> {
+    let Some(ComponentItem::ComponentFunc(exported)) = exported else {
+        let imported = wit_type::signature(imported);
+        return Some(Difference { place: name.to_owned(), imported, exported: "nothing".to_owned() });
+    };
+    let mut difference = wit_type::function_difference(imported, &exported)?;
+    difference.place.insert(0, name.to_owned());
+    let (imported, exported) = difference.texts;
+    Some(Difference { place: difference.place.join(", "), imported, exported })
+}
+
+/// Differences as the lines that follow a message.
+struct Lines<'a>(&'a [Difference]);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Difference { place, imported, exported } in self.0 {
+            write!(formatter, "\n  {place}\n    imported: {imported}\n    exported: {exported}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

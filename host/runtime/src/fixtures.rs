@@ -1,0 +1,90 @@
+//! For tests: components made from WIT and a core module in text, and a host to load them into.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
+use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
+
+use crate::{
+    Candidate, Compiler, ComponentSpec, Deployment, Engine, EngineSettings, Limits, LoadError, Registry,
+    Version,
+};
+
+/// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
+pub(crate) fn component(wit: &str, world: &str, module: &str) -> Vec<u8> {
+    let (resolve, world) = resolve(wit, world);
+    encode(wat::parse_str(module).unwrap(), &resolve, world)
+}
+
+/// A component of the world `world` in `wit` that traps whatever it is asked.
+pub(crate) fn dummy(wit: &str, world: &str) -> Vec<u8> {
+    let (resolve, world) = resolve(wit, world);
+    let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
+    encode(module, &resolve, world)
+}
+
+fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
+    let mut resolve = Resolve::default();
+    resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")).unwrap();
+    let package = resolve.push_str("fixture.wit", wit).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    (resolve, world)
+}
+
+fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
+    embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
+    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+}
+
+/// What the manifest says of a component that is granted nothing, but `imports`.
+pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
+    ComponentSpec {
+        name: name.to_owned(),
+        capabilities: BTreeSet::new(),
+        limits: Limits::default(),
+        config: [].into(),
+        outgoing: Vec::new(),
+        imports: imports.iter().map(|(import, name)| ((*import).to_owned(), (*name).to_owned())).collect(),
+        routes: Vec::new(),
+        authentication_required: false,
+    }
+}
+
+/// An engine, and a registry that is empty at first.
+pub(crate) struct Host {
+    pub(crate) registry: Arc<Registry>,
+    compiler: Compiler,
+    directory: TempDir,
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        let engine = Engine::new(EngineSettings { instances: 16, memory: 64 << 20 }).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let compiler = Compiler::new(engine, directory.path().join("cache")).unwrap();
+        Self { registry: Arc::default(), compiler, directory }
+    }
+
+    pub(crate) async fn verify(&self, spec: ComponentSpec, component: &[u8]) -> Result<Candidate, LoadError> {
+        let path = self.directory.path().join(&spec.name);
+        std::fs::write(&path, component).unwrap();
+        Candidate::verify(&self.compiler, &self.registry, spec, &path).await
+    }
+
+    /// Makes these components the live ones, and returns the first.
+    pub(crate) async fn deploy(&self, components: Vec<(ComponentSpec, Vec<u8>)>) -> Arc<Version> {
+        let mut versions = Vec::new();
+        for (spec, component) in components {
+            let candidate = self.verify(spec, &component).await.unwrap();
+            versions.push(Arc::new(candidate.promote(None).await.unwrap()));
+        }
+        let first = Arc::clone(&versions[0]);
+        self.registry.publish(Deployment::new(versions).unwrap());
+        first
+    }
+}
