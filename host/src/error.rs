@@ -3,7 +3,6 @@
 //! The texts are those of the HTTP contract, and where that is silent those of a FastAPI service. A body never
 //! carries a cause: causes are for the operator, and are logged here, once, when the response is made.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
@@ -19,12 +18,9 @@ pub enum ApiError {
     /// No route has this path.
     #[error("Not Found")]
     NotFound,
-    /// The path is known, the method is not; `allow` lists the methods that are, as the header `Allow` does.
+    /// The path is known, the method is not. The router adds `Allow`, which lists the methods that are.
     #[error("Method Not Allowed")]
-    MethodNotAllowed {
-        /// Such as `GET, HEAD`.
-        allow: Cow<'static, str>,
-    },
+    MethodNotAllowed,
     /// The route needs a login and the request carries no token.
     #[error("Not authenticated")]
     NotAuthenticated,
@@ -102,7 +98,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 StatusCode::UNAUTHORIZED
             }
@@ -139,9 +135,6 @@ impl ApiError {
         match self {
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
-            }
-            Self::MethodNotAllowed { allow } => {
-                HeaderValue::from_str(allow).ok().map(|allow| (header::ALLOW, allow))
             }
             Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
             Self::Busy | Self::Starting | Self::DatabaseAway(_) => {
@@ -192,7 +185,7 @@ mod tests {
     fn every_failure() -> Vec<ApiError> {
         vec![
             ApiError::NotFound,
-            ApiError::MethodNotAllowed { allow: "GET, HEAD".into() },
+            ApiError::MethodNotAllowed,
             ApiError::NotAuthenticated,
             ApiError::InvalidCredentials,
             ApiError::Forbidden,
@@ -240,7 +233,7 @@ mod tests {
         }
         insta::assert_snapshot!(lines.join("\n"), @r#"
         404 {"detail":"Not Found"}
-        405 {"detail":"Method Not Allowed"} allow: GET, HEAD
+        405 {"detail":"Method Not Allowed"}
         401 {"detail":"Not authenticated"} www-authenticate: Bearer
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
         403 {"detail":"Forbidden"}

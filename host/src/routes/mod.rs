@@ -56,5 +56,5 @@ pub fn router(app: &App) -> Router {
 
 /// The body of a 405; the router adds the header `Allow`.
 async fn method_not_allowed() -> ApiError {
-    ApiError::MethodNotAllowed { allow: "".into() }
+    ApiError::MethodNotAllowed
 }
