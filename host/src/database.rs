@@ -26,6 +26,7 @@ pub enum DatabaseError {
 /// Where the host keeps its data.
 pub struct Database {
     options: PgConnectOptions,
+    pool: Pool,
     private: Option<PrivatePostgres>,
 }
 
@@ -34,7 +35,7 @@ impl Database {
     /// on the main thread: a private server ends with the thread that started it.
     pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
         if let Some(url) = &config.database_url {
-            return Ok(Self { options: url::parse(url.expose())?, private: None });
+            return Ok(Self::new(url::parse(url.expose())?, None));
         }
         let settings = PrivateSettings {
             data_directory: config.data_directory.clone(),
@@ -47,7 +48,18 @@ impl Database {
         };
         let private = PrivatePostgres::start(&settings).await?;
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
-        Ok(Self { options: private.options(), private: Some(private) })
+        Ok(Self::new(private.options(), Some(private)))
+    }
+
+    fn new(options: PgConnectOptions, private: Option<PrivatePostgres>) -> Self {
+        let settings = PoolSettings {
+            max_connections: 8,
+            queue_timeout: Duration::from_secs(3),
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+            search_path: None,
+        };
+        Self { pool: Pool::new(options.clone(), settings), options, private }
     }
 
     /// How to connect, as the host itself.
@@ -59,14 +71,16 @@ impl Database {
     /// The host's own connections: for accounts and tokens, not for components.
     #[must_use]
     pub fn pool(&self) -> Pool {
-        let settings = PoolSettings {
-            max_connections: 8,
-            queue_timeout: Duration::from_secs(3),
-            connect_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(10),
-            search_path: None,
-        };
-        Pool::new(self.options.clone(), settings)
+        self.pool.clone()
+    }
+
+    /// Returns when a private server has ended by itself, which it should not while the host runs. Never for a server
+    /// that the host was given.
+    pub async fn ended(&self) {
+        match &self.private {
+            Some(private) => private.ended().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Stops a private server, and waits for its end.

@@ -34,6 +34,11 @@ pub enum ServeError {
     /// There is no database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The private PostgreSQL has ended by itself.
+    #[error(
+        "the private PostgreSQL has ended by itself; its log is in the data directory; start the host again"
+    )]
+    DatabaseEnded,
     /// The host's own tables cannot be used.
     #[error("the host's own tables: {0}")]
     Tables(#[from] MigrationError),
