@@ -21,7 +21,7 @@
 //!
 //! - [`routes`]: from a method and a path to a handler; 404 and 405;
 //! - [`request`] and [`response`]: what a handler gets and gives;
-//! - [`events`]: a response that is told event by event;
+//! - [`events`] and [`pages`]: a response that is told event by event, or read page by page;
 //! - [`error`]: every way a request can fail, as the contract words it;
 //! - [`postgres`], [`cohere`], [`log`]: the host's capabilities;
 //! - [`bindings`]: what `wit-bindgen` makes of the WIT packages, for what is not covered here.
@@ -32,6 +32,7 @@ pub mod error;
 pub mod events;
 mod export;
 pub mod log;
+pub mod pages;
 pub mod postgres;
 pub mod request;
 pub mod response;
@@ -43,6 +44,7 @@ pub use bindings::http::berth::identity::caller::Principal;
 pub use error::Error;
 pub use events::Events;
 pub use export::Migration;
+pub use pages::Pages;
 pub use request::Request;
 pub use response::{Response, Unfinished, Writer};
 pub use routes::{Handler, Method, Route};

@@ -1,0 +1,76 @@
+//! A long result as one JSON array, read page by page: neither the host's bounds on a result nor a component's memory
+//! bound its length.
+
+use crate::postgres::{self, JsonRows, Statement, elements};
+use crate::{Response, Unfinished, Writer, log};
+
+/// A result of which the first page has been read.
+///
+/// Each page is read by itself: a row that changes its place meanwhile may be left out or be there twice.
+pub struct Pages {
+    first: JsonRows,
+    size: u32,
+    page: Box<Page>,
+}
+
+/// The statement for a page, by limit and offset.
+type Page = dyn Fn(i64, i64) -> Statement;
+
+impl Pages {
+    /// Reads the first page. `page` makes the statement for `limit` rows after the first `offset`; `size` is the limit.
+    pub fn read(size: u32, page: impl Fn(i64, i64) -> Statement + 'static) -> Result<Self, postgres::Error> {
+        let first = page(size.into(), 0).query_json()?;
+        Ok(Self { first, size, page: Box::new(page) })
+    }
+
+    /// True if there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first.count == 0
+    }
+
+    /// The array as a response.
+    #[must_use]
+    pub fn response(self) -> Response {
+        self.response_between(Vec::new(), b"")
+    }
+
+    /// The array as a part of a response: `before` and `after` make it JSON.
+    #[must_use]
+    pub fn response_between(self, mut before: Vec<u8>, after: &'static [u8]) -> Response {
+        if self.first.count < self.size {
+            before.extend_from_slice(&self.first.body);
+            before.extend_from_slice(after);
+            return Response::json(200, before);
+        }
+        Response::stream(200, "application/json", move |writer| {
+            writer.write(&before)?;
+            self.write(writer)?;
+            writer.write(after)
+        })
+    }
+
+    fn write(self, writer: &Writer) -> Result<(), Unfinished> {
+        let size = i64::from(self.size);
+        let mut rows = self.first;
+        let mut offset = 0;
+        let mut before = b'[';
+        loop {
+            let is_last = rows.count < self.size;
+            if rows.count > 0 {
+                writer.write(&[before])?;
+                writer.write(&elements(rows.body))?;
+                before = b',';
+            }
+            if is_last {
+                return writer.write(b"]");
+            }
+            offset += size;
+            rows = (self.page)(size, offset).query_json().map_err(|error| {
+                let cause = postgres::describe(&error);
+                log::error("pages", &format!("a result could not be read to its end: {cause}"));
+                Unfinished
+            })?;
+        }
+    }
+}
