@@ -1,0 +1,16 @@
+//! What `wit-bindgen` makes of the one interface that this component has of another.
+#![expect(clippy::pedantic, reason = "generated code, documented in wit/")]
+
+wit_bindgen::generate!({
+    inline: "
+        package berth:ai;
+
+        world tasks {
+            import todo:tasks/tasks@0.1.0;
+        }
+    ",
+    path: "../../wit",
+    world: "berth:ai/tasks",
+    generate_all,
+    additional_derives: [PartialEq],
+});

@@ -1,0 +1,144 @@
+//! `POST …/chat`: one turn of a conversation, answered as a whole or event by event.
+
+use std::time::SystemTime;
+
+use berth_guest::cohere::{AssistantMessage, Message};
+use berth_guest::events::Stop;
+use berth_guest::{Error, Events, Principal, Request, Response};
+
+use crate::answer::{self, Answer};
+use crate::conversations::not_found;
+use crate::question::Question;
+use crate::store::{self, NewMessage, Role};
+use crate::turn::{Step, Turn};
+use crate::{model, prompt, tasks};
+
+/// How many of a conversation's last messages the model is sent, the user's new one included.
+const HISTORY: i64 = 20;
+
+/// What the log knows these requests by.
+const CONTEXT: &str = "chat";
+
+/// Where the answer belongs.
+struct Place {
+    user: String,
+    conversation: i64,
+}
+
+/// `POST …/chat`
+pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let question = Question::read(request.json()?)?;
+    let place = Place { user: caller.subject.clone(), conversation: store_question(caller, &question)? };
+    let messages = place.messages()?;
+    if wants_events(request.header("accept").as_deref()) {
+        tell(Turn::new(messages, model::streamed(), tasks::tools()), place)
+    } else {
+        answer(Turn::new(messages, model::whole(), tasks::tools()), &place)
+    }
+}
+
+/// Before the model is asked, so that no failure loses what the user said.
+fn store_question(caller: &Principal, question: &Question) -> Result<i64, Error> {
+    let message = NewMessage { role: Role::User, content: &question.message, tool_calls: "[]" };
+    let statement = match question.conversation {
+        Some(conversation) => store::append(&caller.subject, conversation, message),
+        None => store::begin(&caller.subject, &question.title(), message),
+    };
+    store::conversation_id(&statement)?.ok_or_else(not_found)
+}
+
+/// The whole answer at once.
+fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
+    loop {
+        if let Step::Done(answer) = take(&mut turn)? {
+            place.store(&answer)?;
+            return Ok(Response::json(200, answer.body(place.conversation).to_string()));
+        }
+    }
+}
+
+/// Each step as it is taken. The first is taken before the response begins: what fails before it has its own status.
+fn tell(mut turn: Turn, place: Place) -> Result<Response, Error> {
+    let mut step = take(&mut turn)?;
+    Ok(Response::events(CONTEXT, move |events: &Events| -> Result<(), Stop> {
+        loop {
+            if let Step::Done(answer) = &step {
+                place.store(answer)?;
+            }
+            let (name, data) = answer::event(&step, place.conversation);
+            events.tell(name, data.to_string())?;
+            if matches!(step, Step::Done(_)) {
+                return Ok(());
+            }
+            step = take(&mut turn)?;
+        }
+    }))
+}
+
+fn take(turn: &mut Turn) -> Result<Step, Error> {
+    turn.step().map_err(|error| model::failure(&error))
+}
+
+impl Place {
+    /// What the model is sent: the system prompt, and what has been said.
+    fn messages(&self) -> Result<Vec<Message>, Error> {
+        let rows = store::history(&self.user, self.conversation, HISTORY).query()?;
+        let system = Message::System(prompt::system(SystemTime::now()));
+        Ok([system].into_iter().chain(store::said(rows).into_iter().map(message)).collect())
+    }
+
+    fn store(&self, answer: &Answer) -> Result<(), Error> {
+        let message = NewMessage {
+            role: Role::Assistant,
+            content: &answer.text,
+            tool_calls: &answer.tool_calls().to_string(),
+        };
+        let stored = store::conversation_id(&store::append(&self.user, self.conversation, message))?;
+        // It was deleted while the model was at work.
+        stored.map(|_| ()).ok_or_else(not_found)
+    }
+}
+
+/// A message of the past. What its tools returned is left out: it may be long, and is outdated.
+fn message((role, content): (Role, String)) -> Message {
+    match role {
+        Role::User => Message::User(content),
+        Role::Assistant => Message::Assistant(AssistantMessage {
+            content: Some(content),
+            tool_plan: None,
+            tool_calls: Vec::new(),
+        }),
+    }
+}
+
+/// Whether a client asks for events by the header `Accept`.
+fn wants_events(accept: Option<&[u8]>) -> bool {
+    let accept = accept.unwrap_or_default().to_ascii_lowercase();
+    accept.split(|byte| *byte == b',').any(|range| {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let is_events = parts.next() == Some(b"text/event-stream");
+        is_events && !parts.any(|parameter| matches!(parameter, b"q=0" | b"q=0.0" | b"q=0.00" | b"q=0.000"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_for_those_who_ask_for_them() {
+        for accept in [
+            "text/event-stream",
+            "Text/Event-Stream; q=0.9",
+            "application/json, text/event-stream",
+            "text/event-stream,*/*",
+        ] {
+            assert!(wants_events(Some(accept.as_bytes())), "{accept}");
+        }
+        for accept in ["", "*/*", "application/json", "text/*", "text/event-stream;q=0", "text/event-streams"]
+        {
+            assert!(!wants_events(Some(accept.as_bytes())), "{accept}");
+        }
+        assert!(!wants_events(None));
+    }
+}

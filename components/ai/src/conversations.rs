@@ -1,0 +1,61 @@
+//! The handlers of conversations: each passes on what its statements return.
+
+use berth_guest::contract::{Fields, Integer, Violations};
+use berth_guest::{Error, Pages, Principal, Request, Response};
+use serde_json::json;
+
+use crate::store;
+
+/// How many conversations are read at once.
+const CONVERSATIONS: u32 = 1000;
+
+/// How many messages are read at once. They carry what tools returned, so that they can be long.
+const MESSAGES: u32 = 100;
+
+/// `GET …/conversations`
+pub(crate) fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
+    let user = caller.subject.clone();
+    let conversations = Pages::read(CONVERSATIONS, move |limit, offset| store::list(&user, limit, offset))?;
+    Ok(conversations.response())
+}
+
+/// `GET …/conversations/{id}`
+pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let id = id(request.path("id"))?;
+    let mut body = store::read(&caller.subject, id).query_json_row()?.ok_or_else(not_found)?;
+    body.pop();
+    body.extend_from_slice(br#","messages":"#);
+    Ok(messages_of(caller, id)?.response_between(body, b"}"))
+}
+
+/// `GET …/conversations/{id}/messages`
+pub(crate) fn messages(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let messages = messages_of(caller, id(request.path("id"))?)?;
+    // A conversation begins with a message, so that one without any is not there.
+    if messages.is_empty() { Err(not_found()) } else { Ok(messages.response()) }
+}
+
+/// `DELETE …/conversations/{id}`
+pub(crate) fn delete(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let id = id(request.path("id"))?;
+    if store::delete(&caller.subject, id).execute()? == 0 {
+        return Err(not_found());
+    }
+    let body = json!({ "success": true, "message": format!("Conversation {id} deleted") });
+    Ok(Response::json(200, body.to_string()))
+}
+
+/// What is said of a conversation that does not exist, and of another user's.
+pub(crate) fn not_found() -> Error {
+    Error::refused(404, "Conversation not found")
+}
+
+fn messages_of(caller: &Principal, conversation: i64) -> Result<Pages, Error> {
+    let user = caller.subject.clone();
+    Ok(Pages::read(MESSAGES, move |limit, offset| store::messages(&user, conversation, limit, offset))?)
+}
+
+fn id(mut path: Fields) -> Result<i64, Violations> {
+    let id = path.required("id", &Integer::ANY);
+    path.finish(id)
+}

@@ -1,0 +1,56 @@
+//! The AI component: conversations with a model that manages the caller's tasks, over HTTP.
+//!
+//! - this file: its routes, and what it brings along;
+//! - `question`: what a client may say;
+//! - `turn`: from what has been said to the answer, in rounds of tool calls;
+//! - `prompt`, `tools` and `command`: what the model is told, what it may do, and what it wants done;
+//! - `answer`: what the client is told, also where the model says nothing;
+//! - `model` and `tasks`: Cohere and the todo component, through the host;
+//! - `store`: the SQL;
+//! - `chat` and `conversations`: from a request to a response.
+
+mod answer;
+mod bindings;
+mod chat;
+mod command;
+mod conversations;
+mod model;
+#[cfg(test)]
+mod openapi;
+mod prompt;
+mod question;
+mod store;
+mod tasks;
+mod tools;
+mod turn;
+
+use berth_guest::{Migration, Route};
+
+use crate::chat::chat;
+use crate::conversations::{delete, list, messages, read};
+
+const ROUTES: &[Route] = &[
+    Route::at("/api/{user_id}/chat").post(chat),
+    Route::at("/api/{user_id}/conversations").get(list),
+    Route::at("/api/{user_id}/conversations/{id}").get(read).delete(delete),
+    Route::at("/api/{user_id}/conversations/{id}/messages").get(messages),
+    Route::at("/api/chat").post(chat),
+    Route::at("/api/conversations").get(list),
+    Route::at("/api/conversations/{id}").get(read).delete(delete),
+    Route::at("/api/conversations/{id}/messages").get(messages),
+];
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "create conversations",
+    sql: include_str!("../migrations/1_create_conversations.sql"),
+}];
+
+berth_guest::component! {
+    routes: ROUTES,
+    migrations: MIGRATIONS,
+    document: include_str!("../openapi.json"),
+}
+
+/// Nothing runs here: a component waits to be called.
+fn main() {}

@@ -1,0 +1,205 @@
+//! The SQL. Every statement is bound to one user, so that the conversations of others do not exist for it.
+
+use berth_guest::postgres::{self, Rows, Statement, Value};
+
+/// The columns that the host encodes as a conversation, in the order of the fields.
+const CONVERSATION: &str = "id, user_id, title, created_at, updated_at";
+
+/// The same, of a message.
+const MESSAGE: &str = "id, conversation_id, role, content, tool_calls, created_at";
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    User,
+    Assistant,
+}
+
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+/// What is to be stored of a message. `tool_calls` is JSON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewMessage<'a> {
+    pub(crate) role: Role,
+    pub(crate) content: &'a str,
+    pub(crate) tool_calls: &'a str,
+}
+
+/// Begins a conversation with its first message, and returns its id.
+pub(crate) fn begin(user: &str, title: &str, message: NewMessage) -> Statement {
+    let conversation =
+        Statement::new("WITH conversation AS (INSERT INTO conversations (user_id, title) VALUES (")
+            .value(user)
+            .and(", ")
+            .value(title)
+            .and(") RETURNING id) ");
+    add(conversation, user, message)
+}
+
+/// Goes on with a conversation, and returns its id; no row if the user has no such conversation.
+pub(crate) fn append(user: &str, conversation: i64, message: NewMessage) -> Statement {
+    let conversation =
+        Statement::new("WITH conversation AS (UPDATE conversations SET updated_at = now() WHERE id = ")
+            .value(conversation)
+            .and(" AND user_id = ")
+            .value(user)
+            .and(" RETURNING id) ");
+    add(conversation, user, message)
+}
+
+/// Both in one statement, so that no conversation is without a message.
+fn add(conversation: Statement, user: &str, message: NewMessage) -> Statement {
+    conversation
+        .and("INSERT INTO messages (conversation_id, user_id, role, content, tool_calls) SELECT id, ")
+        .value(user)
+        .and(", ")
+        .value(message.role.name())
+        .and(", ")
+        .value(without_nul(message.content))
+        .and(", ")
+        .value(message.tool_calls)
+        .and("::json FROM conversation RETURNING conversation_id")
+}
+
+/// PostgreSQL has no text with a NUL character, and nobody misses it.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+/// The last messages of a conversation, as role and content, the newest first.
+pub(crate) fn history(user: &str, conversation: i64, limit: i64) -> Statement {
+    of_conversation(Statement::new("SELECT role, content"), user, conversation)
+        .and(" ORDER BY id DESC LIMIT ")
+        .value(limit)
+}
+
+/// A page of a conversation's messages, in order. A conversation that has none is not there.
+pub(crate) fn messages(user: &str, conversation: i64, limit: i64, offset: i64) -> Statement {
+    let selected = of_conversation(Statement::new("SELECT ").and(MESSAGE), user, conversation);
+    page(selected.and(" ORDER BY id"), limit, offset)
+}
+
+fn of_conversation(selected: Statement, user: &str, conversation: i64) -> Statement {
+    selected
+        .and(" FROM messages WHERE conversation_id = ")
+        .value(conversation)
+        .and(" AND user_id = ")
+        .value(user)
+}
+
+/// A page of the user's conversations, the latest first.
+pub(crate) fn list(user: &str, limit: i64, offset: i64) -> Statement {
+    let selected =
+        Statement::new("SELECT ").and(CONVERSATION).and(" FROM conversations WHERE user_id = ").value(user);
+    page(selected.and(" ORDER BY updated_at DESC, id DESC"), limit, offset)
+}
+
+fn page(statement: Statement, limit: i64, offset: i64) -> Statement {
+    statement.and(" LIMIT ").value(limit).and(" OFFSET ").value(offset)
+}
+
+/// The conversation with this id.
+pub(crate) fn read(user: &str, conversation: i64) -> Statement {
+    only(Statement::new("SELECT ").and(CONVERSATION).and(" FROM conversations"), user, conversation)
+}
+
+/// Deletes the conversation with this id, and its messages with it.
+pub(crate) fn delete(user: &str, conversation: i64) -> Statement {
+    only(Statement::new("DELETE FROM conversations"), user, conversation)
+}
+
+fn only(statement: Statement, user: &str, conversation: i64) -> Statement {
+    statement.and(" WHERE id = ").value(conversation).and(" AND user_id = ").value(user)
+}
+
+/// Runs a statement that returns the id of a conversation, or no row.
+pub(crate) fn conversation_id(statement: &Statement) -> Result<Option<i64>, postgres::Error> {
+    Ok(match &*statement.query()?.values {
+        [Value::Int8(id)] => Some(*id),
+        _ => None,
+    })
+}
+
+/// Who said what, oldest first, from the rows of [`history`].
+pub(crate) fn said(rows: Rows) -> Vec<(Role, String)> {
+    let mut values = rows.values.into_iter();
+    let mut said = Vec::new();
+    while let (Some(Value::Text(role)), Some(Value::Text(content))) = (values.next(), values.next()) {
+        said.push((if role == Role::User.name() { Role::User } else { Role::Assistant }, content));
+    }
+    said.reverse();
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HI: NewMessage = NewMessage { role: Role::User, content: "hi", tool_calls: "[]" };
+
+    #[test]
+    fn every_statement_is_bound_to_the_user() {
+        for statement in [
+            append("ann", 7, HI),
+            history("ann", 7, 20),
+            messages("ann", 7, 100, 0),
+            list("ann", 100, 0),
+            read("ann", 7),
+            delete("ann", 7),
+        ] {
+            let place = statement
+                .params()
+                .iter()
+                .position(|param| matches!(param, Value::Text(user) if user == "ann"));
+            let bound = place.map(|index| format!("user_id = ${} ", index + 1)).unwrap_or_default();
+            assert!(
+                !bound.is_empty() && format!("{} ", statement.text()).contains(&bound),
+                "{}",
+                statement.text()
+            );
+        }
+        for statement in [begin("ann", "hi", HI), append("ann", 7, HI)] {
+            let text = statement.text();
+            let inserted =
+                text.split_once("(conversation_id, user_id, role, content, tool_calls) SELECT id, ");
+            let place =
+                inserted.and_then(|(_, rest)| rest.strip_prefix('$')?.split(',').next()?.parse().ok());
+            let user = place.and_then(|place: usize| statement.params().get(place - 1));
+            assert!(matches!(user, Some(Value::Text(user)) if user == "ann"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_stored_with_its_conversation_in_one_statement() {
+        assert_eq!(
+            begin("ann", "hi", HI).text(),
+            "WITH conversation AS (INSERT INTO conversations (user_id, title) VALUES ($1, $2) RETURNING id) \
+             INSERT INTO messages (conversation_id, user_id, role, content, tool_calls) \
+             SELECT id, $3, $4, $5, $6::json FROM conversation RETURNING conversation_id"
+        );
+    }
+
+    #[test]
+    fn a_nul_character_does_not_keep_an_answer_from_being_stored() {
+        let answer = NewMessage { role: Role::Assistant, content: "a\0b", tool_calls: "[]" };
+        let statement = append("ann", 7, answer);
+        assert!(statement.params().iter().any(|param| matches!(param, Value::Text(text) if text == "ab")));
+    }
+
+    #[test]
+    fn history_is_read_oldest_first() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let values =
+            vec![text("user"), text("list"), text("assistant"), text("Hello."), text("user"), text("hi")];
+        let expected = [(Role::User, "hi"), (Role::Assistant, "Hello."), (Role::User, "list")];
+        let expected = expected.map(|(role, content)| (role, content.to_owned()));
+        assert_eq!(said(Rows { columns: vec![], values }), expected);
+    }
+}
