@@ -2,8 +2,8 @@
 
 use std::iter;
 
+use berth_guest::Error;
 use berth_guest::cohere::{self, Event, Reply, Request};
-use berth_guest::{Error, log};
 
 use crate::turn::{Model, Pieces};
 
@@ -26,9 +26,8 @@ fn pieces(reply: Reply) -> Pieces {
     Box::new(text.into_iter().chain(calls).chain([Event::End(reply)]).map(Ok))
 }
 
-/// What a failure of the model is to the client. That it was the operator's key, or our request, is for the log alone.
+/// What a failure of the model is to the client. Whose fault it was, the host has written to its log.
 pub(crate) fn failure(error: &cohere::Error) -> Error {
-    log::warn("model", &cohere::describe(error));
     let (status, sentence, retry_after) = match error {
         cohere::Error::RateLimited(seconds) => {
             (429, "The language model is rate-limited, try again later", *seconds)
