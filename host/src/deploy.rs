@@ -80,12 +80,13 @@ pub async fn verify(
     Ok(candidates)
 }
 
-/// Prepares the database of each candidate and makes a deployment of them. After an error that
-/// [is temporary](DeployError::is_temporary) it can be called again.
+/// Prepares the database of each candidate and makes a deployment of them, in which those that are granted it share
+/// `cohere`. After an error that [is temporary](DeployError::is_temporary) it can be called again.
 pub async fn promote(
     candidates: &[Candidate],
     host_pool: &Pool,
     options: &PgConnectOptions,
+    cohere: &berth_cohere::Client,
 ) -> Result<Deployment, DeployError> {
     let mut versions = Vec::with_capacity(candidates.len());
     for candidate in candidates {
@@ -95,7 +96,7 @@ pub async fn promote(
         } else {
             None
         };
-        versions.push(Arc::new(candidate.promote(database).await?));
+        versions.push(Arc::new(candidate.promote(database, cohere).await?));
     }
     Ok(Deployment::new(versions)?)
 }

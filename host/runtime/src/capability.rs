@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// One grant, by the word that the manifest, the WIT package and the source file share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
+    /// `berth:cohere/chat`: Cohere's models, by the host's key.
+    Cohere,
     /// `wasi:config/store`: the manifest's `config` table.
     Config,
     /// `berth:identity/caller`: who the request is made for.
@@ -23,12 +25,13 @@ pub struct UnknownCapability(pub String);
 
 impl Capability {
     /// Every capability, in alphabetical order.
-    pub const ALL: [Self; 4] = [Self::Config, Self::Identity, Self::Logging, Self::Postgres];
+    pub const ALL: [Self; 5] = [Self::Cohere, Self::Config, Self::Identity, Self::Logging, Self::Postgres];
 
     /// Its word.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Cohere => "cohere",
             Self::Config => "config",
             Self::Identity => "identity",
             Self::Logging => "logging",
@@ -40,6 +43,7 @@ impl Capability {
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
+            Self::Cohere => "berth:cohere",
             Self::Config => "wasi:config",
             Self::Identity => "berth:identity",
             Self::Logging => "wasi:logging",
@@ -51,6 +55,7 @@ impl Capability {
     #[must_use]
     pub fn interface(self) -> &'static str {
         match self {
+            Self::Cohere => "berth:cohere/chat@0.1.0",
             Self::Config => "wasi:config/store@0.2.0-rc.1",
             Self::Identity => "berth:identity/caller@0.1.0",
             Self::Logging => "wasi:logging/logging@0.1.0-draft",

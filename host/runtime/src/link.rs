@@ -95,6 +95,9 @@ fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime:
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     for grant in grants {
         match grant {
+            Capability::Cohere => capabilities::cohere::add_to_linker(&mut linker, |state: &mut State| {
+                state.cohere.view(&mut state.table)
+            })?,
             Capability::Config => capabilities::config::add_to_linker(&mut linker)?,
             Capability::Identity => capabilities::identity::add_to_linker(&mut linker)?,
             Capability::Logging => capabilities::logging::add_to_linker(&mut linker)?,

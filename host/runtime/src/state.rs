@@ -7,6 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use crate::capabilities::cohere::Cohere;
 use crate::capabilities::outgoing_http::OutgoingHttp;
 use crate::capabilities::postgres::Postgres;
 use crate::instance::RequestContext;
@@ -19,6 +20,7 @@ pub(crate) struct State {
     pub(crate) http: WasiHttpCtx,
     pub(crate) outgoing_http: OutgoingHttp,
     pub(crate) config: Arc<WasiConfigVariables>,
+    pub(crate) cohere: Cohere,
     pub(crate) postgres: Postgres,
     pub(crate) memory: MemoryMeter,
     pub(crate) request: Arc<RequestContext>,

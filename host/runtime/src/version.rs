@@ -12,6 +12,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use crate::capabilities::cohere::Cohere;
 use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
 use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
@@ -70,6 +71,8 @@ pub struct Version {
     pub(crate) openapi: Option<Arc<str>>,
     /// Its own schema, once its migrations have run.
     pub(crate) database: Option<Pool>,
+    /// Once it may go live, and if it is granted.
+    pub(crate) cohere: Option<berth_cohere::Client>,
     config: Arc<WasiConfigVariables>,
     client: Client,
 }
@@ -82,6 +85,7 @@ impl Version {
             permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
             openapi: None,
             database: None,
+            cohere: None,
             config: Arc::new(spec.config.clone().into_iter().collect()),
             client,
             spec: Arc::new(spec),
@@ -119,6 +123,7 @@ impl Version {
             http,
             outgoing_http: OutgoingHttp::new(self.client.clone()),
             config: Arc::clone(&self.config),
+            cohere: Cohere::new(self.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.database.clone(), limits.rows, limits.result),
             memory: MemoryMeter::new(limits.memory),
             request,

@@ -4,11 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{self, PathBuf};
 use std::time::Duration;
 
+use berth_cohere::{ApiKeyError, BaseUrl, BaseUrlError};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
-use super::{Admin, Cohere, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Variables};
+use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Variables};
 
 /// The shortest secret that HS256 allows: as long as its hash (RFC 7518, section 3.2).
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
@@ -152,24 +153,25 @@ pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Lo
     Ok(Log { format, filter })
 }
 
-/// `COHERE_API_KEY`, `COHERE_MODEL` and `COHERE_BASE_URL`.
-pub(super) fn cohere(variables: &Variables) -> Result<Cohere, ConfigError> {
-    let base_url =
-        variables.parse_or(
-            "COHERE_BASE_URL",
-            "https://api.cohere.com".to_owned(),
-            |value| match Url::parse(value) {
-                Ok(url) if matches!(url.scheme(), "https" | "http") => {
-                    Ok(value.trim_end_matches('/').to_owned())
-                }
-                _ => Err(format!("{value:?} is not a web address: write https://host")),
-            },
-        )?;
-    Ok(Cohere {
-        api_key: variables.secret("COHERE_API_KEY", "COHERE_API_KEY_FILE")?,
-        model: variables.get("COHERE_MODEL")?.unwrap_or("command-a-03-2025").to_owned(),
-        base_url,
-    })
+/// `COHERE_API_KEY`, `COHERE_BASE_URL`, `COHERE_MODEL`, and `COHERE_MODELS`: those that may be asked beside it.
+pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, ConfigError> {
+    let base_url = variables.get("COHERE_BASE_URL")?.unwrap_or("https://api.cohere.com");
+    let base_url: BaseUrl = base_url
+        .parse()
+        .map_err(|error: BaseUrlError| ConfigError::variable("COHERE_BASE_URL", error.to_string()))?;
+    let mut settings = berth_cohere::Settings::new(base_url);
+    if let Some(key) = variables.secret("COHERE_API_KEY", "COHERE_API_KEY_FILE")? {
+        let key = key.expose().trim().parse();
+        settings.api_key = Some(
+            key.map_err(|error: ApiKeyError| ConfigError::variable("COHERE_API_KEY", error.to_string()))?,
+        );
+    }
+    if let Some(model) = variables.get("COHERE_MODEL")? {
+        model.clone_into(&mut settings.default_model);
+    }
+    let models = variables.get("COHERE_MODELS")?.unwrap_or_default().split(',').map(str::trim);
+    settings.models = models.filter(|model| !model.is_empty()).map(str::to_owned).collect();
+    Ok(settings)
 }
 
 /// `ADMIN_ADDR` and `ADMIN_TOKEN`.
@@ -239,7 +241,8 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
         assert_eq!(config.anonymous_user, None);
         assert_eq!(config.cors_origins, CorsOrigins::Any);
-        assert_eq!(config.cohere.model, "command-a-03-2025");
+        assert_eq!(config.cohere.default_model, "command-a-03-2025");
+        assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
         assert_eq!(config.admin.address.to_string(), "127.0.0.1:8001");
         assert_eq!(config.log, Log { format: LogFormat::Pretty, filter: "info".to_owned() });
         assert_eq!(config.edge, Edge::default());
@@ -265,7 +268,9 @@ mod tests {
             ("ANONYMOUS_USER", "demo"),
             ("CORS_ORIGINS", "https://a.example"),
             ("COHERE_BASE_URL", "http://localhost:9/"),
-            ("COHERE_MODEL", "command-r"),
+            ("COHERE_MODEL", "command-r-08-2024"),
+            ("COHERE_MODELS", "command-r7b-12-2024, command-a-plus-05-2026,"),
+            ("COHERE_API_KEY", "key"),
             ("ADMIN_ADDR", "0.0.0.0:9001"),
             ("LOG_FORMAT", "json"),
             ("RUST_LOG", "warn,berth=debug"),
@@ -282,7 +287,10 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
         assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
         assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
-        assert_eq!((&*config.cohere.base_url, &*config.cohere.model), ("http://localhost:9", "command-r"));
+        assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
+        assert_eq!(config.cohere.default_model, "command-r-08-2024");
+        assert_eq!(config.cohere.models, ["command-r7b-12-2024", "command-a-plus-05-2026"]);
+        assert!(config.cohere.api_key.is_some());
         assert_eq!(config.admin.address.to_string(), "0.0.0.0:9001");
         assert_eq!(config.log, Log { format: LogFormat::Json, filter: "warn,berth=debug".to_owned() });
         assert_eq!(
@@ -351,6 +359,8 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("RUST_LOG", "berth=loud"),
             ("COHERE_BASE_URL", "cohere"),
+            ("COHERE_BASE_URL", "http://cohere.example"),
+            ("COHERE_API_KEY", "hidden key"),
             ("ADMIN_ADDR", "8001"),
             ("BERTH_MAX_HEADER_SIZE", "1023"),
             ("BERTH_MAX_IN_FLIGHT", "0"),

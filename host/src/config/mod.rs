@@ -48,8 +48,8 @@ pub struct Config {
     pub anonymous_user: Option<String>,
     /// `CORS_ORIGINS`
     pub cors_origins: CorsOrigins,
-    /// `COHERE_…`
-    pub cohere: Cohere,
+    /// `COHERE_…`: the language models that components may be granted.
+    pub cohere: berth_cohere::Settings,
     /// `ADMIN_…`
     pub admin: Admin,
     /// `LOG_FORMAT` and `RUST_LOG`
@@ -59,17 +59,6 @@ pub struct Config {
     /// The components of `BERTH_MANIFEST`.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
-}
-
-/// The language model that components may be granted.
-#[derive(Clone, Debug)]
-pub struct Cohere {
-    /// `COHERE_API_KEY`
-    pub api_key: Option<Secret>,
-    /// `COHERE_MODEL`
-    pub model: String,
-    /// `COHERE_BASE_URL`, without a trailing slash.
-    pub base_url: String,
 }
 
 /// The operators' own listener.
