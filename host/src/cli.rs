@@ -47,7 +47,9 @@ Everything is configured by the manifest and by environment variables:
   ANONYMOUS_USER         whom requests without a token act as       nobody
   CORS_ORIGINS           web sites that may call: a list, or *      *; none in production
   LOG_FORMAT, RUST_LOG   pretty or json; what is logged             pretty, info; json in production
-  COHERE_API_KEY, COHERE_MODEL, COHERE_BASE_URL                     for components that chat
+  COHERE_API_KEY, COHERE_BASE_URL                                   for components that chat; Cohere's
+  COHERE_MODEL           the model, if a component names none       command-a-03-2025
+  COHERE_MODELS          others that a component may name: a list   none
   ADMIN_ADDR, ADMIN_TOKEN                                           the operators' listener
   BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB, 2048, 1024
   BERTH_HEADER_TIMEOUT, BERTH_DRAIN_TIMEOUT                         30s, 25s

@@ -91,11 +91,13 @@ pub async fn promote(
     let mut versions = Vec::with_capacity(candidates.len());
     for candidate in candidates {
         let spec = candidate.spec();
-        let database = if spec.capabilities.contains(&Capability::Postgres) {
+        let granted = |capability| spec.capabilities.contains(&capability);
+        let database = if granted(Capability::Postgres) {
             Some(database(spec, host_pool, options).await?)
         } else {
             None
         };
+        let cohere = granted(Capability::Cohere).then(|| cohere.clone());
         versions.push(Arc::new(candidate.promote(database, cohere).await?));
     }
     Ok(Deployment::new(versions)?)

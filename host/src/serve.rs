@@ -45,6 +45,9 @@ pub enum ServeError {
     /// A component was refused.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// Components could not ask Cohere.
+    #[error(transparent)]
+    Cohere(#[from] berth_cohere::ClientError),
     /// Passwords cannot be hashed.
     #[error(transparent)]
     Passwords(#[from] PasswordError),
@@ -82,11 +85,12 @@ pub async fn serve(config: &Config) -> Result<(), ServeError> {
 
 async fn serve_on(database: &Database, config: &Config, stop: CancellationToken) -> Result<(), ServeError> {
     let auth = Auth::new(auth_settings(config)?, database.pool())?;
+    let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
     let cache = config.data_directory.join("cache");
     let candidates = deploy::verify(&config.manifest, &cache, app.registry()).await?;
 
-    let mut live = pin!(go_live(&app, database, &candidates));
+    let mut live = pin!(go_live(&app, database, &candidates, &cohere));
     let outcome = timeout(PATIENCE, &mut live).await.ok().transpose()?;
     if outcome.is_none() {
         tracing::warn!("the database has not answered yet: listening without it");
@@ -111,10 +115,15 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
 }
 
 /// Prepares the database and lets the components answer, however long the database takes to be there.
-async fn go_live(app: &App, database: &Database, candidates: &[Candidate]) -> Result<(), ServeError> {
+async fn go_live(
+    app: &App,
+    database: &Database,
+    candidates: &[Candidate],
+    cohere: &berth_cohere::Client,
+) -> Result<(), ServeError> {
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match prepare(database, candidates).await {
+        match prepare(database, candidates, cohere).await {
             Ok(deployment) => {
                 app.registry().publish(deployment);
                 return Ok(());
@@ -127,7 +136,11 @@ async fn go_live(app: &App, database: &Database, candidates: &[Candidate]) -> Re
     }
 }
 
-async fn prepare(database: &Database, candidates: &[Candidate]) -> Result<Deployment, ServeError> {
+async fn prepare(
+    database: &Database,
+    candidates: &[Candidate],
+    cohere: &berth_cohere::Client,
+) -> Result<Deployment, ServeError> {
     host_tables::prepare(database.options()).await?;
-    Ok(deploy::promote(candidates, &database.pool(), database.options()).await?)
+    Ok(deploy::promote(candidates, &database.pool(), database.options(), cohere).await?)
 }

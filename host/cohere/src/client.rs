@@ -31,30 +31,30 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     settings: Settings,
-    url: Url,
-    http: reqwest::Client,
+    /// None without a key. Then there is nothing to be sent, and no need of what TLS wants of the machine.
+    account: Option<Account>,
     permits: Arc<Semaphore>,
     ledger: Arc<Ledger>,
 }
 
-/// Why there can be no client: the machine has no way to make TLS connections.
+/// What a call is sent with.
+struct Account {
+    key: ApiKey,
+    url: Url,
+    http: reqwest::Client,
+}
+
+/// Why there can be no client.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for Cohere does not start: {0}")]
+#[error("the HTTP client for Cohere does not start: {0}; TLS needs the system's CA certificates")]
 pub struct ClientError(#[from] reqwest::Error);
 
 impl Client {
     /// Makes one. It connects to nothing yet. rustls must have its default provider by then.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect_timeout)
-            // The key goes to one address and to no other, whatever an answer or the environment says.
-            .redirect(Policy::none())
-            .no_proxy()
-            .build()?;
+        let account = settings.api_key.clone().map(|key| Account::new(key, &settings)).transpose()?;
         Ok(Self(Arc::new(Shared {
-            url: settings.base_url.chat(),
-            http,
+            account,
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
             ledger: Arc::default(),
             settings,
@@ -132,14 +132,15 @@ impl Shared {
         deadline: Instant,
     ) -> Result<Response, Failure> {
         let refuse = |error: Error| Failure::new(error.clone(), error.to_string());
-        let key = self.settings.api_key.as_ref().ok_or_else(|| refuse(Error::NotConfigured))?;
+        let account = self.account.as_ref().ok_or_else(|| refuse(Error::NotConfigured))?;
         let body = self.body(request, call).map_err(refuse)?;
         let permit = timeout(self.settings.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await;
         call.permit = Some(permit.ok().and_then(Result::ok).ok_or_else(|| refuse(Error::Busy))?);
         let Call { attempts, model, .. } = call;
         let response = retry(self.settings.backoff, deadline, || {
             *attempts += 1;
-            self.send(key, body.clone(), model)
+            let attempt = timeout(self.settings.silence_timeout, account.send(body.clone(), model));
+            async { attempt.await.unwrap_or_else(|_| Err(Failure::timeout("beginning of an answer"))) }
         });
         response.await
     }
@@ -158,30 +159,39 @@ impl Shared {
         }
         Ok(body.into())
     }
+}
+
+impl Account {
+    fn new(key: ApiKey, settings: &Settings) -> Result<Self, ClientError> {
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            // The key goes to one address and to no other, whatever an answer or the environment says.
+            .redirect(Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self { key, url: settings.base_url.chat(), http })
+    }
 
     /// One attempt: until the answer begins, if it is a good one.
-    async fn send(&self, key: &ApiKey, body: Bytes, model: &str) -> Result<Response, Failure> {
+    async fn send(&self, body: Bytes, model: &str) -> Result<Response, Failure> {
         let request = self
             .http
             .post(self.url.clone())
-            .header(header::AUTHORIZATION, key.authorization())
+            .header(header::AUTHORIZATION, self.key.authorization())
             .header(header::CONTENT_TYPE, "application/json")
             .header("x-client-name", "berth")
             .body(body);
-        let attempt = async {
-            let response = request.send().await.map_err(Failure::from_sending)?;
-            let status = response.status();
-            if status.is_success() {
-                return Ok(response);
-            }
-            let headers = response.headers().clone();
-            // What cannot be read says nothing: the status says enough.
-            let body = read(response, MAX_ERROR).await.unwrap_or_default();
-            let message = key.redact(&message(&body));
-            Err(Failure::from_status(status, &headers, &message, model))
-        };
-        let attempt = timeout(self.settings.silence_timeout, attempt).await;
-        attempt.unwrap_or_else(|_| Err(Failure::timeout("beginning of an answer")))
+        let response = request.send().await.map_err(Failure::from_sending)?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let headers = response.headers().clone();
+        // What cannot be read says nothing: the status says enough.
+        let body = read(response, MAX_ERROR).await.unwrap_or_default();
+        let message = self.key.redact(&message(&body));
+        Err(Failure::from_status(status, &headers, &message, model))
     }
 }
 

@@ -116,6 +116,9 @@ pub enum BaseUrlError {
     /// Not `https://host`, maybe with a port and a path.
     #[error("{0:?} is not an address of a service: write https://host")]
     Malformed(String),
+    /// The key is what Cohere knows a host by.
+    #[error("it holds a user name or a password, which have no place in it: write https://host")]
+    Credentials,
     /// The key would cross the network in the clear.
     #[error("{0} would send the key in the clear: write https://, or use http:// for this machine only")]
     Insecure(Url),
@@ -137,8 +140,10 @@ impl FromStr for BaseUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let malformed = || BaseUrlError::Malformed(text.to_owned());
         let url = Url::parse(text.trim()).map_err(|_| malformed())?;
-        let with_password = !url.username().is_empty() || url.password().is_some();
-        if with_password || url.query().is_some() || url.fragment().is_some() {
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(BaseUrlError::Credentials);
+        }
+        if url.query().is_some() || url.fragment().is_some() {
             return Err(malformed());
         }
         match (url.scheme(), url.host()) {
@@ -180,11 +185,10 @@ mod tests {
         {
             assert!(matches!(chat(elsewhere), Err(BaseUrlError::Insecure(_))), "{elsewhere}");
         }
-        for malformed in
-            ["", "api.cohere.com", "ftp://host", "https://", "https://u:p@host", "https://host?a=1"]
-        {
+        for malformed in ["", "api.cohere.com", "ftp://host", "https://", "https://host?a=1"] {
             assert!(matches!(chat(malformed), Err(BaseUrlError::Malformed(_))), "{malformed}");
         }
+        assert_eq!(chat("https://user:password@host"), Err(BaseUrlError::Credentials));
     }
 
     #[test]

@@ -147,21 +147,19 @@ impl Candidate {
     }
 
     /// Runs the migrations that the component brings, and makes it a version that may go live. `database` is the
-    /// component's own, if it is granted one; `cohere` is the host's, for whoever is granted it.
+    /// component's own and `cohere` the host's, each if it is granted.
     ///
     /// After an error that [is temporary](LoadError::is_temporary) it can be called again.
     pub async fn promote(
         &self,
         database: Option<(ComponentDatabase, PoolSettings)>,
-        cohere: &berth_cohere::Client,
+        cohere: Option<berth_cohere::Client>,
     ) -> Result<Version, LoadError> {
         let mut version = self.0.clone();
+        version.cohere = cohere;
         if let Some((database, settings)) = database {
             self.migrate(&database).await?;
             version.database = Some(Pool::new(database.options, settings));
-        }
-        if version.spec.capabilities.contains(&Capability::Cohere) {
-            version.cohere = Some(cohere.clone());
         }
         Ok(version)
     }

@@ -81,7 +81,7 @@ impl Host {
         let mut versions = Vec::new();
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
-            versions.push(Arc::new(candidate.promote(None).await.unwrap()));
+            versions.push(Arc::new(candidate.promote(None, None).await.unwrap()));
         }
         let first = Arc::clone(&versions[0]);
         self.registry.publish(Deployment::new(versions).unwrap());

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use berth_cohere::{ApiKeyError, BaseUrl, BaseUrlError};
 use tracing_subscriber::EnvFilter;
-use url::Url;
 
 use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Variables};

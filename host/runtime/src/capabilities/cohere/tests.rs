@@ -58,6 +58,7 @@ fn request() -> RequestContext {
         version: "0".repeat(12),
         request_id: String::new(),
         principal: Some(ada),
+        callers: vec![],
     }
 }
 
