@@ -32,10 +32,12 @@ pub(crate) fn missing(enclosing: Value) -> Violations {
 
 /// The object that a JSON body must be.
 pub(crate) fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, Violations> {
-    let value = json_value(bytes)?;
-    value
-        .map_or_else(|| Err(missing(Value::Null)), object)
-        .map_err(|violations| violations.under(&Source::Json.segment()))
+    // FastAPI does not tell a body of `null` from none.
+    let fields = match json_value(bytes)? {
+        None | Some(Value::Null) => Err(missing(Value::Null)),
+        Some(value) => object(value),
+    };
+    fields.map_err(|violations| violations.under(&Source::Json.segment()))
 }
 
 /// The object that a JSON body may be: none when the body is empty or `null`.
@@ -136,17 +138,19 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_body_is_missing() {
-        assert_eq!(
-            refused(b""),
-            json!({"type": "missing", "loc": ["body"], "msg": "Field required", "input": null})
-        );
+    fn an_empty_body_and_null_are_missing() {
+        for body in [&b""[..], b"null"] {
+            assert_eq!(
+                refused(body),
+                json!({"type": "missing", "loc": ["body"], "msg": "Field required", "input": null})
+            );
+        }
     }
 
     #[test]
     fn a_body_that_is_no_object_is_refused() {
         for (body, input) in
-            [("null", json!(null)), ("[1]", json!([1])), ("\"x\"", json!("x")), ("3", json!(3))]
+            [("false", json!(false)), ("[1]", json!([1])), ("\"x\"", json!("x")), ("3", json!(3))]
         {
             assert_eq!(
                 refused(body.as_bytes()),
