@@ -6,7 +6,7 @@
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
 //! - [`deploy`]: from the manifest to components that are live
-//! - [`server`], [`shutdown`]: the socket, and when to stop
+//! - [`server`], `linger`, [`shutdown`]: the socket, what is left on it, and when to stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
 //! - [`auth`]: accounts, passwords, tokens, and who a request is made for
@@ -19,6 +19,7 @@ pub mod config;
 pub mod database;
 pub mod deploy;
 pub mod error;
+mod linger;
 pub mod logging;
 pub mod routes;
 pub mod serve;

@@ -20,6 +20,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::Edge;
+use crate::linger::Lingering;
 use crate::routes;
 
 /// How long a host that is told to stop goes on accepting connections while it has requests in flight: load balancers
@@ -99,7 +100,7 @@ impl Server {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let router = router.clone();
-            async move { router.oneshot(request).await }
+            async move { router.oneshot(Lingering::of(request)).await }
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());
