@@ -1,1 +1,32 @@
-//! To come.
+//! Every end-to-end test: the real `berth`, a real socket, a real PostgreSQL. One module for each thing that a user sees.
+//!
+//! `support` starts hosts and talks to them; `fixtures` are components that misbehave on purpose. `cargo xtask test`
+//! builds both.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+mod support;
+
+// What REST clients see.
+mod auth;
+mod cors;
+mod docs;
+mod edge;
+mod health;
+mod tasks;
+
+// What component developers see.
+mod capabilities;
+mod components;
+mod data;
+mod isolation;
+mod streaming;
+
+// What operators see.
+mod lifecycle;
+mod manifest;

@@ -1,0 +1,69 @@
+//! `POST /auth/logout`
+
+use serde_json::json;
+
+use super::{PASSWORD, account, token};
+use crate::support::{App, Send, User, tokens};
+
+#[tokio::test]
+async fn a_token_that_was_logged_out_is_revoked_everywhere() {
+    let app = App::start().await;
+    let known = account(&app, "ann@example.com").await;
+    for path in ["/auth/logout", "/auth/logout/", "/api/auth/logout"] {
+        let body = json!({ "email": "ann@example.com", "password": PASSWORD });
+        let answer = app.post("/auth/login").json(&body).answer().await.json();
+        let user = User::new(&app, token(&answer).to_owned());
+        user.get("/api/tasks").await.expect(200);
+
+        let answer = user.request("POST", path).answer().await.expect(200);
+        assert_eq!(answer.json(), json!({ "message": "Logged out successfully" }));
+        let cookie = answer.header("set-cookie").unwrap();
+        assert!(cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"), "{cookie}");
+        for path in ["/api/tasks", "/dashboard/stats", "/auth/me"] {
+            let refused = user.get(path).await;
+            assert_eq!(refused.failure(), (401, "Could not validate credentials".to_owned()), "{path}");
+        }
+        assert_eq!(user.request("POST", path).answer().await.status, 401);
+    }
+    let other = User::new(&app, token(&known).to_owned());
+    other.get("/api/tasks").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_token_stays_revoked_when_the_host_starts_again() {
+    let app = App::start().await;
+    let user = app.user("ann");
+    user.request("POST", "/auth/logout").answer().await.expect(200);
+    let again = App::here().start_beside(&app);
+    let user = User::new(&again, user.token.clone());
+    assert_eq!(user.get("/api/tasks").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_foreign_token_without_a_jti_is_revoked_alone() {
+    let app = App::start().await;
+    let (one, other) = (
+        app.user("ann"),
+        User::new(&app, tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(60) }))),
+    );
+    one.request("POST", "/auth/logout").answer().await.expect(200);
+    assert_eq!(one.get("/api/tasks").await.status, 401);
+    other.get("/api/tasks").await.expect(200);
+}
+
+#[tokio::test]
+async fn logging_out_needs_a_token() {
+    let app = App::start().await;
+    assert_eq!(app.post("/auth/logout").answer().await.failure(), (401, "Not authenticated".to_owned()));
+    let nobody = User::new(&app, "nonsense".to_owned());
+    let answer = nobody.request("POST", "/auth/logout").answer().await;
+    assert_eq!(answer.failure(), (401, "Could not validate credentials".to_owned()));
+}
+
+#[tokio::test]
+async fn the_cookies_token_is_logged_out_too() {
+    let app = App::start().await;
+    let cookie = format!("access_token={}", tokens::of("ann"));
+    app.post("/auth/logout").header("cookie", &cookie).answer().await.expect(200);
+    assert_eq!(app.get("/api/tasks").header("cookie", &cookie).answer().await.status, 401);
+}

@@ -1,0 +1,30 @@
+//! Accounts and tokens.
+//!
+//! - `register`, `login`, `logout`, `me`: the routes
+//! - `tokens`: which tokens are good
+//! - `anonymous`: `ANONYMOUS_USER`
+
+mod anonymous;
+mod login;
+mod logout;
+mod me;
+mod register;
+mod tokens;
+
+use serde_json::{Value, json};
+
+use crate::support::{App, Send};
+
+/// A password that is good enough.
+const PASSWORD: &str = "correct horse";
+
+/// Makes an account, and returns what the host says of it.
+async fn account(app: &App, email: &str) -> Value {
+    let body = json!({ "email": email, "password": PASSWORD });
+    app.post("/auth/register").json(&body).answer().await.expect(201).json()
+}
+
+/// The token in an answer.
+fn token(answer: &Value) -> &str {
+    answer["access_token"].as_str().unwrap()
+}

@@ -1,0 +1,74 @@
+//! Components as such: what they import, whose they are, and which the host takes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use wit_component::DecodedWasm;
+
+use crate::support::app::ROOT;
+use crate::support::{App, Component, Send};
+
+/// What a built component imports: its authority, but for the grants.
+fn imports(path: &Path) -> Vec<String> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(&fs::read(path).unwrap()).unwrap()
+    else {
+        panic!("{} is no component", path.display());
+    };
+    let imports = resolve.worlds[world].imports.keys();
+    let mut imports: Vec<_> = imports.map(|key| resolve.name_world_key(key)).collect();
+    imports.sort();
+    imports
+}
+
+fn wasm_files(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned)).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn what_each_component_imports_is_known() {
+    for name in wasm_files("components") {
+        let imports = imports(&Path::new(ROOT).join(format!("components/{name}.wasm")));
+        insta::assert_snapshot!(format!("imports_of_{name}"), imports.join("\n"));
+    }
+}
+
+#[test]
+fn every_fixture_is_used() {
+    let mut used = BTreeSet::new();
+    let mut folders = vec![Path::new(ROOT).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() && entry.file_name() != "fixtures" {
+                folders.push(entry.path());
+            } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(entry.path()).unwrap();
+                let names = text.split("Component::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
+                used.extend(names.map(str::to_owned));
+            }
+        }
+    }
+    let unused: Vec<_> =
+        wasm_files("tests/fixtures").into_iter().filter(|name| !used.contains(name)).collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[tokio::test]
+async fn a_component_that_others_wrote_runs_as_it_is() {
+    let routes =
+        ["/echo", "/echo-headers", "/echo-trailers", "/wait-response", "/stream-body", "/response-status"];
+    let example = routes.iter().fold(Component::new("wstd-example"), |example, route| example.at(route));
+    let app = App::serving([example]).start().await;
+    let long = "all work and no play ".repeat(40_000);
+    let echo = app.post("/echo").body(long.clone()).answer().await.expect(200);
+    assert!(echo.text() == long, "{} bytes came back", echo.body.len());
+    let headers = app.get("/echo-headers").header("x-mine", "kept").answer().await.expect(200);
+    assert_eq!(headers.header("x-mine"), Some("kept"));
+    assert!(app.get("/wait-response").answer().await.expect(200).text().starts_with("slept for "));
+    let missing = app.get("/echo/nothing").answer().await;
+    assert_eq!((missing.status, missing.header("x-component").is_some()), (404, true));
+}

@@ -1,0 +1,208 @@
+//! A running host: the real binary on a port of its own, with a database of its own.
+//!
+//! ```ignore
+//! let app = App::start().await;                                        // what berth.toml says
+//! let app = App::with("ANONYMOUS_USER", "guest").start().await;        // with a variable
+//! let app = App::serving([Component::new("hello").at("/")]).start().await;  // fixtures instead
+//! ```
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::cluster::{self, Database};
+use super::components::{Component, manifest};
+use super::http::client;
+use super::process::Process;
+use super::tokens;
+use super::user::User;
+
+/// The project's root, from which the host is started.
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Where hosts of every run keep compiled components: compiling one takes seconds in a development build.
+const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
+
+/// A running host. Dropped, it is killed.
+pub(crate) struct Host {
+    /// The host's process.
+    pub(crate) process: Process,
+    /// Where it serves.
+    pub(crate) address: SocketAddr,
+    client: reqwest::Client,
+    _files: TempDir,
+}
+
+/// A running host on a database of its own. Dropped, it is killed and its database removed.
+pub(crate) struct App {
+    host: Host,
+    /// Its database.
+    pub(crate) database: Arc<Database>,
+}
+
+/// A host that is about to start.
+#[derive(Clone)]
+pub(crate) struct AppBuilder {
+    variables: BTreeMap<String, String>,
+    manifest: Option<String>,
+}
+
+impl App {
+    /// A host as the project's own `berth.toml` describes it.
+    pub(crate) async fn start() -> Self {
+        Self::here().start().await
+    }
+
+    /// The same, about to start.
+    pub(crate) fn here() -> AppBuilder {
+        AppBuilder::new()
+    }
+
+    /// The same, with a variable of the environment.
+    pub(crate) fn with(variable: &str, value: impl Into<String>) -> AppBuilder {
+        AppBuilder::new().with(variable, value)
+    }
+
+    /// A host of other components.
+    pub(crate) fn serving(components: impl IntoIterator<Item = Component>) -> AppBuilder {
+        AppBuilder { manifest: Some(manifest(components)), ..AppBuilder::new() }
+    }
+}
+
+impl Deref for App {
+    type Target = Host;
+
+    fn deref(&self) -> &Host {
+        &self.host
+    }
+}
+
+impl DerefMut for App {
+    fn deref_mut(&mut self) -> &mut Host {
+        &mut self.host
+    }
+}
+
+impl Host {
+    /// Somebody whose token another issuer signed: no account, only a `sub`.
+    pub(crate) fn user(&self, subject: &str) -> User<'_> {
+        User::new(self, tokens::of(subject))
+    }
+
+    /// The URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request without a token.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method.parse().unwrap(), self.url(path))
+    }
+
+    /// A GET without a token.
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.request("GET", path)
+    }
+
+    /// A POST without a token.
+    pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.request("POST", path)
+    }
+}
+
+impl AppBuilder {
+    fn new() -> Self {
+        let variables = [
+            ("HOST", "127.0.0.1"),
+            ("PORT", "0"),
+            ("ADMIN_ADDR", "127.0.0.1:0"),
+            ("JWT_SECRET", tokens::SECRET),
+            ("BERTH_DATA_DIR", DATA),
+            ("LOG_FORMAT", "json"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Self { variables, manifest: None }
+    }
+
+    /// Sets a variable of the environment.
+    pub(crate) fn with(mut self, variable: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(variable.to_owned(), value.into());
+        self
+    }
+
+    /// Leaves a variable unset that tests set as a rule.
+    pub(crate) fn without(mut self, variable: &str) -> Self {
+        self.variables.remove(variable);
+        self
+    }
+
+    /// Starts the host on a database of its own, and waits until it serves.
+    pub(crate) async fn start(self) -> App {
+        let database = cluster::new_database().await;
+        self.start_on(Arc::new(database))
+    }
+
+    /// Starts the host on the database of `other`, and waits until it serves.
+    pub(crate) fn start_beside(self, other: &App) -> App {
+        self.start_on(Arc::clone(&other.database))
+    }
+
+    fn start_on(self, database: Arc<Database>) -> App {
+        let host = self.with("DATABASE_URL", &database.url).start_alone();
+        App { host, database }
+    }
+
+    /// Starts the host on whatever database its variables name, and waits until it serves.
+    pub(crate) fn start_alone(self) -> Host {
+        let files = tempfile::tempdir().unwrap();
+        let process = Process::start(self.command("serve", files.path()));
+        let address = process.address();
+        wait_until_ready(&process, address);
+        Host { process, address, client: client(), _files: files }
+    }
+
+    /// Runs `berth <subcommand>` to its end; no database comes with it.
+    pub(crate) fn run(self, subcommand: &str) -> std::process::Output {
+        let files = tempfile::tempdir().unwrap();
+        self.command(subcommand, files.path()).output().unwrap()
+    }
+
+    /// The command line, with the manifest written into `files`.
+    fn command(&self, subcommand: &str, files: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg(subcommand).current_dir(ROOT).env_clear().envs(&self.variables).envs(path());
+        if let Some(manifest) = &self.manifest {
+            let file: PathBuf = files.join("berth.toml");
+            std::fs::write(&file, manifest).unwrap();
+            command.env("BERTH_MANIFEST", file);
+        }
+        command
+    }
+}
+
+/// A host whose database is slow listens before its components are live.
+fn wait_until_ready(process: &Process, address: SocketAddr) {
+    for _ in 0..600 {
+        let mut answer = [0; 12];
+        let mut socket = TcpStream::connect(address).unwrap();
+        socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+        if socket.read_exact(&mut answer).is_ok() && answer.ends_with(b"200") {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("berth never was ready:\n{}", process.log());
+}
+
+/// The `PATH`, on which `cargo xtask test` has made sure of PostgreSQL.
+pub(crate) fn path() -> Option<(&'static str, std::ffi::OsString)> {
+    #[expect(clippy::disallowed_methods, reason = "to pass it on; the host reads it by itself")]
+    std::env::var_os("PATH").map(|path| ("PATH", path))
+}

@@ -1,0 +1,125 @@
+//! One PostgreSQL for the whole run, which forgets everything with it, and a database of its own for each host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use berth_database::private::Search;
+use berth_database::{PrivatePostgres, PrivateSettings};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
+use tokio::sync::OnceCell;
+
+use super::app::path;
+
+/// What the folders of runs are called, before the number of their process.
+const FOLDER: &str = "berth-tests-";
+
+/// The server. The kernel stops it when this process ends.
+static CLUSTER: OnceCell<PrivatePostgres> = OnceCell::const_new();
+
+/// How many databases were made.
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// A database of one host. Dropped, it is removed.
+pub(crate) struct Database {
+    /// Its URL, with all rights.
+    pub(crate) url: String,
+    options: PgConnectOptions,
+    name: String,
+}
+
+/// A new, empty database.
+pub(crate) async fn new_database() -> Database {
+    let cluster = CLUSTER.get_or_init(start).await;
+    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    run(&cluster.options(), format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")).await;
+    let options = cluster.options().database(&name);
+    let socket = options.get_socket().unwrap().to_str().unwrap();
+    let socket: String = form_urlencoded::byte_serialize(socket.as_bytes()).collect();
+    let url = format!("postgresql://{}@localhost:5432/{name}?host={socket}", options.get_username());
+    Database { url, options, name }
+}
+
+impl Database {
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its URL as a role with fewer rights.
+    pub(crate) fn url_as(&self, role: &str) -> String {
+        self.url.replacen(&format!("//{}@", self.options.get_username()), &format!("//{role}@"), 1)
+    }
+
+    /// A connection with all rights.
+    pub(crate) async fn connect(&self) -> PgConnection {
+        self.options.connect().await.unwrap()
+    }
+}
+
+impl Database {
+    /// Ends every session, and lets nobody in.
+    pub(crate) async fn take_away(&self) {
+        run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+        run(&self.maintenance(), format!("{end} = '{}'", self.name)).await;
+    }
+
+    /// Lets everybody in again.
+    pub(crate) async fn bring_back(&self) {
+        run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
+    }
+
+    fn maintenance(&self) -> PgConnectOptions {
+        self.options.clone().database("postgres")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let maintenance = self.maintenance();
+        let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        // A test's own runtime cannot be waited for from within it.
+        let remove = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(run(&maintenance, statement));
+        });
+        let _ = remove.join();
+    }
+}
+
+async fn run(options: &PgConnectOptions, statement: String) {
+    let mut connection = options.connect().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+}
+
+async fn start() -> PrivatePostgres {
+    remove_old();
+    let folder = folder(std::process::id());
+    fs::create_dir_all(&folder).unwrap();
+    PrivatePostgres::start(&PrivateSettings {
+        data_directory: folder,
+        binaries: Search { path: path().map(|(_, path)| path), tools: Vec::new() },
+        durable: false,
+        max_connections: 400,
+    })
+    .await
+    .unwrap()
+}
+
+/// Where a run keeps its data: where PostgreSQL's user can reach them too.
+fn folder(process: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("{FOLDER}{process}"))
+}
+
+/// Removes what earlier runs left, who cannot tidy up after their own end.
+fn remove_old() {
+    for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(FOLDER));
+        if process.is_some_and(|process| !Path::new("/proc").join(process).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

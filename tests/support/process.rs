@@ -1,0 +1,123 @@
+//! A host's process: it is killed when the test is over, and its log shown when the test failed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long anything may take that a test waits for: far longer than it ever does.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A running host.
+pub(crate) struct Process {
+    child: Child,
+    log: Arc<Log>,
+}
+
+/// What a process prints.
+#[derive(Default)]
+struct Log {
+    printed: Mutex<Printed>,
+    changed: Condvar,
+}
+
+/// What it has printed up to now.
+#[derive(Default)]
+struct Printed {
+    lines: Vec<String>,
+    /// How many of its streams are still open.
+    open: usize,
+}
+
+impl Process {
+    /// Starts `command`.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Arc::new(Log::default());
+        log.printed().open = 2;
+        log.follow(child.stdout.take().unwrap());
+        log.follow(child.stderr.take().unwrap());
+        Self { child, log }
+    }
+
+    /// Where it says that it serves.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let line = self.wait_for("http://127.0.0.1:");
+        let (_, rest) = line.split_once("http://").unwrap();
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+        rest[..end].parse().unwrap()
+    }
+
+    /// Its process number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has printed a line that contains `text`, and returns the first.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        let mut printed = self.log.printed();
+        loop {
+            if let Some(line) = printed.lines.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            assert!(
+                printed.open > 0,
+                "berth ended without a word of {text:?}:\n{}",
+                printed.lines.join("\n")
+            );
+            let (next, timeout) = self.log.changed.wait_timeout(printed, PATIENCE).unwrap();
+            printed = next;
+            assert!(!timeout.timed_out(), "berth did not say {text:?}:\n{}", printed.lines.join("\n"));
+        }
+    }
+
+    /// Everything that it has printed up to now.
+    pub(crate) fn log(&self) -> String {
+        self.log.printed().lines.join("\n")
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("-- what the host logged:\n{}\n--", self.log());
+        }
+    }
+}
+
+impl Log {
+    fn printed(&self) -> MutexGuard<'_, Printed> {
+        // A test that fails while it looks must still be able to show it.
+        self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(self: &Arc<Self>, stream: impl Read + std::marker::Send + 'static) {
+        let log = Arc::clone(self);
+        thread::spawn(move || {
+            for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+                log.printed().lines.push(String::from_utf8_lossy(&line).into_owned());
+                log.changed.notify_all();
+            }
+            log.printed().open -= 1;
+            log.changed.notify_all();
+        });
+    }
+}
