@@ -1,5 +1,8 @@
 //! From a socket to the router: connections, their limits, and how they end.
 
+mod lingering;
+mod refusals;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ use crate::app::App;
 use crate::config::Edge;
 use crate::linger::Lingering;
 use crate::routes;
+use lingering::Lingering;
+use refusals::Refusals;
 
 /// How long a host that is told to stop goes on accepting connections while it has requests in flight: load balancers
 /// take a moment to notice that it is no longer ready, and `/ready` is how they do.
@@ -104,7 +109,7 @@ impl Server {
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());
-        let connection = http.serve_connection(TokioIo::new(socket), service);
+        let connection = http.serve_connection(TokioIo::new(Refusals::new(Lingering::new(socket))), service);
         let stop = self.stop.clone();
         let was_stopping = stop.is_cancelled();
         self.connections.spawn(async move {

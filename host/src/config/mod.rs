@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
-pub use pattern::Pattern;
+pub use pattern::{HOST_ROUTES, Pattern};
 pub use secret::Secret;
 pub use variables::Variables;
 

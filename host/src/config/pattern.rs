@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Paths that the host answers itself; everything below those that end in `/` is the host's too.
-pub(crate) const HOST_ROUTES: [&str; 8] =
+pub const HOST_ROUTES: [&str; 8] =
     ["/", "/health", "/ready", "/openapi.json", "/docs", "/docs/", "/auth/", "/api/auth/"];
 
 /// A path pattern as axum writes them: `/api/{user_id}/tasks/{*rest}`. A literal segment beats a parameter.

@@ -58,3 +58,6 @@ pub fn router(app: &App) -> Router {
 async fn method_not_allowed() -> ApiError {
     ApiError::MethodNotAllowed
 }
+
+#[cfg(test)]
+mod tests;
