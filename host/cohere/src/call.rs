@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::failure::Failure;
 use crate::ledger::{Caller, Ledger};
 use crate::reply::{FinishReason, Usage};
+use crate::settings::ApiKey;
 
 /// A call that is not over yet. Dropped without an outcome, it was abandoned.
 pub(crate) struct Call {
@@ -19,6 +20,8 @@ pub(crate) struct Call {
     pub(crate) attempts: u32,
     /// Its place among the calls in flight, once it has one.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
+    /// What must not be in the log.
+    key: Option<ApiKey>,
     started: Instant,
     ledger: Arc<Ledger>,
     outcome: Outcome,
@@ -27,17 +30,25 @@ pub(crate) struct Call {
 enum Outcome {
     Abandoned,
     Replied(Usage, FinishReason, Option<String>),
-    Failed(Failure),
+    /// With the detail.
+    Failed(String),
 }
 
 impl Call {
-    pub(crate) fn new(caller: Caller, model: &str, streamed: bool, ledger: Arc<Ledger>) -> Self {
+    pub(crate) fn new(
+        caller: Caller,
+        model: &str,
+        streamed: bool,
+        key: Option<ApiKey>,
+        ledger: Arc<Ledger>,
+    ) -> Self {
         Self {
             caller,
             model: model.to_owned(),
             streamed,
             attempts: 0,
             permit: None,
+            key,
             started: Instant::now(),
             ledger,
             outcome: Outcome::Abandoned,
@@ -47,14 +58,20 @@ impl Call {
     /// It is over, with a reply. `error` is what Cohere says if the model failed on its way.
     pub(crate) fn replied(mut self, usage: Usage, finish_reason: FinishReason, error: Option<String>) {
         self.ledger.enter(&self.caller, usage);
-        self.outcome = Outcome::Replied(usage, finish_reason, error);
+        self.outcome = Outcome::Replied(usage, finish_reason, error.map(|error| self.redact(error)));
     }
 
     /// It is over, without a reply. Gives what the caller is told.
     pub(crate) fn failed(mut self, failure: Failure) -> Error {
-        let error = failure.error.clone();
-        self.outcome = Outcome::Failed(failure);
-        error
+        self.outcome = Outcome::Failed(self.redact(failure.detail));
+        failure.error
+    }
+
+    fn redact(&self, text: String) -> String {
+        match &self.key {
+            Some(key) => key.redact(&text),
+            None => text,
+        }
     }
 }
 
@@ -84,9 +101,7 @@ impl Drop for Call {
                 error,
                 "a model was asked"
             ),
-            Outcome::Failed(failure) => {
-                line!(warn, error = failure.detail, "a model was asked, without a reply: {}", failure.error);
-            }
+            Outcome::Failed(detail) => line!(warn, error = detail, "a model was asked, and gave no reply"),
         }
     }
 }

@@ -121,7 +121,7 @@ impl Shared {
 
     fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
         let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
-        Call::new(caller, model, streamed, Arc::clone(&self.ledger))
+        Call::new(caller, model, streamed, self.settings.api_key.clone(), Arc::clone(&self.ledger))
     }
 
     /// Checks the request, waits for a place among the calls in flight, and sends it until an answer begins.
@@ -190,8 +190,7 @@ impl Account {
         let headers = response.headers().clone();
         // What cannot be read says nothing: the status says enough.
         let body = read(response, MAX_ERROR).await.unwrap_or_default();
-        let message = self.key.redact(&message(&body));
-        Err(Failure::from_status(status, &headers, &message, model))
+        Err(Failure::from_status(status, &headers, &message(&body, &self.key), model))
     }
 }
 

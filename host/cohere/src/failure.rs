@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::retry::{Repeat, retry_after};
+use crate::settings::ApiKey;
 
 /// Characters of what Cohere says of an error.
 const MAX_MESSAGE: usize = 500;
@@ -72,8 +73,8 @@ impl Failure {
     }
 }
 
-/// What an error's body says: Cohere's `message`, or else the body itself.
-pub(crate) fn message(body: &[u8]) -> String {
+/// What an error's body says: Cohere's `message`, or else the body itself; without the key, should it be in it.
+pub(crate) fn message(body: &[u8], key: &ApiKey) -> String {
     #[derive(Deserialize)]
     struct Body {
         message: String,
@@ -82,5 +83,7 @@ pub(crate) fn message(body: &[u8]) -> String {
         Ok(body) => body.message,
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    text.trim().chars().filter(|character| !character.is_control()).take(MAX_MESSAGE).collect()
+    let text: String = text.trim().chars().filter(|character| !character.is_control()).collect();
+    // Cut last, or the beginning of a key would be left.
+    key.redact(&text).chars().take(MAX_MESSAGE).collect()
 }

@@ -96,3 +96,75 @@ fn check_messages(messages: &[Value]) -> Result<(), Refusal> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(key: &'static str, body: &Value) -> u16 {
+        let headers = HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(key))]);
+        check(&headers, body).map_or_else(|refusal| refusal.status, |()| 200)
+    }
+
+    /// A request with this in it.
+    fn with(key: &str, value: Value) -> Value {
+        let mut body = json!({
+            "model": "command-a-03-2025",
+            "messages": [{ "role": "user", "content": "Hello" }],
+        });
+        body[key] = value;
+        body
+    }
+
+    #[test]
+    fn what_cohere_takes_is_taken() {
+        let tool = json!({ "type": "function", "function": { "name": "list_tasks", "parameters": {} } });
+        let call =
+            json!({ "id": "a", "type": "function", "function": { "name": "list_tasks", "arguments": "{}" } });
+        let rounds = json!([
+            { "role": "system", "content": "Be brief." },
+            { "role": "user", "content": "List" },
+            { "role": "assistant", "tool_calls": [call] },
+            { "role": "tool", "tool_call_id": "a", "content": "[]" },
+            { "role": "assistant", "content": "None." },
+        ]);
+        for body in [with("tools", json!([tool])), with("messages", rounds)] {
+            assert_eq!(status("Bearer key", &body), 200, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_cohere_refuses_is_refused() {
+        let hello = with("stream", Value::Bool(true));
+        assert_eq!([status("Bearer ", &hello), status("Basic key", &hello)], [401, 401]);
+        assert_eq!(status("Bearer key", &with("model", json!("command-r"))), 404);
+        let tool = |name: &str, parameters: Value| json!([{ "type": "function", "function": { "name": name, "parameters": parameters } }]);
+        let call = json!({ "id": "a", "function": { "name": "list_tasks", "arguments": "{}" } });
+        let invalid = [
+            with("model", Value::Null),
+            with("tools", tool("list-tasks", json!({}))),
+            with("tools", tool("2do", json!({}))),
+            with("tools", tool("list_tasks", Value::Null)),
+            with("tool_choice", json!("REQUIRED")),
+            with("messages", json!([])),
+            with("messages", json!([{ "role": "robot", "content": "Hello" }])),
+            with("messages", json!([{ "role": "user" }])),
+            with("messages", json!([{ "role": "assistant" }])),
+            with("messages", json!([{ "role": "assistant", "tool_calls": [call] }])),
+            with(
+                "messages",
+                json!([
+                    { "role": "assistant", "tool_calls": [call] },
+                    { "role": "user", "content": "Hello" },
+                ]),
+            ),
+            with("messages", json!([{ "role": "tool", "tool_call_id": "a", "content": "[]" }])),
+        ];
+        for body in invalid {
+            assert_eq!(status("Bearer key", &body), 422, "{body}");
+        }
+    }
+}
