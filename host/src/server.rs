@@ -23,7 +23,7 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::Edge;
-use crate::linger::Lingering;
+use crate::linger;
 use crate::routes;
 use lingering::Lingering;
 use refusals::Refusals;
@@ -105,7 +105,7 @@ impl Server {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let router = router.clone();
-            async move { router.oneshot(Lingering::of(request)).await }
+            async move { router.oneshot(linger::Lingering::of(request)).await }
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());
