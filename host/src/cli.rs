@@ -39,6 +39,7 @@ Everything is configured by the manifest and by environment variables:
 
   BERTH_MANIFEST         the manifest                               berth.toml
   BERTH_DATA_DIR         private database, code cache, token secret .berth
+  BERTH_CODE_CACHE       machine code compiled ahead, only read     none
   ENVIRONMENT            development, production, …                 development
   HOST, PORT             where to listen                            0.0.0.0, 8000
   DATABASE_URL           PostgreSQL                                 a private one
@@ -84,9 +85,8 @@ async fn start(variables: &Variables) -> Result<()> {
 
 async fn check(variables: &Variables) -> Result<()> {
     let config = Config::read(variables)?;
-    let cache = config.data_directory.join("cache");
     // Nobody calls: what is checked is whether they could.
-    let candidates = deploy::verify(&config.manifest, &cache, &Arc::default()).await?;
+    let candidates = deploy::verify(&config.manifest, &config.code_cache, &Arc::default()).await?;
     for candidate in candidates {
         println!("{}@{}: good", candidate.spec().name, candidate.version());
     }

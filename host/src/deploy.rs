@@ -3,14 +3,13 @@
 //! First everything that needs no database, so that a component that cannot run stops the start. Then, as soon as the
 //! database is there, a schema and the migrations of each. Then all of them go live at once.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use berth_database::isolation::{Isolation, IsolationError};
 use berth_database::{ComponentDatabase, Pool, PoolSettings, component_database};
 use berth_runtime::{
-    Candidate, Capability, CompileError, Compiler, ComponentSpec, Deployment, Engine, EngineError,
+    Candidate, Capability, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineError,
     EngineSettings, FitError, LoadError, Registry, RouteError, check_fit,
 };
 use sqlx::postgres::PgConnectOptions;
@@ -32,9 +31,6 @@ pub enum DeployError {
     /// wasmtime does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The code cache cannot be used.
-    #[error(transparent)]
-    Cache(#[from] CompileError),
     /// A component was refused.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -61,15 +57,15 @@ impl DeployError {
     }
 }
 
-/// Compiles, or takes from the cache in `cache`, what the manifest lists, links each component against its grants,
-/// and checks that those that call each other, through `registry`, agree on it. Needs no database.
+/// Compiles, or takes from `cache`, what the manifest lists, links each component against its grants, and checks that
+/// those that call each other, through `registry`, agree on it. Needs no database.
 pub async fn verify(
     manifest: &Manifest,
-    cache: &Path,
+    cache: &CodeCache,
     registry: &Arc<Registry>,
 ) -> Result<Vec<Candidate>, DeployError> {
     let engine = Engine::new(engine_settings(manifest))?;
-    let compiler = Compiler::new(engine, cache.to_owned())?;
+    let compiler = Compiler::new(engine, cache.clone());
     let mut candidates = Vec::with_capacity(manifest.components.len());
     for component in &manifest.components {
         let candidate = Candidate::verify(&compiler, registry, spec(component), &component.source).await?;

@@ -87,8 +87,7 @@ async fn serve_on(database: &Database, config: &Config, stop: CancellationToken)
     let auth = Auth::new(auth_settings(config)?, database.pool())?;
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
-    let cache = config.data_directory.join("cache");
-    let candidates = deploy::verify(&config.manifest, &cache, app.registry()).await?;
+    let candidates = deploy::verify(&config.manifest, &config.code_cache, app.registry()).await?;
 
     let mut live = pin!(go_live(&app, database, &candidates, &cohere));
     let outcome = timeout(PATIENCE, &mut live).await.ok().transpose()?;

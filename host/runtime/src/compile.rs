@@ -2,7 +2,8 @@
 //!
 //! A component is compiled once for each version of wasmtime and kind of processor: its machine code is kept in a
 //! directory that only the host writes, under the SHA-256 of the wasm and the engine's compatibility hash, and
-//! mapped into memory at the next start.
+//! mapped into memory at the next start. Before that, in a directory that is only read, where an image brings what was
+//! compiled when it was built.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -63,10 +64,20 @@ pub enum CompileError {
     },
 }
 
+/// Where machine code is kept. Nobody but the host, and whoever installs it, may write to either directory: what lies
+/// there is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeCache {
+    /// What was compiled ahead. Looked into first and never written to.
+    pub ahead: Option<PathBuf>,
+    /// What is compiled here. It is made when there is something to keep.
+    pub own: PathBuf,
+}
+
 /// Compiles components, one at a time and off the threads that serve requests.
 pub struct Compiler {
     engine: Engine,
-    directory: PathBuf,
+    cache: CodeCache,
     compatibility: u64,
     one_at_a_time: Mutex<()>,
 }
@@ -82,24 +93,25 @@ pub(crate) fn digest(bytes: &[u8]) -> String {
 }
 
 impl Compiler {
-    /// Opens the cache in `directory`, which is made if it is missing and which nobody but the host may write to:
-    /// what lies there is run as machine code.
-    pub fn new(engine: Engine, directory: PathBuf) -> Result<Self, CompileError> {
-        create_private(&directory).map_err(|error| CompileError::Cache { path: directory.clone(), error })?;
+    /// A compiler that keeps in `cache` what it compiles.
+    #[must_use]
+    pub fn new(engine: Engine, cache: CodeCache) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { engine, directory, compatibility: hasher.finish(), one_at_a_time: Mutex::new(()) })
+        Self { engine, cache, compatibility: hasher.finish(), one_at_a_time: Mutex::new(()) }
     }
 
     /// Compiles `bytes`, whose [`digest`] is `digest`, or takes the machine code from the cache.
     pub(crate) async fn compile(&self, bytes: Arc<[u8]>, digest: &str) -> Result<Component, CompileError> {
         check(&bytes)?;
-        let path = self.directory.join(format!("{digest}-{:016x}.cwasm", self.compatibility));
+        let file = format!("{digest}-{:016x}.cwasm", self.compatibility);
+        let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
+        let own = self.cache.own.join(&file);
         let engine = self.engine.wasmtime().clone();
         let _turn = self.one_at_a_time.lock().await;
-        let work = tokio::task::spawn_blocking(move || match cached(&engine, &path) {
-            Some(component) => Ok(component),
-            None => compile_into(&engine, &bytes, &path),
+        let work = tokio::task::spawn_blocking(move || {
+            let kept = ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own));
+            kept.map_or_else(|| compile_into(&engine, &bytes, &own), Ok)
         });
         match tokio::time::timeout(MAX_TIME, work).await {
             Ok(Ok(result)) => result,
@@ -173,7 +185,8 @@ fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
 
 #[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file is in a directory that only the host's user can write to, and was written by `compile_into`.
+    // SAFETY: the file is in a directory that only the host's user, or who installed it, can write to, and was written by
+    // `compile_into`.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
@@ -185,6 +198,7 @@ fn compile_into(engine: &wasmtime::Engine, bytes: &[u8], path: &Path) -> Result<
 
 /// Written beside and renamed over, so that a host that starts or dies meanwhile sees all of a file or none of it.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    path.parent().map_or(Ok(()), create_private)?;
     let partial = path.with_extension(format!("{}.partial", std::process::id()));
     fs::write(&partial, bytes)?;
     fs::rename(&partial, path)
@@ -197,13 +211,34 @@ fn create_private(directory: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
     use super::*;
+    use crate::engine::EngineSettings;
+
+    const EMPTY_COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    #[tokio::test]
+    async fn what_was_compiled_ahead_needs_no_place_to_write() {
+        let engine = Engine::new(EngineSettings { instances: 1, memory: 65536 }).unwrap();
+        let image = tempfile::tempdir().unwrap();
+        let compile = async |cache| {
+            Compiler::new(engine.clone(), cache)
+                .compile(EMPTY_COMPONENT.into(), &digest(EMPTY_COMPONENT))
+                .await
+        };
+        let read_only = |ahead| CodeCache { ahead, own: "/dev/null/cache".into() };
+
+        assert!(matches!(compile(read_only(None)).await, Err(CompileError::Cache { .. })));
+        compile(CodeCache { ahead: None, own: image.path().join("cache") }).await.unwrap();
+        compile(read_only(Some(image.path().join("cache")))).await.unwrap();
+    }
 
     #[test]
     fn what_is_not_a_component_is_refused_by_name() {
         assert!(matches!(check(b"hello"), Err(CompileError::NotWebAssembly)));
         assert!(matches!(check(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
         assert!(matches!(check(b""), Err(CompileError::NotWebAssembly)));
-        assert!(check(b"\0asm\x0d\0\x01\0").is_ok(), "an empty component is one, though a useless one");
+        assert!(check(EMPTY_COMPONENT).is_ok(), "an empty component is one, though a useless one");
     }
 }

@@ -41,7 +41,7 @@ mod wit_type;
 pub use candidate::{Candidate, LoadError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
-pub use compile::{CompileError, Compiler};
+pub use compile::{CodeCache, CompileError, Compiler};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};

@@ -81,6 +81,11 @@ pub(super) fn data_directory(variables: &Variables) -> Result<PathBuf, ConfigErr
     })
 }
 
+/// `BERTH_CODE_CACHE`.
+pub(super) fn code_cache(variables: &Variables) -> Result<Option<PathBuf>, ConfigError> {
+    Ok(variables.get("BERTH_CODE_CACHE")?.map(PathBuf::from))
+}
+
 /// `BERTH_MANIFEST`.
 pub(super) fn manifest(variables: &Variables) -> Result<PathBuf, ConfigError> {
     Ok(variables.get("BERTH_MANIFEST")?.unwrap_or("berth.toml").into())
@@ -263,6 +268,7 @@ mod tests {
             ("PORT", "80"),
             ("DATABASE_URL", "postgresql+asyncpg://berth:hidden@db/berth?ssl=require"),
             ("BERTH_DATA_DIR", "/var/lib/berth"),
+            ("BERTH_CODE_CACHE", "/opt/berth/cache"),
             ("JWT_EXPIRES_IN", "3600"),
             ("ANONYMOUS_USER", "demo"),
             ("CORS_ORIGINS", "https://a.example"),
@@ -283,6 +289,8 @@ mod tests {
         assert_eq!(config.address.to_string(), "[::1]:80");
         assert!(config.database_url.is_some());
         assert_eq!(config.data_directory, PathBuf::from("/var/lib/berth"));
+        assert_eq!(config.code_cache.ahead, Some(PathBuf::from("/opt/berth/cache")));
+        assert_eq!(config.code_cache.own, PathBuf::from("/var/lib/berth/cache"));
         assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
         assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
         assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));

@@ -27,6 +27,7 @@ pub use pattern::{HOST_ROUTES, Pattern};
 pub use secret::Secret;
 pub use variables::Variables;
 
+use berth_runtime::CodeCache;
 use environment::SHORTEST_JWT_SECRET;
 
 /// A configuration that can be used: the proof that everything in it has been checked.
@@ -40,6 +41,9 @@ pub struct Config {
     pub database_url: Option<Secret>,
     /// `BERTH_DATA_DIR`, absolute. Need not exist yet.
     pub data_directory: PathBuf,
+    /// `BERTH_CODE_CACHE`, for machine code that was compiled ahead, and a folder of [`Config::data_directory`] for what
+    /// is compiled here.
+    pub code_cache: CodeCache,
     /// `PATH`: where PostgreSQL's programs are looked for first, for the private server.
     pub program_path: Option<OsString>,
     /// `JWT_EXPIRES_IN`: how long an issued token is good for.
@@ -119,10 +123,15 @@ impl Config {
     /// Reads and checks everything. Writes nothing and connects to nothing.
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
         let environment = Environment::read(variables)?;
+        let data_directory = environment::data_directory(variables)?;
         Ok(Self {
             address: environment::address(variables)?,
             database_url: environment::database_url(variables)?,
-            data_directory: environment::data_directory(variables)?,
+            code_cache: CodeCache {
+                ahead: environment::code_cache(variables)?,
+                own: data_directory.join("cache"),
+            },
+            data_directory,
             program_path: variables.raw("PATH").cloned(),
             jwt_secret: environment::jwt_secret(variables, &environment)?,
             jwt_lifetime: environment::jwt_lifetime(variables)?,
