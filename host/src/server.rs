@@ -1,6 +1,5 @@
 //! From a socket to the router: connections, their limits, and how they end.
 
-mod lingering;
 mod refusals;
 
 use std::net::SocketAddr;
@@ -23,9 +22,8 @@ use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::Edge;
-use crate::linger;
+use crate::linger::Lingering;
 use crate::routes;
-use lingering::Lingering;
 use refusals::Refusals;
 
 /// How long a host that is told to stop goes on accepting connections while it has requests in flight: load balancers
@@ -105,11 +103,11 @@ impl Server {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             let router = router.clone();
-            async move { router.oneshot(linger::Lingering::of(request)).await }
+            async move { router.oneshot(Lingering::of(request)).await }
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());
-        let connection = http.serve_connection(TokioIo::new(Refusals::new(Lingering::new(socket))), service);
+        let connection = http.serve_connection(TokioIo::new(Refusals::new(socket)), service);
         let stop = self.stop.clone();
         let was_stopping = stop.is_cancelled();
         self.connections.spawn(async move {
