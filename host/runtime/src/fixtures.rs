@@ -11,8 +11,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Candidate, Compiler, ComponentSpec, Deployment, Engine, EngineSettings, Limits, LoadError, Registry,
-    Version,
+    Candidate, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings, Limits, LoadError,
+    Registry, Version,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
@@ -66,7 +66,8 @@ impl Host {
     pub(crate) fn new() -> Self {
         let engine = Engine::new(EngineSettings { instances: 16, memory: 64 << 20 }).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let compiler = Compiler::new(engine, directory.path().join("cache")).unwrap();
+        let cache = CodeCache { ahead: None, own: directory.path().join("cache") };
+        let compiler = Compiler::new(engine, cache);
         Self { registry: Arc::default(), compiler, directory }
     }
 
