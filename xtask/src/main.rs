@@ -3,7 +3,7 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`test`]: the commands
+//! - [`build`], [`run`], [`mod@test`]: the commands
 //! - [`command`]: running a program
 
 mod build;

@@ -27,7 +27,7 @@ const MAX_TIME: Duration = Duration::from_mins(2);
 /// Why bytes did not become a component.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
-    /// The file is larger than [`MAX_BYTES`].
+    /// The file is larger than a component may be.
     #[error("it is {0} bytes large, more than the {MAX_BYTES} that the host compiles")]
     TooLarge(usize),
     /// Machine code: nothing says that it is what its wasm would compile to.
