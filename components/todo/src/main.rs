@@ -4,7 +4,8 @@
 //! - `task`: what a task is and what clients may say about one;
 //! - `listing`: what clients may ask of a list;
 //! - `store`: the SQL;
-//! - `handlers` and `list`: from a request to a response.
+//! - `handlers` and `list`: from a request to a response;
+//! - `tasks`: what other components may do with a caller's tasks.
 
 mod handlers;
 mod list;
@@ -13,6 +14,7 @@ mod listing;
 mod openapi;
 mod store;
 mod task;
+mod tasks;
 
 use berth_guest::{Migration, Route};
 
