@@ -16,7 +16,7 @@ fn exporter(items: &str) -> Vec<u8> {
 fn wit(items: &str) -> String {
     let handler = "export wasi:http/incoming-handler@0.2.12;";
     format!(
-        "package todo:tasks@0.1.0;
+        "package test:tasks@0.1.0;
          interface tasks {{ {items} }}
          world importer {{ import tasks; {handler} }}
          world exporter {{ export tasks; {handler} }}
@@ -26,7 +26,7 @@ fn wit(items: &str) -> String {
 
 async fn fit(imported: &str, exporter: &[u8]) -> Result<(), FitError> {
     let host = Host::new();
-    let ai = host.verify(spec("ai", &[("todo:tasks/tasks", "todo")]), &importer(imported)).await.unwrap();
+    let ai = host.verify(spec("ai", &[("test:tasks/tasks", "todo")]), &importer(imported)).await.unwrap();
     let todo = host.verify(spec("todo", &[]), exporter).await.unwrap();
     check_fit([&ai, &todo], [])
 }
@@ -88,18 +88,18 @@ async fn the_exporter_must_be_there_and_export_the_interface() {
     let neither = dummy(&wit(TASKS), "neither");
     insta::assert_snapshot!(
         fit(TASKS, &neither).await.unwrap_err(),
-        @"the component `ai` imports `todo:tasks/tasks@0.1.0` from `todo`, which does not export it; for other components it exports nothing");
+        @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which does not export it; for other components it exports nothing");
 
     let host = Host::new();
     let alone =
-        host.verify(spec("ai", &[("todo:tasks/tasks@0.1.0", "todo")]), &importer(TASKS)).await.unwrap();
-    insta::assert_snapshot!(check_fit([&alone], []).unwrap_err(), @"the component `ai` imports `todo:tasks/tasks@0.1.0` from `todo`, which is no component of this host; correct the manifest's `imports`, or add the component");
+        host.verify(spec("ai", &[("test:tasks/tasks@0.1.0", "todo")]), &importer(TASKS)).await.unwrap();
+    insta::assert_snapshot!(check_fit([&alone], []).unwrap_err(), @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which is no component of this host; correct the manifest's `imports`, or add the component");
 }
 
 #[tokio::test]
 async fn a_new_exporter_is_checked_against_those_that_are_live() {
     let host = Host::new();
-    let ai = (spec("ai", &[("todo:tasks/tasks", "todo")]), importer(TASKS));
+    let ai = (spec("ai", &[("test:tasks/tasks", "todo")]), importer(TASKS));
     host.deploy(vec![ai, (spec("todo", &[]), exporter(TASKS))]).await;
     let deployment = host.registry.current();
     let live = || deployment.versions().values().map(AsRef::as_ref);
@@ -120,12 +120,12 @@ async fn refusal(items: &str, imports: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn an_import_that_nobody_answers_is_refused_with_the_remedy() {
-    insta::assert_snapshot!(refusal(TASKS, &[]).await, @r#"the component `ai` was refused when it was linked: it imports `todo:tasks/tasks@0.1.0`, which is not the host's to give; if another component may answer it, name that one in [components.ai] of the manifest: imports = { "todo:tasks/tasks" = "…" }"#);
+    insta::assert_snapshot!(refusal(TASKS, &[]).await, @r#"the component `ai` was refused when it was linked: it imports `test:tasks/tasks@0.1.0`, which is not the host's to give; if another component may answer it, name that one in [components.ai] of the manifest: imports = { "test:tasks/tasks" = "…" }"#);
 }
 
 #[tokio::test]
 async fn resources_do_not_cross() {
-    let assigned = [("todo:tasks/tasks", "todo")];
+    let assigned = [("test:tasks/tasks", "todo")];
     let own = "resource list-of-tasks { next: func() -> string; }";
-    insta::assert_snapshot!(refusal(own, &assigned).await, @"the component `ai` was refused when it was linked: it imports `todo:tasks/tasks@0.1.0`, but that has the resource `list-of-tasks`, and only values can cross from one component to another, no resources, streams or futures; pass an identifier or a list instead");
+    insta::assert_snapshot!(refusal(own, &assigned).await, @"the component `ai` was refused when it was linked: it imports `test:tasks/tasks@0.1.0`, but that has the resource `list-of-tasks`, and only values can cross from one component to another, no resources, streams or futures; pass an identifier or a list instead");
 }
