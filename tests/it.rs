@@ -14,6 +14,7 @@ mod support;
 
 // What REST clients see.
 mod auth;
+mod chat;
 mod cors;
 mod docs;
 mod edge;
