@@ -29,5 +29,6 @@ mod isolation;
 mod streaming;
 
 // What operators see.
+mod kubernetes;
 mod lifecycle;
 mod manifest;
