@@ -3,11 +3,12 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`mod@test`]: the commands
+//! - [`build`], [`run`], [`mod@test`], [`mod@manifests`]: the commands
 //! - [`command`]: running a program
 
 mod build;
 mod command;
+mod manifests;
 mod run;
 mod setup;
 mod test;
@@ -30,6 +31,8 @@ struct Arguments {
 enum Chore {
     /// Build every component, and the host in release: `release/berth` in the target directory.
     Build,
+    /// Build every kustomization of k8s/, validate each resource strictly, and lint the Dockerfile.
+    Manifests,
     /// Set up what is missing, build components and host for development, and serve on port 8000.
     Run {
         /// Arguments for `berth`, after `--`; without any, it serves.
@@ -49,6 +52,7 @@ fn main() -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Build => build::build(&workspace),
+        Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run { arguments } => run::run(&workspace, &arguments),
         Chore::Test { arguments } => test::test(&workspace, &arguments),
     }

