@@ -11,6 +11,10 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     setup::target()?;
     wasm::components(workspace)?;
     run(workspace.cargo("build").args(["--release", "-p", "berth"]))?;
-    println!("Built {}; run it in {}", workspace.host("release").display(), workspace.root.display());
+    println!(
+        "Built {}; run it in {}",
+        workspace.program("release", "berth").display(),
+        workspace.root.display()
+    );
     Ok(())
 }

@@ -35,6 +35,9 @@ enum Chore {
     Manifests,
     /// Set up what is missing, build components and host for development, and serve on port 8000.
     Run {
+        /// Chat with a fake Cohere that follows simple rules ("add …", "list", "complete 3"): no key, no network.
+        #[arg(long)]
+        fake_cohere: bool,
         /// Arguments for `berth`, after `--`; without any, it serves.
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -53,7 +56,7 @@ fn main() -> anyhow::Result<()> {
     match chore {
         Chore::Build => build::build(&workspace),
         Chore::Manifests => manifests::manifests(&workspace),
-        Chore::Run { arguments } => run::run(&workspace, &arguments),
+        Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments),
     }
 }

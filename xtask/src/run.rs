@@ -1,8 +1,9 @@
 //! `cargo xtask run`: from a fresh clone to a server, in one command.
 
 use std::env;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -13,7 +14,7 @@ use crate::{setup, wasm};
 /// Sets up, builds for development, and becomes the host.
 ///
 /// The development profile is the one that tests use, and is compiled in a fraction of a release's time.
-pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool) -> Result<()> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
     wasm::components(workspace)?;
@@ -21,10 +22,31 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     if arguments.is_empty() {
         announce();
     }
-    let host = workspace.host("debug");
+    let host = workspace.program("debug", "berth");
+    let mut command = Command::new(&host);
+    command.args(arguments).current_dir(&workspace.root).env("PATH", path);
+    if fake_cohere {
+        // The fake takes any key.
+        command.env("COHERE_BASE_URL", start_fake_cohere(workspace)?).env("COHERE_API_KEY", "fake");
+    }
     // In place of this process, so that signals reach the host itself.
-    let failure = Command::new(&host).args(arguments).current_dir(&workspace.root).env("PATH", path).exec();
+    let failure = command.exec();
     Err(failure).with_context(|| format!("{} does not start", host.display()))
+}
+
+/// Builds the fake and starts it beside the host, with which it ends. Returns its URL, which it prints.
+fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
+    run_command(workspace.cargo("build").args(["-p", "fake-cohere"]))?;
+    let mut fake = Command::new(workspace.program("debug", "fake-cohere"))
+        .args(["--port", "0", "--with-parent"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("the fake Cohere does not start")?;
+    let output = fake.stdout.take().context("the fake Cohere has no output")?;
+    let mut url = String::new();
+    BufReader::new(output).read_line(&mut url).context("the fake Cohere does not say where it is")?;
+    println!("A fake Cohere answers on {}", url.trim());
+    Ok(url.trim().to_owned())
 }
 
 fn announce() {

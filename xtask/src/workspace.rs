@@ -55,9 +55,9 @@ impl Workspace {
             .collect()
     }
 
-    /// Where the host is, built with `profile` (cargo's name of the folder: `debug`, `release`).
-    pub(crate) fn host(&self, profile: &str) -> PathBuf {
-        self.target.join(profile).join("berth")
+    /// Where the program `name` is, built with `profile` (cargo's name of the folder: `debug`, `release`).
+    pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
+        self.target.join(profile).join(name)
     }
 
     /// A cargo command that runs at the root.

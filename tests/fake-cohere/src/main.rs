@@ -9,11 +9,20 @@ struct Arguments {
     /// The port on 127.0.0.1; 0 lets the system choose
     #[arg(long, default_value_t = 8002)]
     port: u16,
+
+    /// End with the process that started this one, as `cargo xtask run --fake-cohere` wants it (Linux)
+    #[arg(long)]
+    with_parent: bool,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let cohere = FakeCohere::start(Arguments::parse().port).await?;
+    let arguments = Arguments::parse();
+    #[cfg(target_os = "linux")]
+    if arguments.with_parent {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    }
+    let cohere = FakeCohere::start(arguments.port).await?;
     println!("{}", cohere.base_url());
     tokio::signal::ctrl_c().await?;
     Ok(())
