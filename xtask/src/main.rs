@@ -3,11 +3,12 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`mod@test`], [`mod@manifests`]: the commands
+//! - [`build`], [`run`], [`mod@test`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
 
 mod build;
 mod command;
+mod container;
 mod manifests;
 mod run;
 mod setup;
@@ -31,6 +32,8 @@ struct Arguments {
 enum Chore {
     /// Build every component, and the host in release: `release/berth` in the target directory.
     Build,
+    /// Build the image without any registry, run it read-only and small, use it, and stop it under load.
+    ContainerTest,
     /// Build every kustomization of k8s/, validate each resource strictly, and lint the Dockerfile.
     Manifests,
     /// Set up what is missing, build components and host for development, and serve on port 8000.
@@ -55,6 +58,7 @@ fn main() -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Build => build::build(&workspace),
+        Chore::ContainerTest => container::test(&workspace),
         Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments),

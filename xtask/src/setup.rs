@@ -55,6 +55,13 @@ pub(crate) fn postgres(workspace: &Workspace) -> Result<OsString> {
     Ok(env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)))?)
 }
 
+/// The folder of PostgreSQL's programs.
+pub(crate) fn postgres_programs(workspace: &Workspace) -> Result<PathBuf> {
+    let path = postgres(workspace)?;
+    let mut folders = env::split_paths(&path).chain(debian());
+    folders.find(|folder| has_postgres(folder)).context("PostgreSQL's programs have gone")
+}
+
 fn debian() -> impl Iterator<Item = PathBuf> {
     fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin"))
 }

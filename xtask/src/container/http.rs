@@ -1,0 +1,53 @@
+//! As much of HTTP/1.1 as a test needs: one request on a connection of its own.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// The longest that an answer may take to begin, or to go on.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What came back.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// GET, with a token if there is one.
+pub(crate) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> io::Result<Answer> {
+    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    exchange(address, &format!("GET {path} HTTP/1.1\r\n{authorization}"), "")
+}
+
+/// POST of JSON.
+pub(crate) fn post(address: SocketAddr, path: &str, json: &str) -> io::Result<Answer> {
+    let length = json.len();
+    let head =
+        format!("POST {path} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
+    exchange(address, &head, json)
+}
+
+/// An error of kind `ConnectionRefused` or `ConnectionReset` says that no byte of an answer came.
+fn exchange(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
+    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    write!(socket, "{head}host: {address}\r\nconnection: close\r\n\r\n{body}")?;
+    let mut answer = Vec::new();
+    match socket.read_to_end(&mut answer) {
+        Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+        Err(error) if !answer.is_empty() => return Err(io::Error::other(format!("broken off: {error}"))),
+        result => result?,
+    };
+    parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not a whole answer"))
+}
+
+/// None unless the body is as long as its head says.
+fn parse(answer: &str) -> Option<Answer> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let header =
+        |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned());
+    let length = head.lines().find_map(header);
+    let is_whole = length.is_none_or(|length| length == body.len().to_string());
+    is_whole.then(|| Answer { status, body: body.to_owned() })
+}

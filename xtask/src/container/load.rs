@@ -1,0 +1,129 @@
+//! Requests from several clients at once, counted, while a host is told to stop.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use super::http;
+
+const CLIENTS: usize = 8;
+
+/// What one client sends at most, whatever happens.
+const REQUESTS: usize = 5_000;
+
+const ACCOUNT: &str = r#"{"email": "load@example.com", "password": "correct horse"}"#;
+
+/// Clients that send one request after the other until they are turned away.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    clients: Vec<JoinHandle<Vec<String>>>,
+}
+
+struct Shared {
+    address: SocketAddr,
+    token: String,
+    stopping: AtomicBool,
+    answered: AtomicUsize,
+    turned_away: AtomicUsize,
+}
+
+/// What became of the requests.
+pub(crate) struct Outcome {
+    answered: usize,
+    turned_away: usize,
+    /// What went wrong with each of those that were not answered as they should be.
+    pub(crate) failed: Vec<String>,
+}
+
+impl Load {
+    /// Registers an account, and lists its tasks from several connections at once.
+    pub(crate) fn start(address: SocketAddr) -> Result<Self> {
+        let answer = http::post(address, "/auth/register", ACCOUNT)?;
+        let account: Value = serde_json::from_str(&answer.body)?;
+        let token = account["access_token"].as_str().context("no token for a new account")?.to_owned();
+        let shared = Arc::new(Shared {
+            address,
+            token,
+            stopping: AtomicBool::new(false),
+            answered: AtomicUsize::new(0),
+            turned_away: AtomicUsize::new(0),
+        });
+        let client = |_| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || shared.client())
+        };
+        let clients = (0..CLIENTS).map(client).collect();
+        Ok(Self { shared, clients })
+    }
+
+    /// Waits until `count` requests have been answered.
+    pub(crate) fn wait_for(&self, count: usize) -> Result<()> {
+        while self.shared.answered.load(SeqCst) < count {
+            ensure!(!self.clients.iter().all(JoinHandle::is_finished), "every client has failed");
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    /// To be said before the host is told to stop: from now on it may turn away what is not begun yet.
+    pub(crate) fn stopping(&self) {
+        self.shared.stopping.store(true, SeqCst);
+    }
+
+    /// Waits until every client has been turned away.
+    pub(crate) fn finish(self) -> Outcome {
+        let failed = self.clients.into_iter().flat_map(|client| client.join().unwrap_or_default()).collect();
+        Outcome {
+            answered: self.shared.answered.load(SeqCst),
+            turned_away: self.shared.turned_away.load(SeqCst),
+            failed,
+        }
+    }
+}
+
+impl Shared {
+    /// Returns what failed. A request that is begun after the host was told to stop and gets no byte of an answer is
+    /// turned away: whoever shares out the load sends it elsewhere. Every other one must be answered.
+    fn client(&self) -> Vec<String> {
+        let mut failed = Vec::new();
+        for _ in 0..REQUESTS {
+            let may_be_turned_away = self.stopping.load(SeqCst);
+            match http::get(self.address, "/api/tasks", Some(&self.token)) {
+                Ok(answer) if answer.status == 200 => _ = self.answered.fetch_add(1, SeqCst),
+                Ok(answer) => failed.push(format!("{}: {}", answer.status, answer.body)),
+                Err(error) if may_be_turned_away && has_no_answer(error.kind()) => {
+                    self.turned_away.fetch_add(1, SeqCst);
+                    break;
+                }
+                // Begun before, but not before the socket was closed: one more look tells.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused && self.stopping.load(SeqCst) => {
+                    self.turned_away.fetch_add(1, SeqCst);
+                    break;
+                }
+                Err(error) => {
+                    failed.push(error.to_string());
+                    break;
+                }
+            }
+        }
+        failed
+    }
+}
+
+fn has_no_answer(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { answered, turned_away, failed } = self;
+        write!(formatter, "{answered} requests answered, {turned_away} turned away, {} failed", failed.len())
+    }
+}
