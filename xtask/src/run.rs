@@ -18,7 +18,8 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool
     setup::target()?;
     let path = setup::postgres(workspace)?;
     wasm::components(workspace)?;
-    run_command(workspace.cargo("build").args(["-p", "berth"]))?;
+    // There are no examples: to name them has the dependencies compiled as tests need them, and not once more for these.
+    run_command(wasm::without_fixtures(workspace, "build").args(["--bin", "berth", "--examples"]))?;
     if arguments.is_empty() {
         announce();
     }

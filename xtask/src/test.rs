@@ -11,12 +11,8 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
     wasm::components_and_fixtures(workspace)?;
-    let mut cargo = workspace.cargo("test");
-    cargo.env("PATH", path);
-    if !arguments.iter().any(|argument| argument == "-p" || argument == "--package") {
-        cargo.arg("--workspace");
-        // Fixtures run nowhere but in a sandbox: there is nothing of them to test on this machine.
-        cargo.args(wasm::fixtures(workspace).iter().flat_map(|package| ["--exclude", &package.name]));
-    }
-    run(cargo.args(arguments))
+    let names_a_package = arguments.iter().any(|argument| argument == "-p" || argument == "--package");
+    let mut cargo =
+        if names_a_package { workspace.cargo("test") } else { wasm::without_fixtures(workspace, "test") };
+    run(cargo.env("PATH", path).arg("--no-fail-fast").args(arguments))
 }

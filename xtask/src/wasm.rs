@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::command::run;
 use crate::setup::TARGET;
-use crate::workspace::{Package, Workspace};
+use crate::workspace::Workspace;
 
 /// Where the components' sources are, and where they go when they are built: `components/<name>.wasm`.
 const COMPONENTS: &str = "components";
@@ -25,9 +26,15 @@ pub(crate) fn components_and_fixtures(workspace: &Workspace) -> Result<()> {
     build(workspace, &[COMPONENTS, FIXTURES])
 }
 
-/// The packages that are components for tests, and nothing for this machine.
-pub(crate) fn fixtures(workspace: &Workspace) -> Vec<&Package> {
-    workspace.programs_below(FIXTURES)
+/// A cargo command for the whole workspace but the fixtures, which are nothing for this machine.
+///
+/// Cargo compiles a dependency once for each set of features that it is asked for: what does not name the workspace
+/// compiles wasmtime for itself.
+pub(crate) fn without_fixtures(workspace: &Workspace, subcommand: &str) -> Command {
+    let mut cargo = workspace.cargo(subcommand);
+    cargo.arg("--workspace");
+    cargo.args(workspace.programs_below(FIXTURES).iter().flat_map(|package| ["--exclude", &package.name]));
+    cargo
 }
 
 fn build(workspace: &Workspace, folders: &[&str]) -> Result<()> {
