@@ -6,6 +6,7 @@
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
 //! - [`deploy`]: from the manifest to components that are live
+//! - [`delivery`]: versions of components, and swapping one for another
 //! - [`server`], `linger`, [`shutdown`]: the socket, what is left on it, and when to stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
@@ -17,6 +18,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod database;
+pub mod delivery;
 pub mod deploy;
 pub mod error;
 mod linger;
