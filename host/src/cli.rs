@@ -3,15 +3,15 @@
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Variables};
+use crate::delivery::Checked;
 use crate::serve::serve;
-use crate::{deploy, logging};
+use crate::{delivery, logging};
 
 /// How long a health check may take: shorter than the 5 s after which containers give up on it.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
@@ -85,10 +85,8 @@ async fn start(variables: &Variables) -> Result<()> {
 
 async fn check(variables: &Variables) -> Result<()> {
     let config = Config::read(variables)?;
-    // Nobody calls: what is checked is whether they could.
-    let candidates = deploy::verify(&config.manifest, &config.code_cache, &Arc::default()).await?;
-    for candidate in candidates {
-        println!("{}@{}: good", candidate.spec().name, candidate.version());
+    for Checked { component, digest } in delivery::check(&config.manifest, &config.code_cache).await? {
+        println!("{component}@{}: good", &digest[..12]);
     }
     println!("The configuration is good.");
     Ok(())

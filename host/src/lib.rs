@@ -5,21 +5,21 @@
 //! - [`logging`]: the log
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
-//! - [`deploy`]: from the manifest to components that are live
 //! - [`delivery`]: versions of components, and swapping one for another
 //! - [`server`], `linger`, [`shutdown`]: the socket, what is left on it, and when to stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
 //! - [`auth`]: accounts, passwords, tokens, and who a request is made for
-//! - [`error`]: every way a request can fail
+//! - [`admin`]: what operators are served
+//! - [`error`]: every way a request can fail, and `storage`: statements on the host's own tables
 
+pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod database;
 pub mod delivery;
-pub mod deploy;
 pub mod error;
 mod linger;
 pub mod logging;
@@ -27,3 +27,4 @@ pub mod routes;
 pub mod serve;
 pub mod server;
 pub mod shutdown;
+mod storage;

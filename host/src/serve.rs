@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use berth_database::{MigrationError, host_tables};
-use berth_runtime::{Candidate, Deployment};
+use berth_runtime::EngineError;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::passwords::PasswordError;
 use crate::auth::{Auth, AuthSettings};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError};
-use crate::deploy::{self, DeployError};
-use crate::{server, shutdown};
+use crate::delivery::{AdoptError, Delivery};
+use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -42,9 +43,12 @@ pub enum ServeError {
     /// The host's own tables cannot be used.
     #[error("the host's own tables: {0}")]
     Tables(#[from] MigrationError),
-    /// A component was refused.
+    /// wasmtime does not start.
     #[error(transparent)]
-    Deploy(#[from] DeployError),
+    Engine(#[from] EngineError),
+    /// The components of the manifest cannot go live.
+    #[error(transparent)]
+    Adopt(#[from] AdoptError),
     /// Components could not ask Cohere.
     #[error(transparent)]
     Cohere(#[from] berth_cohere::ClientError),
@@ -52,10 +56,12 @@ pub enum ServeError {
     #[error(transparent)]
     Passwords(#[from] PasswordError),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; choose another with HOST and PORT")]
+    #[error("cannot listen on {address}: {error}; choose another with {variables}")]
     Listen {
-        /// `HOST` and `PORT`.
+        /// The address.
         address: SocketAddr,
+        /// What chooses it.
+        variables: &'static str,
         /// What the operating system says.
         error: std::io::Error,
     },
@@ -68,7 +74,7 @@ impl ServeError {
     fn is_temporary(&self) -> bool {
         match self {
             Self::Tables(MigrationError::Database(_) | MigrationError::Locked { .. }) => true,
-            Self::Deploy(error) => error.is_temporary(),
+            Self::Adopt(error) => error.is_temporary(),
             _ => false,
         }
     }
@@ -87,21 +93,39 @@ async fn serve_on(database: &Database, config: &Config, stop: CancellationToken)
     let auth = Auth::new(auth_settings(config)?, database.pool())?;
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
-    let candidates = deploy::verify(&config.manifest, &config.code_cache, app.registry()).await?;
+    let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere)?);
 
-    let mut live = pin!(go_live(&app, database, &candidates, &cohere));
-    let outcome = timeout(PATIENCE, &mut live).await.ok().transpose()?;
-    if outcome.is_none() {
+    let mut live = pin!(go_live(&delivery, database, config));
+    let is_live = timeout(PATIENCE, &mut live).await.ok().transpose()?.is_some();
+    if !is_live {
         tracing::warn!("the database has not answered yet: listening without it");
     }
 
-    let failed = |error| ServeError::Listen { address: config.address, error };
-    let listener = TcpListener::bind(config.address).await.map_err(failed)?;
-    tracing::info!("listening on http://{}", listener.local_addr().map_err(failed)?);
+    let listener = listen(config.address, "HOST and PORT").await?;
+    tracing::info!("listening on http://{}", address(&listener, config.address));
+    let operators = listen(config.admin.address, "ADMIN_ADDR").await?;
+    tracing::info!("operators are served on http://{}", address(&operators, config.admin.address));
+    let work = async {
+        if !is_live {
+            live.await?;
+        }
+        delivery.follow(stop.clone()).await;
+        std::future::pending().await
+    };
     tokio::select! {
-        () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        Err(error) = live, if outcome.is_none() => Err(error),
+        () = server::serve(listener, &app, &config.edge, stop.clone()) => Ok(()),
+        () = admin::serve(operators, Arc::clone(&delivery), &config.admin) => Ok(()),
+        result = work => result,
     }
+}
+
+async fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|error| ServeError::Listen { address, variables, error })
+}
+
+/// Where a listener listens, whose port the system may have chosen.
+fn address(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(wanted)
 }
 
 fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
@@ -114,32 +138,22 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
 }
 
 /// Prepares the database and lets the components answer, however long the database takes to be there.
-async fn go_live(
-    app: &App,
-    database: &Database,
-    candidates: &[Candidate],
-    cohere: &berth_cohere::Client,
-) -> Result<(), ServeError> {
+async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> Result<(), ServeError> {
+    let manifest = Arc::new(config.manifest.clone());
     let mut pause = SHORTEST_PAUSE;
     loop {
-        match prepare(database, candidates, cohere).await {
-            Ok(deployment) => {
-                app.registry().publish(deployment);
-                return Ok(());
+        match adopt(delivery, database, &manifest).await {
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, "the database is away: trying again");
             }
-            Err(error) if !error.is_temporary() => return Err(error),
-            Err(error) => tracing::warn!(%error, "the database is away: trying again"),
+            result => return result,
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
-async fn prepare(
-    database: &Database,
-    candidates: &[Candidate],
-    cohere: &berth_cohere::Client,
-) -> Result<Deployment, ServeError> {
+async fn adopt(delivery: &Delivery, database: &Database, manifest: &Arc<Manifest>) -> Result<(), ServeError> {
     host_tables::prepare(database.options()).await?;
-    Ok(deploy::promote(candidates, &database.pool(), database.options(), cohere).await?)
+    Ok(delivery.adopt(Arc::clone(manifest)).await?)
 }

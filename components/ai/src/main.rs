@@ -44,6 +44,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     name: "create conversations",
     sql: include_str!("../migrations/1_create_conversations.sql"),
+    compatible: true,
 }];
 
 berth_guest::component! {

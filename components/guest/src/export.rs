@@ -9,6 +9,8 @@ pub struct Migration {
     pub name: &'static str,
     /// One or more SQL statements.
     pub sql: &'static str,
+    /// Whether versions of the component that do not know it can go on working once it has run.
+    pub compatible: bool,
 }
 
 /// Makes the crate a component that answers requests by a table of [`Route`](crate::Route)s, and that may bring
@@ -18,7 +20,7 @@ pub struct Migration {
 /// # use berth_guest::{Migration, Route};
 /// const ROUTES: &[Route] = &[];
 /// const MIGRATIONS: &[Migration] =
-///     &[Migration { version: 1, name: "create notes", sql: "CREATE TABLE notes (text text)" }];
+///     &[Migration { version: 1, name: "create notes", sql: "CREATE TABLE notes (text text)", compatible: true }];
 ///
 /// berth_guest::component! {
 ///     routes: ROUTES,
@@ -70,6 +72,11 @@ macro_rules! component {
 
 impl From<Migration> for crate::bindings::migrations::exports::berth::migrations::migrations::Migration {
     fn from(migration: Migration) -> Self {
-        Self { version: migration.version, name: migration.name.to_owned(), sql: migration.sql.to_owned() }
+        Self {
+            version: migration.version,
+            name: migration.name.to_owned(),
+            sql: migration.sql.to_owned(),
+            compatible: migration.compatible,
+        }
     }
 }

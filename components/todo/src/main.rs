@@ -35,8 +35,12 @@ const ROUTES: &[Route] = &[
     Route::at("/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
 ];
 
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "create tasks", sql: include_str!("../migrations/1_create_tasks.sql") }];
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "create tasks",
+    sql: include_str!("../migrations/1_create_tasks.sql"),
+    compatible: true,
+}];
 
 berth_guest::component! {
     routes: ROUTES,

@@ -24,7 +24,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Whatever keeps the connection from opening; being too slow is an I/O error of the kind `TimedOut`.
 pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
     let options = options.clone().disable_statement_logging();
-    timeout(patience, PgConnection::connect_with(&options)).await.unwrap_or_else(|_| {
+    // Boxed, since it is large, and a part of every future that may have to connect.
+    let connection = Box::pin(PgConnection::connect_with(&options));
+    timeout(patience, connection).await.unwrap_or_else(|_| {
         let message = format!("no connection to PostgreSQL within {patience:?}");
         Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message)))
     })

@@ -5,8 +5,10 @@
 //! - [`connect`]: one connection, with patience for a server that is starting
 //! - [`pool`]: connections that requests share
 //! - [`migrations`]: bringing a schema's tables up to date
+//! - [`migrating`]: the same, while it can still be taken back
 //! - [`host_tables`]: the host's own schema
 //! - [`isolation`]: a schema and a login role for each component
+//! - [`lock`], [`listen`]: several hosts on one database
 //!
 //! It knows no HTTP, no components beyond their names, and reads no configuration: all that comes in as settings.
 
@@ -14,7 +16,9 @@ pub mod connect;
 mod hash;
 pub mod host_tables;
 pub mod isolation;
-mod lock;
+pub mod listen;
+pub mod lock;
+pub mod migrating;
 pub mod migrations;
 pub mod pool;
 pub mod private;
@@ -22,6 +26,9 @@ mod sql;
 pub mod url;
 
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
-pub use migrations::{Migration, MigrationError, migrate};
+pub use listen::Listener;
+pub use lock::Turn;
+pub use migrating::Migrating;
+pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};

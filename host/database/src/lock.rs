@@ -1,8 +1,13 @@
-//! A lock in the database, so that hosts that start at once do not get in each other's way.
+//! Locks in the database, so that hosts that do the same at once do not get in each other's way.
 
-use sqlx::postgres::PgConnection;
+use std::fmt;
 
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+
+use crate::connect::connect_when_ready;
 use crate::hash::sha256;
+use crate::migrating::PATIENCE;
 
 /// SQLSTATE of a lock that did not come free in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -24,4 +29,68 @@ pub(crate) fn is_held(error: &sqlx::Error) -> bool {
 fn key(name: &str) -> i64 {
     let hash = sha256(&format!("berth {name}"));
     hash.iter().take(8).fold(0, |key, byte| (key << 8) | i64::from(*byte))
+}
+
+/// Being the only one on the whole database who does something: an open transaction that holds a lock, and in which the
+/// outcome is written down. Dropped, or when the host dies, the lock is free and nothing is written.
+pub struct Turn(PgConnection);
+
+impl Turn {
+    /// Takes the turn called `name`, if it is free. A connection is opened for it.
+    ///
+    /// # Errors
+    ///
+    /// If the database is away.
+    pub async fn try_take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Option<Self>> {
+        let mut turn = Self::open(options).await?;
+        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
+            .bind(key(name))
+            .fetch_one(&mut turn.0)
+            .await?;
+        Ok(taken.then_some(turn))
+    }
+
+    /// Takes the turn called `name`, and waits for it as long as somebody else has it.
+    ///
+    /// # Errors
+    ///
+    /// If the database is away.
+    pub async fn take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Self> {
+        let mut turn = Self::open(options).await?;
+        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(key(name)).execute(&mut turn.0).await?;
+        Ok(turn)
+    }
+
+    async fn open(options: &PgConnectOptions) -> sqlx::Result<Self> {
+        let mut connection = connect_when_ready(options, PATIENCE).await?;
+        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
+        Ok(Self(connection))
+    }
+
+    /// The connection, in the transaction that holds the lock.
+    pub fn connection(&mut self) -> &mut PgConnection {
+        &mut self.0
+    }
+
+    /// Makes permanent what was written, and lets the next one have its turn.
+    ///
+    /// # Errors
+    ///
+    /// If the database is away. Whether it was written is then unknown.
+    pub async fn commit(mut self) -> sqlx::Result<()> {
+        sqlx::raw_sql("COMMIT").execute(&mut self.0).await?;
+        self.0.close().await
+    }
+
+    /// Writes nothing, and lets the next one have its turn.
+    pub async fn give_up(self) {
+        // Closing is enough; where the server is away, there is nothing to take back.
+        let _ = self.0.close().await;
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Turn")
+    }
 }

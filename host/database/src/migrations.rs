@@ -1,22 +1,26 @@
 //! Bringing a schema's tables up to date: each migration once, in order, all of the new ones or none.
 //!
 //! What ran is written down in the table `berth_migrations` of the schema itself, in the same transaction. A database
-//! that knows more migrations than it is given is left alone: an older version of a component may be back.
+//! that knows more migrations than it is given is left alone: an older version of a component may be back, and
+//! [`Migrating::newer`](crate::Migrating::newer) says what it will meet.
 
-use std::collections::HashMap;
-use std::fmt::Write;
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sqlx::{AssertSqlSafe, Row};
 
-use crate::connect::connect_when_ready;
 use crate::hash::{hex, sha256};
 use crate::lock;
+use crate::migrating::Migrating;
 use crate::sql::quote_identifier;
 
-/// How long a server may take to wake up.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a migration waits for a table that others use. While it waits, whoever comes later waits behind it.
+const LOCK: Duration = Duration::from_secs(2);
+
+/// SQLSTATE of a statement that waited too long for a table.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// A step in the life of a schema.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -27,12 +31,32 @@ pub struct Migration {
     pub name: String,
     /// One or more statements, without `BEGIN` and `COMMIT`.
     pub sql: String,
+    /// Whether code that does not know it can go on working once it has run.
+    pub compatible: bool,
 }
 
 impl Migration {
-    /// A migration.
+    /// A migration that only those can work with who know it.
     pub fn new(version: u32, name: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { version, name: name.into(), sql: sql.into() }
+        Self { version, name: name.into(), sql: sql.into(), compatible: false }
+    }
+}
+
+/// A migration that has run, as the database remembers it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Applied {
+    /// Its place in the order.
+    pub version: u32,
+    /// What it does, in a few words.
+    pub name: String,
+    /// Whether code that does not know it can go on working.
+    pub compatible: bool,
+    checksum: String,
+}
+
+impl fmt::Display for Applied {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} `{}`", self.version, self.name)
     }
 }
 
@@ -114,10 +138,22 @@ pub enum MigrationError {
     Database(#[from] sqlx::Error),
 }
 
+impl MigrationError {
+    /// Whether the same may go well a moment later: the database was away, or somebody else held what was needed.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(_) | Self::Locked { .. } => true,
+            Self::Failed { source, .. } => {
+                source.as_database_error().is_none_or(|e| e.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Runs the migrations that have not run yet, with the rights of the role in `options`, in `schema`, which is made
 /// where it is missing. Returns the versions that ran.
-///
-/// The connection is its own and closed afterwards, whatever a migration did to its session.
 ///
 /// # Errors
 ///
@@ -127,28 +163,45 @@ pub async fn migrate(
     schema: &str,
     migrations: &[Migration],
 ) -> Result<Vec<u32>, MigrationError> {
-    let migrations = in_order(migrations)?;
-    let mut connection = connect_when_ready(options, PATIENCE).await?;
-    let mut transaction = connection.begin().await?;
-    lock::lock(&mut transaction, &format!("migrations of {schema}")).await.map_err(|error| {
+    let migrating = Migrating::begin(options, schema, migrations).await?;
+    let ran = migrating.ran().to_vec();
+    migrating.commit().await?;
+    Ok(ran)
+}
+
+/// What a schema's migrations came to.
+pub(crate) struct Outcome {
+    /// The versions that ran.
+    pub(crate) ran: Vec<u32>,
+    /// What had run before and is not in the list.
+    pub(crate) newer: Vec<Applied>,
+}
+
+/// Runs what has not run yet of migrations [in order](in_order), in the transaction that `connection` is in.
+pub(crate) async fn run(
+    connection: &mut PgConnection,
+    schema: &str,
+    migrations: Vec<&Migration>,
+) -> Result<Outcome, MigrationError> {
+    lock::lock(connection, &format!("migrations of {schema}")).await.map_err(|error| {
         if lock::is_held(&error) {
             MigrationError::Locked { schema: schema.to_owned() }
         } else {
             error.into()
         }
     })?;
-    let mut run = Run::begin(&mut transaction, schema).await?;
-    let new = run.not_yet_applied(migrations).await?;
+    let mut run = Run::begin(connection, schema).await?;
+    let mut applied = run.applied().await?;
+    let new = not_yet_applied(migrations, &mut applied)?;
     for migration in &new {
         run.apply(migration).await?;
     }
-    transaction.commit().await?;
-    connection.close().await?;
-    Ok(new.iter().map(|migration| migration.version).collect())
+    let ran = new.iter().map(|migration| migration.version).collect();
+    Ok(Outcome { ran, newer: applied.into_values().collect() })
 }
 
 /// The migrations by version, once that is known to be an order.
-fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, MigrationError> {
+pub(crate) fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, MigrationError> {
     let mut migrations: Vec<_> = migrations.iter().collect();
     migrations.sort_by_key(|migration| migration.version);
     if let Some(migration) = migrations.first().filter(|migration| migration.version == 0) {
@@ -199,6 +252,7 @@ impl<'a> Run<'a> {
                     version    bigint      PRIMARY KEY,
                     name       text        NOT NULL,
                     checksum   text        NOT NULL,
+                    compatible boolean     NOT NULL,
                     applied_at timestamptz NOT NULL DEFAULT now()
                 );"
             );
@@ -207,35 +261,31 @@ impl<'a> Run<'a> {
         Ok(Self { connection, schema, table, transaction: known.try_get(2)? })
     }
 
-    /// The migrations that are new, if the others are as they were.
-    async fn not_yet_applied<'m>(
-        &mut self,
-        migrations: Vec<&'m Migration>,
-    ) -> Result<Vec<&'m Migration>, MigrationError> {
-        let select = format!("SELECT version, checksum FROM {}", self.table);
-        let mut applied = HashMap::new();
+    /// What has run before, by version.
+    async fn applied(&mut self) -> Result<BTreeMap<i64, Applied>, MigrationError> {
+        let select = format!("SELECT version, name, checksum, compatible FROM {}", self.table);
+        let mut applied = BTreeMap::new();
         for row in sqlx::query(AssertSqlSafe(select)).fetch_all(&mut *self.connection).await? {
-            applied.insert(row.try_get::<i64, _>(0)?, row.try_get::<String, _>(1)?);
+            let version = row.try_get::<i64, _>(0)?;
+            let known = Applied {
+                version: u32::try_from(version).unwrap_or(u32::MAX),
+                name: row.try_get(1)?,
+                checksum: row.try_get(2)?,
+                compatible: row.try_get(3)?,
+            };
+            applied.insert(version, known);
         }
-        let last = applied.keys().max().and_then(|last| u32::try_from(*last).ok()).unwrap_or(0);
-        let mut new = Vec::new();
-        for migration in migrations {
-            let Migration { version, name, .. } = migration.clone();
-            match applied.get(&i64::from(version)) {
-                Some(before) if *before == checksum(migration) => {}
-                Some(_) => return Err(MigrationError::Changed { version, name }),
-                None if version < last => return Err(MigrationError::Late { version, name, last }),
-                None => new.push(migration),
-            }
-        }
-        Ok(new)
+        Ok(applied)
     }
 
     /// Runs one migration and writes it down.
     async fn apply(&mut self, migration: &Migration) -> Result<(), MigrationError> {
         // Anew each time: the migration before may have set its own.
-        let set_up =
-            format!("SET LOCAL search_path = {}; SET LOCAL statement_timeout = '10min'", self.schema);
+        let set_up = format!(
+            "SET LOCAL search_path = {}; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '{}ms'",
+            self.schema,
+            LOCK.as_millis()
+        );
         sqlx::raw_sql(AssertSqlSafe(set_up)).execute(&mut *self.connection).await?;
         let sql = AssertSqlSafe(migration.sql.clone());
         sqlx::raw_sql(sql)
@@ -243,13 +293,14 @@ impl<'a> Run<'a> {
             .await
             .map_err(|source| failed(migration, source))?;
         let insert = format!(
-            "INSERT INTO {} (version, name, checksum) SELECT $1, $2, $3 WHERE txid_current() = $4",
+            "INSERT INTO {} (version, name, checksum, compatible) SELECT $1, $2, $3, $4 WHERE txid_current() = $5",
             self.table
         );
         let written = sqlx::query(AssertSqlSafe(insert))
             .bind(i64::from(migration.version))
             .bind(&migration.name)
             .bind(checksum(migration))
+            .bind(migration.compatible)
             .bind(self.transaction)
             .execute(&mut *self.connection)
             .await?;
@@ -261,6 +312,25 @@ impl<'a> Run<'a> {
     }
 }
 
+/// The migrations that are new, if the others are as they were. What they know is taken out of `applied`.
+fn not_yet_applied<'m>(
+    migrations: Vec<&'m Migration>,
+    applied: &mut BTreeMap<i64, Applied>,
+) -> Result<Vec<&'m Migration>, MigrationError> {
+    let last = applied.values().next_back().map_or(0, |applied| applied.version);
+    let mut new = Vec::new();
+    for migration in migrations {
+        let (version, name) = (migration.version, migration.name.clone());
+        match applied.remove(&i64::from(version)) {
+            Some(before) if before.checksum == checksum(migration) => {}
+            Some(_) => return Err(MigrationError::Changed { version, name }),
+            None if version < last => return Err(MigrationError::Late { version, name, last }),
+            None => new.push(migration),
+        }
+    }
+    Ok(new)
+}
+
 /// SHA-256 of the migration's text, in hexadecimal.
 fn checksum(migration: &Migration) -> String {
     hex(&sha256(&migration.sql))
@@ -268,7 +338,7 @@ fn checksum(migration: &Migration) -> String {
 
 /// What PostgreSQL has against a migration, and in which line of it.
 fn failed(migration: &Migration, source: sqlx::Error) -> MigrationError {
-    let Migration { version, name, sql } = migration.clone();
+    let Migration { version, name, sql, .. } = migration.clone();
     let message =
         match source.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
             Some(error) => {

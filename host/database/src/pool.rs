@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use deadpool::managed::{
 };
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
 
 use crate::connect::connect;
 use crate::sql::quote_identifier;
@@ -57,7 +60,16 @@ pub enum PoolError {
 
 /// A pool of connections with the same role, database and settings. A clone is the same pool.
 #[derive(Clone)]
-pub struct Pool(managed::Pool<Manager>);
+pub struct Pool(Source);
+
+/// Where connections come from.
+#[derive(Clone)]
+enum Source {
+    /// They are opened as they are needed.
+    Shared(managed::Pool<Manager>),
+    /// There is a single one, in a transaction that is not ours to end. `None` once it was closed.
+    Trial { connection: Arc<Mutex<Option<PgConnection>>>, queue_timeout: Duration },
+}
 
 impl Pool {
     /// A pool that opens its first connection when one is asked for.
@@ -82,7 +94,18 @@ impl Pool {
         )]
         let pool = builder.build().expect("a runtime");
         tokio::spawn(close_idle(pool.weak()));
-        Self(pool)
+        Self(Source::Shared(pool))
+    }
+
+    /// A pool of one connection that is in a transaction: see [`Migrating::trial`](crate::Migrating::trial).
+    pub(crate) fn of_trial(connection: Arc<Mutex<Option<PgConnection>>>, queue_timeout: Duration) -> Self {
+        Self(Source::Trial { connection, queue_timeout })
+    }
+
+    /// Whether its connection is in a transaction already, so that who wants one of their own needs a savepoint.
+    #[must_use]
+    pub fn is_trial(&self) -> bool {
+        matches!(self.0, Source::Trial { .. })
     }
 
     /// Takes a connection, waiting for one or opening one as needed.
@@ -91,14 +114,28 @@ impl Pool {
     ///
     /// See [`PoolError`].
     pub async fn acquire(&self) -> Result<Connection, PoolError> {
-        match self.0.get().await {
-            Ok(lent) => Ok(Connection(Some(lent))),
-            Err(managed::PoolError::Timeout(TimeoutType::Wait)) => Err(PoolError::Exhausted),
-            Err(managed::PoolError::Backend(error)) => Err(PoolError::Away(error)),
-            Err(other) => Err(PoolError::Away(sqlx::Error::Io(io::Error::new(
-                io::ErrorKind::TimedOut,
-                other.to_string(),
-            )))),
+        let lent = match &self.0 {
+            Source::Shared(pool) => Lent::Shared(pool.get().await.map_err(PoolError::from)?),
+            Source::Trial { connection, queue_timeout } => {
+                let connection = Arc::clone(connection).lock_owned();
+                let connection =
+                    timeout(*queue_timeout, connection).await.map_err(|_| PoolError::Exhausted)?;
+                if connection.is_none() {
+                    return Err(PoolError::Away(sqlx::Error::PoolClosed));
+                }
+                Lent::Trial(connection)
+            }
+        };
+        Ok(Connection(Some(lent)))
+    }
+}
+
+impl From<managed::PoolError<sqlx::Error>> for PoolError {
+    fn from(error: managed::PoolError<sqlx::Error>) -> Self {
+        match error {
+            managed::PoolError::Timeout(TimeoutType::Wait) => Self::Exhausted,
+            managed::PoolError::Backend(error) => Self::Away(error),
+            other => Self::Away(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, other.to_string()))),
         }
     }
 }
@@ -106,18 +143,42 @@ impl Pool {
 impl fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the options: they hold the password.
-        formatter.debug_struct("Pool").field("status", &self.0.status()).finish_non_exhaustive()
+        formatter.debug_struct("Pool").field("is_trial", &self.is_trial()).finish_non_exhaustive()
     }
 }
 
 /// A connection on loan. Dropped, it goes back to the pool, unless it was in the middle of something:
 /// then it is closed, so that the server rolls back and lets go of its locks at once.
-pub struct Connection(Option<Object<Manager>>);
+pub struct Connection(Option<Lent>);
+
+/// A connection, and whom it goes back to.
+enum Lent {
+    Shared(Object<Manager>),
+    Trial(OwnedMutexGuard<Option<PgConnection>>),
+}
+
+impl Lent {
+    fn connection(&mut self) -> Option<&mut PgConnection> {
+        match self {
+            Self::Shared(lent) => Some(&mut lent.connection),
+            Self::Trial(lent) => lent.as_mut(),
+        }
+    }
+
+    fn close(self) {
+        match self {
+            Self::Shared(lent) => drop(Object::take(lent)),
+            Self::Trial(mut lent) => drop(lent.take()),
+        }
+    }
+}
 
 impl Connection {
     /// Closes the connection instead of giving it back: for one that failed, or whose session was changed.
     pub fn discard(mut self) {
-        self.0.take().map(Object::take);
+        if let Some(lent) = self.0.take() {
+            lent.close();
+        }
     }
 }
 
@@ -129,7 +190,12 @@ impl Deref for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref(&self) -> &PgConnection {
-        &self.0.as_ref().expect("a connection that was not discarded").connection
+        match self.0.as_ref() {
+            Some(Lent::Shared(lent)) => Some(&lent.connection),
+            Some(Lent::Trial(lent)) => lent.as_ref(),
+            None => None,
+        }
+        .expect("a connection that was not discarded")
     }
 }
 
@@ -139,16 +205,16 @@ impl DerefMut for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0.as_mut().expect("a connection that was not discarded").connection
+        self.0.as_mut().and_then(Lent::connection).expect("a connection that was not discarded")
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(mut lent) = self.0.take()
-            && !is_at_rest(&mut lent.connection)
+            && !lent.connection().is_some_and(is_at_rest)
         {
-            drop(Object::take(lent));
+            lent.close();
         }
     }
 }

@@ -79,11 +79,20 @@ pub struct Compiler {
     engine: Engine,
     cache: CodeCache,
     compatibility: u64,
-    one_at_a_time: Mutex<()>,
+    one_at_a_time: Arc<Mutex<()>>,
+}
+
+/// Machine code of a component, ready to be linked.
+pub struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) digest: Arc<str>,
+    /// Whether it was compiled before, and taken from the cache.
+    pub was_cached: bool,
 }
 
 /// The SHA-256 of a component's bytes, in lower-case hexadecimal.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a string does not fail.
@@ -98,31 +107,50 @@ impl Compiler {
     pub fn new(engine: Engine, cache: CodeCache) -> Self {
         let mut hasher = DefaultHasher::new();
         engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
-        Self { engine, cache, compatibility: hasher.finish(), one_at_a_time: Mutex::new(()) }
+        Self { engine, cache, compatibility: hasher.finish(), one_at_a_time: Arc::default() }
     }
 
     /// Compiles `bytes`, whose [`digest`] is `digest`, or takes the machine code from the cache.
-    pub(crate) async fn compile(&self, bytes: Arc<[u8]>, digest: &str) -> Result<Component, CompileError> {
+    pub async fn compile(&self, bytes: Arc<[u8]>, digest: &str) -> Result<Compiled, CompileError> {
         check(&bytes)?;
-        let file = format!("{digest}-{:016x}.cwasm", self.compatibility);
-        let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
-        let own = self.cache.own.join(&file);
-        let engine = self.engine.wasmtime().clone();
-        let _turn = self.one_at_a_time.lock().await;
-        let work = tokio::task::spawn_blocking(move || {
-            let kept = ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own));
-            kept.map_or_else(|| compile_into(&engine, &bytes, &own), Ok)
-        });
-        match tokio::time::timeout(MAX_TIME, work).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(CompileError::Invalid(wasmtime::Error::msg(panic.to_string()))),
-            Err(_) => Err(CompileError::TooSlow),
+        let (engine, own) = (self.engine.wasmtime().clone(), self.cache.own.join(self.file(digest)));
+        // Waiting for the one before is not counted: each has the whole time for itself.
+        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        if let Some(compiled) = self.recall(digest).await {
+            return Ok(compiled);
         }
+        let work = tokio::task::spawn_blocking(move || {
+            // Held until the work ends, which it does even when nobody waits for it any longer.
+            let _turn = turn;
+            compile_into(&engine, &bytes, &own)
+        });
+        let component = match tokio::time::timeout(MAX_TIME, work).await {
+            Ok(Ok(result)) => result?,
+            Ok(Err(panic)) => return Err(CompileError::Invalid(wasmtime::Error::msg(panic.to_string()))),
+            Err(_) => return Err(CompileError::TooSlow),
+        };
+        Ok(Compiled { component, digest: Arc::from(digest), was_cached: false })
+    }
+
+    /// What has been compiled before, by the [`digest`] of its bytes.
+    pub async fn recall(&self, digest: &str) -> Option<Compiled> {
+        let file = self.file(digest);
+        let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
+        let (engine, own) = (self.engine.wasmtime().clone(), self.cache.own.join(&file));
+        let kept = tokio::task::spawn_blocking(move || {
+            ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own))
+        });
+        let component = kept.await.ok().flatten()?;
+        Some(Compiled { component, digest: Arc::from(digest), was_cached: true })
+    }
+
+    fn file(&self, digest: &str) -> String {
+        format!("{digest}-{:016x}.cwasm", self.compatibility)
     }
 }
 
 /// Whether the bytes are worth compiling: refuses by name what people push by mistake.
-fn check(bytes: &[u8]) -> Result<(), CompileError> {
+pub fn check(bytes: &[u8]) -> Result<(), CompileError> {
     if bytes.len() > MAX_BYTES {
         return Err(CompileError::TooLarge(bytes.len()));
     }
@@ -220,7 +248,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_compiled_ahead_needs_no_place_to_write() {
-        let engine = Engine::new(EngineSettings { instances: 1, memory: 65536 }).unwrap();
+        let engine = Engine::new(EngineSettings { instances: 1 }).unwrap();
         let image = tempfile::tempdir().unwrap();
         let compile = async |cache| {
             Compiler::new(engine.clone(), cache)

@@ -21,8 +21,6 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
 pub struct EngineSettings {
     /// Instances that may live at the same time, over all components.
     pub instances: u32,
-    /// The largest linear memory that any component may have, in bytes.
-    pub memory: u64,
 }
 
 /// Why wasmtime could not be set up.
@@ -66,7 +64,6 @@ fn configuration(settings: EngineSettings) -> Config {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
         .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
-        .max_memory_size(usize::try_from(settings.memory).unwrap_or(usize::MAX))
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .table_keep_resident(64 * 1024);
 

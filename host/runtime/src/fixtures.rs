@@ -11,8 +11,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Candidate, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings, Limits, LoadError,
-    Registry, Version,
+    Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
+    Limits, Registry, Resources, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
@@ -59,22 +59,27 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
 pub(crate) struct Host {
     pub(crate) registry: Arc<Registry>,
     compiler: Compiler,
-    directory: TempDir,
+    _cache: TempDir,
 }
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let engine = Engine::new(EngineSettings { instances: 16, memory: 64 << 20 }).unwrap();
+        let engine = Engine::new(EngineSettings { instances: 16 }).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let cache = CodeCache { ahead: None, own: directory.path().join("cache") };
         let compiler = Compiler::new(engine, cache);
-        Self { registry: Arc::default(), compiler, directory }
+        Self { registry: Arc::default(), compiler, _cache: directory }
     }
 
-    pub(crate) async fn verify(&self, spec: ComponentSpec, component: &[u8]) -> Result<Candidate, LoadError> {
-        let path = self.directory.path().join(&spec.name);
-        std::fs::write(&path, component).unwrap();
-        Candidate::verify(&self.compiler, &self.registry, spec, &path).await
+    pub(crate) async fn verify(
+        &self,
+        spec: ComponentSpec,
+        component: &[u8],
+    ) -> Result<Candidate, CandidateError> {
+        let compiled = self.compiler.compile(component.into(), &digest(component)).await.unwrap();
+        let mut candidate = Candidate::link(&compiled, spec)?;
+        candidate.ask().await?;
+        Ok(candidate)
     }
 
     /// Makes these components the live ones, and returns the first.
@@ -82,7 +87,8 @@ impl Host {
         let mut versions = Vec::new();
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
-            versions.push(Arc::new(candidate.promote(None, None).await.unwrap()));
+            let concurrency = candidate.spec().limits.concurrency;
+            versions.push(Arc::new(candidate.version(1, Resources::new(concurrency, None, None))));
         }
         let first = Arc::clone(&versions[0]);
         self.registry.publish(Deployment::new(versions).unwrap());

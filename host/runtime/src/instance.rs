@@ -18,6 +18,7 @@ use crate::guest_body::{Guest, GuestBody};
 use crate::join::CallError;
 use crate::meter::{CpuMeter, Metered};
 use crate::principal::Principal;
+use crate::registry::Registry;
 use crate::request_body::{LimitedBody, RequestBodyError};
 use crate::state::State;
 use crate::version::Version;
@@ -30,14 +31,16 @@ const QUEUE_TIME: Duration = Duration::from_secs(5);
 pub struct RequestContext {
     /// The component that answers it.
     pub component: String,
-    /// The component's version.
-    pub version: String,
+    /// The component's version: its number.
+    pub version: u32,
     /// The request's `x-request-id`.
     pub request_id: String,
     /// Who it is made for.
     pub principal: Option<Principal>,
     /// The components whose calls led here, from the one that the client reached; empty in that one.
     pub callers: Vec<String>,
+    /// Where the versions of other components are found that it calls.
+    pub registry: Arc<Registry>,
 }
 
 /// Why a component gave no response, or not all of it.
@@ -61,7 +64,8 @@ type HeadSender = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 impl Version {
-    /// Answers one request in a fresh instance, for `principal` and nobody else.
+    /// Answers one request in a fresh instance, for `principal` and nobody else. Other components that it calls are
+    /// those that are live in `registry`.
     ///
     /// The response is here as soon as the guest has sent its head; its body is streamed. When the returned future or
     /// the response's body is dropped early, the guest ends.
@@ -70,6 +74,7 @@ impl Version {
         request: Request<B>,
         request_id: String,
         principal: Option<Principal>,
+        registry: &Arc<Registry>,
     ) -> Result<Response<GuestBody>, HandleError>
     where
         B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
@@ -82,10 +87,11 @@ impl Version {
         let request = request.map(|body| LimitedBody::new(body, limit, Arc::clone(&exceeded)));
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
-            version: self.id.to_string(),
+            version: self.number,
             request_id,
             principal,
             callers: Vec::new(),
+            registry: Arc::clone(registry),
         });
         let permit = self.permit().await?;
         let (sender, head) = oneshot::channel();
@@ -105,7 +111,7 @@ impl Version {
 
     /// Waits for its turn to run one more instance.
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, HandleError> {
-        let permit = Arc::clone(&self.permits).acquire_owned();
+        let permit = Arc::clone(&self.resources.permits).acquire_owned();
         match tokio::time::timeout(QUEUE_TIME, permit).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(HandleError::Busy),

@@ -8,14 +8,13 @@
 //! whose error has a case `unavailable`, with a string or with nothing, returns that. Any other function traps, and
 //! the caller's request fails in the way in which the callee did.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Linker, LinkerInstance, Type, Val};
 
 use crate::instance::{HandleError, RequestContext};
 use crate::link::LinkError;
-use crate::registry::Registry;
 use crate::state::State;
 use crate::version::{ComponentSpec, Version};
 use crate::wit_type;
@@ -63,7 +62,6 @@ pub(crate) fn add_to_linker(
     linker: &mut Linker<State>,
     component: &Component,
     spec: &ComponentSpec,
-    registry: &Arc<Registry>,
 ) -> Result<(), LinkError> {
     for (import, interface) in imports(component) {
         let callee = spec.callee(&import).ok_or_else(|| LinkError::Unassigned {
@@ -74,12 +72,7 @@ pub(crate) fn add_to_linker(
         let functions = functions(&import, &interface, component.engine())?;
         let mut instance = linker.instance(&import).map_err(LinkError::Mismatch)?;
         for function in functions {
-            let target = Target {
-                registry: Arc::downgrade(registry),
-                callee: callee.to_owned(),
-                interface: import.clone(),
-                function,
-            };
+            let target = Target { callee: callee.to_owned(), interface: import.clone(), function };
             target.define(&mut instance).map_err(LinkError::Mismatch)?;
         }
     }
@@ -119,9 +112,8 @@ fn is_tied_to_its_instance(ty: &Type) -> bool {
     matches!(ty, Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext)
 }
 
-/// A function of another component. The registry is held weakly, since it holds the versions that call.
+/// A function of another component.
 struct Target {
-    registry: Weak<Registry>,
     callee: String,
     interface: String,
     function: String,
@@ -160,17 +152,17 @@ impl Target {
                 CallError::TooDeep { chain: format!("{} → {}", callers.join(" → "), self.callee) };
             return Err(error.logged(caller));
         }
-        let live = self.registry.upgrade().and_then(|registry| registry.current().version(&self.callee));
-        let Some(version) = live else {
+        let Some(version) = caller.registry.current().version(&self.callee) else {
             let error = CallError::NotLive { callee: self.callee.clone() };
             return Err(error.logged(caller));
         };
         let context = RequestContext {
             component: self.callee.clone(),
-            version: version.id().to_owned(),
+            version: version.number(),
             request_id: caller.request_id.clone(),
             principal: caller.principal.clone(),
             callers,
+            registry: Arc::clone(&caller.registry),
         };
         let name = self.callee.clone();
         self.run(&version, context, params, results)

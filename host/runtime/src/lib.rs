@@ -5,9 +5,10 @@
 //! - [`engine`](Engine): wasmtime, configured in one function
 //! - `compile`: bytes → compiled component, through the code cache on disk
 //! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
-//! - `candidate`: these steps in their order, then the OpenAPI document and the migrations that it brings
+//! - `candidate`: a component that is linked, and what it brings: an OpenAPI document, migrations
 //! - `join`: imports that another component answers, and the calls between the two
 //! - `fit`: whether components that call each other agree on it, in the words of `wit_type`
+//! - `resources`: what is behind its grants, which all its versions share
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
@@ -34,14 +35,15 @@ mod postgres;
 mod principal;
 mod registry;
 mod request_body;
+mod resources;
 mod state;
 mod version;
 mod wit_type;
 
-pub use candidate::{Candidate, LoadError};
+pub use candidate::{Authority, Candidate, CandidateError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
-pub use compile::{CodeCache, CompileError, Compiler};
+pub use compile::{CodeCache, CompileError, Compiled, Compiler, check, digest};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};
@@ -51,4 +53,5 @@ pub use link::LinkError;
 pub use principal::Principal;
 pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;
+pub use resources::Resources;
 pub use version::{ComponentSpec, Version};

@@ -4,7 +4,6 @@
 //! world and `wasi:http`, which give access to nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -12,7 +11,6 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::capabilities;
 use crate::capability::Capability;
 use crate::join;
-use crate::registry::Registry;
 use crate::state::State;
 use crate::version::ComponentSpec;
 
@@ -75,17 +73,14 @@ pub enum LinkError {
     Mismatch(wasmtime::Error),
 }
 
-/// Links a component against its grants, and against the components in `registry` that it may call.
-pub(crate) fn link(
-    component: &Component,
-    spec: &ComponentSpec,
-    registry: &Arc<Registry>,
-) -> Result<ProxyPre<State>, LinkError> {
+/// Links a component against its grants, and against the components that it may call.
+pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyPre<State>, LinkError> {
     check_grants(component, &spec.name, &spec.capabilities)?;
-    check_handler(component)?;
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
-    join::add_to_linker(&mut linker, component, spec, registry)?;
+    join::add_to_linker(&mut linker, component, spec)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
+    // Last, since what it imports is looked at before what it exports.
+    check_handler(component)?;
     ProxyPre::new(pre).map_err(LinkError::Mismatch)
 }
 

@@ -88,6 +88,12 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// A registry of its own, for a deployment that is tried before anybody sees it.
+    #[must_use]
+    pub fn of(deployment: Deployment) -> Self {
+        Self { current: ArcSwap::from_pointee(deployment) }
+    }
+
     /// The deployment of this moment. A request loads it once, and stays with it.
     #[must_use]
     pub fn current(&self) -> Arc<Deployment> {
@@ -97,5 +103,11 @@ impl Registry {
     /// Makes `deployment` the current one, at once and for new requests only.
     pub fn publish(&self, deployment: Deployment) {
         self.current.store(Arc::new(deployment));
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.current.load().versions.values()).finish()
     }
 }

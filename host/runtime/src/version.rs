@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use berth_database::Pool;
-use tokio::sync::Semaphore;
+use berth_database::Migration;
 use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::WasiCtx;
@@ -12,6 +11,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use crate::candidate::Authority;
 use crate::capabilities::cohere::Cohere;
 use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
 use crate::capabilities::postgres::Postgres;
@@ -21,6 +21,7 @@ use crate::instance::RequestContext;
 use crate::join;
 use crate::limits::Limits;
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::resources::Resources;
 use crate::state::State;
 
 /// Host resources that an instance may hold at a time: bodies, streams, transactions.
@@ -33,7 +34,7 @@ const MAX_FIELDS: usize = 64 * 1024;
 const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
 
 /// What the manifest says of a component.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentSpec {
     /// Its name: `[a-z][a-z0-9-]*`.
     pub name: String,
@@ -65,31 +66,37 @@ impl ComponentSpec {
 #[derive(Clone)]
 pub struct Version {
     pub(crate) spec: Arc<ComponentSpec>,
-    pub(crate) id: Arc<str>,
+    /// 0 for one that has none yet.
+    pub(crate) number: u32,
+    digest: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
-    pub(crate) permits: Arc<Semaphore>,
     pub(crate) openapi: Option<Arc<str>>,
-    /// Its own schema, once its migrations have run.
-    pub(crate) database: Option<Pool>,
-    /// Once it may go live, and if it is granted.
-    pub(crate) cohere: Option<berth_cohere::Client>,
+    pub(crate) migrations: Arc<[Migration]>,
+    /// Behind its grants.
+    pub(crate) resources: Resources,
     config: Arc<WasiConfigVariables>,
     client: Client,
 }
 
 impl Version {
-    pub(crate) fn new(spec: ComponentSpec, digest: &str, pre: ProxyPre<State>, client: Client) -> Self {
+    /// One without a number, and without anything behind its grants.
+    pub(crate) fn new(spec: ComponentSpec, digest: Arc<str>, pre: ProxyPre<State>, client: Client) -> Self {
         Self {
-            id: Arc::from(&digest[..12]),
+            number: 0,
+            digest,
             pre,
-            permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
             openapi: None,
-            database: None,
-            cohere: None,
+            migrations: Arc::default(),
+            resources: Resources::new(spec.limits.concurrency, None, None),
             config: Arc::new(spec.config.clone().into_iter().collect()),
             client,
             spec: Arc::new(spec),
         }
+    }
+
+    /// The same with a number, and with `resources` behind its grants.
+    pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
+        Self { number, resources, ..self.clone() }
     }
 
     /// What the manifest says of the component.
@@ -98,10 +105,43 @@ impl Version {
         &self.spec
     }
 
-    /// Which version this is: the first twelve digits of the SHA-256 of its bytes.
+    /// Which version of the component this is, counted from 1.
     #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What its grants are backed by, for the version that comes next.
+    #[must_use]
+    pub fn resources(&self) -> &Resources {
+        &self.resources
+    }
+
+    /// The migrations that it knows.
+    #[must_use]
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// The interfaces that it imports and exports.
+    #[must_use]
+    pub fn authority(&self) -> Authority {
+        let (component, ty) = (self.component(), self.component().component_type());
+        let sorted = |names: Vec<&str>| {
+            let mut names: Vec<_> = names.into_iter().map(str::to_owned).collect();
+            names.sort_unstable();
+            names
+        };
+        Authority {
+            imports: sorted(ty.imports(component.engine()).map(|(name, _)| name).collect()),
+            exports: sorted(ty.exports(component.engine()).map(|(name, _)| name).collect()),
+        }
     }
 
     /// The OpenAPI document that the component brings, as JSON.
@@ -123,8 +163,8 @@ impl Version {
             http,
             outgoing_http: OutgoingHttp::new(self.client.clone()),
             config: Arc::clone(&self.config),
-            cohere: Cohere::new(self.cohere.clone(), &request, limits.time),
-            postgres: Postgres::new(self.database.clone(), limits.rows, limits.result),
+            cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
+            postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result),
             memory: MemoryMeter::new(limits.memory),
             request,
         };
@@ -161,10 +201,11 @@ impl Version {
     ) -> Result<R, String> {
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
-            version: self.id.to_string(),
+            version: self.number,
             request_id: String::new(),
             principal: None,
             callers: Vec::new(),
+            registry: Arc::default(),
         });
         let meter = CpuMeter::new();
         let store = self.store(context, &meter);
@@ -189,6 +230,6 @@ fn wasi(request: &Arc<RequestContext>) -> WasiCtx {
 
 impl std::fmt::Debug for Version {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}@{}", self.spec.name, self.id)
+        write!(formatter, "{}@{}", self.spec.name, self.number)
     }
 }

@@ -6,7 +6,7 @@ use berth_database::Pool;
 use jiff::Timestamp;
 
 use super::email::EmailAddress;
-use super::storage::{StorageError, with_connection};
+use crate::storage::{StorageError, with_connection};
 
 /// Reads and writes accounts.
 pub struct Accounts(Pool);

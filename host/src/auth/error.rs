@@ -3,10 +3,10 @@
 use berth_database::PoolError;
 
 use super::passwords::PasswordError;
-use super::storage::StorageError;
 use super::throttle::Throttled;
 use super::tokens::InvalidToken;
 use crate::error::ApiError;
+use crate::storage::StorageError;
 
 /// Why someone is not logged in, registered or logged out.
 #[derive(Debug, thiserror::Error)]

@@ -13,8 +13,8 @@ use berth_database::Pool;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::storage::{StorageError, with_connection};
 use super::tokens::TokenKey;
+use crate::storage::{StorageError, with_connection};
 
 /// How long what was read from the table counts as current: the longest that a logout on another host goes unheard.
 const CURRENT: Duration = Duration::from_secs(5);

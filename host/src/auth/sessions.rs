@@ -71,7 +71,7 @@ impl Auth {
     }
 
     fn session(&self, account: Account) -> Result<Session, AuthError> {
-        let token = self.tokens.issue(&account.subject(), &account.email, account.name.as_deref())?;
+        let token = self.tokens.issue(&account.subject(), Some(&account.email), account.name.as_deref())?;
         Ok(Session { account, token, lifetime: self.tokens.lifetime() })
     }
 }
@@ -84,8 +84,8 @@ mod tests {
 
     use super::*;
     use crate::auth::AuthSettings;
-    use crate::auth::storage::with_connection;
     use crate::auth::test_database::TestDatabase;
+    use crate::storage::with_connection;
 
     const ADDRESS: &str = "ann@example.com";
     const PASSWORD: &str = "correct horse";

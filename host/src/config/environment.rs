@@ -189,6 +189,15 @@ pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
     Ok(Admin { address, token: variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")? })
 }
 
+/// `BERTH_FOLLOW_INTERVAL`: none if it is `off`.
+pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>, ConfigError> {
+    type Interval = Quantity<Time, SECOND, HOUR>;
+    variables.parse_or("BERTH_FOLLOW_INTERVAL", Some(Duration::from_secs(10)), |value| match value {
+        "off" => Ok(None),
+        _ => Ok(Some(value.parse::<Interval>()?.duration())),
+    })
+}
+
 /// The limits of the edge: `BERTH_MAX_…` and `BERTH_…_TIMEOUT`.
 pub(super) fn edge(variables: &Variables) -> Result<Edge, ConfigError> {
     type Header = Quantity<Size, KIB, { 16 * MIB }>;

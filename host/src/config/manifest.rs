@@ -5,14 +5,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use berth_runtime::{AllowedDestination, Capability, Limits};
+use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits};
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::ConfigError;
 use super::pattern::{Claims, Pattern};
-use super::written::{File, Interface, Parsed, Scalar, Written};
+use super::written::{File, Interface, OneOrMore, Parsed, Scalar, Written};
 
 /// The components, by name.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Manifest {
 }
 
 /// One component, as `[components.NAME]` describes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
     /// A lower-case letter, then letters, digits and dashes; at most 31. Names its schema and its role in the database too.
     pub name: String,
@@ -34,8 +34,8 @@ pub struct Component {
     pub capabilities: BTreeSet<Capability>,
     /// What one request may cost.
     pub limits: Limits,
-    /// The request that a new version must answer before it goes live.
-    pub probe: Option<Probe>,
+    /// The requests that a new version must answer before it goes live.
+    pub probes: Vec<Probe>,
     /// What `wasi:config/store` answers.
     pub config: BTreeMap<String, String>,
     /// Who turns away a request without a token.
@@ -126,14 +126,14 @@ impl Written {
         }
         let config = self.config.map(Spanned::into_inner).unwrap_or_default();
         let routes: Vec<_> = self.routes.into_iter().map(|route| route.into_inner().0).collect();
-        let probe = self.probe.map(|probe| check_probe(probe, &routes)).transpose()?;
+        let probes = self.probe.map(|probes| check_probes(probes, &routes)).transpose()?.unwrap_or_default();
         Ok(Component {
             name: name.into_inner(),
             source,
             routes,
             capabilities,
             limits: self.limits.with_defaults(),
-            probe,
+            probes,
             config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
             authentication: self.authentication,
             imports: check_imports(self.imports, names)?,
@@ -163,17 +163,34 @@ fn check_imports(
     imports.into_iter().map(check).collect()
 }
 
-fn check_probe(probe: Spanned<Parsed<Probe>>, routes: &[Pattern]) -> Result<Probe, Misplaced> {
+fn check_probes(probes: Spanned<OneOrMore<Probe>>, routes: &[Pattern]) -> Result<Vec<Probe>, Misplaced> {
     let mut own = matchit::Router::new();
     for path in routes.iter().flat_map(|route| [Some(route.as_str()), route.parent()]).flatten() {
-        own.insert(path, ()).map_err(|error| Misplaced::at(probe.span(), error.to_string()))?;
+        own.insert(path, ()).map_err(|error| Misplaced::at(probes.span(), error.to_string()))?;
     }
-    let path = &probe.get_ref().0.path;
-    if own.at(path.split('?').next().unwrap_or(path)).is_err() {
+    let leads_nowhere = |probe: &&Probe| own.at(probe.path.split('?').next().unwrap_or(&probe.path)).is_err();
+    if let Some(Probe { path, .. }) = probes.get_ref().0.iter().find(leads_nowhere) {
         let reason = format!("no route of this component leads to {path:?}: probe one of its own");
-        return Err(Misplaced::at(probe.span(), reason));
+        return Err(Misplaced::at(probes.span(), reason));
     }
-    Ok(probe.into_inner().0)
+    Ok(probes.into_inner().0)
+}
+
+impl Component {
+    /// What the runtime has to know of it.
+    #[must_use]
+    pub fn spec(&self) -> ComponentSpec {
+        ComponentSpec {
+            name: self.name.clone(),
+            capabilities: self.capabilities.clone(),
+            limits: self.limits.clone(),
+            config: self.config.clone(),
+            outgoing: self.outgoing.clone(),
+            imports: self.imports.clone(),
+            routes: self.routes.iter().map(Pattern::to_string).collect(),
+            authentication_required: self.authentication == Authentication::Required,
+        }
+    }
 }
 
 /// A fault of the manifest and the bytes that it is about.
@@ -259,7 +276,7 @@ mod tests {
 
         assert_eq!((&*hello.name, hello.authentication), ("hello", Authentication::Required));
         assert_eq!(hello.limits, Limits::default());
-        assert!(hello.capabilities.is_empty() && hello.outgoing.is_empty() && hello.probe.is_none());
+        assert!(hello.capabilities.is_empty() && hello.outgoing.is_empty() && hello.probes.is_empty());
 
         assert_eq!((&*todo.name, todo.authentication), ("todo", Authentication::Optional));
         assert_eq!(todo.source, directory.path().join("todo.wasm"));
@@ -281,7 +298,7 @@ mod tests {
             }
         );
         let probe = Probe { method: Method::GET, path: "/dashboard/stats?day=1".to_owned() };
-        assert_eq!(todo.probe.as_ref(), Some(&probe));
+        assert_eq!(todo.probes, [probe]);
         let config = [("greeting", "hello"), ("retries", "3"), ("verbose", "true")];
         assert!(todo.config.iter().map(|(key, value)| (&**key, &**value)).eq(config));
         let destinations =
@@ -322,6 +339,9 @@ mod tests {
             "routes = []\nlimits = { concurrency = true }",
             "routes = []\nprobe = \"POST /\"",
             "routes = [\"/a/{*rest}\"]\nprobe = \"GET /b\"",
+            "routes = [\"/a/{*rest}\"]\nprobe = [\"GET /a\", \"GET /b\"]",
+            "routes = []\nprobe = [\"GET /a\", \"/b\"]",
+            "routes = []\nprobe = 1",
             "routes = []\nconfig = { a = \"b\" }",
             "routes = []\ncapabilities = [\"config\"]\nconfig = { a = [] }",
             "routes = []\nauthentication = \"require\"",

@@ -60,7 +60,12 @@ pub struct Config {
     pub log: Log,
     /// `BERTH_MAX_…` and `BERTH_…_TIMEOUT`
     pub edge: Edge,
-    /// The components of `BERTH_MANIFEST`.
+    /// `BERTH_FOLLOW_INTERVAL`: how often to look for what other hosts on the same database have made live, beside
+    /// listening for it. None for a host that is alone on its database, which can sleep then.
+    pub follow_interval: Option<Duration>,
+    /// `BERTH_MANIFEST`
+    pub manifest_path: PathBuf,
+    /// The components of the manifest.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
 }
@@ -124,6 +129,7 @@ impl Config {
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
         let environment = Environment::read(variables)?;
         let data_directory = environment::data_directory(variables)?;
+        let manifest_path = environment::manifest(variables)?;
         Ok(Self {
             address: environment::address(variables)?,
             database_url: environment::database_url(variables)?,
@@ -141,7 +147,9 @@ impl Config {
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,
             edge: environment::edge(variables)?,
-            manifest: Manifest::read(&environment::manifest(variables)?)?,
+            follow_interval: environment::follow_interval(variables)?,
+            manifest: Manifest::read(&manifest_path)?,
+            manifest_path,
             environment,
         })
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use berth_runtime::{AllowedDestination, Capability, Limits};
 use http::Method;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::manifest::{Authentication, Probe};
@@ -33,7 +33,7 @@ pub(super) struct Written {
     pub(super) capabilities: Vec<Parsed<Capability>>,
     #[serde(default)]
     pub(super) limits: WrittenLimits,
-    pub(super) probe: Option<Spanned<Parsed<Probe>>>,
+    pub(super) probe: Option<Spanned<OneOrMore<Probe>>>,
     pub(super) config: Option<Spanned<BTreeMap<String, Scalar>>>,
     #[serde(default)]
     pub(super) authentication: Authentication,
@@ -91,6 +91,37 @@ impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for ParsedVisitor<T> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         text.parse().map(Parsed).map_err(E::custom)
+    }
+}
+
+/// A string, or a list of them.
+pub(super) struct OneOrMore<T>(pub(super) Vec<T>);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for OneOrMore<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrMoreVisitor(PhantomData))
+    }
+}
+
+struct OneOrMoreVisitor<T>(PhantomData<T>);
+
+impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for OneOrMoreVisitor<T> {
+    type Value = OneOrMore<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string, or a list of strings")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        text.parse().map(|one| OneOrMore(vec![one])).map_err(E::custom)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Parsed(one)) = list.next_element()? {
+            all.push(one);
+        }
+        Ok(OneOrMore(all))
     }
 }
 

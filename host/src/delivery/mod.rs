@@ -1,5 +1,219 @@
-//! Versions of components: how they come, and how one takes the place of another.
+//! Versions of components: how they come, and how one takes the place of another while requests are served.
+//!
+//! There is one way in, whoever brings a version and whenever: [`swap`]. Starting up is the first one.
 //!
 //! - [`report`]: what a swap did, as operators see it
+//! - [`swap`]: the steps of a swap, in which several components may change together
+//! - [`verify`]: those that need no database
+//! - [`probe`], [`record`]: parts of the others
+//! - [`adopt`]: what a manifest asks for: at the start, and when it has changed
+//! - [`operator`]: what an operator asks for: pushes, rollbacks, and how things stand
+//! - [`check()`]: whether a manifest could be adopted
+//! - [`follow`]: what other hosts on the same database have made live
+//! - [`versions`], [`replicas`]: what the database remembers of all this
+//! - [`standing`]: how far this host is
 
+mod adopt;
+mod check;
+mod follow;
+mod operator;
+mod probe;
+mod record;
+mod replicas;
 pub mod report;
+mod standing;
+mod swap;
+mod verify;
+mod versions;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use berth_database::{ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, component_database};
+use berth_runtime::{
+    Capability, Compiler, ComponentSpec, Deployment, Engine, EngineError, EngineSettings, Registry,
+    Resources, Version,
+};
+use http::HeaderValue;
+use sqlx::postgres::PgConnectOptions;
+use tokio::sync::{Mutex, broadcast};
+
+use crate::app::App;
+use crate::config::{Config, Manifest};
+use crate::database::Database;
+use crate::routes;
+use crate::storage::StorageError;
+pub use adopt::AdoptError;
+pub use check::{Checked, check};
+pub use operator::{OperatorError, Requested};
+use record::Listeners;
+use replicas::Replicas;
+use report::{Failure, Progress};
+pub use standing::{Standing, Standings};
+use versions::Versions;
+
+/// Connections that one component may have open at once.
+const CONNECTIONS: usize = 16;
+
+/// How long a request waits for one of them.
+const CONNECTION_QUEUE: Duration = Duration::from_secs(3);
+
+/// How long opening one may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// What the turn to swap is called in the database: all hosts on it have one.
+const TURN: &str = "swap";
+
+/// Brings components live on this host.
+pub struct Delivery {
+    app: App,
+    compiler: Compiler,
+    instances: u32,
+    options: PgConnectOptions,
+    pool: Pool,
+    cohere: berth_cohere::Client,
+    versions: Versions,
+    replicas: Replicas,
+    host: String,
+    /// What the live components are as the manifest has it; none before the first swap.
+    manifest: ArcSwap<Manifest>,
+    databases: Mutex<BTreeMap<String, ComponentDatabase>>,
+    one_at_a_time: Mutex<()>,
+    listeners: Listeners,
+    follow_interval: Option<Duration>,
+}
+
+/// The database was not there, or not able to.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseAway {
+    /// To read or write what it remembers.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// To open a connection.
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Connection(#[from] sqlx::Error),
+}
+
+impl Delivery {
+    /// For the components of `app`, none of which is live yet. Starts wasmtime.
+    pub fn new(
+        config: &Config,
+        app: App,
+        database: &Database,
+        cohere: berth_cohere::Client,
+    ) -> Result<Self, EngineError> {
+        let instances = instances(&config.manifest);
+        let engine = Engine::new(EngineSettings { instances })?;
+        let host = host_name();
+        Ok(Self {
+            app,
+            compiler: Compiler::new(engine, config.code_cache.clone()),
+            instances,
+            options: database.options().clone(),
+            pool: database.pool(),
+            cohere,
+            versions: Versions::new(database.pool()),
+            replicas: Replicas::new(database.pool(), host.clone()),
+            host,
+            manifest: ArcSwap::default(),
+            databases: Mutex::default(),
+            one_at_a_time: Mutex::default(),
+            listeners: Listeners::new(),
+            follow_interval: config.follow_interval,
+        })
+    }
+
+    /// Hears of every swap on this host from now on.
+    #[must_use]
+    pub fn progress(&self) -> broadcast::Receiver<Progress> {
+        self.listeners.subscribe()
+    }
+
+    /// The live version of a component.
+    fn live(&self, component: &str) -> Option<Arc<Version>> {
+        self.app.registry().current().version(component)
+    }
+
+    /// The live versions of the components of a manifest.
+    fn live_of(&self, manifest: &Manifest) -> Vec<Arc<Version>> {
+        manifest.components.iter().filter_map(|component| self.live(&component.name)).collect()
+    }
+
+    /// Lets new requests see `deployment`, which is what `manifest` says.
+    fn publish(&self, deployment: Deployment, manifest: Arc<Manifest>) {
+        let numbers = deployment.versions().values();
+        let numbers: Vec<_> =
+            numbers.map(|version| (version.spec().name.clone(), version.number())).collect();
+        self.app.registry().publish(deployment);
+        self.manifest.store(manifest);
+        self.app.standings().set_live(numbers);
+    }
+
+    /// A way for requests into a deployment that nobody else sees, and the token that they need.
+    fn trial(&self, registry: Registry) -> Result<(Router, HeaderValue), Failure> {
+        let token = self.app.auth().token_for(probe::CALLER);
+        let token = token.ok().and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+        let token = token.ok_or_else(|| Failure {
+            step: report::Step::Probe,
+            reason: "no token can be made for the probes' caller".to_owned(),
+            temporary: false,
+        })?;
+        Ok((routes::router(&self.app.on_trial(Arc::new(registry))), token))
+    }
+
+    /// The schema and the role of a component, made where they are missing.
+    async fn database(&self, component: &str) -> Result<ComponentDatabase, IsolationError> {
+        let mut databases = self.databases.lock().await;
+        if let Some(database) = databases.get(component) {
+            return Ok(database.clone());
+        }
+        let database = component_database(&self.pool, &self.options, component).await?;
+        if let Isolation::SchemaOnly { reason } = &database.isolation {
+            tracing::warn!(
+                component,
+                reason,
+                "this database lets no roles be made: the component has a schema of its own, but nothing keeps its SQL in it"
+            );
+        }
+        databases.insert(component.to_owned(), database.clone());
+        Ok(database)
+    }
+
+    /// What is behind a component's grants: that of the version that is live, unless the manifest now says otherwise.
+    fn resources(&self, spec: &ComponentSpec, database: Option<&ComponentDatabase>) -> Resources {
+        if let Some(live) = self.live(&spec.name)
+            && (live.spec().limits == spec.limits && live.spec().capabilities == spec.capabilities)
+        {
+            return live.resources().clone();
+        }
+        let pool = database.map(|database| {
+            let settings = PoolSettings {
+                max_connections: CONNECTIONS,
+                queue_timeout: CONNECTION_QUEUE,
+                connect_timeout: CONNECT,
+                // No request needs an answer that comes after its end.
+                statement_timeout: spec.limits.time,
+                search_path: Some(database.schema.clone()),
+            };
+            Pool::new(database.options.clone(), settings)
+        });
+        let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
+        Resources::new(spec.limits.concurrency, pool, cohere)
+    }
+}
+
+/// How many instances the components of a manifest may need at once: twice what requests may have, since a version that is
+/// tried has some of its own, and those of limits that have changed finish beside the next.
+fn instances(manifest: &Manifest) -> u32 {
+    let sum: usize = manifest.components.iter().map(|component| component.limits.concurrency).sum();
+    u32::try_from(sum.saturating_mul(2)).unwrap_or(u32::MAX).max(8)
+}
+
+/// What this host is called among those on the same database.
+fn host_name() -> String {
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    format!("{}/{}", machine.trim(), std::process::id())
+}

@@ -1,6 +1,8 @@
 //! What a swap did and what came of it, as the admin API tells it and the command line shows it: the only types that both
 //! know.
 
+use std::error::Error;
+
 use serde::{Deserialize, Serialize};
 
 /// The steps of a swap, in their order. The first that fails ends it.
@@ -37,6 +39,21 @@ impl Step {
         Self::Probe,
         Self::Live,
     ];
+
+    /// Its name, as JSON has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Size => "size",
+            Self::Kind => "kind",
+            Self::Compile => "compile",
+            Self::Imports => "imports",
+            Self::Exports => "exports",
+            Self::Migrations => "migrations",
+            Self::Probe => "probe",
+            Self::Live => "live",
+        }
+    }
 }
 
 /// What came of a swap.
@@ -117,6 +134,20 @@ pub struct Failure {
     pub temporary: bool,
 }
 
+impl Failure {
+    /// One that the same bytes will meet again.
+    #[must_use]
+    pub fn lasting(step: Step, error: &dyn Error) -> Self {
+        Self { step, reason: error.to_string(), temporary: false }
+    }
+
+    /// One that may be over a moment later.
+    #[must_use]
+    pub fn passing(step: Step, error: &dyn Error) -> Self {
+        Self { step, reason: error.to_string(), temporary: true }
+    }
+}
+
 /// How a version differs from the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
@@ -162,6 +193,7 @@ pub struct ProbeAnswer {
 /// What happens while a swap is under way. A server-sent event of the name in `event` each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and each goes out as JSON at once")]
 pub enum Progress {
     /// A step of a component's swap has begun or ended.
     Step {
@@ -275,4 +307,27 @@ pub enum Origin {
     Manifest,
     /// By the admin API.
     Push,
+}
+
+impl Origin {
+    /// Its name, as JSON and the database have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Push => "push",
+        }
+    }
+}
+
+impl ReplicaState {
+    /// Its name, as JSON and the database have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Compiling => "compiling",
+            Self::Behind => "behind",
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::auth::bearer;
 use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
 
-/// Which component answered, and in which version: `todo@5f70bf18a086`.
+/// Which component answered, and in which version: `todo@3`.
 pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
 
 /// For components that cannot import `berth:identity`: the caller's `sub`, percent-encoded where a header needs it.
@@ -33,21 +33,25 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     if identity.is_none() && version.spec().authentication_required {
         return Err(ApiError::NotAuthenticated);
     }
-    run(version, request, identity.map(|identity| identity.principal)).await
+    let version = Arc::clone(version);
+    // The rest of the deployment may go as soon as there is another: only this version is still needed.
+    drop(deployment);
+    run(&app, &version, request, identity.map(|identity| identity.principal)).await
 }
 
 async fn run(
+    app: &App,
     version: &Arc<Version>,
     mut request: Request,
     principal: Option<Principal>,
 ) -> Result<Response, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
     withhold_secrets(request.headers_mut(), principal.as_ref());
-    let mut response = match version.handle(request, request_id, principal).await {
+    let mut response = match version.handle(request, request_id, principal, app.registry()).await {
         Ok(response) => response.map(Body::new),
         Err(error) => ApiError::from(error).into_response(),
     };
-    if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.id())) {
+    if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.number())) {
         response.headers_mut().insert(X_COMPONENT, label);
     }
     Ok(response)

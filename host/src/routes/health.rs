@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::delivery::Standing;
 
 /// What monitoring knows this service by, since before there was Berth.
 const SERVICE: &str = "todo-backend";
@@ -46,10 +47,29 @@ pub(super) struct Health {
 /// One component.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Component {
-    /// The first digits of the SHA-256 of its bytes; null until it is live.
+    /// The number of its version; null until it is live.
+    #[schema(example = "3")]
     version: Option<String>,
-    /// `live` or `starting`.
+    /// `live`, `starting`, `compiling` another version, or `behind`: staying on this one, since it could not take the other.
     state: &'static str,
+    /// The version that all hosts shall have, where it is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wanted: Option<String>,
+    /// Why it is behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+impl From<Standing> for Component {
+    fn from(standing: Standing) -> Self {
+        let Standing { live, wanted, state, detail } = standing;
+        Self {
+            version: live.map(|number| number.to_string()),
+            state: if live.is_none() { "starting" } else { state.as_str() },
+            wanted: wanted.filter(|_| wanted != live).map(|number| number.to_string()),
+            detail,
+        }
+    }
 }
 
 /// A host that can do its work.
@@ -119,15 +139,11 @@ async fn reasons(app: &App) -> Vec<String> {
     if !matches!(timeout(PATIENCE, app.database_answers()).await, Ok(true)) {
         reasons.push("The database does not answer".to_owned());
     }
-    let starting = app.components().into_iter().filter(|(_, version)| version.is_none());
+    let starting = app.standings().all().into_iter().filter(|(_, standing)| standing.live.is_none());
     reasons.extend(starting.map(|(name, _)| format!("The component {name} is not loaded yet")));
     reasons
 }
 
 fn components(app: &App) -> BTreeMap<String, Component> {
-    let describe = |version: Option<String>| Component {
-        state: if version.is_some() { "live" } else { "starting" },
-        version,
-    };
-    app.components().into_iter().map(|(name, version)| (name, describe(version))).collect()
+    app.standings().all().into_iter().map(|(name, standing)| (name, standing.into())).collect()
 }

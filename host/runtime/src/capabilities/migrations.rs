@@ -33,5 +33,11 @@ pub(crate) async fn list(version: &Version) -> Result<Vec<Migration>, String> {
         instance.berth_migrations_migrations().call_list(&mut store).await
     });
     let list = call.await?;
-    Ok(list.into_iter().map(|one| Migration { version: one.version, name: one.name, sql: one.sql }).collect())
+    let migration = |one: bindings::exports::berth::migrations::migrations::Migration| Migration {
+        version: one.version,
+        name: one.name,
+        sql: one.sql,
+        compatible: one.compatible,
+    };
+    Ok(list.into_iter().map(migration).collect())
 }

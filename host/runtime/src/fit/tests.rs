@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use crate::fixtures::{Host, dummy, spec};
-use crate::{FitError, LoadError, check_fit};
+use crate::{CandidateError, FitError, check_fit};
 
 /// A component that imports an interface with `items`.
 fn importer(items: &str) -> Vec<u8> {
@@ -112,7 +112,7 @@ async fn a_new_exporter_is_checked_against_those_that_are_live() {
 
 async fn refusal(items: &str, imports: &[(&str, &str)]) -> String {
     match Host::new().verify(spec("ai", imports), &importer(items)).await {
-        Err(error @ LoadError::Link { .. }) => error.to_string(),
+        Err(error @ CandidateError::Link(_)) => error.to_string(),
         Err(error) => format!("refused at another step: {error}"),
         Ok(_) => "not refused".to_owned(),
     }
@@ -120,12 +120,12 @@ async fn refusal(items: &str, imports: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn an_import_that_nobody_answers_is_refused_with_the_remedy() {
-    insta::assert_snapshot!(refusal(TASKS, &[]).await, @r#"the component `ai` was refused when it was linked: it imports `test:tasks/tasks@0.1.0`, which is not the host's to give; if another component may answer it, name that one in [components.ai] of the manifest: imports = { "test:tasks/tasks" = "…" }"#);
+    insta::assert_snapshot!(refusal(TASKS, &[]).await, @r#"it imports `test:tasks/tasks@0.1.0`, which is not the host's to give; if another component may answer it, name that one in [components.ai] of the manifest: imports = { "test:tasks/tasks" = "…" }"#);
 }
 
 #[tokio::test]
 async fn resources_do_not_cross() {
     let assigned = [("test:tasks/tasks", "todo")];
     let own = "resource list-of-tasks { next: func() -> string; }";
-    insta::assert_snapshot!(refusal(own, &assigned).await, @"the component `ai` was refused when it was linked: it imports `test:tasks/tasks@0.1.0`, but that has the resource `list-of-tasks`, and only values can cross from one component to another, no resources, streams or futures; pass an identifier or a list instead");
+    insta::assert_snapshot!(refusal(own, &assigned).await, @"it imports `test:tasks/tasks@0.1.0`, but that has the resource `list-of-tasks`, and only values can cross from one component to another, no resources, streams or futures; pass an identifier or a list instead");
 }

@@ -46,9 +46,13 @@ fn case(name: &str, value: Val) -> Val {
 }
 
 /// Calls a function of a component as a client's request would.
-async fn call(version: &Arc<Version>, function: &str, params: Vec<Val>) -> Result<Val, HandleError> {
+async fn call(
+    host: &Host,
+    version: &Arc<Version>,
+    function: &str,
+    params: Vec<Val>,
+) -> Result<Val, HandleError> {
     let target = Target {
-        registry: Weak::new(),
         callee: version.spec().name.clone(),
         interface: TRIAL.to_owned(),
         function: function.to_owned(),
@@ -56,10 +60,11 @@ async fn call(version: &Arc<Version>, function: &str, params: Vec<Val>) -> Resul
     let principal = Principal { subject: "user-1".to_owned(), email: None, name: None, anonymous: false };
     let context = RequestContext {
         component: version.spec().name.clone(),
-        version: version.id().to_owned(),
+        version: version.number(),
         request_id: "request-1".to_owned(),
         principal: Some(principal),
         callers: Vec::new(),
+        registry: Arc::clone(&host.registry),
     };
     let mut results = Arc::new(target).run(version, context, params, 1).await?;
     Ok(results.remove(0))
@@ -92,26 +97,26 @@ async fn values_of_every_type_cross_both_ways() {
 
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    assert_eq!(call(&relay, "echo", vec![everything.clone()]).await, Ok(everything));
+    assert_eq!(call(&host, &relay, "echo", vec![everything.clone()]).await, Ok(everything));
 }
 
 #[tokio::test]
 async fn the_callee_answers_for_the_callers_principal() {
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    assert_eq!(call(&relay, "who", vec![]).await, Ok(text("user-1")));
+    assert_eq!(call(&host, &relay, "who", vec![]).await, Ok(text("user-1")));
 }
 
 #[tokio::test]
 async fn each_call_goes_to_the_version_that_is_live() {
     let host = Host::new();
     let relay_version = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    assert_eq!(call(&relay_version, "number", vec![]).await, Ok(Val::U32(1)));
+    assert_eq!(call(&host, &relay_version, "number", vec![]).await, Ok(Val::U32(1)));
 
     let next = CALLEE.replace("(i32.const 1))", "(i32.const 2))");
     let next = (callee().0, fixtures::component(WIT, "callee", &next));
     host.deploy(vec![relay("relay", "callee"), next]).await;
-    assert_eq!(call(&relay_version, "number", vec![]).await, Ok(Val::U32(2)));
+    assert_eq!(call(&host, &relay_version, "number", vec![]).await, Ok(Val::U32(2)));
 }
 
 #[tokio::test]
@@ -122,7 +127,7 @@ async fn a_compatible_version_of_the_interface_will_do() {
     let later = (callee().0, fixtures::component(&later(WIT), "callee", &later(CALLEE)));
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), later]).await;
-    assert_eq!(call(&relay, "number", vec![]).await, Ok(Val::U32(1)));
+    assert_eq!(call(&host, &relay, "number", vec![]).await, Ok(Val::U32(1)));
 }
 
 #[tokio::test]
@@ -132,12 +137,12 @@ async fn a_callee_that_traps_is_unavailable_to_a_caller_that_can_be_told() {
 
     let reason = text("the component `callee` gave no answer: the component failed");
     let told = err(case(UNAVAILABLE, reason));
-    assert_eq!(call(&relay, "trap-and-tell", vec![]).await, Ok(told));
+    assert_eq!(call(&host, &relay, "trap-and-tell", vec![]).await, Ok(told));
 
     let hinted = err(Val::Enum(UNAVAILABLE.to_owned()));
-    assert_eq!(call(&relay, "trap-and-hint", vec![]).await, Ok(hinted));
+    assert_eq!(call(&host, &relay, "trap-and-hint", vec![]).await, Ok(hinted));
 
-    assert_eq!(call(&relay, "trap", vec![]).await, Err(HandleError::Failed));
+    assert_eq!(call(&host, &relay, "trap", vec![]).await, Err(HandleError::Failed));
 }
 
 #[tokio::test]
@@ -146,7 +151,7 @@ async fn a_callee_over_its_time_fails_its_caller_as_itself() {
     callee.0.limits.cpu = Duration::from_millis(1);
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee]).await;
-    assert_eq!(call(&relay, "spin", vec![]).await, Err(HandleError::TimedOut));
+    assert_eq!(call(&host, &relay, "spin", vec![]).await, Err(HandleError::TimedOut));
 }
 
 #[tokio::test]
@@ -162,7 +167,7 @@ async fn a_callee_ends_with_its_caller() {
     relay.0.limits.time = Duration::from_millis(50);
     let host = Host::new();
     let relay = host.deploy(vec![relay, callee]).await;
-    assert_eq!(call(&relay, "spin", vec![]).await, Err(HandleError::TimedOut));
+    assert_eq!(call(&host, &relay, "spin", vec![]).await, Err(HandleError::TimedOut));
 
     let callee = host.registry.current().version("callee").unwrap();
     assert!(callee.permit().await.is_ok(), "the callee's only place is free again");
@@ -172,8 +177,8 @@ async fn a_callee_ends_with_its_caller() {
 async fn a_busy_callee_makes_its_caller_busy() {
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    host.registry.current().version("callee").unwrap().permits.close();
-    assert_eq!(call(&relay, "number", vec![]).await, Err(HandleError::Busy));
+    host.registry.current().version("callee").unwrap().resources.permits.close();
+    assert_eq!(call(&host, &relay, "number", vec![]).await, Err(HandleError::Busy));
 }
 
 #[tokio::test]
@@ -181,17 +186,17 @@ async fn calls_are_nested_four_deep_and_no_deeper() {
     let host = Host::new();
     let chain = [("a", "b"), ("b", "c"), ("c", "d"), ("d", "callee")].map(|(name, next)| relay(name, next));
     let first = host.deploy(chain.into_iter().chain([callee()]).collect()).await;
-    assert_eq!(call(&first, "number", vec![]).await, Ok(Val::U32(1)));
+    assert_eq!(call(&host, &first, "number", vec![]).await, Ok(Val::U32(1)));
 
     let circle = host.deploy(vec![relay("a", "b"), relay("b", "a")]).await;
     let reason = text("calls are nested more than 4 deep: a → b → a → b → a → b");
     let refused = err(case(UNAVAILABLE, reason));
-    assert_eq!(call(&circle, "trap-and-tell", vec![]).await, Ok(refused));
+    assert_eq!(call(&host, &circle, "trap-and-tell", vec![]).await, Ok(refused));
 }
 
 #[tokio::test]
 async fn a_component_that_is_not_live_cannot_be_called() {
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee")]).await;
-    assert_eq!(call(&relay, "number", vec![]).await, Err(HandleError::Failed));
+    assert_eq!(call(&host, &relay, "number", vec![]).await, Err(HandleError::Failed));
 }

@@ -9,6 +9,9 @@
 //!   notices at the latest when `statement_timeout` ends the statement.)
 //! - no statement was run on it that may have changed the session: see [`Statement::leaves_traces`]. `DISCARD
 //!   ALL` would undo such changes, but also the settings that the pool made, and the prepared statements.
+//!
+//! A version that is being tried has one connection, in a transaction that also holds its migrations. What is a
+//! transaction otherwise is a savepoint there, and so is a statement, which may fail alone.
 
 use berth_database::{Connection, Pool};
 use futures_util::TryStreamExt as _;
@@ -49,17 +52,31 @@ pub(crate) struct Session {
     in_transaction: bool,
     /// Whether a statement may have left something behind.
     changed: bool,
+    bounds: Bounds,
 }
 
 impl Session {
     /// Takes a connection from the pool.
     pub(crate) async fn open(pool: &Pool) -> Result<Self, Error> {
         let connection = Some(pool.acquire().await?);
-        Ok(Self { connection, in_flight: false, in_transaction: false, changed: false })
+        let bounds = if pool.is_trial() { Bounds::Savepoint } else { Bounds::Transaction };
+        Ok(Self { connection, in_flight: false, in_transaction: false, changed: false, bounds })
     }
 
     /// Runs a statement, and returns how many rows it affected.
     pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
+        if self.bounds == Bounds::Transaction || self.in_transaction {
+            return self.run_here(statement, to).await;
+        }
+        self.begin().await?;
+        let result = self.run_here(statement, to).await;
+        if self.is_ready() {
+            self.end(if result.is_ok() { End::Commit } else { End::RollBack }).await?;
+        }
+        result
+    }
+
+    async fn run_here(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
         match self.attempt(statement, to).await {
             Err(error) if error.is_stale_plan() => {
                 self.forget_statements().await?;
@@ -76,21 +93,21 @@ impl Session {
         let prepared = self.settle(prepared.map_err(Error::from)).await?;
         check_count(statement, &prepared)?;
         to.begin(prepared.columns())?;
-        self.changed |= statement.leaves_traces();
+        self.changed |= statement.leaves_traces() && self.bounds == Bounds::Transaction;
         let affected = fetch(self.start()?, statement, arguments, to).await;
         self.settle(affected).await
     }
 
     /// Begins a transaction. Until its end the connection does not go back to the pool.
     pub(crate) async fn begin(&mut self) -> Result<(), Error> {
-        self.command("BEGIN").await?;
+        self.command(self.bounds.begin()).await?;
         self.in_transaction = true;
         Ok(())
     }
 
     /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
     pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
-        let result = self.command(end.command()).await;
+        let result = self.command(self.bounds.end(end)).await;
         self.in_transaction = false;
         result
     }
@@ -153,11 +170,30 @@ pub(crate) enum End {
     RollBack,
 }
 
-impl End {
-    fn command(self) -> &'static str {
+/// What a transaction of the guest's is on its connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    Transaction,
+    /// The connection is in a transaction of the host's.
+    Savepoint,
+}
+
+impl Bounds {
+    fn begin(self) -> &'static str {
         match self {
-            Self::Commit => "COMMIT",
-            Self::RollBack => "ROLLBACK",
+            Self::Transaction => "BEGIN",
+            Self::Savepoint => "SAVEPOINT berth_request",
+        }
+    }
+
+    fn end(self, end: End) -> &'static str {
+        match (self, end) {
+            (Self::Transaction, End::Commit) => "COMMIT",
+            (Self::Transaction, End::RollBack) => "ROLLBACK",
+            (Self::Savepoint, End::Commit) => "RELEASE SAVEPOINT berth_request",
+            (Self::Savepoint, End::RollBack) => {
+                "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request"
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The host functions on the fake Cohere, without any component.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::sync::Arc;
+
 use berth_cohere::Settings;
 use fake_cohere::{FakeCohere, Gate, Refusal, Reply::Hang, Turn};
 use serde_json::json;
@@ -55,10 +57,11 @@ fn request() -> RequestContext {
     let ada = Principal { subject: "ada".to_owned(), email: None, name: None, anonymous: false };
     RequestContext {
         component: "ai".to_owned(),
-        version: "0".repeat(12),
+        version: 1,
         request_id: String::new(),
         principal: Some(ada),
         callers: vec![],
+        registry: Arc::default(),
     }
 }
 

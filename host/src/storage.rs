@@ -1,4 +1,4 @@
-//! The host's own tables, as far as authentication reads and writes them.
+//! Statements on the host's own tables, and why one fails.
 
 use berth_database::{Pool, PoolError};
 use sqlx::postgres::PgConnection;
@@ -34,7 +34,7 @@ impl StorageError {
 }
 
 /// Lends a connection to `work`; one that failed under it is not used again.
-pub(super) async fn with_connection<T>(
+pub(crate) async fn with_connection<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> Result<T, StorageError> {

@@ -1,0 +1,113 @@
+//! Who may use the operators' listener: whoever has `ADMIN_TOKEN`. Without one, whoever is on this machine may look.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, header};
+use sha2::{Digest, Sha256};
+
+use super::error::AdminError;
+use crate::config::Secret;
+
+/// The token that operators must have.
+#[derive(Clone)]
+pub(super) struct Access(Option<Arc<[u8; 32]>>);
+
+impl Access {
+    /// By this token, or by none.
+    pub(super) fn new(token: Option<Secret>) -> Self {
+        Self(token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))))
+    }
+
+    /// Whether a request may be answered.
+    fn allow(&self, method: &Method, headers: &HeaderMap, peer: SocketAddr) -> Result<(), AdminError> {
+        let Some(wanted) = &self.0 else {
+            return match (peer.ip().to_canonical().is_loopback(), method.is_safe()) {
+                (true, true) => Ok(()),
+                (true, false) => Err(AdminError::NoToken),
+                (false, _) => Err(AdminError::NotFromHere),
+            };
+        };
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().split_at_checked(7));
+        match given {
+            Some((scheme, token))
+                if scheme.eq_ignore_ascii_case(b"bearer ") && same(wanted, &digest(token)) =>
+            {
+                Ok(())
+            }
+            _ => Err(AdminError::Unauthorized),
+        }
+    }
+}
+
+/// Turns away who may not use the listener.
+pub(super) async fn check(
+    State(access): State<Access>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match access.allow(request.method(), request.headers(), peer) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+fn digest(token: &[u8]) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// Compares in a time that does not tell where the difference is. Digests besides, so that not even a length is told.
+fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
+    one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn allow(
+        token: Option<&str>,
+        method: &Method,
+        given: Option<&str>,
+        peer: &str,
+    ) -> Result<(), AdminError> {
+        let access = Access::new(token.map(|token| token.to_owned().into()));
+        let headers =
+            given.map(|given| (header::AUTHORIZATION, given.parse().unwrap())).into_iter().collect();
+        access.allow(method, &headers, peer.parse().unwrap())
+    }
+
+    #[test]
+    fn with_a_token_nothing_else_counts() {
+        let given = |given| allow(Some("secret"), &Method::GET, given, "127.0.0.1:1");
+        assert!(given(Some("Bearer secret")).is_ok());
+        assert!(given(Some("bearer secret")).is_ok());
+        for wrong in [
+            None,
+            Some("Bearer"),
+            Some("Bearer "),
+            Some("Bearer secre"),
+            Some("Bearer secrets"),
+            Some("Basic secret"),
+        ] {
+            assert!(matches!(given(wrong), Err(AdminError::Unauthorized)), "{wrong:?}");
+        }
+        assert!(allow(Some("secret"), &Method::PUT, Some("Bearer secret"), "10.0.0.1:1").is_ok());
+    }
+
+    #[test]
+    fn without_a_token_this_machine_may_look() {
+        for here in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(allow(None, &Method::GET, None, here).is_ok(), "{here}");
+            assert!(matches!(allow(None, &Method::PUT, None, here), Err(AdminError::NoToken)), "{here}");
+        }
+        let elsewhere = allow(None, &Method::GET, Some("Bearer x"), "10.0.0.1:1");
+        assert!(matches!(elsewhere, Err(AdminError::NotFromHere)));
+    }
+}

@@ -1,0 +1,128 @@
+//! The routes about components: how they stand, a push, a rollback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{ConnectInfo, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+
+use super::error::AdminError;
+use super::events;
+use crate::delivery::report::{ComponentSummary, Outcome, Report, VersionSummary};
+use crate::delivery::{Delivery, Requested};
+
+/// Who has pushed, in their own words. It is written down, and trusted for nothing.
+const PUSHED_BY: &str = "x-pushed-by";
+
+/// The longest such words, in characters.
+const LONGEST_NAME: usize = 100;
+
+/// How a swap is to be done.
+#[derive(Deserialize)]
+pub(super) struct Manner {
+    /// Whether to stop before anything is changed.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What to go back to.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rollback {
+    /// The version's number; without one, that which was live before.
+    to: Option<u32>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `GET /admin/components`
+pub(super) async fn list(
+    State(delivery): State<Arc<Delivery>>,
+) -> Result<Json<Vec<ComponentSummary>>, AdminError> {
+    Ok(Json(delivery.components().await?))
+}
+
+/// `GET /admin/components/{name}`
+pub(super) async fn show(
+    State(delivery): State<Arc<Delivery>>,
+    Path(name): Path<String>,
+) -> Result<Json<ComponentSummary>, AdminError> {
+    Ok(Json(delivery.component_summary(&name).await?))
+}
+
+/// `GET /admin/components/{name}/history`
+pub(super) async fn history(
+    State(delivery): State<Arc<Delivery>>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<VersionSummary>>, AdminError> {
+    Ok(Json(delivery.history(&name).await?))
+}
+
+/// `PUT /admin/components/{name}`
+pub(super) async fn push(
+    State(delivery): State<Arc<Delivery>>,
+    Path(name): Path<String>,
+    Query(Manner { dry_run }): Query<Manner>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, AdminError> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if content_type != Some("application/wasm") {
+        return Err(AdminError::UnsupportedMediaType);
+    }
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge,
+        _ => AdminError::Unreadable,
+    })?;
+    let requested = delivery.push(&name, (&*body).into(), &pushed_by(&headers, peer), dry_run).await?;
+    answer(requested, &headers).await
+}
+
+/// `POST /admin/components/{name}/rollback`
+pub(super) async fn roll_back(
+    State(delivery): State<Arc<Delivery>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, AdminError> {
+    let body = body.map_err(|_| AdminError::Unreadable)?;
+    let Rollback { to, dry_run } = if body.trim_ascii().is_empty() {
+        Rollback::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|error| {
+            AdminError::Invalid(format!("The body is not as in {{\"to\": 3, \"dry_run\": false}}: {error}"))
+        })?
+    };
+    let requested = delivery.roll_back(&name, to, dry_run).await?;
+    answer(requested, &headers).await
+}
+
+/// The report, or everything as it happens, as the client likes.
+async fn answer(requested: Requested, headers: &HeaderMap) -> Result<Response, AdminError> {
+    if events::are_wanted(headers) {
+        return Ok(events::of(requested));
+    }
+    let report = requested.run(None).await.ok_or(AdminError::Internal)?;
+    Ok((status(&report), Json(report)).into_response())
+}
+
+fn status(report: &Report) -> StatusCode {
+    match report.outcome {
+        Outcome::Live | Outcome::Unchanged | Outcome::Passed => StatusCode::OK,
+        Outcome::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
+fn pushed_by(headers: &HeaderMap, peer: SocketAddr) -> String {
+    let said = headers.get(PUSHED_BY).and_then(|value| value.to_str().ok()).map(str::trim);
+    match said.filter(|said| !said.is_empty()) {
+        Some(said) => said.chars().filter(|one| !one.is_control()).take(LONGEST_NAME).collect(),
+        None => peer.ip().to_canonical().to_string(),
+    }
+}

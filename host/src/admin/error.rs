@@ -1,0 +1,83 @@
+//! Every way in which an operator's request can fail before it becomes a swap, and what is answered. Why a swap was refused
+//! is in its report.
+
+use axum::response::{IntoResponse, Response};
+use berth_contract::detail;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use crate::delivery::OperatorError;
+
+/// A request that failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    #[error("Could not validate credentials")]
+    Unauthorized,
+    #[error("Without ADMIN_TOKEN, this host only tells how things stand: set one to change them")]
+    NoToken,
+    #[error("Without ADMIN_TOKEN, this host only answers on its own machine: set one")]
+    NotFromHere,
+    #[error("Not Found")]
+    NotFound,
+    #[error("Method Not Allowed")]
+    MethodNotAllowed,
+    #[error("A component has the content type application/wasm")]
+    UnsupportedMediaType,
+    #[error("The body is larger than any component may be")]
+    TooLarge,
+    #[error("The body broke off")]
+    Unreadable,
+    #[error("{0}")]
+    Invalid(String),
+    #[error(transparent)]
+    Operator(#[from] OperatorError),
+    #[error("Internal Server Error")]
+    Internal,
+}
+
+impl AdminError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::NotFromHere => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Operator(error) => match error {
+                OperatorError::UnknownComponent { .. }
+                | OperatorError::UnknownVersion { .. }
+                | OperatorError::NothingBefore { .. }
+                | OperatorError::NotKept { .. } => StatusCode::NOT_FOUND,
+                OperatorError::Busy => StatusCode::CONFLICT,
+                OperatorError::Starting | OperatorError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
+        }
+    }
+
+    fn header(&self) -> Option<(HeaderName, &'static str)> {
+        match self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            Self::Operator(OperatorError::Busy | OperatorError::Starting | OperatorError::Away(_)) => {
+                Some((header::RETRY_AFTER, "1"))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        if let Self::Operator(OperatorError::Away(cause)) = &self {
+            tracing::warn!(error = %cause, "an operator's request failed without the database");
+        }
+        let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut response = (self.status(), [json], detail(&self.to_string())).into_response();
+        if let Some((name, value)) = self.header() {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}

@@ -1,0 +1,64 @@
+//! The progress of swaps as server-sent events: `step` and `report`, with the JSON of a
+//! [`Progress`](crate::delivery::report::Progress) each.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, stream};
+use http::{HeaderMap, header};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use crate::delivery::report::Progress;
+use crate::delivery::{Delivery, Requested};
+
+/// How often a silent stream says that it is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Whether a client asks for events.
+pub(super) fn are_wanted(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accept.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
+}
+
+/// `GET /admin/events`: every swap on this host, from now on.
+pub(super) async fn all(State(delivery): State<Arc<Delivery>>) -> Response {
+    let events = stream::unfold(delivery.progress(), async |mut progress| {
+        loop {
+            match progress.recv().await {
+                Ok(one) => return Some((Ok(event(&one)), progress)),
+                // A listener that slow misses some.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    });
+    response(events)
+}
+
+/// One swap, which begins now and goes on when the client hangs up. The last event is its report.
+pub(super) fn of(requested: Requested) -> Response {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(requested.run(Some(sender)));
+    response(stream::unfold(receiver, async |mut receiver| {
+        Some((Ok(event(&receiver.recv().await?)), receiver))
+    }))
+}
+
+fn event(progress: &Progress) -> Event {
+    let name = match progress {
+        Progress::Step { .. } => "step",
+        Progress::Report { .. } => "report",
+    };
+    let event = Event::default().event(name);
+    // Nothing in it has a form that JSON lacks.
+    event.json_data(progress).unwrap_or_else(|_| Event::default().event(name))
+}
+
+fn response(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
+    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+}

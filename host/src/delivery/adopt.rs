@@ -1,0 +1,181 @@
+//! What a manifest asks for, compared to what is live: at the start, when nothing is, and when the manifest has changed.
+//!
+//! A file whose bytes the database has never seen is a new version. One that was seen before never takes the place of what
+//! was pushed since: the version that the database says is live does.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use berth_database::Turn;
+use berth_runtime::{EngineError, digest};
+
+use super::report::{Failure, Origin, VersionState};
+use super::swap::{Change, Plan, Refused, Source, swap};
+use super::versions::Known;
+use super::{DatabaseAway, Delivery, TURN, instances};
+use crate::config::{Component, Manifest};
+
+/// Why a manifest is not what the host now does.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The database was not there.
+    #[error(transparent)]
+    Away(#[from] DatabaseAway),
+    /// wasmtime does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A file cannot be read.
+    #[error("the component `{component}` cannot be read from `{}`: {error}", path.display())]
+    Read {
+        /// The component.
+        component: String,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// More instances than the host was started for.
+    #[error(
+        "the components' `concurrency` adds up to more than this host was started for ({most} with its reserve): start \
+         it again"
+    )]
+    TooManyInstances {
+        /// What it was started for.
+        most: u32,
+    },
+    /// A component was refused.
+    #[error("the component `{component}` was refused at the step `{}`: {}", .failure.step.as_str(), .failure.reason)]
+    Refused {
+        /// The component.
+        component: String,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+impl AdoptError {
+    /// Whether it is the database that is missing, so that another try may go well.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Refused { failure, .. } => failure.temporary,
+            Self::Engine(_) | Self::Read { .. } | Self::TooManyInstances { .. } => false,
+        }
+    }
+}
+
+/// The bytes of each component's file.
+pub(super) type Files = BTreeMap<String, Arc<[u8]>>;
+
+impl Delivery {
+    /// Makes the host do what `manifest` says, all of it or nothing. Where a new file is refused, but every component has
+    /// a version that went live before, those are adopted instead.
+    pub async fn adopt(&self, manifest: Arc<Manifest>) -> Result<(), AdoptError> {
+        if instances(&manifest) > self.instances {
+            return Err(AdoptError::TooManyInstances { most: self.instances });
+        }
+        let files = read(&manifest).await?;
+        let mut turn = None;
+        // Who waits for the turn must not keep those from their swap who have it.
+        let (here, plan) = loop {
+            let here = self.one_at_a_time.lock().await;
+            let plan = self.plan(&manifest, &files).await?;
+            if turn.is_some() || !plan.has_news() {
+                break (here, plan);
+            }
+            drop(here);
+            turn = Some(self.turn().await?);
+        };
+        let Err(refused) = swap(self, &here, Plan { turn, ..plan }).await else { return Ok(()) };
+        if !refused.failure.temporary
+            && let Some(plan) = self.fallback(&manifest).await?
+        {
+            tracing::warn!(
+                "the files of the manifest were refused: starting with the versions that were live before"
+            );
+            swap(self, &here, plan).await?;
+            return Ok(());
+        }
+        Err(refused.into())
+    }
+
+    async fn turn(&self) -> Result<Turn, DatabaseAway> {
+        let turn = Turn::take(&self.options, TURN).await?;
+        self.versions.refuse_left_over().await?;
+        Ok(turn)
+    }
+
+    /// What has to change, for this host to do what `manifest` says.
+    async fn plan(&self, manifest: &Arc<Manifest>, files: &Files) -> Result<Plan, DatabaseAway> {
+        let live = self.versions.live().await?;
+        let current = self.manifest.load_full();
+        let mut changes = Vec::new();
+        for component in &manifest.components {
+            let Some(bytes) = files.get(&component.name) else { continue };
+            let source = self.source(component, bytes, live.get(&component.name)).await?;
+            if !self.is_done(&current, component, &source) {
+                changes.push(Change { component: component.clone(), source });
+            }
+        }
+        Ok(Plan::of(Arc::clone(manifest), changes))
+    }
+
+    async fn source(
+        &self,
+        component: &Component,
+        bytes: &Arc<[u8]>,
+        live: Option<&Known>,
+    ) -> Result<Source, DatabaseAway> {
+        let digest = digest(bytes);
+        if let Some(live) = live {
+            let seen = self.versions.with_digest(&component.name, &digest).await?;
+            // What another host has only just staged is not decided.
+            if seen.is_some_and(|version| version.state != VersionState::Staged) {
+                return Ok(Source::Live(live.clone()));
+            }
+        }
+        Ok(Source::bytes(Arc::clone(bytes), Origin::Manifest, &format!("the manifest of {}", self.host)))
+    }
+
+    /// Whether a component is live already as it is wanted.
+    fn is_done(&self, current: &Manifest, component: &Component, source: &Source) -> bool {
+        let Source::Live(known) = source else { return false };
+        current.components.contains(component)
+            && self.live(&component.name).is_some_and(|version| version.number() == known.number)
+    }
+
+    /// What was live before this host started, if every component of the manifest was and nothing is live here yet.
+    async fn fallback(&self, manifest: &Arc<Manifest>) -> Result<Option<Plan>, DatabaseAway> {
+        if self.app.registry().current().is_complete() {
+            return Ok(None);
+        }
+        let live = self.versions.live().await?;
+        let changes = manifest.components.iter().map(|component| {
+            let source = Source::Live(live.get(&component.name)?.clone());
+            Some(Change { component: component.clone(), source })
+        });
+        Ok(changes.collect::<Option<_>>().map(|changes| Plan::of(Arc::clone(manifest), changes)))
+    }
+}
+
+/// Reads the components' files.
+pub(super) async fn read(manifest: &Manifest) -> Result<Files, AdoptError> {
+    let mut files = Files::new();
+    for Component { name, source, .. } in &manifest.components {
+        let bytes = tokio::fs::read(source).await.map_err(|error| AdoptError::Read {
+            component: name.clone(),
+            path: source.clone(),
+            error,
+        })?;
+        files.insert(name.clone(), bytes.into());
+    }
+    Ok(files)
+}
+
+impl From<Refused> for AdoptError {
+    fn from(refused: Refused) -> Self {
+        Self::Refused { component: refused.component, failure: refused.failure }
+    }
+}

@@ -1,0 +1,48 @@
+//! `berth check`: what a swap checks without a database, of every component of a manifest.
+
+use berth_runtime::{Candidate, CodeCache, Compiler, Engine, EngineSettings, check_fit, digest};
+
+use super::adopt::{self, AdoptError};
+use super::instances;
+use super::report::{Failure, Step};
+use crate::config::{Component, Manifest};
+
+/// A component that is good.
+pub struct Checked {
+    /// Its name.
+    pub component: String,
+    /// The SHA-256 of its bytes, in lower-case hexadecimal.
+    pub digest: String,
+}
+
+/// Compiles, or takes from `cache`, what the manifest lists, links each component against its grants, and sees whether
+/// those that call each other agree on it.
+pub async fn check(manifest: &Manifest, cache: &CodeCache) -> Result<Vec<Checked>, AdoptError> {
+    let engine = Engine::new(EngineSettings { instances: instances(manifest) })?;
+    let compiler = Compiler::new(engine, cache.clone());
+    let files = adopt::read(manifest).await?;
+    let mut candidates = Vec::with_capacity(files.len());
+    for component in &manifest.components {
+        let Some(bytes) = files.get(&component.name) else { continue };
+        let candidate = candidate(&compiler, component, bytes).await;
+        candidates.push(candidate.map_err(|failure| refused(&component.name, failure))?);
+    }
+    check_fit(&candidates, [])
+        .map_err(|error| refused(&error.importer, Failure::lasting(Step::Imports, &error)))?;
+    let checked = |candidate: &Candidate| Checked {
+        component: candidate.spec().name.clone(),
+        digest: candidate.digest().to_owned(),
+    };
+    Ok(candidates.iter().map(checked).collect())
+}
+
+async fn candidate(compiler: &Compiler, component: &Component, bytes: &[u8]) -> Result<Candidate, Failure> {
+    let code = compiler.compile(bytes.into(), &digest(bytes)).await.map_err(|error| Failure::from(&error))?;
+    let mut candidate = Candidate::link(&code, component.spec())?;
+    candidate.ask().await?;
+    Ok(candidate)
+}
+
+fn refused(component: &str, failure: Failure) -> AdoptError {
+    AdoptError::Refused { component: component.to_owned(), failure }
+}

@@ -1,0 +1,119 @@
+//! What other hosts on the same database have made live: heard of at once, looked for now and then, and taken by the same
+//! steps as a push. A version that this host cannot take leaves it on the one that it has.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use berth_database::Listener;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::swap::{Change, Plan, Source, swap};
+use super::versions::{CHANNEL, Known};
+use super::{DatabaseAway, Delivery};
+
+/// How many looks a host may miss before the others count it as gone.
+const MISSED_LOOKS: u32 = 3;
+
+/// The pause before a broken connection is opened again.
+const RECONNECT: Duration = Duration::from_secs(1);
+
+/// Versions that this host could not take: it does not try them again, since they would fail again.
+type CannotTake = BTreeMap<String, u32>;
+
+impl Delivery {
+    /// Follows the other hosts until `stop`, and then tells them that this one is gone. Does nothing on a host that is
+    /// alone on its database.
+    pub async fn follow(&self, stop: CancellationToken) {
+        let Some(interval) = self.follow_interval else { return };
+        tokio::select! {
+            () = self.follow_every(interval) => {}
+            () = stop.cancelled() => {}
+        }
+        if let Err(error) = self.replicas.leave().await {
+            tracing::debug!(%error, "the other hosts could not be told that this one ends");
+        }
+    }
+
+    async fn follow_every(&self, every: Duration) {
+        let mut looks = interval(every);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut cannot_take = CannotTake::new();
+        let mut listener = None;
+        loop {
+            tokio::select! {
+                _ = looks.tick() => {}
+                () = self.heard(&mut listener) => {}
+            }
+            if let Err(error) = self.catch_up(&mut cannot_take, every).await {
+                tracing::warn!(%error, "the database does not say which versions are live: looking again later");
+            }
+        }
+    }
+
+    /// Returns when something may have happened: somebody said so, or the connection was opened anew and may have missed it.
+    async fn heard(&self, listener: &mut Option<Listener>) {
+        match listener {
+            Some(listening) => {
+                if let Err(error) = listening.heard().await {
+                    tracing::debug!(%error, "the connection that listens has broken");
+                    *listener = None;
+                    sleep(RECONNECT).await;
+                }
+            }
+            None => match Listener::open(&self.options, CHANNEL).await {
+                Ok(opened) => *listener = Some(opened),
+                Err(error) => {
+                    tracing::debug!(%error, "the connection that listens cannot be opened");
+                    sleep(RECONNECT).await;
+                }
+            },
+        }
+    }
+
+    /// Takes what is live elsewhere and not here, and tells the other hosts how far this one is.
+    async fn catch_up(&self, cannot_take: &mut CannotTake, every: Duration) -> Result<(), DatabaseAway> {
+        for (component, known) in self.versions.live().await? {
+            if cannot_take.get(&component) != Some(&known.number) {
+                self.take(component, known, cannot_take, every).await?;
+            }
+        }
+        self.tell(every).await
+    }
+
+    async fn take(
+        &self,
+        name: String,
+        known: Known,
+        cannot_take: &mut CannotTake,
+        every: Duration,
+    ) -> Result<(), DatabaseAway> {
+        let here = self.one_at_a_time.lock().await;
+        let manifest = self.manifest.load_full();
+        let Some(component) = manifest.components.iter().find(|component| component.name == name) else {
+            return Ok(());
+        };
+        // Only now, since a swap on this host may have been the one that was heard of.
+        if self.versions.live().await?.get(&name) != Some(&known)
+            || self.live(&name).is_none_or(|version| version.number() == known.number)
+        {
+            return Ok(());
+        }
+        let number = known.number;
+        self.app.standings().set_wanted(&name, number);
+        self.tell(every).await?;
+        let changes = vec![Change { component: component.clone(), source: Source::Live(known) }];
+        if let Err(refused) = swap(self, &here, Plan::of(manifest.clone(), changes)).await {
+            let failure = refused.failure;
+            self.app.standings().set_behind(&name, &format!("{}: {}", failure.step.as_str(), failure.reason));
+            if !failure.temporary {
+                cannot_take.insert(name, number);
+            }
+        }
+        Ok(())
+    }
+
+    async fn tell(&self, every: Duration) -> Result<(), DatabaseAway> {
+        Ok(self.replicas.tell(&self.app.standings().all(), every * MISSED_LOOKS).await?)
+    }
+}

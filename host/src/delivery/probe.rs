@@ -1,0 +1,80 @@
+//! The manifest's probes: requests that a version must answer before anybody else's reach it. They go through the whole
+//! way of a request, token and all, but for the socket.
+
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderValue, Request, header};
+use http_body_util::BodyExt as _;
+use tokio::time::timeout;
+use tower::ServiceExt as _;
+
+use super::record::milliseconds;
+use super::report::{Failure, ProbeAnswer, Step};
+use crate::config::Probe;
+
+/// Who probes are made for: a token's `sub` that nobody else has.
+pub(super) const CALLER: &str = "berth-probe";
+
+/// How often each request is made: what is set up by the first one shows in the second.
+const ROUNDS: usize = 3;
+
+/// How long an answer may take. Tables that a migration has altered are locked meanwhile.
+pub(super) const TIME: Duration = Duration::from_secs(2);
+
+/// How many bytes of a bad answer are shown.
+const SHOWN: usize = 500;
+
+/// Makes each request several times, as the caller that `token` stands for, and adds what was answered to `answers`. The
+/// first that is not answered well ends it.
+pub(super) async fn probe(
+    router: &Router,
+    token: &HeaderValue,
+    probes: &[Probe],
+    answers: &mut Vec<ProbeAnswer>,
+) -> Result<(), Failure> {
+    for probe in std::iter::repeat_n(probes, ROUNDS).flatten() {
+        let began = Instant::now();
+        let (status, outcome) = match timeout(TIME, answer(router.clone(), token.clone(), probe)).await {
+            Ok(answered) => answered,
+            Err(_) => (None, Err(format!("it was not answered in {} s", TIME.as_secs()))),
+        };
+        let request = format!("{} {}", probe.method, probe.path);
+        answers.push(ProbeAnswer { request: request.clone(), status, milliseconds: milliseconds(began) });
+        outcome.map_err(|why| {
+            let reason = format!("the probe `{request}` failed: {why}");
+            Failure { step: Step::Probe, reason, temporary: false }
+        })?;
+    }
+    Ok(())
+}
+
+/// The status, and what is wrong with the answer.
+async fn answer(router: Router, token: HeaderValue, probe: &Probe) -> (Option<u16>, Result<(), String>) {
+    let mut request = Request::new(Body::empty());
+    *request.method_mut() = probe.method.clone();
+    match probe.path.parse() {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(error) => return (None, Err(format!("its path is none: {error}"))),
+    }
+    request.headers_mut().insert(header::AUTHORIZATION, token);
+    request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
+    let Ok(response) = router.oneshot(request).await;
+    let (status, mut body) = (response.status(), response.into_body());
+    let mut beginning = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // A guest that fails half-way breaks its answer off.
+        let Ok(frame) = frame else { return (Some(status.as_u16()), Err("its answer broke off".to_owned())) };
+        if let Some(data) = frame.data_ref() {
+            beginning.extend_from_slice(&data[..data.len().min(SHOWN - beginning.len())]);
+        }
+    }
+    let good = status.is_success() || status.is_redirection();
+    let outcome = if good {
+        Ok(())
+    } else {
+        Err(format!("it was answered with {status}: {}", String::from_utf8_lossy(&beginning)))
+    };
+    (Some(status.as_u16()), outcome)
+}

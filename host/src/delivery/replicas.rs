@@ -1,0 +1,153 @@
+//! What each host on the database makes of each component, as they tell one another: `berth.component_replicas`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use berth_database::Pool;
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
+
+use super::report::{Replica, ReplicaState};
+use super::standing::Standing;
+use super::versions::number;
+use crate::storage::{StorageError, with_connection};
+
+/// The hosts on a database, seen from one of them.
+#[derive(Clone)]
+pub(super) struct Replicas {
+    pool: Pool,
+    host: String,
+}
+
+impl Replicas {
+    /// Those on the host's own database; `host` is its own name among them.
+    pub(super) fn new(pool: Pool, host: String) -> Self {
+        Self { pool, host }
+    }
+
+    /// Tells the others where this host stands. It counts as gone when it has not said so again in `lifetime`. Forgets
+    /// the hosts that are.
+    pub(super) async fn tell(
+        &self,
+        standings: &BTreeMap<String, Standing>,
+        lifetime: Duration,
+    ) -> Result<(), StorageError> {
+        let components: Vec<&str> = standings.keys().map(String::as_str).collect();
+        let standings = || standings.values();
+        let numbers: Vec<Option<i32>> =
+            standings().map(|one| one.live.and_then(|number| i32::try_from(number).ok())).collect();
+        let states: Vec<&str> = standings().map(|one| one.state.as_str()).collect();
+        let details: Vec<Option<&str>> = standings().map(|one| one.detail.as_deref()).collect();
+        with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "WITH gone AS (
+                     DELETE FROM berth.component_replicas
+                     WHERE expires_at < now() OR host = $1 AND component <> ALL ($2))
+                 INSERT INTO berth.component_replicas
+                     (host, component, number, state, detail, seen_at, expires_at)
+                 SELECT $1, component, number, state, detail, now(), now() + make_interval(secs => $6)
+                 FROM unnest($2, $3, $4, $5) AS told (component, number, state, detail)
+                 ON CONFLICT (host, component) DO UPDATE SET
+                     number = excluded.number, state = excluded.state, detail = excluded.detail,
+                     seen_at = excluded.seen_at, expires_at = excluded.expires_at",
+            )
+            .bind(&self.host)
+            .bind(components)
+            .bind(numbers)
+            .bind(states)
+            .bind(details)
+            .bind(lifetime.as_secs_f64())
+            .execute(connection)
+            .await
+            .map(drop)
+        })
+        .await
+    }
+
+    /// Tells the others that this host ends.
+    pub(super) async fn leave(&self) -> Result<(), StorageError> {
+        with_connection(&self.pool, async |connection| {
+            sqlx::query("DELETE FROM berth.component_replicas WHERE host = $1")
+                .bind(&self.host)
+                .execute(connection)
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    /// Where every host stands that was heard of lately, by component.
+    pub(super) async fn all(&self) -> Result<BTreeMap<String, Vec<Replica>>, StorageError> {
+        let rows = with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "SELECT component, host, number, state, detail,
+                        to_char(seen_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')
+                 FROM berth.component_replicas WHERE expires_at >= now() ORDER BY component, host",
+            )
+            .fetch_all(connection)
+            .await
+        });
+        let mut all: BTreeMap<String, Vec<Replica>> = BTreeMap::new();
+        for row in rows.await? {
+            all.entry(row.try_get(0)?).or_default().push(self.replica(&row)?);
+        }
+        Ok(all)
+    }
+
+    fn replica(&self, row: &PgRow) -> sqlx::Result<Replica> {
+        let host: String = row.try_get(1)?;
+        Ok(Replica {
+            this: host == self.host,
+            host,
+            number: row.try_get::<Option<i32>, _>(2)?.map(|_| number(row, 2)).transpose()?,
+            state: match row.try_get(3)? {
+                "live" => ReplicaState::Live,
+                "behind" => ReplicaState::Behind,
+                _ => ReplicaState::Compiling,
+            },
+            detail: row.try_get(4)?,
+            seen_at: row.try_get(5)?,
+        })
+    }
+}
+
+/// Where a rollout stands, in words: `live on 2 of 3, 1 compiling`.
+pub(super) fn in_words(replicas: &[Replica], wanted: Option<u32>) -> String {
+    let count = |state| replicas.iter().filter(|replica| replica.state == state).count();
+    let live = replicas.iter().filter(|one| one.state == ReplicaState::Live && one.number == wanted).count();
+    let mut words = format!("live on {live} of {}", replicas.len());
+    // Who has yet to hear of it is about to compile it.
+    let compiling = replicas.len() - live - count(ReplicaState::Behind);
+    for (count, word) in [(compiling, "compiling"), (count(ReplicaState::Behind), "behind")] {
+        if count > 0 {
+            let _ = write!(words, ", {count} {word}");
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replica(number: u32, state: ReplicaState) -> Replica {
+        let host = "host".to_owned();
+        Replica { host, this: false, number: Some(number), state, detail: None, seen_at: String::new() }
+    }
+
+    #[test]
+    fn a_rollout_is_told_by_how_many_hosts_are_how_far() {
+        use ReplicaState::{Behind, Compiling, Live};
+        let told = |replicas: &[Replica]| in_words(replicas, Some(2));
+        assert_eq!(told(&[replica(2, Live), replica(2, Live)]), "live on 2 of 2");
+        assert_eq!(
+            told(&[replica(2, Live), replica(1, Compiling), replica(2, Live)]),
+            "live on 2 of 3, 1 compiling"
+        );
+        assert_eq!(
+            told(&[replica(1, Live), replica(1, Behind), replica(2, Live)]),
+            "live on 1 of 3, 1 compiling, 1 behind"
+        );
+    }
+}

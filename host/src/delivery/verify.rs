@@ -1,0 +1,115 @@
+//! The first steps of a swap, which need no component but this one: bytes → a component that is linked and has said what
+//! it brings.
+
+use std::sync::Arc;
+
+use berth_database::Migration;
+use berth_runtime::{Authority, Candidate, CandidateError, CompileError, Compiled, LinkError};
+
+use super::Delivery;
+use super::record::{Record, Remark};
+use super::report::{Difference, Failure, Step};
+use super::swap::{Change, Source};
+use super::versions::Known;
+
+/// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, unless it is a dry
+/// run.
+pub(super) async fn verify(
+    delivery: &Delivery,
+    change: &Change,
+    is_dry_run: bool,
+    record: &mut Record,
+) -> Result<Candidate, Failure> {
+    let Change { component, source } = change;
+    let compiled = match source {
+        Source::Bytes { bytes, digest, origin, by } => {
+            look_at(bytes, record).await?;
+            if !is_dry_run {
+                let staged = delivery.versions.stage(&component.name, digest, bytes.len(), *origin, by).await;
+                record.report().number = Some(staged.map_err(|error| Failure::passing(Step::Kind, &error))?);
+            }
+            record.step(Step::Compile, compile(delivery, Arc::clone(bytes), digest)).await?
+        }
+        Source::Kept(known) | Source::Live(known) => {
+            record.report().number = Some(known.number);
+            record.step(Step::Compile, recall(delivery, &component.name, known)).await?
+        }
+    };
+    let link = async { Ok((Candidate::link(&compiled, component.spec())?, None)) };
+    let mut candidate = record.step(Step::Imports, link).await?;
+    record.step(Step::Exports, async { Ok((candidate.ask().await?, None)) }).await?;
+    compare(delivery, &candidate, record);
+    Ok(candidate)
+}
+
+/// The first two steps: is it worth compiling?
+async fn look_at(bytes: &[u8], record: &mut Record) -> Result<(), Failure> {
+    let looked = berth_runtime::check(bytes).map_err(|error| Failure::from(&error));
+    let too_large = matches!(&looked, Err(failure) if failure.step == Step::Size);
+    let size = || Some(format!("{} bytes", bytes.len()));
+    let (first, second) = if too_large { (looked, Ok(())) } else { (Ok(()), looked) };
+    record.step(Step::Size, async { first.map(|()| ((), size())) }).await?;
+    record.step(Step::Kind, async { second.map(|()| ((), None)) }).await
+}
+
+async fn compile(delivery: &Delivery, bytes: Arc<[u8]>, digest: &str) -> Result<(Compiled, Remark), Failure> {
+    let compiled = delivery.compiler.compile(bytes, digest).await.map_err(|error| Failure::from(&error))?;
+    let remark = compiled.was_cached.then(|| "from the code cache".to_owned());
+    Ok((compiled, remark))
+}
+
+/// The code of a version that was compiled before, here or elsewhere.
+async fn recall(delivery: &Delivery, component: &str, known: &Known) -> Result<(Compiled, Remark), Failure> {
+    if let Some(compiled) = delivery.compiler.recall(&known.digest).await {
+        return Ok((compiled, Some("from the code cache".to_owned())));
+    }
+    let bytes = delivery.versions.bytes(component, known.number).await;
+    let Some(bytes) = bytes.map_err(|error| Failure::passing(Step::Compile, &error))? else {
+        let reason = format!("the bytes of version {} are no longer kept; push them again", known.number);
+        return Err(Failure { step: Step::Compile, reason, temporary: false });
+    };
+    compile(delivery, bytes.into(), &known.digest).await
+}
+
+/// Writes down how a candidate differs from the version that is live.
+fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Record) {
+    let before = delivery.live(&candidate.spec().name);
+    let authority = before.as_ref().map_or_else(Authority::default, |version| version.authority());
+    let migrations = before.map(|version| names(version.migrations())).unwrap_or_default();
+    let after = candidate.authority();
+    let changes = &mut record.report().changes;
+    changes.imports = Difference::between(&authority.imports, &after.imports);
+    changes.exports = Difference::between(&authority.exports, &after.exports);
+    changes.migrations = Difference::between(&migrations, &names(candidate.migrations()));
+}
+
+/// Migrations as reports name them.
+fn names(migrations: &[Migration]) -> Vec<String> {
+    migrations.iter().map(|migration| format!("{} {}", migration.version, migration.name)).collect()
+}
+
+impl From<&CompileError> for Failure {
+    fn from(error: &CompileError) -> Self {
+        let step = match error {
+            CompileError::TooLarge(_) => Step::Size,
+            CompileError::Precompiled
+            | CompileError::CoreModule
+            | CompileError::NotWebAssembly
+            | CompileError::NeedsWasi03(_) => Step::Kind,
+            CompileError::Invalid(_) | CompileError::TooSlow | CompileError::Cache { .. } => Step::Compile,
+        };
+        Failure::lasting(step, error)
+    }
+}
+
+impl From<CandidateError> for Failure {
+    fn from(error: CandidateError) -> Self {
+        let step = match &error {
+            CandidateError::Link(LinkError::NoHandler)
+            | CandidateError::Export { .. }
+            | CandidateError::MigrationsWithoutDatabase { .. } => Step::Exports,
+            CandidateError::Link(_) | CandidateError::Client(_) => Step::Imports,
+        };
+        Failure::lasting(step, &error)
+    }
+}

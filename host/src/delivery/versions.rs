@@ -1,0 +1,242 @@
+//! The versions of every component, as the database remembers them: `berth.component_versions`.
+
+use std::collections::BTreeMap;
+
+use berth_database::{Pool, Turn};
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::report::{Origin, VersionState, VersionSummary};
+use crate::storage::{StorageError, with_connection};
+
+/// What is said on when another version has gone live. Whoever listens looks for itself.
+pub(super) const CHANNEL: &str = "berth_versions";
+
+/// How many versions of a component keep their bytes, the live one among them.
+const KEPT: i64 = 10;
+
+/// How many refused versions of a component are remembered.
+const REFUSED: i64 = 20;
+
+/// The columns of a [`VersionSummary`], in the order in which [`summary`] reads them.
+macro_rules! select_summary {
+    ($rest:literal) => {
+        concat!(
+            "SELECT number, digest, size, state, origin, brought_by, ",
+            "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), ",
+            "to_char(live_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), ",
+            "reason, bytes IS NOT NULL FROM berth.component_versions ",
+            $rest
+        )
+    };
+}
+
+/// The versions that a database knows.
+#[derive(Clone)]
+pub(super) struct Versions {
+    pool: Pool,
+}
+
+/// A version by its number and its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) number: u32,
+    pub(super) digest: String,
+}
+
+impl Versions {
+    /// Those of the host's own database.
+    pub(super) fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    /// The version of each component that all hosts shall have.
+    pub(super) async fn live(&self) -> Result<BTreeMap<String, Known>, StorageError> {
+        let rows = with_connection(&self.pool, async |connection| {
+            sqlx::query("SELECT component, number, digest FROM berth.component_versions WHERE state = 'live'")
+                .fetch_all(connection)
+                .await
+        });
+        let known =
+            |row: &PgRow| Ok((row.try_get(0)?, Known { number: number(row, 1)?, digest: row.try_get(2)? }));
+        Ok(rows.await?.iter().map(known).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Every version of a component that is remembered, newest first.
+    pub(super) async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, StorageError> {
+        let rows = with_connection(&self.pool, async |connection| {
+            sqlx::query(select_summary!("WHERE component = $1 ORDER BY number DESC"))
+                .bind(component)
+                .fetch_all(connection)
+                .await
+        });
+        Ok(rows.await?.iter().map(summary).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The version that has these bytes.
+    pub(super) async fn with_digest(
+        &self,
+        component: &str,
+        digest: &str,
+    ) -> Result<Option<VersionSummary>, StorageError> {
+        let row = with_connection(&self.pool, async |connection| {
+            sqlx::query(select_summary!("WHERE component = $1 AND digest = $2"))
+                .bind(component)
+                .bind(digest)
+                .fetch_optional(connection)
+                .await
+        });
+        Ok(row.await?.as_ref().map(summary).transpose()?)
+    }
+
+    /// The bytes of a version, if they are kept.
+    pub(super) async fn bytes(&self, component: &str, number: u32) -> Result<Option<Vec<u8>>, StorageError> {
+        let row = with_connection(&self.pool, async |connection| {
+            sqlx::query("SELECT bytes FROM berth.component_versions WHERE component = $1 AND number = $2")
+                .bind(component)
+                .bind(i64::from(number))
+                .fetch_optional(connection)
+                .await
+        });
+        Ok(row.await?.map(|row| row.try_get(0)).transpose()?.flatten())
+    }
+
+    /// Gives bytes a number: the one that they have, or the next. To be called by who has the turn to swap.
+    pub(super) async fn stage(
+        &self,
+        component: &str,
+        digest: &str,
+        size: usize,
+        origin: Origin,
+        by: &str,
+    ) -> Result<u32, StorageError> {
+        let row = with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "INSERT INTO berth.component_versions
+                     (component, number, digest, size, state, origin, brought_by)
+                 SELECT $1, coalesce(max(number), 0) + 1, $2, $3, 'staged', $4, $5
+                 FROM berth.component_versions WHERE component = $1
+                 ON CONFLICT (component, digest) DO UPDATE SET
+                     state = CASE component_versions.state WHEN 'refused' THEN 'staged'
+                                                           ELSE component_versions.state END,
+                     reason = NULL
+                 RETURNING number",
+            )
+            .bind(component)
+            .bind(digest)
+            .bind(i64::try_from(size).unwrap_or(i64::MAX))
+            .bind(origin.as_str())
+            .bind(by)
+            .fetch_one(connection)
+            .await
+        });
+        Ok(number(&row.await?, 0)?)
+    }
+
+    /// Writes down that a staged version did not go live, and forgets those that were refused long ago.
+    pub(super) async fn refuse(
+        &self,
+        component: &str,
+        number: u32,
+        reason: &str,
+    ) -> Result<(), StorageError> {
+        with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "UPDATE berth.component_versions SET state = 'refused', reason = $3
+                 WHERE component = $1 AND number = $2 AND state = 'staged'",
+            )
+            .bind(component)
+            .bind(i64::from(number))
+            .bind(reason)
+            .execute(&mut *connection)
+            .await?;
+            sqlx::query(
+                "DELETE FROM berth.component_versions WHERE component = $1 AND number IN (
+                     SELECT number FROM berth.component_versions WHERE component = $1 AND state = 'refused'
+                     ORDER BY number DESC OFFSET $2)",
+            )
+            .bind(component)
+            .bind(REFUSED)
+            .execute(connection)
+            .await
+            .map(drop)
+        })
+        .await
+    }
+
+    /// Writes down what a host left undone that ended in the middle of a swap. To be called by who has the turn.
+    pub(super) async fn refuse_left_over(&self) -> Result<(), StorageError> {
+        with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "UPDATE berth.component_versions SET state = 'refused', reason = 'the host ended in the middle of it'
+                 WHERE state = 'staged'",
+            )
+            .execute(connection)
+            .await
+            .map(drop)
+        })
+        .await
+    }
+}
+
+/// Makes a version the one that all hosts shall have, with its bytes if they are new, and tells them. It happens when
+/// the turn is committed.
+pub(super) async fn make_live(
+    turn: &mut Turn,
+    component: &str,
+    number: u32,
+    bytes: Option<&[u8]>,
+) -> sqlx::Result<()> {
+    let connection: &mut PgConnection = turn.connection();
+    sqlx::query(
+        "UPDATE berth.component_versions SET state = 'retired' WHERE component = $1 AND state = 'live'",
+    )
+    .bind(component)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE berth.component_versions
+         SET state = 'live', live_at = now(), reason = NULL, bytes = coalesce($3, bytes)
+         WHERE component = $1 AND number = $2",
+    )
+    .bind(component)
+    .bind(i64::from(number))
+    .bind(bytes)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query(
+        "UPDATE berth.component_versions SET bytes = NULL WHERE component = $1 AND number IN (
+             SELECT number FROM berth.component_versions WHERE component = $1 AND bytes IS NOT NULL
+             ORDER BY live_at DESC NULLS LAST OFFSET $2)",
+    )
+    .bind(component)
+    .bind(KEPT)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(connection).await.map(drop)
+}
+
+fn summary(row: &PgRow) -> sqlx::Result<VersionSummary> {
+    Ok(VersionSummary {
+        number: number(row, 0)?,
+        digest: row.try_get(1)?,
+        size: u64::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default(),
+        state: match row.try_get(3)? {
+            "live" => VersionState::Live,
+            "retired" => VersionState::Retired,
+            "refused" => VersionState::Refused,
+            _ => VersionState::Staged,
+        },
+        origin: if row.try_get::<&str, _>(4)? == "push" { Origin::Push } else { Origin::Manifest },
+        by: row.try_get(5)?,
+        created_at: row.try_get(6)?,
+        live_at: row.try_get(7)?,
+        reason: row.try_get(8)?,
+        kept: row.try_get(9)?,
+    })
+}
+
+/// A version's number, which the table has as an `integer` above 0.
+pub(super) fn number(row: &PgRow, column: usize) -> sqlx::Result<u32> {
+    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or_default())
+}
