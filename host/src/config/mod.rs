@@ -151,6 +151,16 @@ impl Config {
         environment::address(variables)
     }
 
+    /// `ADMIN_ADDR` and `ADMIN_TOKEN` alone, for whoever asks a host that runs.
+    pub fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
+        environment::admin(variables)
+    }
+
+    /// `USER`: what the system calls whoever runs this, if it does.
+    pub fn user(variables: &Variables) -> Result<Option<&str>, ConfigError> {
+        variables.get("USER")
+    }
+
     /// `JWT_SECRET`, at least 32 bytes. Outside production, where none need be given, it is made at the first call and
     /// kept in the data directory.
     pub fn jwt_secret(&self) -> Result<Secret, ConfigError> {
