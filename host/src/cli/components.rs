@@ -16,6 +16,7 @@ use super::client::{Client, Swap, admin_url, decode};
 use super::failure::{EXIT_CODES, Failure};
 use super::progress::{self, Steps};
 use super::report::{headline, report};
+use super::text::joined;
 use super::{lists, on_this_machine, sheet};
 use crate::config::{Config, Variables};
 use crate::delivery::report::{Outcome, Progress, Report, StepState};
@@ -215,7 +216,8 @@ fn event_line(progress: &Progress) -> String {
             format!("{}: {}\n", printable(component), progress::line(step))
         }
         Progress::Report { report } => {
-            let reason = report.failure.as_ref().map(|failure| format!(": {}", printable(&failure.reason)));
+            let reason =
+                report.failure.as_ref().map(|failure| format!(": {}", printable(&joined(&failure.reason))));
             format!("{}{}\n", headline(report), reason.unwrap_or_default())
         }
     }
@@ -312,7 +314,11 @@ mod tests {
             event_line(&Progress::Report { report: live() }),
             event_line(&Progress::Report { report: refused }),
         ];
-        insta::assert_snapshot!(lines.concat(), @"");
+        insta::assert_snapshot!(lines.concat(), @r"
+        todo: passed   compile      812 ms  from the code cache
+        todo: version 4 is live in place of 3 (1.24 s)
+        todo: version 4 was refused at the step probe; version 3 stays live, nothing was changed (1.24 s): no answer
+        ");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `berth components list` and `history`: a line each.
 
 use super::table::table;
-use super::text::{NONE, moment, number, short, size, word};
+use super::text::{NONE, joined, moment, number, short, size, word};
 use crate::delivery::report::{ComponentSummary, VersionSummary};
 
 /// The components, as `list` shows them.
@@ -41,7 +41,7 @@ fn version(version: &VersionSummary) -> [String; 9] {
         size(version.size),
         if version.kept { "yes" } else { "no" }.to_owned(),
         short(&version.digest),
-        version.reason.clone().unwrap_or_else(|| NONE.to_owned()),
+        version.reason.as_deref().map_or_else(|| NONE.to_owned(), joined),
     ]
 }
 
@@ -59,12 +59,22 @@ mod tests {
             routes: Vec::new(),
             ..summary()
         };
-        insta::assert_snapshot!(components(&[summary(), starting]), @"");
+        insta::assert_snapshot!(components(&[summary(), starting]), @r"
+        NAME    VERSION  ROLLOUT                                ROUTES
+        todo    3        live on 1 of 3, 1 compiling, 1 behind  /api/tasks/{*rest}, /dashboard/{*rest}
+        starts  -        starting
+        ");
     }
 
     #[test]
     fn versions_are_listed_with_what_became_of_them() {
-        insta::assert_snapshot!(history(&versions()), @"");
+        insta::assert_snapshot!(history(&versions()), @r#"
+        VERSION  STATE    ORIGIN    BY                 CREATED               SIZE       KEPT  DIGEST        REASON
+        4        refused  push      me@laptop\u{7}     2026-11-24 09:36:28Z  370.1 KiB  yes   4b4b4b4b4b4b  it imports berth:cohere/chat, which is not granted: add "cohere" to its capabilities
+        3        live     push      me@laptop          2026-11-23 09:36:28Z  369.1 KiB  yes   3b3b3b3b3b3b  -
+        2        retired  push      someone.else@desk  2026-11-22 09:36:28Z  368.2 KiB  yes   2b2b2b2b2b2b  -
+        1        retired  manifest  berth.toml         2026-11-21 09:36:28Z  367.2 KiB  no    1b1b1b1b1b1b  -
+        "#);
     }
 
     #[test]

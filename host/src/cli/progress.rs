@@ -106,12 +106,22 @@ mod tests {
 
     #[test]
     fn on_a_terminal_a_line_is_rewritten_when_its_step_ends() {
-        insta::assert_snapshot!(shown(true), @"");
+        insta::assert_snapshot!(shown(true), @r"
+        … size\r\e[K  ✓ size         0.0 ms
+        … compile\r\e[K  ✓ compile      812 ms  from the \u{1b}[31mcode cache
+        … migrations\r\e[K  - migrations   0.0 ms  none are new
+        … probe\r\e[K  ✗ probe       10.03 s
+        ");
     }
 
     #[test]
     fn elsewhere_each_step_that_ended_is_a_plain_line() {
-        insta::assert_snapshot!(shown(false), @"");
+        insta::assert_snapshot!(shown(false), @r"
+        passed   size         0.0 ms
+        passed   compile      812 ms  from the \u{1b}[31mcode cache
+        skipped  migrations   0.0 ms  none are new
+        failed   probe       10.03 s
+        ");
     }
 
     #[test]

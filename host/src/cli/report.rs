@@ -65,7 +65,16 @@ mod tests {
 
     #[test]
     fn a_version_that_is_live_is_reported_with_all_that_changed() {
-        insta::assert_snapshot!(report(&live()), @"");
+        insta::assert_snapshot!(report(&live()), @r"
+        todo: version 4 is live in place of 3 (1.24 s)
+          digest      4a4a4a4a4a4a
+          imports     + wasi:config/store@0.2.0-rc.1
+                      - berth:cohere/chat@1.0.0
+          exports     + todo:tasks/tasks@1.1.0
+          migrations  + 3 add a column
+          probes      GET /dashboard/stats: 200 in 12 ms
+                      GET /dashboard/stats: 200 in 1.2 ms
+        ");
     }
 
     #[test]
@@ -85,7 +94,14 @@ mod tests {
             changes: Changes::default(),
             ..live()
         };
-        insta::assert_snapshot!(report(&refused), @"");
+        insta::assert_snapshot!(report(&refused), @r"
+        todo: version 4 was refused at the step migrations; version 3 stays live, nothing was changed (1.24 s)
+          reason  the table tasks is locked
+                  by \u{1b}[31mmallory
+                  This may pass in a moment: try again.
+          digest  4a4a4a4a4a4a
+          probes  GET /slow: no answer in 10.00 s
+        ");
     }
 
     #[test]
@@ -100,6 +116,12 @@ mod tests {
         let lines = cases.map(|(outcome, number, replaced)| {
             headline(&Report { outcome, number, replaced, failure: None, ..live() })
         });
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        todo: version 1 is live (1.24 s)
+        todo: version 4 was live already; nothing was done (1.24 s)
+        todo: this version would go live in place of 3; nothing was changed (1.24 s)
+        todo: version 2 would go live; nothing was changed (1.24 s)
+        todo: refused; nothing was changed (1.24 s)
+        ");
     }
 }

@@ -1,7 +1,7 @@
 //! `berth components show`: one component, on every host.
 
 use super::table::{labelled, table};
-use super::text::{NONE, moment, number, size, word};
+use super::text::{NONE, joined, moment, number, size, word};
 use crate::delivery::report::{ComponentSummary, Origin, Replica, VersionSummary};
 use crate::printable::printable;
 
@@ -14,7 +14,9 @@ pub(super) fn sheet(component: &ComponentSummary) -> String {
     }
     parts.push(("rollout", vec![component.rollout.clone()]));
     parts.push(("routes", component.routes.clone()));
-    parts.push(("capabilities", component.capabilities.clone()));
+    let capabilities = component.capabilities.join(", ");
+    parts
+        .push(("capabilities", vec![if capabilities.is_empty() { "none".to_owned() } else { capabilities }]));
     let head = printable(&component.name);
     let mut text = format!("{head}\n{}", labelled(&parts));
     if !component.replicas.is_empty() {
@@ -49,7 +51,7 @@ fn replica(replica: &Replica) -> [String; 5] {
         number(replica.number),
         word(&replica.state),
         moment(&replica.seen_at),
-        replica.detail.clone().unwrap_or_else(|| NONE.to_owned()),
+        replica.detail.as_deref().map_or_else(|| NONE.to_owned(), joined),
     ]
 }
 
@@ -60,12 +62,36 @@ mod tests {
 
     #[test]
     fn a_component_is_shown_with_its_version_and_every_host() {
-        insta::assert_snapshot!(sheet(&summary()), @"");
+        insta::assert_snapshot!(sheet(&summary()), @r"
+        todo
+          version       3, live since 2026-11-23 09:36:30Z
+          origin        pushed by me@laptop, 2026-11-23 09:36:28Z
+          digest        3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b3b
+          size          369.1 KiB
+          wanted        4
+          rollout       live on 1 of 3, 1 compiling, 1 behind
+          routes        /api/tasks/{*rest}
+                        /dashboard/{*rest}
+          capabilities  identity, postgres
+
+        HOST                 VERSION  STATE      SEEN                  DETAIL
+        web-1/17 (this one)  3        compiling  2026-11-25 09:40:00Z  -
+        web-2/9              4        live       2026-11-25 09:40:00Z  -
+        web-3/11             3        behind     2026-11-25 09:40:00Z  it answers the probe with 500\u{1b}[8m
+        ");
     }
 
     #[test]
     fn a_component_that_starts_has_no_version_yet() {
         let starting = ComponentSummary { live: None, replicas: Vec::new(), ..summary() };
-        insta::assert_snapshot!(sheet(&starting), @"");
+        insta::assert_snapshot!(sheet(&starting), @r"
+        todo
+          version       none is live yet
+          wanted        4
+          rollout       live on 1 of 3, 1 compiling, 1 behind
+          routes        /api/tasks/{*rest}
+                        /dashboard/{*rest}
+          capabilities  identity, postgres
+        ");
     }
 }

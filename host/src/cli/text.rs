@@ -43,6 +43,11 @@ pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
+/// A reason that may have several lines, on one.
+pub(super) fn joined(reason: &str) -> String {
+    reason.lines().map(str::trim).collect::<Vec<_>>().join(" ")
+}
+
 /// The number of a version, or that there is none.
 pub(super) fn number(number: Option<u32>) -> String {
     number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
