@@ -167,7 +167,7 @@ impl Events {
             let event = event.map_err(|error| Failure::BrokenOff(reason(&error)))?;
             // Others may come with later versions of the host.
             if let (Some("step" | "report"), Some(data)) = (event.event.as_deref(), event.data) {
-                let json: Value = serde_json::from_str(&data).map_err(misunderstood)?;
+                let json: Value = serde_json::from_str(&data).map_err(|error| misunderstood(&error))?;
                 return Ok(Some(Event { progress: decode(&json)?, json }));
             }
         }
@@ -177,7 +177,7 @@ impl Events {
 
 /// The value as the type that it must be.
 pub(super) fn decode<T: DeserializeOwned>(json: &Value) -> Result<T, Failure> {
-    T::deserialize(json).map_err(misunderstood)
+    T::deserialize(json).map_err(|error| misunderstood(&error))
 }
 
 fn bearer(token: &Secret) -> Option<HeaderValue> {
@@ -188,7 +188,7 @@ fn bearer(token: &Secret) -> Option<HeaderValue> {
 
 async fn body(response: Response) -> Result<Value, Failure> {
     let body = response.bytes().await.map_err(|error| Failure::BrokenOff(reason(&error)))?;
-    serde_json::from_slice(&body).map_err(misunderstood)
+    serde_json::from_slice(&body).map_err(|error| misunderstood(&error))
 }
 
 fn events(response: Response) -> Result<Events, Failure> {
@@ -207,7 +207,7 @@ async fn detail(response: Response) -> String {
     detail.unwrap_or_else(|| format!("it answers {status}"))
 }
 
-fn misunderstood(error: serde_json::Error) -> Failure {
+fn misunderstood(error: &serde_json::Error) -> Failure {
     Failure::Misunderstood(error.to_string())
 }
 

@@ -26,7 +26,7 @@ use crate::printable::{acts, printable};
 #[derive(Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Components {
-    /// Where the host's admin API is [default: http:// and ADMIN_ADDR]
+    /// Where the host's admin API is [default: that of `ADMIN_ADDR`]
     #[arg(long, global = true, value_name = "URL", value_parser = admin_url)]
     admin: Option<Url>,
     /// Print what the host says as JSON, on one line, and no progress
@@ -225,16 +225,11 @@ fn event_line(progress: &Progress) -> String {
 
 /// JSON on one line. What would act on a terminal is escaped in JSON's own way.
 fn one_line(json: &Value) -> String {
-    let mut line = String::new();
-    for character in json.to_string().chars() {
-        if acts(character) {
-            line += &format!("\\u{:04x}", u32::from(character));
-        } else {
-            line.push(character);
-        }
-    }
-    line.push('\n');
-    line
+    let escaped = |character: char| {
+        if acts(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
+    };
+    let line: String = json.to_string().chars().map(escaped).collect();
+    line + "\n"
 }
 
 fn print(text: &str) -> Result<(), Failure> {

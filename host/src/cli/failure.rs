@@ -29,7 +29,7 @@ Exit codes:
   16  refused: it does not answer the probes            (probe)
   17  refused: it could not be made live                (live)
 
-After 3 to 17 the version from before is live, and nothing was changed.";
+After 3 to 17 nothing was changed.";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -181,6 +181,18 @@ mod tests {
             assert_eq!(failure.exit_code(), code);
             let documented = EXIT_CODES.lines().find(|line| line.ends_with(&format!("({})", word(&step))));
             assert!(documented.is_some_and(|line| line.trim().starts_with(&code.to_string())), "{code}");
+        }
+    }
+
+    #[test]
+    fn the_readme_has_the_same_exit_codes() {
+        let readme = include_str!("../../../README.md").replace('`', "");
+        let codes: Vec<_> = EXIT_CODES.lines().filter(|line| line.starts_with(' ')).collect();
+        assert_eq!(codes.len(), 15);
+        for line in codes {
+            let words: Vec<_> = line.split_whitespace().collect();
+            let row = format!("| {} | {} |", words[0], words[1..].join(" "));
+            assert!(readme.contains(&row), "{row}");
         }
     }
 

@@ -34,13 +34,9 @@ pub(super) fn labelled(parts: &[(&str, Vec<String>)]) -> String {
 }
 
 fn line<const N: usize>(cells: [&str; N], widths: [usize; N]) -> String {
-    let mut line = String::new();
-    for (cell, width) in cells.into_iter().zip(widths) {
-        line += &format!("{cell:width$}  ");
-    }
-    line.truncate(line.trim_end().len());
-    line.push('\n');
-    line
+    let padded = cells.into_iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+    let line: Vec<_> = padded.collect();
+    format!("{}\n", line.join("  ").trim_end())
 }
 
 fn width(cell: &str) -> usize {

@@ -162,6 +162,7 @@ pub struct ProbeAnswer {
 /// What happens while a swap is under way. A server-sent event of the name in `event` each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "there are few of them, and each goes out as JSON at once")]
 pub enum Progress {
     /// A step of a component's swap has begun or ended.
     Step {
