@@ -29,6 +29,7 @@ mod isolation;
 mod streaming;
 
 // What operators see.
+mod command_line;
 mod kubernetes;
 mod lifecycle;
 mod manifest;

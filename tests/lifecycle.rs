@@ -163,7 +163,7 @@ fn the_command_line_explains_itself() {
     let version = String::from_utf8(run("--version").stdout).unwrap();
     assert_eq!(version.trim(), concat!("berth ", env!("CARGO_PKG_VERSION")));
     let help = String::from_utf8(run("--help").stdout).unwrap();
-    for word in ["serve", "check", "healthcheck", "DATABASE_URL", "JWT_SECRET"] {
+    for word in ["serve", "check", "healthcheck", "components", "DATABASE_URL", "JWT_SECRET"] {
         assert!(help.contains(word), "{word}");
     }
     assert_eq!(run("sevre").status.code(), Some(2));

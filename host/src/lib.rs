@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: the command line
 //! - [`config`]: what an operator decides, from the environment and `berth.toml`
-//! - [`logging`]: the log
+//! - [`logging`], `printable`: the log, and text that may be shown in it
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
 //! - [`delivery`]: versions of components, and swapping one for another
@@ -23,6 +23,7 @@ pub mod delivery;
 pub mod error;
 mod linger;
 pub mod logging;
+mod printable;
 pub mod routes;
 pub mod serve;
 pub mod server;

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
+use crate::printable::printable;
 
 /// Starts logging. Once a process: whoever comes second is ignored.
 pub fn start(log: &Log) {
@@ -51,14 +52,7 @@ impl<W: Write> Write for Line<W> {
 fn one_line(event: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(event);
     let (text, end) = text.strip_suffix('\n').map_or((&*text, ""), |text| (text, "\n"));
-    let mut line = String::with_capacity(event.len());
-    for character in text.chars() {
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
-    }
+    let mut line = printable(text);
     line.push_str(end);
     line.into_bytes()
 }

@@ -1,5 +1,6 @@
 //! What every test stands on.
 //!
+//! - `admin`: an admin API that answers what a test says
 //! - `app`: a running host, and how to start one
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
@@ -9,6 +10,7 @@
 //! - `tokens`: tokens, good and bad
 //! - `user`: somebody with a token
 
+pub(crate) mod admin;
 pub(crate) mod app;
 pub(crate) mod cluster;
 pub(crate) mod components;

@@ -16,6 +16,7 @@ mod variables;
 mod written;
 
 use std::ffi::OsString;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -157,6 +158,23 @@ impl Config {
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
     pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
         environment::address(variables)
+    }
+
+    /// `ADMIN_ADDR` and `ADMIN_TOKEN` alone, for whoever asks a host that runs.
+    pub fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
+        environment::admin(variables)
+    }
+
+    /// What the system calls this machine, if it does.
+    #[must_use]
+    pub fn machine_name() -> Option<String> {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+        Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+    }
+
+    /// `USER`: what the system calls whoever runs this, if it does.
+    pub fn user(variables: &Variables) -> Result<Option<&str>, ConfigError> {
+        variables.get("USER")
     }
 
     /// `JWT_SECRET`, at least 32 bytes. Outside production, where none need be given, it is made at the first call and

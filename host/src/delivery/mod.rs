@@ -214,6 +214,6 @@ fn instances(manifest: &Manifest) -> u32 {
 
 /// What this host is called among those on the same database.
 fn host_name() -> String {
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}/{}", machine.trim(), std::process::id())
+    let machine = Config::machine_name().unwrap_or_else(|| "host".to_owned());
+    format!("{machine}/{}", std::process::id())
 }

@@ -1,20 +1,40 @@
 //! The command line.
+//!
+//! - `healthcheck`: asks the host on this machine whether it lives
+//! - `components`: sees and swaps the components of a running host
+//! - `client`: that host's admin API, from this side
+//! - `failure`: every way in which that can fail, and the exit code of each
+//! - `progress`, `report`: the steps of a swap as they happen, and what came of them
+//! - `lists`, `sheet`, `table`: components and versions, a line each; one component; and how both are aligned
+//! - `text`: words, times and sizes
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+mod client;
+mod components;
+mod failure;
+mod healthcheck;
+mod lists;
+mod progress;
+mod report;
+mod sheet;
+mod table;
+#[cfg(test)]
+mod test_values;
+mod text;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use self::components::Components;
+use self::failure::Failure;
+use self::healthcheck::healthcheck;
 use crate::config::{Config, Variables};
 use crate::delivery::Checked;
+use crate::printable::printable;
 use crate::serve::serve;
 use crate::{delivery, logging};
-
-/// How long a health check may take: shorter than the 5 s after which containers give up on it.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A serverless-style host for WebAssembly components.
 #[derive(Parser)]
@@ -32,6 +52,8 @@ enum Command {
     Check,
     /// Ask the host on this machine whether it lives: exit code 0 if it does
     Healthcheck,
+    /// See and swap the components of a host that runs
+    Components(Components),
 }
 
 const VARIABLES: &str = "\
@@ -66,15 +88,19 @@ impl Arguments {
             Command::Serve => start(&variables).await,
             Command::Check => check(&variables).await,
             Command::Healthcheck => healthcheck(&variables),
+            Command::Components(components) => components.run(&variables).await.map_err(Into::into),
         };
-        match outcome {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("berth: {error:#}");
-                ExitCode::FAILURE
-            }
-        }
+        outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
     }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let failure = error.downcast_ref::<Failure>();
+    // What came of a swap has been printed already, at length.
+    if !matches!(failure, Some(Failure::Refused { .. })) {
+        eprintln!("berth: {}", printable(&format!("{error:#}")));
+    }
+    failure.map_or(ExitCode::FAILURE, |failure| failure.exit_code().into())
 }
 
 async fn start(variables: &Variables) -> Result<()> {
@@ -92,15 +118,6 @@ async fn check(variables: &Variables) -> Result<()> {
     Ok(())
 }
 
-/// Asks `/health` on this machine. By hand, since a whole client for one line would have to be shipped.
-fn healthcheck(variables: &Variables) -> Result<()> {
-    let address = on_this_machine(Config::address(variables)?);
-    let answer = ask(address).with_context(|| format!("the host on {address} does not answer"))?;
-    let status = String::from_utf8_lossy(&answer).into_owned();
-    ensure!(status.starts_with("HTTP/1.1 200 "), "the host on {address} answers {status:?}");
-    Ok(())
-}
-
 /// Whoever listens on every interface can be reached over the loopback one.
 fn on_this_machine(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
@@ -109,15 +126,4 @@ fn on_this_machine(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
-}
-
-/// The beginning of the answer, with the status.
-fn ask(address: SocketAddr) -> io::Result<[u8; 13]> {
-    let mut socket = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
-    socket.set_read_timeout(Some(HEALTH_TIMEOUT))?;
-    socket.set_write_timeout(Some(HEALTH_TIMEOUT))?;
-    write!(socket, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = [0; 13];
-    socket.read_exact(&mut answer)?;
-    Ok(answer)
 }

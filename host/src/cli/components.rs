@@ -1,0 +1,330 @@
+//! `berth components`: what each of its commands does.
+//!
+//! What came of a command is on standard output; how it goes, and why it did not, on standard error.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use berth_database::isolation::schema_name;
+use clap::{Args, Subcommand};
+use reqwest::Url;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::client::{Client, Swap, admin_url, decode};
+use super::failure::{EXIT_CODES, Failure};
+use super::progress::{self, Steps};
+use super::report::{headline, report};
+use super::text::joined;
+use super::{lists, on_this_machine, sheet};
+use crate::config::{Config, Variables};
+use crate::delivery::report::{Outcome, Progress, Report, StepState};
+use crate::printable::{acts, printable};
+
+/// The whole command.
+#[derive(Args)]
+#[command(after_help = EXIT_CODES)]
+pub(super) struct Components {
+    /// Where the host's admin API is [default: that of `ADMIN_ADDR`]
+    #[arg(long, global = true, value_name = "URL", value_parser = admin_url)]
+    admin: Option<Url>,
+    /// Print what the host says as JSON, on one line, and no progress
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the components: version, rollout and routes of each
+    List,
+    /// Show one component: its version, and how far each host is with it
+    Show {
+        /// The component
+        #[arg(value_parser = component_name)]
+        name: String,
+    },
+    /// Swap a new version in: it is checked step by step, and live only if it passes all of them
+    #[command(after_help = EXIT_CODES)]
+    Push(Push),
+    /// Swap a version from before in again
+    #[command(after_help = EXIT_CODES)]
+    Rollback(Rollback),
+    /// List the versions of a component, newest first
+    History {
+        /// The component
+        #[arg(value_parser = component_name)]
+        name: String,
+    },
+    /// Print every swap on the host as it happens, until ctrl-C
+    Watch {
+        /// Only of this component
+        #[arg(value_parser = component_name)]
+        name: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct Push {
+    /// The component's wasm; todo.wasm is a version of the component `todo`
+    file: PathBuf,
+    /// The component, if the file is not called by its name
+    #[arg(long, value_name = "NAME", value_parser = component_name)]
+    component: Option<String>,
+    /// Only check whether it would go live
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Args)]
+struct Rollback {
+    /// The component
+    #[arg(value_parser = component_name)]
+    name: String,
+    /// The number of the version [default: the one that was live before]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    to: Option<u32>,
+    /// Only check whether it would go live
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Components {
+    /// Does what is asked.
+    pub(super) async fn run(&self, variables: &Variables) -> Result<(), Failure> {
+        let admin = Config::admin(variables)?;
+        let url = match &self.admin {
+            Some(url) => url.clone(),
+            None => {
+                admin_url(&format!("http://{}", on_this_machine(admin.address))).map_err(Failure::Address)?
+            }
+        };
+        let client = Client::new(url, admin.token.as_ref())?;
+        match &self.command {
+            Command::List => self.print(&client.get(&[]).await?, |all: Vec<_>| lists::components(&all)),
+            Command::Show { name } => self.print(&client.get(&[name]).await?, |one| sheet::sheet(&one)),
+            Command::History { name } => {
+                self.print(&client.get(&[name, "history"]).await?, |all: Vec<_>| lists::history(&all))
+            }
+            Command::Push(push) => {
+                let component = push.component()?;
+                let by = pushed_by(variables)?;
+                let swap = client.push(&component, read(&push.file)?, by.as_deref(), push.dry_run);
+                self.swap(&component, swap).await
+            }
+            Command::Rollback(Rollback { name, to, dry_run }) => {
+                self.swap(name, client.rollback(name, *to, *dry_run)).await
+            }
+            Command::Watch { name } => self.watch(&client, name.as_deref()).await,
+        }
+    }
+
+    /// Prints an answer, for people or as it is.
+    fn print<T: DeserializeOwned>(&self, answer: &Value, show: impl Fn(T) -> String) -> Result<(), Failure> {
+        let shown = decode(answer).map(show)?;
+        print(&if self.json { one_line(answer) } else { shown })
+    }
+
+    /// Swaps, and prints what came of it.
+    async fn swap(&self, component: &str, swap: Swap<'_>) -> Result<(), Failure> {
+        let came = self.report(component, swap).await;
+        verdict(came.map_err(|failure| failure.during_a_swap(component))?)
+    }
+
+    /// Prints the report of a swap, and before it the steps that lead there.
+    async fn report(&self, component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
+        if self.json {
+            let answer = swap.report().await?;
+            let came = decode(&answer)?;
+            print(&one_line(&answer))?;
+            Ok(came)
+        } else {
+            let came = follow(component, swap).await?;
+            print(&report(&came))?;
+            Ok(came)
+        }
+    }
+
+    /// Prints what happens, until the host ends.
+    async fn watch(&self, client: &Client, component: Option<&str>) -> Result<(), Failure> {
+        let mut events = client.watch().await?;
+        while let Some(event) = events.next().await? {
+            if component.is_some_and(|component| component != component_of(&event.progress)) {
+                continue;
+            }
+            if self.json {
+                print(&one_line(&event.json))?;
+            } else {
+                print(&event_line(&event.progress))?;
+            }
+        }
+        Err(Failure::BrokenOff("it has ended".to_owned()))
+    }
+}
+
+impl Push {
+    /// The component, from the file's name if it is not said.
+    fn component(&self) -> Result<String, Failure> {
+        if let Some(component) = &self.component {
+            return Ok(component.clone());
+        }
+        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        component_name(&stem).map_err(|reason| Failure::Nameless { path: self.file.clone(), reason })
+    }
+}
+
+/// Shows the steps of a swap until it is over, and returns the report.
+async fn follow(component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
+    let mut events = swap.events().await?;
+    let mut steps = Steps::new(io::stderr().lock(), io::stderr().is_terminal());
+    while let Some(event) = events.next().await? {
+        match event.progress {
+            Progress::Step { component: of, step } if of == component => steps.show(&step)?,
+            Progress::Report { report } if report.component == component => return Ok(report),
+            // The swap of another component that follows from this one.
+            Progress::Step { .. } | Progress::Report { .. } => {}
+        }
+    }
+    Err(Failure::BrokenOff("it has ended before the report".to_owned()))
+}
+
+/// What a report means for the exit code.
+fn verdict(report: Report) -> Result<(), Failure> {
+    match (report.outcome, report.failure) {
+        (Outcome::Live | Outcome::Unchanged | Outcome::Passed, _) => Ok(()),
+        (Outcome::Refused, Some(failure)) => {
+            Err(Failure::Refused { component: report.component, step: failure.step })
+        }
+        (Outcome::Refused, None) => Err(Failure::Misunderstood("it was refused at no step".to_owned())),
+    }
+}
+
+fn component_of(progress: &Progress) -> &str {
+    match progress {
+        Progress::Step { component, .. } => component,
+        Progress::Report { report } => &report.component,
+    }
+}
+
+/// Something that happens, as `watch` prints it. That a step begins is not worth a line.
+fn event_line(progress: &Progress) -> String {
+    match progress {
+        Progress::Step { step, .. } if step.state == StepState::Started => String::new(),
+        Progress::Step { component, step } => {
+            format!("{}: {}\n", printable(component), progress::line(step))
+        }
+        Progress::Report { report } => {
+            let reason =
+                report.failure.as_ref().map(|failure| format!(": {}", printable(&joined(&failure.reason))));
+            format!("{}{}\n", headline(report), reason.unwrap_or_default())
+        }
+    }
+}
+
+/// JSON on one line. What would act on a terminal is escaped in JSON's own way.
+fn one_line(json: &Value) -> String {
+    let escaped = |character: char| {
+        if acts(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
+    };
+    let line: String = json.to_string().chars().map(escaped).collect();
+    line + "\n"
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::File { path: path.to_owned(), error })
+}
+
+/// A name that a component can have.
+fn component_name(text: &str) -> Result<String, String> {
+    schema_name(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Who pushes: `me@laptop`, as far as the machine says.
+fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
+    let user = Config::user(variables)?.map(str::to_owned);
+    let parts: Vec<_> = [user, Config::machine_name()].into_iter().flatten().map(|part| header_text(&part)).collect();
+    Ok((!parts.is_empty()).then(|| parts.join("@")))
+}
+
+/// `text` as a header can have it.
+fn header_text(text: &str) -> String {
+    text.trim().chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use serde_json::json;
+
+    use super::super::test_values::{report as live, step};
+    use super::*;
+    use crate::delivery::report::{Failure as Refusal, Step};
+
+    #[test]
+    fn the_files_name_is_the_components() {
+        let push = |file: &str, component: Option<&str>| {
+            let component = component.map(str::to_owned);
+            Push { file: file.into(), component, dry_run: false }.component()
+        };
+        assert_eq!(push("target/todo.wasm", None).unwrap(), "todo");
+        assert_eq!(push("target/todo_v2.wasm", Some("todo")).unwrap(), "todo");
+        let failure = push("target/todo_v2.wasm", None).unwrap_err();
+        assert_eq!(failure.exit_code(), 2);
+        assert!(failure.to_string().contains("--component NAME"), "{failure}");
+        assert!(push("..", None).is_err());
+    }
+
+    #[test]
+    fn json_is_one_line_that_does_nothing_to_a_terminal() {
+        let json = json!({ "a": "\u{1b}[2J\n\u{9b}\u{7f}\u{202e}ü", "b": [1, 2.5] });
+        let line = one_line(&json);
+        assert_eq!(line, "{\"a\":\"\\u001b[2J\\n\\u009b\\u007f\\u202eü\",\"b\":[1,2.5]}\n");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json);
+    }
+
+    #[test]
+    fn a_watcher_sees_steps_that_ended_and_what_came_of_them() {
+        let step = |state| {
+            let step = step(Step::Compile, state, 812.0, Some("from the code cache"));
+            event_line(&Progress::Step { component: "todo".to_owned(), step })
+        };
+        let refused = Report {
+            outcome: Outcome::Refused,
+            failure: Some(Refusal { step: Step::Probe, reason: "no\nanswer".to_owned(), temporary: false }),
+            ..live()
+        };
+        let lines = [
+            step(StepState::Started),
+            step(StepState::Passed),
+            event_line(&Progress::Report { report: live() }),
+            event_line(&Progress::Report { report: refused }),
+        ];
+        insta::assert_snapshot!(lines.concat(), @r"
+        todo: passed   compile      812 ms  from the code cache
+        todo: version 4 is live in place of 3 (1.24 s)
+        todo: version 4 was refused at the step probe; version 3 stays live, nothing was changed (1.24 s): no answer
+        ");
+    }
+
+    #[test]
+    fn a_refusal_without_a_step_is_no_success() {
+        let report = Report { outcome: Outcome::Refused, failure: None, ..live() };
+        assert_eq!(verdict(report).unwrap_err().exit_code(), 1);
+    }
+
+    #[test]
+    fn who_pushes_is_said_in_plain_characters() {
+        assert_eq!(header_text(" jürgen\r\n"), "j?rgen");
+        let variables = [("USER", "me")].into_iter().collect();
+        assert!(pushed_by(&variables).unwrap().unwrap().starts_with("me"));
+    }
+}

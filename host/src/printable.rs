@@ -1,0 +1,43 @@
+//! Text that others wrote, made fit for one line of a log or a terminal.
+
+/// `text` with every character escaped that would do something instead of being seen: control characters, and those that
+/// change lines or the direction of writing.
+pub(crate) fn printable(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if acts(character) {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Whether a terminal or an editor does something at this character.
+pub(crate) fn acts(character: char) -> bool {
+    let lines = matches!(character, '\u{2028}' | '\u{2029}');
+    let directions = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || lines || directions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_act_is_shown_instead() {
+        let text = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
+        let shown = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
+        assert_eq!(printable(text), shown);
+    }
+
+    #[test]
+    fn what_is_only_seen_stays_as_it_is() {
+        let text = r#"GET /dashboard/stats: "300 µs" → 日本語 \n {*rest}"#;
+        assert_eq!(printable(text), text);
+    }
+}
