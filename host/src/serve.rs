@@ -16,7 +16,7 @@ use crate::auth::passwords::PasswordError;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError};
-use crate::delivery::{AdoptError, Delivery};
+use crate::delivery::{AdoptError, Delivery, Watched};
 use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
@@ -80,16 +80,23 @@ impl ServeError {
     }
 }
 
-/// Serves until it is told to stop and the requests in flight are done. On the main thread: see [`Database::open`].
-pub async fn serve(config: &Config) -> Result<(), ServeError> {
+/// Serves until it is told to stop and the requests in flight are done; with `watch`, what is saved meanwhile too. On the
+/// main thread: see [`Database::open`].
+pub async fn serve(config: &Config, watch: bool) -> Result<(), ServeError> {
+    let watched = if watch { Some(Watched::new(config).await) } else { None };
     let stop = shutdown::on_signal().map_err(ServeError::Signals)?;
     let database = Database::open(config).await?;
-    let served = serve_on(&database, config, stop).await;
+    let served = serve_on(&database, config, watched, stop).await;
     database.close().await;
     served
 }
 
-async fn serve_on(database: &Database, config: &Config, stop: CancellationToken) -> Result<(), ServeError> {
+async fn serve_on(
+    database: &Database,
+    config: &Config,
+    watched: Option<Watched>,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
     let auth = Auth::new(auth_settings(config)?, database.pool())?;
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
@@ -109,8 +116,14 @@ async fn serve_on(database: &Database, config: &Config, stop: CancellationToken)
         if !is_live {
             live.await?;
         }
-        delivery.follow(stop.clone()).await;
-        std::future::pending().await
+        let watch = async {
+            match watched {
+                Some(watched) => delivery.watch(config, watched).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::join!(delivery.follow(stop.clone()), watch);
+        Ok(())
     };
     tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop.clone()) => Ok(()),

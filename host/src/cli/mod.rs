@@ -47,7 +47,11 @@ pub struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the components of the manifest; this is what `berth` alone does
-    Serve,
+    Serve {
+        /// Swap in what is saved while the host runs: the manifest, and the files that it names
+        #[arg(long)]
+        watch: bool,
+    },
     /// Check configuration, manifest and components, without serving or touching a database
     Check,
     /// Ask the host on this machine whether it lives: exit code 0 if it does
@@ -84,8 +88,8 @@ impl Arguments {
     /// Does what is asked. What went wrong is on standard error, in one line.
     pub async fn run(self) -> ExitCode {
         let variables = Variables::of_process();
-        let outcome = match self.command.unwrap_or(Command::Serve) {
-            Command::Serve => start(&variables).await,
+        let outcome = match self.command.unwrap_or(Command::Serve { watch: false }) {
+            Command::Serve { watch } => start(&variables, watch).await,
             Command::Check => check(&variables).await,
             Command::Healthcheck => healthcheck(&variables),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
@@ -103,10 +107,11 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     failure.map_or(ExitCode::FAILURE, |failure| failure.exit_code().into())
 }
 
-async fn start(variables: &Variables) -> Result<()> {
+async fn start(variables: &Variables, watch: bool) -> Result<()> {
     let config = Config::read(variables)?;
     logging::start(&config.log);
-    Ok(serve(&config).await?)
+    // Boxed, since it is large, and a part of everything that the command line may do.
+    Ok(Box::pin(serve(&config, watch)).await?)
 }
 
 async fn check(variables: &Variables) -> Result<()> {

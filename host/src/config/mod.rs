@@ -155,6 +155,11 @@ impl Config {
         })
     }
 
+    /// Reads the manifest once more, as it is now.
+    pub fn read_manifest(&self) -> Result<Manifest, ConfigError> {
+        Manifest::read(&self.manifest_path)
+    }
+
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
     pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
         environment::address(variables)

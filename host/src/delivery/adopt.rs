@@ -101,7 +101,8 @@ impl Delivery {
         Err(refused.into())
     }
 
-    async fn turn(&self) -> Result<Turn, DatabaseAway> {
+    /// Waits for the turn to swap.
+    pub(super) async fn turn(&self) -> Result<Turn, DatabaseAway> {
         let turn = Turn::take(&self.options, TURN).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)

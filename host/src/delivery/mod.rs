@@ -10,6 +10,7 @@
 //! - [`operator`]: what an operator asks for: pushes, rollbacks, and how things stand
 //! - [`check()`]: whether a manifest could be adopted
 //! - [`follow`]: what other hosts on the same database have made live
+//! - [`reload`]: what is saved while the host runs, as [`watch`] finds it
 //! - [`versions`], [`replicas`]: what the database remembers of all this
 //! - [`standing`]: how far this host is
 
@@ -19,12 +20,14 @@ mod follow;
 mod operator;
 mod probe;
 mod record;
+mod reload;
 mod replicas;
 pub mod report;
 mod standing;
 mod swap;
 mod verify;
 mod versions;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,6 +53,7 @@ pub use adopt::AdoptError;
 pub use check::{Checked, check};
 pub use operator::{OperatorError, Requested};
 use record::Listeners;
+pub use reload::Watched;
 use replicas::Replicas;
 use report::{Failure, Progress};
 pub use standing::{Standing, Standings};
