@@ -27,6 +27,7 @@ mod components;
 mod data;
 mod isolation;
 mod streaming;
+mod swap;
 
 // What operators see.
 mod command_line;

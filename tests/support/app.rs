@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use super::cluster::{self, Database};
 use super::components::{Component, manifest};
 use super::http::client;
+use super::operator::ADMIN_TOKEN;
 use super::process::Process;
 use super::tokens;
 use super::user::User;
@@ -123,6 +124,7 @@ impl AppBuilder {
             ("HOST", "127.0.0.1"),
             ("PORT", "0"),
             ("ADMIN_ADDR", "127.0.0.1:0"),
+            ("ADMIN_TOKEN", ADMIN_TOKEN),
             ("JWT_SECRET", tokens::SECRET),
             ("BERTH_DATA_DIR", DATA),
             ("LOG_FORMAT", "json"),

@@ -4,21 +4,25 @@
 //! - `app`: a running host, and how to start one
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
+//! - `operator`: somebody with the operators' token
 //! - `process`: a program that is running, and what it logs
 //! - `http`: requests and answers
 //! - `raw`: bytes on a socket, for what no HTTP client would send
 //! - `tokens`: tokens, good and bad
 //! - `user`: somebody with a token
+//! - `versions`: versions of one component, as many as a test likes
 
 pub(crate) mod admin;
 pub(crate) mod app;
 pub(crate) mod cluster;
 pub(crate) mod components;
 pub(crate) mod http;
+pub(crate) mod operator;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod tokens;
 pub(crate) mod user;
+pub(crate) mod versions;
 
 pub(crate) use app::App;
 pub(crate) use components::Component;

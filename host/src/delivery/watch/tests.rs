@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -183,7 +183,7 @@ fn a_link_that_is_pointed_elsewhere_is_a_change() {
     assert_eq!(folder.looks(), ["behind the link"]);
 }
 
-/// A mounted ConfigMap is links to `..data`, itself a link to the directory of this version.
+/// A mounted `ConfigMap` is links to `..data`, itself a link to the directory of this version.
 #[test]
 fn a_volume_of_kubernetes_that_is_updated_is_a_change() {
     let mut folder = Folder::watching("hello.wasm", |folder| {

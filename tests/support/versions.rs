@@ -1,0 +1,30 @@
+//! Versions of the fixture `version`, made by writing their settings into the built file.
+
+use std::fs;
+use std::path::Path;
+
+use super::app::ROOT;
+use super::components::Component;
+
+/// What stands before the settings in the built file, and how long both are.
+const MARK: &[u8] = b"SETTINGS OF THE FIXTURE:";
+const LENGTH: usize = 256;
+
+/// The wasm of a version: `version("name=two migrations=1,2!")`. See the fixture for what its settings may say.
+pub(crate) fn version(settings: &str) -> Vec<u8> {
+    let path = Path::new(ROOT).join("tests/fixtures/version.wasm");
+    let mut wasm =
+        fs::read(&path).unwrap_or_else(|_| panic!("{} is not built: run `cargo xtask test`", path.display()));
+    let at = wasm.windows(MARK.len()).position(|window| window == MARK).unwrap();
+    let place = &mut wasm[at + MARK.len()..at + LENGTH];
+    place.fill(b' ');
+    place[..settings.len()].copy_from_slice(settings.as_bytes());
+    wasm
+}
+
+/// The component `version`, whose file has these settings when the host starts. It answers at `/version`.
+pub(crate) fn versioned(folder: &Path, settings: &str) -> Component {
+    let file = folder.join("version.wasm");
+    fs::write(&file, version(settings)).unwrap();
+    Component::from_file("version", &file).at("/version").granted(&["postgres"])
+}
