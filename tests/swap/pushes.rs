@@ -1,6 +1,6 @@
 //! Pushes that go well.
 
-use insta::{Settings, assert_json_snapshot};
+use insta::assert_json_snapshot;
 use serde_json::{Value, json};
 
 use super::Swapping;
@@ -25,6 +25,12 @@ fn shape(mut report: Value) -> Value {
         }
     }
     walk(&mut report);
+    for step in report["steps"].as_array_mut().unwrap() {
+        // How large it is, and whether an earlier run of the tests has compiled it.
+        if step["step"] == "size" || step["step"] == "compile" {
+            step["detail"] = json!("…");
+        }
+    }
     report
 }
 
@@ -35,13 +41,7 @@ async fn a_push_goes_live_and_says_what_it_did() {
     assert_eq!(swapping.answer().await, "version@1 one");
     let report = swapping.operator.push_live("version", version("name=two migrations=1,2")).await;
     assert_eq!(swapping.answer().await, "version@2 two");
-    let mut settings = Settings::clone_current();
-    settings.add_filter(r#""\d+ bytes""#, r#""… bytes""#);
-    settings.add_filter(
-        r#""compile",\s+"state": "passed",\s+"milliseconds": "…",\s+"detail": [^}]+"#,
-        r#""compile" …"#,
-    );
-    settings.bind(|| assert_json_snapshot!(shape(report)));
+    assert_json_snapshot!(shape(report));
     assert_eq!(swapping.operator.history("version").await, ["2 live", "1 retired"]);
     let health = swapping.app.get("/health").answer().await.json();
     assert_eq!(health["components"]["version"], json!({ "version": "2", "state": "live" }));
