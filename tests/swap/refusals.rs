@@ -39,7 +39,11 @@ async fn each_step_refuses_by_name_and_leaves_the_old_version_live() {
         ("an object file", precompiled),
         ("a core module", wat("(module)")),
         ("half a component", version("name=two")[..5000].to_vec()),
-        ("a release candidate", importing(r#"(import "wasi:http/types@0.2.0-rc-2023-12-05" (instance))"#)),
+        (
+            "a release candidate",
+            importing(r#"(import "wasi:cli/run@0.2.0-rc-2023-12-05" (instance (export "run" (func))))"#),
+        ),
+        ("a handler of another kind", importing("")),
         ("a newer WASI", importing(r#"(import "wasi:http/types@0.3.0" (instance))"#)),
         (
             "an interface of nobody's",

@@ -68,6 +68,9 @@ pub enum LinkError {
     /// It handles no requests.
     #[error("it does not export `{HANDLER}`, so it cannot answer requests")]
     NoHandler,
+    /// It handles requests in another way than the interface says.
+    #[error("its `{HANDLER}` is not what `wasi:http` says: {0:#}")]
+    OtherHandler(wasmtime::Error),
     /// The interface is known, but a function or a type of it differs.
     #[error("its imports do not fit what the host provides: {0:#}")]
     Mismatch(wasmtime::Error),
@@ -81,7 +84,7 @@ pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyP
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
     // Last, since what it imports is looked at before what it exports.
     check_handler(component)?;
-    ProxyPre::new(pre).map_err(LinkError::Mismatch)
+    ProxyPre::new(pre).map_err(LinkError::OtherHandler)
 }
 
 fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime::Result<Linker<State>> {

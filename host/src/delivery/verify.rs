@@ -105,7 +105,7 @@ impl From<&CompileError> for Failure {
 impl From<CandidateError> for Failure {
     fn from(error: CandidateError) -> Self {
         let step = match &error {
-            CandidateError::Link(LinkError::NoHandler)
+            CandidateError::Link(LinkError::NoHandler | LinkError::OtherHandler(_))
             | CandidateError::Export { .. }
             | CandidateError::MigrationsWithoutDatabase { .. } => Step::Exports,
             CandidateError::Link(_) | CandidateError::Client(_) => Step::Imports,
