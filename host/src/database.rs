@@ -35,7 +35,7 @@ impl Database {
     /// on the main thread: a private server ends with the thread that started it.
     pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
         if let Some(url) = &config.database_url {
-            return Ok(Self::new(url::parse(url.expose())?, None));
+            return Ok(Self::new(url::parse(url.expose())?, None, config));
         }
         let settings = PrivateSettings {
             data_directory: config.data_directory.clone(),
@@ -48,12 +48,12 @@ impl Database {
         };
         let private = PrivatePostgres::start(&settings).await?;
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
-        Ok(Self::new(private.options(), Some(private)))
+        Ok(Self::new(private.options(), Some(private), config))
     }
 
-    fn new(options: PgConnectOptions, private: Option<PrivatePostgres>) -> Self {
+    fn new(options: PgConnectOptions, private: Option<PrivatePostgres>, config: &Config) -> Self {
         let settings = PoolSettings {
-            max_connections: 8,
+            max_connections: config.sizes.host_connections,
             queue_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
