@@ -33,3 +33,4 @@ mod command_line;
 mod kubernetes;
 mod lifecycle;
 mod manifest;
+mod postgres;

@@ -154,6 +154,6 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
 }
 
 async fn adopt(delivery: &Delivery, database: &Database, manifest: &Arc<Manifest>) -> Result<(), ServeError> {
-    host_tables::prepare(database.options()).await?;
+    host_tables::prepare(database.server().direct()).await?;
     Ok(delivery.adopt(Arc::clone(manifest)).await?)
 }

@@ -250,7 +250,8 @@ fn component_name(text: &str) -> Result<String, String> {
 /// Who pushes: `me@laptop`, as far as the machine says.
 fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
     let user = Config::user(variables)?.map(str::to_owned);
-    let parts: Vec<_> = [user, Config::machine_name()].into_iter().flatten().map(|part| header_text(&part)).collect();
+    let parts: Vec<_> =
+        [user, Config::machine_name()].into_iter().flatten().map(|part| header_text(&part)).collect();
     Ok((!parts.is_empty()).then(|| parts.join("@")))
 }
 

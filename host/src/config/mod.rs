@@ -35,7 +35,7 @@ pub use secret::Secret;
 pub use sizes::Sizes;
 pub use variables::Variables;
 
-use berth_runtime::{CodeCache, Limits};
+use berth_runtime::CodeCache;
 use environment::SHORTEST_JWT_SECRET;
 
 /// A configuration that can be used: the proof that everything in it has been checked.

@@ -102,7 +102,7 @@ impl Delivery {
     }
 
     async fn turn(&self) -> Result<Turn, DatabaseAway> {
-        let turn = Turn::take(&self.options, TURN).await?;
+        let turn = Turn::take(self.server.direct(), TURN).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)
     }
