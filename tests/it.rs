@@ -34,3 +34,4 @@ mod command_line;
 mod kubernetes;
 mod lifecycle;
 mod manifest;
+mod postgres;

@@ -103,6 +103,6 @@ impl App {
     pub async fn database_answers(&self) -> bool {
         let _one = self.shared.one_check.lock().await;
         let Ok(mut connection) = self.shared.pool.acquire().await else { return false };
-        sqlx::query("SELECT 1").execute(&mut *connection).await.is_ok()
+        sqlx::raw_sql("SELECT 1").execute(&mut *connection).await.is_ok()
     }
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use berth_database::private::Search;
 use berth_database::url::{self, UrlError};
-use berth_database::{Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings};
-use sqlx::postgres::PgConnectOptions;
+use berth_database::{Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings, Server};
 
 use crate::config::Config;
 
@@ -25,7 +24,7 @@ pub enum DatabaseError {
 
 /// Where the host keeps its data.
 pub struct Database {
-    options: PgConnectOptions,
+    server: Server,
     pool: Pool,
     private: Option<PrivatePostgres>,
 }
@@ -35,7 +34,9 @@ impl Database {
     /// on the main thread: a private server ends with the thread that started it.
     pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
         if let Some(url) = &config.database_url {
-            return Ok(Self::new(url::parse(url.expose())?, None));
+            let server = url::parse(url.expose())?;
+            tracing::info!(%server, "PostgreSQL");
+            return Ok(Self::new(server, None, config));
         }
         let settings = PrivateSettings {
             data_directory: config.data_directory.clone(),
@@ -48,24 +49,24 @@ impl Database {
         };
         let private = PrivatePostgres::start(&settings).await?;
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
-        Ok(Self::new(private.options(), Some(private)))
+        Ok(Self::new(private.options().into(), Some(private), config))
     }
 
-    fn new(options: PgConnectOptions, private: Option<PrivatePostgres>) -> Self {
+    fn new(server: Server, private: Option<PrivatePostgres>, config: &Config) -> Self {
         let settings = PoolSettings {
-            max_connections: 8,
+            max_connections: config.sizes.host_connections,
             queue_timeout: Duration::from_secs(3),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             search_path: None,
         };
-        Self { pool: Pool::new(options.clone(), settings), options, private }
+        Self { pool: Pool::new(server.clone(), settings), server, private }
     }
 
     /// How to connect, as the host itself.
     #[must_use]
-    pub fn options(&self) -> &PgConnectOptions {
-        &self.options
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// The host's own connections: for accounts and tokens, not for components.

@@ -86,7 +86,7 @@ pub async fn serve(config: &Config, watch: bool) -> Result<(), ServeError> {
     let watched = if watch { Some(Watched::new(config).await) } else { None };
     let stop = shutdown::on_signal().map_err(ServeError::Signals)?;
     let database = Database::open(config).await?;
-    let served = serve_on(&database, config, watched, stop).await;
+    let served = Box::pin(serve_on(&database, config, watched, stop)).await;
     database.close().await;
     served
 }
@@ -167,6 +167,6 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
 }
 
 async fn adopt(delivery: &Delivery, database: &Database, manifest: &Arc<Manifest>) -> Result<(), ServeError> {
-    host_tables::prepare(database.options()).await?;
+    host_tables::prepare(database.server().direct()).await?;
     Ok(delivery.adopt(Arc::clone(manifest)).await?)
 }

@@ -1,6 +1,6 @@
 //! Statements on the host's own tables, and why one fails.
 
-use berth_database::{Pool, PoolError};
+use berth_database::{Connection, End, Pool, PoolError, Sessions};
 use sqlx::postgres::PgConnection;
 
 /// Why a row could be neither read nor written.
@@ -39,9 +39,23 @@ pub(crate) async fn with_connection<T>(
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> Result<T, StorageError> {
     let mut connection = pool.acquire().await?;
-    let result = work(&mut connection).await;
+    let result = match connection.sessions() {
+        Sessions::Own => work(&mut connection).await,
+        Sessions::Shared => on_loan(&mut connection, work).await,
+    };
     if result.as_ref().is_err_and(|error| error.as_database_error().is_none()) {
         connection.discard();
     }
     Ok(result?)
+}
+
+/// The same on a session that is only lent.
+async fn on_loan<T>(
+    connection: &mut Connection,
+    work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+) -> sqlx::Result<T> {
+    connection.take().await?;
+    let result = work(connection).await;
+    connection.give_back(if result.is_ok() { End::Commit } else { End::RollBack }, false).await?;
+    result
 }

@@ -12,22 +12,22 @@ use crate::support::app::Host;
 use crate::support::{Answer, Component, Send};
 
 /// The fixture that runs any SQL, as a component of this name, at `/<name>`.
-fn sql(name: &str) -> Component {
+pub(crate) fn sql(name: &str) -> Component {
     Component::new("sql").called(name).at(&format!("/{name}")).granted(&["postgres"]).limited("time", "30s")
 }
 
 /// Has the component at `path` run a statement.
-async fn run(host: &Host, path: &str, statement: &str) -> Answer {
+pub(crate) async fn run(host: &Host, path: &str, statement: &str) -> Answer {
     host.get(path).query(&[("sql", statement)]).answer().await
 }
 
 /// The same for a statement that must succeed.
-async fn done(host: &Host, path: &str, statement: &str) -> String {
+pub(crate) async fn done(host: &Host, path: &str, statement: &str) -> String {
     run(host, path, statement).await.expect(200).text()
 }
 
 /// The same for a statement that must fail: the SQLSTATE, or what else the host says.
-async fn refused(host: &Host, path: &str, statement: &str) -> String {
+pub(crate) async fn refused(host: &Host, path: &str, statement: &str) -> String {
     let answer = run(host, path, statement).await;
     assert_eq!(answer.status, 400, "{statement}: {}", answer.text());
     answer.text()

@@ -116,6 +116,20 @@ impl Host {
     pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
         self.request("POST", path)
     }
+
+    /// Waits until it serves: a host whose database is slow listens before its components are live.
+    pub(crate) fn wait_until_ready(&self) {
+        for _ in 0..600 {
+            let mut answer = [0; 12];
+            let mut socket = TcpStream::connect(self.address).unwrap();
+            socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+            if socket.read_exact(&mut answer).is_ok() && answer.ends_with(b"200") {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("berth never was ready:\n{}", self.process.log());
+    }
 }
 
 impl AppBuilder {
@@ -163,10 +177,16 @@ impl AppBuilder {
 
     /// Starts the host on whatever database its variables name, and waits until it serves.
     pub(crate) fn start_alone(self) -> Host {
+        let host = self.start_listening();
+        host.wait_until_ready();
+        host
+    }
+
+    /// Starts the host and waits until it listens, whether it can serve or not.
+    pub(crate) fn start_listening(self) -> Host {
         let files = tempfile::tempdir().unwrap();
         let process = Process::start(self.command("serve", files.path()));
         let address = process.address();
-        wait_until_ready(&process, address);
         Host { process, address, client: client(), _files: files }
     }
 
@@ -187,20 +207,6 @@ impl AppBuilder {
         }
         command
     }
-}
-
-/// A host whose database is slow listens before its components are live.
-fn wait_until_ready(process: &Process, address: SocketAddr) {
-    for _ in 0..600 {
-        let mut answer = [0; 12];
-        let mut socket = TcpStream::connect(address).unwrap();
-        socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-        if socket.read_exact(&mut answer).is_ok() && answer.ends_with(b"200") {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    panic!("berth never was ready:\n{}", process.log());
 }
 
 /// The `PATH`, on which `cargo xtask test` has made sure of PostgreSQL.

@@ -35,13 +35,22 @@ pub(crate) async fn new_database() -> Database {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     run(&cluster.options(), format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")).await;
     let options = cluster.options().database(&name);
-    let socket = options.get_socket().unwrap().to_str().unwrap();
-    let socket: String = form_urlencoded::byte_serialize(socket.as_bytes()).collect();
-    let url = format!("postgresql://{}@localhost:5432/{name}?host={socket}", options.get_username());
+    let url = url_of(options.get_socket().unwrap(), options.get_username(), &name);
     Database { url, options, name }
 }
 
+/// The URL of a database behind a socket in this folder.
+pub(crate) fn url_of(socket: &Path, role: &str, name: &str) -> String {
+    let socket: String = form_urlencoded::byte_serialize(socket.to_str().unwrap().as_bytes()).collect();
+    format!("postgresql://{role}@localhost:5432/{name}?host={socket}")
+}
+
 impl Database {
+    /// The folder of the server's socket.
+    pub(crate) fn socket(&self) -> &Path {
+        self.options.get_socket().unwrap()
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -62,6 +71,11 @@ impl Database {
     /// Ends every session, and lets nobody in.
     pub(crate) async fn take_away(&self) {
         run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        self.end_sessions().await;
+    }
+
+    /// Ends every session, as servers do that sleep when nobody uses them.
+    pub(crate) async fn end_sessions(&self) {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
         run(&self.maintenance(), format!("{end} = '{}'", self.name)).await;
     }

@@ -2,11 +2,13 @@
 //!
 //! - `admin`: an admin API that answers what a test says
 //! - `app`: a running host, and how to start one
+//! - `bouncer`: a pooler in front of a database
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
 //! - `operator`: somebody with the operators' token
 //! - `process`: a program that is running, and what it logs
 //! - `http`: requests and answers
+//! - `postgres`: a PostgreSQL of one test's own, which it may stop
 //! - `raw`: bytes on a socket, for what no HTTP client would send
 //! - `tokens`: tokens, good and bad
 //! - `user`: somebody with a token
@@ -14,10 +16,12 @@
 
 pub(crate) mod admin;
 pub(crate) mod app;
+pub(crate) mod bouncer;
 pub(crate) mod cluster;
 pub(crate) mod components;
 pub(crate) mod http;
 pub(crate) mod operator;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod tokens;

@@ -62,7 +62,8 @@ pub async fn connect_when_ready(
 /// Whether the same attempt may succeed a moment later.
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => true,
+        // What arrives and makes no sense, a certificate that nobody vouches for say, will be no other next time.
+        sqlx::Error::Io(error) => error.kind() != io::ErrorKind::InvalidData,
         sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| NOT_YET.contains(&code.as_ref())),
         _ => false,
     }

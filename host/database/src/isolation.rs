@@ -4,17 +4,22 @@
 //! The schema stays the host's. A component may fill it, but neither drop it nor let others in.
 
 use std::fmt;
+use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
 use crate::hash::{hex, sha256};
 use crate::lock;
 use crate::pool::{Pool, PoolError};
+use crate::server::{Server, Sessions};
 use crate::sql::{quote_identifier, quote_literal};
 
 /// SQLSTATE of a missing right.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
+
+/// How long a pooler may take to let a role in.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// The longest name of a component, in bytes. Role names are made of it and may have 63.
 const LONGEST_NAME: usize = 31;
@@ -25,7 +30,7 @@ pub struct ComponentDatabase {
     /// Its schema.
     pub schema: String,
     /// How to connect as its role.
-    pub options: PgConnectOptions,
+    pub server: Server,
     /// Whether PostgreSQL keeps others out.
     pub isolation: Isolation,
 }
@@ -59,6 +64,19 @@ pub enum IsolationError {
         /// What PostgreSQL said.
         source: sqlx::Error,
     },
+    /// The pooler between host and server does not let the component's role in.
+    #[error(
+        "the pooler in front of PostgreSQL does not let the role `{role}` of the component `{component}` in ({source}): \
+         have it look roles up in PostgreSQL, in PgBouncer by `auth_query`, or give the host the server's own address"
+    )]
+    Pooler {
+        /// The component.
+        component: String,
+        /// Its role.
+        role: String,
+        /// What the pooler said.
+        source: sqlx::Error,
+    },
 }
 
 /// The schema of a component: its name, with `_` for `-`.
@@ -84,15 +102,15 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
 
 /// Makes what is missing of a component's schema and role, and says how to connect as it.
 ///
-/// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `options` are what it
-/// connects with. It can be called again and again, by several hosts at once.
+/// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `server` what it
+/// connects to. It can be called again and again, by several hosts at once.
 ///
 /// # Errors
 ///
 /// See [`IsolationError`]. That roles cannot be made is none: see [`ComponentDatabase::isolation`].
 pub async fn component_database(
     pool: &Pool,
-    options: &PgConnectOptions,
+    server: &Server,
     component: &str,
 ) -> Result<ComponentDatabase, IsolationError> {
     let schema = schema_name(component)?;
@@ -100,17 +118,32 @@ pub async fn component_database(
     let role = prepare(&mut connection, component, &schema)
         .await
         .map_err(|source| IsolationError::Database { component: component.to_owned(), source })?;
-    Ok(match role {
+    match role {
         Ok(Role { name, password, .. }) => {
-            let options = options.clone().username(&name).password(&password);
-            ComponentDatabase { schema, options, isolation: Isolation::Role }
+            let server = server.as_role(&name, &password);
+            if connection.sessions() == Sessions::Shared {
+                check_pooler(&server, component, name).await?;
+            }
+            Ok(ComponentDatabase { schema, server, isolation: Isolation::Role })
         }
-        Err(reason) => ComponentDatabase {
-            schema,
-            options: options.clone(),
-            isolation: Isolation::SchemaOnly { reason },
-        },
-    })
+        Err(reason) => {
+            let server = server.clone();
+            Ok(ComponentDatabase { schema, server, isolation: Isolation::SchemaOnly { reason } })
+        }
+    }
+}
+
+/// Whether the pooler lets the component's role in, which it may not know: better to find that out now than at the first
+/// request.
+async fn check_pooler(server: &Server, component: &str, role: String) -> Result<(), IsolationError> {
+    match server.connect(CONNECT).await {
+        Ok((connection, _)) => {
+            // Whatever becomes of it, it has shown what it was to show.
+            let _ = connection.close().await;
+            Ok(())
+        }
+        Err(source) => Err(IsolationError::Pooler { component: component.to_owned(), role, source }),
+    }
 }
 
 /// A component's login role.
@@ -141,6 +174,8 @@ async fn prepare(
         remember(&mut transaction, component, role).await?;
         grant(&mut transaction, schema, role).await?;
     }
+    // Behind a pooler the session is somebody else's next.
+    transaction.clear_cached_statements().await?;
     transaction.commit().await?;
     Ok(role)
 }

@@ -1,9 +1,11 @@
 //! Everything Berth does with PostgreSQL as such: reaching it, sharing its connections, laying out schemas.
 //!
 //! - [`url`]: `DATABASE_URL`, in every dialect
+//! - [`server`]: where a database is, and what is in between
 //! - [`private`]: a server of the host's own, where no URL is given
 //! - [`connect`]: one connection, with patience for a server that is starting
 //! - [`pool`]: connections that requests share
+//! - [`loan`]: the same, where a pooler lends a session for each transaction
 //! - [`migrations`]: bringing a schema's tables up to date
 //! - [`migrating`]: the same, while it can still be taken back
 //! - [`host_tables`]: the host's own schema
@@ -17,18 +19,22 @@ mod hash;
 pub mod host_tables;
 pub mod isolation;
 pub mod listen;
+pub mod loan;
 pub mod lock;
 pub mod migrating;
 pub mod migrations;
 pub mod pool;
 pub mod private;
+pub mod server;
 mod sql;
 pub mod url;
 
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
 pub use listen::Listener;
+pub use loan::End;
 pub use lock::Turn;
 pub use migrating::Migrating;
 pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
+pub use server::{Server, Sessions};

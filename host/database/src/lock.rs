@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 
 use crate::connect::connect_when_ready;
 use crate::hash::sha256;
+use crate::loan::{self, End};
 use crate::migrating::PATIENCE;
 
 /// SQLSTATE of a lock that did not come free in time.
@@ -78,7 +79,8 @@ impl Turn {
     ///
     /// If the database is away. Whether it was written is then unknown.
     pub async fn commit(mut self) -> sqlx::Result<()> {
-        sqlx::raw_sql("COMMIT").execute(&mut self.0).await?;
+        // Behind a pooler the session is somebody else's next.
+        loan::give_back(&mut self.0, End::Commit, false).await?;
         self.0.close().await
     }
 

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::Mutex;
 
 use crate::connect::connect_when_ready;
+use crate::loan::{self, End};
 use crate::migrations::{self, Applied, Migration, MigrationError, Outcome};
 use crate::pool::Pool;
 use crate::sql::quote_identifier;
@@ -89,8 +90,11 @@ impl Migrating {
     /// If the database is away, or the trial left the connection unusable.
     pub async fn commit(self) -> Result<(), MigrationError> {
         let mut connection = self.connection.lock().await.take().ok_or_else(broken)?;
-        let end = if self.tried { "ROLLBACK TO SAVEPOINT berth_trial; COMMIT" } else { "COMMIT" };
-        sqlx::raw_sql(end).execute(&mut connection).await?;
+        if self.tried {
+            sqlx::raw_sql("ROLLBACK TO SAVEPOINT berth_trial").execute(&mut connection).await?;
+        }
+        // Behind a pooler the session is somebody else's next.
+        loan::give_back(&mut connection, End::Commit, true).await?;
         connection.close().await?;
         Ok(())
     }

@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{
     self, Metrics, Object, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool,
 };
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use crate::connect::connect;
+use crate::loan::{self, End};
+use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
 /// How long a connection is believed to be alive after it last answered.
@@ -78,16 +79,20 @@ impl Pool {
     ///
     /// Outside of a Tokio runtime, which has to run the task that closes idle connections.
     #[must_use]
-    pub fn new(options: PgConnectOptions, settings: PoolSettings) -> Self {
+    pub fn new(server: impl Into<Server>, settings: PoolSettings) -> Self {
         let PoolSettings { max_connections, queue_timeout, connect_timeout, .. } = settings;
-        let builder = managed::Pool::builder(Manager { options, settings })
-            .max_size(max_connections)
-            // The connection used last is the likeliest to be alive, and the others get to grow old.
-            .queue_mode(QueueMode::Lifo)
-            .runtime(deadpool::Runtime::Tokio1)
-            .wait_timeout(Some(queue_timeout))
-            .create_timeout(Some(connect_timeout))
-            .recycle_timeout(Some(connect_timeout));
+        let builder = managed::Pool::builder(Manager {
+            begin: loan::begin(&settings).into(),
+            server: server.into(),
+            settings,
+        })
+        .max_size(max_connections)
+        // The connection used last is the likeliest to be alive, and the others get to grow old.
+        .queue_mode(QueueMode::Lifo)
+        .runtime(deadpool::Runtime::Tokio1)
+        .wait_timeout(Some(queue_timeout))
+        .create_timeout(Some(connect_timeout))
+        .recycle_timeout(Some(connect_timeout));
         #[expect(
             clippy::expect_used,
             reason = "the only failure is a time-out without a runtime, and one is given"
@@ -165,6 +170,11 @@ impl Lent {
         }
     }
 
+    /// Whether it has taken a session that it has not given back.
+    fn is_on_loan(&self) -> bool {
+        matches!(self, Self::Shared(lent) if lent.on_loan)
+    }
+
     fn close(self) {
         match self {
             Self::Shared(lent) => drop(Object::take(lent)),
@@ -174,6 +184,41 @@ impl Lent {
 }
 
 impl Connection {
+    /// What the connection is at the server's end. On a [shared](Sessions::Shared) session, every statement belongs between
+    /// [`take`](Self::take) and [`give_back`](Self::give_back).
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        match &self.0 {
+            Some(Lent::Shared(lent)) => lent.sessions,
+            _ => Sessions::Own,
+        }
+    }
+
+    /// Takes a session for one transaction, with the pool's settings.
+    ///
+    /// # Errors
+    ///
+    /// If the server is away.
+    pub async fn take(&mut self) -> sqlx::Result<()> {
+        let Some(Lent::Shared(lent)) = &mut self.0 else { return Ok(()) };
+        lent.on_loan = true;
+        let begin = Arc::clone(&lent.begin);
+        loan::take(&mut lent.connection, &begin).await
+    }
+
+    /// Ends the transaction and gives the session back as it was found, if `changed` by more than an ordinary statement
+    /// changes it.
+    ///
+    /// # Errors
+    ///
+    /// Where the transaction cannot be committed, or the server is away.
+    pub async fn give_back(&mut self, end: End, changed: bool) -> sqlx::Result<()> {
+        let Some(Lent::Shared(lent)) = &mut self.0 else { return Ok(()) };
+        loan::give_back(&mut lent.connection, end, changed).await?;
+        lent.on_loan = false;
+        Ok(())
+    }
+
     /// Closes the connection instead of giving it back: for one that failed, or whose session was changed.
     pub fn discard(mut self) {
         if let Some(lent) = self.0.take() {
@@ -212,7 +257,7 @@ impl DerefMut for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(mut lent) = self.0.take()
-            && !lent.connection().is_some_and(is_at_rest)
+            && (lent.is_on_loan() || !lent.connection().is_some_and(is_at_rest))
         {
             lent.close();
         }
@@ -238,13 +283,19 @@ fn is_at_rest(connection: &mut PgConnection) -> bool {
 
 /// What opens connections and looks after them.
 struct Manager {
-    options: PgConnectOptions,
+    server: Server,
+    /// How a session is taken that a pooler lends.
+    begin: Arc<str>,
     settings: PoolSettings,
 }
 
-/// A connection and the time when it last showed to be alive.
+/// A connection, what is at its other end, and the time when that last showed to be alive.
 struct Pooled {
     connection: PgConnection,
+    sessions: Sessions,
+    begin: Arc<str>,
+    /// Whether it has taken a session that it must give back.
+    on_loan: bool,
     answered: Instant,
 }
 
@@ -253,9 +304,12 @@ impl managed::Manager for Manager {
     type Error = sqlx::Error;
 
     async fn create(&self) -> sqlx::Result<Pooled> {
-        let mut connection = connect(&self.options, self.settings.connect_timeout).await?;
-        sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings))).execute(&mut connection).await?;
-        Ok(Pooled { connection, answered: Instant::now() })
+        let (mut connection, sessions) = self.server.connect(self.settings.connect_timeout).await?;
+        if sessions == Sessions::Own {
+            sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings))).execute(&mut connection).await?;
+        }
+        let begin = Arc::clone(&self.begin);
+        Ok(Pooled { connection, sessions, begin, on_loan: false, answered: Instant::now() })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<sqlx::Error> {

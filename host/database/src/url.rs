@@ -1,10 +1,12 @@
-//! `DATABASE_URL` as people have it, written for libpq, asyncpg, `SQLAlchemy`, Prisma or JDBC, made into options.
+//! `DATABASE_URL` as people have it, written for libpq, asyncpg, `SQLAlchemy`, Prisma or JDBC, made into a [`Server`].
 //!
 //! No error repeats any part of the URL: a password with an unescaped `@` or `?` can end up anywhere in it.
 
 use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
+
+use crate::server::{Server, Sessions};
 
 /// What sqlx takes as it stands, beside the TLS modes. Everything else is for some other driver.
 const UNDERSTOOD: [&str; 15] = [
@@ -24,6 +26,9 @@ const UNDERSTOOD: [&str; 15] = [
     "application_name",
     "options",
 ];
+
+/// Those of them that name a file of authorities.
+const AUTHORITIES: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
 
 /// Why a database URL cannot be used. The messages complete a sentence that begins with the variable's name.
 #[derive(Debug, thiserror::Error)]
@@ -45,28 +50,45 @@ pub enum UrlError {
     Part(#[source] sqlx::Error),
 }
 
+/// Domains whose servers have certificates of public authorities, so that they can be verified without being told how.
+const PUBLIC: [&str; 2] = [".neon.tech", ".postgres.database.azure.com"];
+
+/// What the name of Neon's pooler has before the first dot, and the server behind it does not.
+const POOLER: &str = "-pooler";
+
 /// Reads a database URL. Parts that are missing are taken from where libpq takes them: the variables
 /// `PGHOST`, `PGUSER` and so on, then the password file.
+///
+/// TLS is what libpq makes of the same words: `require` encrypts and takes any certificate, unless there is a file to
+/// verify it by. Two things ask for more, and get `verify-full`: `channel_binding=require`, whose point is that nobody
+/// is in between, and a host that is known to have a certificate of a public authority.
+///
+/// `pgbouncer=true` says that a pooler is in front, which is found out otherwise; `pgbouncer=false`, that none is.
 ///
 /// # Errors
 ///
 /// See [`UrlError`].
-pub fn parse(text: &str) -> Result<PgConnectOptions, UrlError> {
+pub fn parse(text: &str) -> Result<Server, UrlError> {
     let mut url = Url::parse(text.trim()).map_err(UrlError::Malformed)?;
     if !is_postgresql(url.scheme()) || url.cannot_be_a_base() {
         return Err(UrlError::Scheme);
     }
-    let parameters = parameters(&url)?;
+    let parameters = Parameters::read(&url)?;
     url.set_query(None);
-    if !parameters.is_empty() {
-        url.query_pairs_mut().extend_pairs(parameters);
+    if !parameters.for_sqlx.is_empty() {
+        url.query_pairs_mut().extend_pairs(&parameters.for_sqlx);
     }
     let mut options = PgConnectOptions::from_url(&url).map_err(UrlError::Part)?;
     if options.get_application_name().is_none() {
         options = options.application_name("berth");
     }
+    let mode = parameters.tls_mode(options.get_host()).unwrap_or(options.get_ssl_mode());
     // PgBouncer refuses this parameter, and PostgreSQL 12 and later need no telling.
-    Ok(options.extra_float_digits(None))
+    let options = options.ssl_mode(mode).extra_float_digits(None);
+    Ok(match behind_pooler(options.get_host()) {
+        Some(host) => Server::new(options.clone(), options.host(&host), Some(Sessions::Shared)),
+        None => Server::new(options.clone(), options, parameters.sessions),
+    })
 }
 
 /// `postgres`, `postgresql`, and either with a driver's name behind it, as `SQLAlchemy` writes it.
@@ -75,34 +97,75 @@ fn is_postgresql(scheme: &str) -> bool {
     matches!(dialect, "postgres" | "postgresql")
 }
 
-/// The URL's parameters in sqlx's words.
-fn parameters(url: &Url) -> Result<Vec<(String, String)>, UrlError> {
-    let mut parameters = Vec::new();
-    for (name, value) in url.query_pairs() {
-        match &*name {
-            "ssl" => parameters.push(("sslmode".to_owned(), tls_mode("ssl", &value)?.to_owned())),
-            "sslmode" | "ssl-mode" => {
-                parameters.push(("sslmode".to_owned(), tls_mode("sslmode", &value)?.to_owned()));
+/// The server behind Neon's pooler, which has its name less a word.
+fn behind_pooler(host: &str) -> Option<String> {
+    let (endpoint, domain) = host.split_once('.')?;
+    let endpoint = endpoint.strip_suffix(POOLER).filter(|_| host.ends_with(".neon.tech"))?;
+    Some(format!("{endpoint}.{domain}"))
+}
+
+/// What the URL says behind its question mark.
+#[derive(Default)]
+struct Parameters {
+    /// What sqlx takes as it stands.
+    for_sqlx: Vec<(String, String)>,
+    tls: Option<PgSslMode>,
+    /// Whether there is a file of authorities to verify by.
+    has_authorities: bool,
+    /// Whether the server must prove that nobody is in between.
+    binds_channel: bool,
+    sessions: Option<Sessions>,
+}
+
+impl Parameters {
+    fn read(url: &Url) -> Result<Self, UrlError> {
+        let mut parameters = Self::default();
+        for (name, value) in url.query_pairs() {
+            parameters.take(&name, &value)?;
+        }
+        Ok(parameters)
+    }
+
+    fn take(&mut self, name: &str, value: &str) -> Result<(), UrlError> {
+        match name {
+            "ssl" => self.tls = Some(tls_mode("ssl", value)?),
+            "sslmode" | "ssl-mode" => self.tls = Some(tls_mode("sslmode", value)?),
+            "channel_binding" => self.binds_channel = value == "require",
+            "pgbouncer" => {
+                self.sessions = Some(if value == "true" { Sessions::Shared } else { Sessions::Own });
             }
+            // libpq's word for the authorities that this machine trusts anyway.
+            "sslrootcert" if value == "system" => self.tls = Some(PgSslMode::VerifyFull),
             known if UNDERSTOOD.contains(&known) || known.starts_with("options[") => {
-                parameters.push((name.into_owned(), value.into_owned()));
+                self.has_authorities |= AUTHORITIES.contains(&known);
+                self.for_sqlx.push((name.to_owned(), value.to_owned()));
             }
-            // channel_binding, pgbouncer, connect_timeout, pool_size and their kind.
-            _ => tracing::debug!(parameter = %name, "ignored a parameter of the database URL"),
+            // connect_timeout, pool_size and their kind.
+            _ => tracing::debug!(parameter = name, "ignored a parameter of the database URL"),
+        }
+        Ok(())
+    }
+
+    /// What is done about TLS with a server at `host`; none if that is sqlx's to say.
+    fn tls_mode(&self, host: &str) -> Option<PgSslMode> {
+        let is_public = PUBLIC.iter().any(|domain| host.ends_with(domain));
+        match self.tls {
+            Some(PgSslMode::Require) | None if self.binds_channel || is_public => Some(PgSslMode::VerifyFull),
+            Some(PgSslMode::Require) if self.has_authorities => Some(PgSslMode::VerifyCa),
+            mode => mode,
         }
     }
-    Ok(parameters)
 }
 
 /// libpq's TLS modes, and asyncpg's and JDBC's way to say yes and no.
-fn tls_mode(parameter: &'static str, value: &str) -> Result<&'static str, UrlError> {
+fn tls_mode(parameter: &'static str, value: &str) -> Result<PgSslMode, UrlError> {
     match value.to_ascii_lowercase().as_str() {
-        "disable" | "false" => Ok("disable"),
-        "allow" => Ok("allow"),
-        "prefer" => Ok("prefer"),
-        "require" | "true" => Ok("require"),
-        "verify-ca" => Ok("verify-ca"),
-        "verify-full" => Ok("verify-full"),
+        "disable" | "false" => Ok(PgSslMode::Disable),
+        "allow" => Ok(PgSslMode::Allow),
+        "prefer" => Ok(PgSslMode::Prefer),
+        "require" | "true" => Ok(PgSslMode::Require),
+        "verify-ca" => Ok(PgSslMode::VerifyCa),
+        "verify-full" => Ok(PgSslMode::VerifyFull),
         _ => Err(UrlError::Tls(parameter)),
     }
 }
@@ -111,18 +174,21 @@ fn tls_mode(parameter: &'static str, value: &str) -> Result<&'static str, UrlErr
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
-    use sqlx::postgres::PgSslMode;
-
     use super::*;
 
-    fn tls(options: &PgConnectOptions) -> String {
-        format!("{:?}", options.get_ssl_mode())
+    /// What sqlx is given for the connections of the pool.
+    fn options(text: &str) -> PgConnectOptions {
+        parse(text).unwrap().options().clone()
+    }
+
+    fn tls(text: &str) -> String {
+        format!("{:?}", options(text).get_ssl_mode())
     }
 
     #[test]
     fn every_common_scheme_is_postgresql() {
         for scheme in ["postgres", "postgresql", "postgresql+asyncpg", "postgres+psycopg2", "POSTGRESQL"] {
-            let options = parse(&format!("{scheme}://ann:pw@db.example:6543/tasks")).unwrap();
+            let options = options(&format!("{scheme}://ann:pw@db.example:6543/tasks"));
             assert_eq!(options.get_host(), "db.example");
             assert_eq!(options.get_port(), 6543);
             assert_eq!(options.get_username(), "ann");
@@ -139,26 +205,71 @@ mod tests {
             ("ssl=verify-full", PgSslMode::VerifyFull),
             ("ssl=false", PgSslMode::Disable),
             ("sslmode=disable", PgSslMode::Disable),
+            ("sslmode=require&sslrootcert=/ca.pem", PgSslMode::VerifyCa),
+            ("sslmode=verify-full&sslrootcert=/ca.pem", PgSslMode::VerifyFull),
+            ("sslrootcert=system", PgSslMode::VerifyFull),
         ] {
-            let options = parse(&format!("postgres://ann@db/tasks?{query}")).unwrap();
-            assert_eq!(tls(&options), format!("{mode:?}"), "{query}");
+            assert_eq!(tls(&format!("postgres://ann@db/tasks?{query}")), format!("{mode:?}"), "{query}");
         }
     }
 
     #[test]
+    fn a_server_that_can_prove_who_it_is_has_to() {
+        let neon = "ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech";
+        for url in [
+            format!("postgresql://ann:pw@{neon}/tasks?sslmode=require&channel_binding=require"),
+            format!("postgresql+asyncpg://ann:pw@{neon}/tasks?ssl=require"),
+            format!("postgresql://ann:pw@{neon}/tasks"),
+            "postgres://ann@tasks.postgres.database.azure.com/tasks?sslmode=require".to_owned(),
+            "postgres://ann@db.example/tasks?sslmode=require&channel_binding=require".to_owned(),
+        ] {
+            assert_eq!(tls(&url), "VerifyFull", "{url}");
+        }
+        for (query, mode) in [
+            ("sslmode=require&channel_binding=prefer", "Require"),
+            ("sslmode=verify-ca&channel_binding=require", "VerifyCa"),
+            ("sslmode=disable&channel_binding=require", "Disable"),
+        ] {
+            assert_eq!(
+                tls(&format!("postgres://ann@db.example/tasks?{query}")),
+                mode,
+                "what is said, counts"
+            );
+        }
+    }
+
+    #[test]
+    fn neons_pooler_is_passed_by_where_a_session_is_needed() {
+        let server =
+            parse("postgresql://ann@ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech/tasks").unwrap();
+        assert_eq!(server.options().get_host(), "ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech");
+        assert_eq!(server.direct().get_host(), "ep-cool-sun-123456.us-east-2.aws.neon.tech");
+        assert_eq!(server.sessions(), Some(Sessions::Shared));
+        for host in ["ep-cool-sun-123456.us-east-2.aws.neon.tech", "tasks-pooler.example", "tasks-pooler"] {
+            let server = parse(&format!("postgresql://ann@{host}/tasks")).unwrap();
+            assert_eq!((server.direct().get_host(), server.sessions()), (host, None), "{host}");
+        }
+    }
+
+    #[test]
+    fn other_poolers_can_be_named_and_ruled_out() {
+        let sessions = |query| parse(&format!("postgres://ann@db/tasks{query}")).unwrap().sessions();
+        assert_eq!(sessions(""), None, "the first connection finds out");
+        assert_eq!(sessions("?pgbouncer=true"), Some(Sessions::Shared));
+        assert_eq!(sessions("?pgbouncer=false"), Some(Sessions::Own));
+    }
+
+    #[test]
     fn other_drivers_parameters_are_ignored() {
-        let options = parse(
-            "postgresql://ann@db/tasks?sslmode=require&channel_binding=require&pgbouncer=true\
-             &connect_timeout=10&application_name=reports",
-        )
-        .unwrap();
-        assert_eq!(tls(&options), format!("{:?}", PgSslMode::Require));
+        let options =
+            options("postgresql://ann@db/tasks?sslmode=require&connect_timeout=10&application_name=reports");
+        assert_eq!(format!("{:?}", options.get_ssl_mode()), "Require");
         assert_eq!(options.get_application_name(), Some("reports"));
     }
 
     #[test]
     fn an_escaped_password_and_a_socket_directory_are_understood() {
-        let options = parse("postgres://ann:p%40ss%2Fword@%2Frun%2Fpostgresql/tasks").unwrap();
+        let options = options("postgres://ann:p%40ss%2Fword@%2Frun%2Fpostgresql/tasks");
         assert_eq!(options.get_socket().unwrap().to_str(), Some("/run/postgresql"));
         assert_eq!(options.to_url_lossy().password(), Some("p%40ss%2Fword"));
     }

@@ -78,8 +78,10 @@ Everything is configured by the manifest and by environment variables:
   COHERE_MODEL           the model, if a component names none       command-a-03-2025
   COHERE_MODELS          others that a component may name: a list   none
   ADMIN_ADDR, ADMIN_TOKEN                                           the operators' listener
-  BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB, 2048, 1024
+  BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB; 2048 and 1024, or by memory
   BERTH_HEADER_TIMEOUT, BERTH_DRAIN_TIMEOUT                         30s, 25s
+  BERTH_GUEST_MEMORY     of all instances together                  half of the memory
+  BERTH_DATABASE_CONNECTIONS of each component                      8 to 16, by processors
 
 DATABASE_URL, JWT_SECRET, COHERE_API_KEY and ADMIN_TOKEN may also be read from the file that
 DATABASE_URL_FILE and so on name.";
@@ -110,6 +112,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 async fn start(variables: &Variables, watch: bool) -> Result<()> {
     let config = Config::read(variables)?;
     logging::start(&config.log);
+    config.sizes.log();
     // Boxed, since it is large, and a part of everything that the command line may do.
     Ok(Box::pin(serve(&config, watch)).await?)
 }

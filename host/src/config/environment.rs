@@ -8,7 +8,7 @@ use berth_cohere::{ApiKeyError, BaseUrl, BaseUrlError};
 use tracing_subscriber::EnvFilter;
 
 use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
-use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Variables};
+use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, Variables};
 
 /// The shortest secret that HS256 allows: as long as its hash (RFC 7518, section 3.2).
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
@@ -199,7 +199,7 @@ pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>,
 }
 
 /// The limits of the edge: `BERTH_MAX_…` and `BERTH_…_TIMEOUT`.
-pub(super) fn edge(variables: &Variables) -> Result<Edge, ConfigError> {
+pub(super) fn edge(variables: &Variables, sizes: &Sizes) -> Result<Edge, ConfigError> {
     type Header = Quantity<Size, KIB, { 16 * MIB }>;
     type Connections = Quantity<Count, 1, 1_000_000>;
     type Timeout = Quantity<Time, SECOND, HOUR>;
@@ -212,8 +212,8 @@ pub(super) fn edge(variables: &Variables) -> Result<Edge, ConfigError> {
         max_header_size: variables.parse_or("BERTH_MAX_HEADER_SIZE", default.max_header_size, |value| {
             Ok(value.parse::<Header>()?.count())
         })?,
-        max_connections: count("BERTH_MAX_CONNECTIONS", default.max_connections)?,
-        max_in_flight: count("BERTH_MAX_IN_FLIGHT", default.max_in_flight)?,
+        max_connections: count("BERTH_MAX_CONNECTIONS", sizes.max_connections)?,
+        max_in_flight: count("BERTH_MAX_IN_FLIGHT", sizes.max_in_flight)?,
         header_timeout: time("BERTH_HEADER_TIMEOUT", default.header_timeout)?,
         drain_timeout: time("BERTH_DRAIN_TIMEOUT", default.drain_timeout)?,
     })
@@ -258,7 +258,8 @@ mod tests {
         assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
         assert_eq!(config.admin.address.to_string(), "127.0.0.1:8001");
         assert_eq!(config.log, Log { format: LogFormat::Pretty, filter: "info".to_owned() });
-        assert_eq!(config.edge, Edge::default());
+        let Sizes { max_connections, max_in_flight, .. } = config.sizes;
+        assert_eq!(config.edge, Edge { max_connections, max_in_flight, ..Edge::default() });
     }
 
     #[test]
@@ -293,6 +294,8 @@ mod tests {
             ("BERTH_MAX_IN_FLIGHT", "5"),
             ("BERTH_HEADER_TIMEOUT", "5s"),
             ("BERTH_DRAIN_TIMEOUT", "1m"),
+            ("BERTH_GUEST_MEMORY", "64MiB"),
+            ("BERTH_DATABASE_CONNECTIONS", "5"),
         ])
         .unwrap();
         assert_eq!(config.address.to_string(), "[::1]:80");
@@ -319,6 +322,7 @@ mod tests {
                 drain_timeout: Duration::from_mins(1),
             }
         );
+        assert_eq!((config.sizes.guest_memory, config.sizes.component_connections), (64 * MIB, 5));
     }
 
     #[test]
@@ -381,6 +385,8 @@ mod tests {
             ("BERTH_MAX_HEADER_SIZE", "1023"),
             ("BERTH_MAX_IN_FLIGHT", "0"),
             ("BERTH_DRAIN_TIMEOUT", "30"),
+            ("BERTH_GUEST_MEMORY", "1MiB"),
+            ("BERTH_DATABASE_CONNECTIONS", "0"),
             ("COHERE_API_KEY_FILE", "/nowhere/key"),
         ];
         let lines = refusals.map(|(name, value)| refusal(name, value));

@@ -67,18 +67,19 @@ pub struct Probe {
 }
 
 impl Manifest {
-    /// Reads and checks the manifest at `path`. Files that it names are relative to its own directory.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+    /// Reads and checks the manifest at `path`. Files that it names are relative to its own directory; limits that it does
+    /// not name are `default`.
+    pub fn read(path: &Path, default: &Limits) -> Result<Self, ConfigError> {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, directory).map_err(|Misplaced { place, reason }| {
+        Self::parse(&text, directory, default).map_err(|Misplaced { place, reason }| {
             let (line, column) = line_and_column(&text, place.start);
             ConfigError::Manifest { file: path.display().to_string(), line, column, reason }
         })
     }
 
-    fn parse(text: &str, directory: &Path) -> Result<Self, Misplaced> {
+    fn parse(text: &str, directory: &Path, default: &Limits) -> Result<Self, Misplaced> {
         let file: File = toml::from_str(text).map_err(|error| Misplaced::from_toml(&error))?;
         let mut claims = Claims::default();
         for (name, written) in &file.components {
@@ -93,7 +94,7 @@ impl Manifest {
         let components = file
             .components
             .into_iter()
-            .map(|(name, written)| written.check(name, &names, directory))
+            .map(|(name, written)| written.check(name, &names, directory, default))
             .collect::<Result<_, _>>()?;
         Ok(Self { components })
     }
@@ -105,6 +106,7 @@ impl Written {
         name: Spanned<String>,
         names: &[String],
         directory: &Path,
+        default: &Limits,
     ) -> Result<Component, Misplaced> {
         check_name(&name)?;
         let source = directory.join(self.source.get_ref());
@@ -132,7 +134,7 @@ impl Written {
             source,
             routes,
             capabilities,
-            limits: self.limits.with_defaults(),
+            limits: self.limits.or(default),
             probes,
             config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
             authentication: self.authentication,
@@ -270,7 +272,7 @@ mod tests {
         let directory = directory();
         let path = directory.path().join("berth.toml");
         fs::write(&path, WHOLE).unwrap();
-        let components = Manifest::read(&path).unwrap().components;
+        let components = Manifest::read(&path, &Limits::default()).unwrap().components;
         assert_eq!(components.len(), 2);
         let (hello, todo) = (&components[0], &components[1]);
 
@@ -314,7 +316,8 @@ mod tests {
 
     fn refusal_of(text: &str) -> String {
         let directory = directory();
-        let Misplaced { place, reason } = Manifest::parse(text, directory.path()).unwrap_err();
+        let Misplaced { place, reason } =
+            Manifest::parse(text, directory.path(), &Limits::default()).unwrap_err();
         let (line, column) = line_and_column(text, place.start);
         let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
         assert!(!reason.contains('\n'), "{reason}");
@@ -398,7 +401,7 @@ mod tests {
     fn a_literal_segment_beside_a_parameter_is_no_clash() {
         let text = "[components.todo]\nsource = \"todo.wasm\"\n\
                     routes = [\"/api/{user_id}/tasks/{*rest}\", \"/api/auth-codes/tasks/{*rest}\", \"/{*rest}\"]";
-        assert!(Manifest::parse(text, directory().path()).is_ok());
+        assert!(Manifest::parse(text, directory().path(), &Limits::default()).is_ok());
     }
 
     #[test]
@@ -414,7 +417,8 @@ mod tests {
 
     #[test]
     fn a_manifest_that_is_not_there_is_refused_by_its_variable() {
-        let error = Manifest::read(Path::new("/nowhere/berth.toml")).unwrap_err().to_string();
+        let error =
+            Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default()).unwrap_err().to_string();
         insta::assert_snapshot!(error, @"BERTH_MANIFEST: /nowhere/berth.toml cannot be read (No such file or directory (os error 2)): name the manifest, or start in the directory of berth.toml");
     }
 }

@@ -3,29 +3,36 @@
 //! Nothing else in Berth reads either. A value that cannot be used stops the start with one line that names the place,
 //! the reason and the remedy, and never shows a secret.
 //!
-//! `environment` has the variables, `manifest` the file; the other modules are what both are made of.
+//! `environment` has the variables, `manifest` the file, `machine` and `sizes` what follows from where the host runs; the
+//! other modules are what these are made of.
 
 mod environment;
+mod machine;
 mod manifest;
 mod origins;
 mod pattern;
 mod quantity;
 mod secret;
 mod signing_secret;
+mod sizes;
 mod variables;
 mod written;
 
 use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
 pub use pattern::{HOST_ROUTES, Pattern};
 pub use secret::Secret;
+pub use sizes::Sizes;
 pub use variables::Variables;
 
 use berth_runtime::CodeCache;
@@ -61,6 +68,8 @@ pub struct Config {
     pub log: Log,
     /// `BERTH_MAX_…` and `BERTH_…_TIMEOUT`
     pub edge: Edge,
+    /// What follows from the machine, and `BERTH_GUEST_MEMORY` and `BERTH_DATABASE_CONNECTIONS`
+    pub sizes: Sizes,
     /// `BERTH_FOLLOW_INTERVAL`: how often to look for what other hosts on the same database have made live, beside
     /// listening for it. None for a host that is alone on its database, which can sleep then.
     pub follow_interval: Option<Duration>,
@@ -131,6 +140,8 @@ impl Config {
         let environment = Environment::read(variables)?;
         let data_directory = environment::data_directory(variables)?;
         let manifest_path = environment::manifest(variables)?;
+        let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
+        let sizes = Sizes::read(Machine::read(Path::new("/"), threads), variables)?;
         Ok(Self {
             address: environment::address(variables)?,
             database_url: environment::database_url(variables)?,
@@ -147,17 +158,18 @@ impl Config {
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,
-            edge: environment::edge(variables)?,
+            edge: environment::edge(variables, &sizes)?,
             follow_interval: environment::follow_interval(variables)?,
-            manifest: Manifest::read(&manifest_path)?,
+            manifest: Manifest::read(&manifest_path, &sizes.default_limits())?,
             manifest_path,
+            sizes,
             environment,
         })
     }
 
     /// Reads the manifest once more, as it is now.
     pub fn read_manifest(&self) -> Result<Manifest, ConfigError> {
-        Manifest::read(&self.manifest_path)
+        Manifest::read(&self.manifest_path, &self.sizes.default_limits())
     }
 
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.

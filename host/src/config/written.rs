@@ -56,8 +56,8 @@ pub(super) struct WrittenLimits {
 }
 
 impl WrittenLimits {
-    pub(super) fn with_defaults(self) -> Limits {
-        let default = Limits::default();
+    /// What is written, and the default for the rest.
+    pub(super) fn or(self, default: &Limits) -> Limits {
         Limits {
             memory: self.memory.map_or(default.memory, |memory| memory.value()),
             time: self.time.map_or(default.time, |time| time.duration()),

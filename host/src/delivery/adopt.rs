@@ -103,7 +103,7 @@ impl Delivery {
 
     /// Waits for the turn to swap.
     pub(super) async fn turn(&self) -> Result<Turn, DatabaseAway> {
-        let turn = Turn::take(&self.options, TURN).await?;
+        let turn = Turn::take(self.server.direct(), TURN).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)
     }

@@ -61,7 +61,7 @@ impl Delivery {
                     sleep(RECONNECT).await;
                 }
             }
-            None => match Listener::open(&self.options, CHANNEL).await {
+            None => match Listener::open(self.server.direct(), CHANNEL).await {
                 Ok(opened) => *listener = Some(opened),
                 Err(error) => {
                     tracing::debug!(%error, "the connection that listens cannot be opened");

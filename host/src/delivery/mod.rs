@@ -35,13 +35,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use berth_database::{ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, component_database};
+use berth_database::{
+    ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, Server, component_database,
+};
 use berth_runtime::{
     Capability, Compiler, ComponentSpec, Deployment, Engine, EngineError, EngineSettings, Registry,
     Resources, Version,
 };
 use http::HeaderValue;
-use sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Mutex, broadcast};
 
 use crate::app::App;
@@ -59,10 +60,7 @@ use report::{Failure, Progress};
 pub use standing::{Standing, Standings};
 use versions::Versions;
 
-/// Connections that one component may have open at once.
-const CONNECTIONS: usize = 16;
-
-/// How long a request waits for one of them.
+/// How long a request waits for a connection of its component's.
 const CONNECTION_QUEUE: Duration = Duration::from_secs(3);
 
 /// How long opening one may take.
@@ -76,7 +74,9 @@ pub struct Delivery {
     app: App,
     compiler: Compiler,
     instances: u32,
-    options: PgConnectOptions,
+    /// Connections that one component may have open at once.
+    connections: usize,
+    server: Server,
     pool: Pool,
     cohere: berth_cohere::Client,
     versions: Versions,
@@ -116,7 +116,8 @@ impl Delivery {
             app,
             compiler: Compiler::new(engine, config.code_cache.clone()),
             instances,
-            options: database.options().clone(),
+            connections: config.sizes.component_connections,
+            server: database.server().clone(),
             pool: database.pool(),
             cohere,
             versions: Versions::new(database.pool()),
@@ -174,7 +175,7 @@ impl Delivery {
         if let Some(database) = databases.get(component) {
             return Ok(database.clone());
         }
-        let database = component_database(&self.pool, &self.options, component).await?;
+        let database = component_database(&self.pool, &self.server, component).await?;
         if let Isolation::SchemaOnly { reason } = &database.isolation {
             tracing::warn!(
                 component,
@@ -195,14 +196,14 @@ impl Delivery {
         }
         let pool = database.map(|database| {
             let settings = PoolSettings {
-                max_connections: CONNECTIONS,
+                max_connections: self.connections,
                 queue_timeout: CONNECTION_QUEUE,
                 connect_timeout: CONNECT,
                 // No request needs an answer that comes after its end.
                 statement_timeout: spec.limits.time,
                 search_path: Some(database.schema.clone()),
             };
-            Pool::new(database.options.clone(), settings)
+            Pool::new(database.server.clone(), settings)
         });
         let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
         Resources::new(spec.limits.concurrency, pool, cohere)

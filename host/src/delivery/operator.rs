@@ -114,7 +114,7 @@ impl Delivery {
         source: Source,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let turn = Turn::try_take(&self.options, TURN).await?.ok_or(OperatorError::Busy)?;
+        let turn = Turn::try_take(self.server.direct(), TURN).await?.ok_or(OperatorError::Busy)?;
         self.versions.refuse_left_over().await?;
         let live = self.versions.live().await?.remove(&component);
         Ok(Requested { delivery: Arc::clone(self), component, turn, is_dry_run, source, live })

@@ -338,7 +338,8 @@ async fn migrate(
     source: &Source,
 ) -> Result<((Resources, Migrating), Remark), Failure> {
     let database = delivery.database(&candidate.spec().name).await?;
-    let migrating = Migrating::begin(&database.options, &database.schema, candidate.migrations()).await?;
+    let migrating =
+        Migrating::begin(database.server.direct(), &database.schema, candidate.migrations()).await?;
     if !matches!(source, Source::Live(_)) {
         check_way_back(&migrating)?;
     }

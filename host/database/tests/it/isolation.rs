@@ -15,9 +15,9 @@ const REFUSED: &str = "42501";
 async fn install(host: &PgConnectOptions, component: &str) -> ComponentDatabase {
     host_tables::prepare(host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(2));
-    let database = component_database(&pool, host, component).await.unwrap();
+    let database = component_database(&pool, &host.clone().into(), component).await.unwrap();
     let notes = Migration::new(1, "notes", "CREATE TABLE notes AS SELECT 'secret' AS word");
-    migrate(&database.options, &database.schema, &[notes]).await.unwrap();
+    migrate(database.server.direct(), &database.schema, &[notes]).await.unwrap();
     database
 }
 
@@ -29,7 +29,7 @@ async fn a_component_sees_its_own_tables_and_nothing_else() {
     let other = install(&server.options(), "other-one").await;
     assert_eq!((&todo.isolation, other.schema.as_str()), (&Isolation::Role, "other_one"));
 
-    let mut connection = connect(&todo.options).await;
+    let mut connection = connect(todo.server.direct()).await;
     assert_eq!(text(&mut connection, "SELECT word FROM todo.notes").await, "secret");
     run(&mut connection, "CREATE TABLE todo.more (id int); CREATE TEMP TABLE scratch (id int)").await;
     for statement in [
@@ -65,8 +65,8 @@ async fn a_large_object_is_its_makers() {
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
     let other = install(&server.options(), "other").await;
-    run(&mut connect(&todo.options).await, "SELECT lo_from_bytea(4711, 'secret')").await;
-    assert_eq!(refusal(&mut connect(&other.options).await, "SELECT lo_get(4711)").await, REFUSED);
+    run(&mut connect(todo.server.direct()).await, "SELECT lo_from_bytea(4711, 'secret')").await;
+    assert_eq!(refusal(&mut connect(other.server.direct()).await, "SELECT lo_get(4711)").await, REFUSED);
     server.stop().await;
 }
 
@@ -77,14 +77,15 @@ async fn hosts_that_install_a_component_at_once_agree_on_its_role() {
     let host = server.options();
     host_tables::prepare(&host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(3));
-    let install = || component_database(&pool, &host, "todo");
+    let reached = host.clone().into();
+    let install = || component_database(&pool, &reached, "todo");
     let (one, two, three) = tokio::join!(install(), install(), install());
     let databases = [one.unwrap(), two.unwrap(), three.unwrap()];
     let password = |database: &ComponentDatabase| {
-        sqlx::ConnectOptions::to_url_lossy(&database.options).password().unwrap().to_owned()
+        sqlx::ConnectOptions::to_url_lossy(database.server.direct()).password().unwrap().to_owned()
     };
     for database in &databases {
-        assert_eq!(database.options.get_username(), databases[0].options.get_username());
+        assert_eq!(database.server.direct().get_username(), databases[0].server.direct().get_username());
         assert_eq!(password(database), password(&databases[0]));
         assert!(!format!("{database:?}").contains(&password(database)));
     }
@@ -97,11 +98,14 @@ async fn a_component_cannot_spoil_its_own_role_for_good() {
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
     let spoil = "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on";
-    run(&mut connect(&todo.options).await, spoil).await;
-    assert_eq!(refusal(&mut connect(&todo.options).await, "CREATE TABLE todo.more (id int)").await, "25006");
+    run(&mut connect(todo.server.direct()).await, spoil).await;
+    assert_eq!(
+        refusal(&mut connect(todo.server.direct()).await, "CREATE TABLE todo.more (id int)").await,
+        "25006"
+    );
 
     let todo = install(&server.options(), "todo").await;
-    run(&mut connect(&todo.options).await, "CREATE TABLE todo.more (id int)").await;
+    run(&mut connect(todo.server.direct()).await, "CREATE TABLE todo.more (id int)").await;
     server.stop().await;
 }
 
@@ -114,8 +118,11 @@ async fn a_host_that_is_no_superuser_can_keep_components_apart() {
     install(&host, "other").await;
     // Again, as after a restart.
     assert_eq!(install(&host, "todo").await.isolation, Isolation::Role);
-    assert_eq!(refusal(&mut connect(&todo.options).await, "SELECT * FROM other.notes").await, REFUSED);
-    assert_eq!(refusal(&mut connect(&todo.options).await, "SELECT * FROM berth.accounts").await, REFUSED);
+    assert_eq!(refusal(&mut connect(todo.server.direct()).await, "SELECT * FROM other.notes").await, REFUSED);
+    assert_eq!(
+        refusal(&mut connect(todo.server.direct()).await, "SELECT * FROM berth.accounts").await,
+        REFUSED
+    );
 
     // The right to make roles is taken away: those that are there remain.
     run(&mut connect(&server.options()).await, "ALTER ROLE tenant NOCREATEROLE").await;
@@ -130,14 +137,14 @@ async fn where_roles_cannot_be_made_schemas_have_to_do() {
     let host = tenant(&server.options(), "NOCREATEROLE").await;
     let todo = install(&host, "todo").await;
     assert!(matches!(&todo.isolation, Isolation::SchemaOnly { reason } if reason.contains("make roles")));
-    assert_eq!(todo.options.get_username(), "tenant");
-    assert_eq!(text(&mut connect(&todo.options).await, "SELECT word FROM todo.notes").await, "secret");
+    assert_eq!(todo.server.direct().get_username(), "tenant");
+    assert_eq!(text(&mut connect(todo.server.direct()).await, "SELECT word FROM todo.notes").await, "secret");
 
     // The right comes later: the tables that are there stay usable.
     run(&mut connect(&server.options()).await, "ALTER ROLE tenant CREATEROLE").await;
     let todo = install(&host, "todo").await;
     assert!(matches!(&todo.isolation, Isolation::SchemaOnly { reason } if reason.contains("belong to")));
-    assert_eq!(text(&mut connect(&todo.options).await, "SELECT word FROM todo.notes").await, "secret");
+    assert_eq!(text(&mut connect(todo.server.direct()).await, "SELECT word FROM todo.notes").await, "secret");
     server.stop().await;
 }
 

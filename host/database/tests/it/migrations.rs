@@ -105,10 +105,11 @@ async fn a_migration_may_not_end_the_transaction() {
 
 #[tokio::test]
 async fn versions_have_to_be_an_order() {
-    let options = berth_database::url::parse("postgres://db.invalid/never-asked").unwrap();
+    let server = berth_database::url::parse("postgres://db.invalid/never-asked").unwrap();
+    let options = server.direct();
     let twin = Migration::new(1, "twin", "");
-    let error = migrate(&options, "todo", &[notes(), twin]).await.unwrap_err();
+    let error = migrate(options, "todo", &[notes(), twin]).await.unwrap_err();
     assert!(matches!(error, MigrationError::Twice { version: 1, .. }), "{error}");
-    let error = migrate(&options, "todo", &[Migration::new(0, "nought", "")]).await.unwrap_err();
+    let error = migrate(options, "todo", &[Migration::new(0, "nought", "")]).await.unwrap_err();
     assert!(matches!(error, MigrationError::Zero { .. }), "{error}");
 }

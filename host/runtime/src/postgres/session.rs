@@ -12,13 +12,20 @@
 //!
 //! A version that is being tried has one connection, in a transaction that also holds its migrations. What is a
 //! transaction otherwise is a savepoint there, and so is a statement, which may fail alone.
+//!
+//! Where a pooler is in front of PostgreSQL, a connection has no session of its own to keep: every statement runs in a
+//! transaction, and at its end the session goes back as it was found.
 
-use berth_database::{Connection, Pool};
+use berth_database::{Connection, End, Pool, Sessions};
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgColumn, PgConnection, PgRow, PgStatement};
 use sqlx::{Connection as _, Either, Executor as _, Statement as _};
 
 use super::{Error, Statement};
+
+/// Why a statement is refused that a session of one's own would keep.
+const PREPARES: &str = "PREPARE cannot cross while a pooler is in front of PostgreSQL: the next statement may run on another \
+     session; send the statement itself, with its parameters";
 
 /// What becomes of a result.
 pub(crate) trait Collect: Send {
@@ -58,8 +65,13 @@ pub(crate) struct Session {
 impl Session {
     /// Takes a connection from the pool.
     pub(crate) async fn open(pool: &Pool) -> Result<Self, Error> {
-        let connection = Some(pool.acquire().await?);
-        let bounds = if pool.is_trial() { Bounds::Savepoint } else { Bounds::Transaction };
+        let connection = pool.acquire().await?;
+        let bounds = match connection.sessions() {
+            _ if pool.is_trial() => Bounds::Savepoint,
+            Sessions::Own => Bounds::Transaction,
+            Sessions::Shared => Bounds::Loan,
+        };
+        let connection = Some(connection);
         Ok(Self { connection, in_flight: false, in_transaction: false, changed: false, bounds })
     }
 
@@ -88,38 +100,56 @@ impl Session {
     }
 
     async fn attempt(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
+        if statement.prepares() && self.bounds == Bounds::Loan {
+            return Err(Error::Unsupported(PREPARES.to_owned()));
+        }
         let arguments = statement.arguments()?;
         let prepared = self.start()?.prepare_with(statement.sql(), &statement.types()).await;
         let prepared = self.settle(prepared.map_err(Error::from)).await?;
         check_count(statement, &prepared)?;
         to.begin(prepared.columns())?;
-        self.changed |= statement.leaves_traces() && self.bounds == Bounds::Transaction;
+        self.changed |= statement.leaves_traces() && self.bounds != Bounds::Savepoint;
         let affected = fetch(self.start()?, statement, arguments, to).await;
         self.settle(affected).await
     }
 
     /// Begins a transaction. Until its end the connection does not go back to the pool.
     pub(crate) async fn begin(&mut self) -> Result<(), Error> {
-        self.command(self.bounds.begin()).await?;
+        let bounds = self.bounds;
+        let connection = self.start()?;
+        let begun = match bounds {
+            Bounds::Transaction => command(connection, "BEGIN").await,
+            Bounds::Savepoint => command(connection, "SAVEPOINT berth_request").await,
+            Bounds::Loan => connection.take().await,
+        };
+        self.settle(begun.map_err(Error::from)).await?;
         self.in_transaction = true;
         Ok(())
     }
 
     /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
     pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
-        let result = self.command(self.bounds.end(end)).await;
+        let (bounds, changed) = (self.bounds, self.changed);
+        let connection = self.start()?;
+        let ended = match (bounds, end) {
+            (Bounds::Transaction, End::Commit) => command(connection, "COMMIT").await,
+            (Bounds::Transaction, End::RollBack) => command(connection, "ROLLBACK").await,
+            (Bounds::Savepoint, End::Commit) => command(connection, "RELEASE SAVEPOINT berth_request").await,
+            (Bounds::Savepoint, End::RollBack) => {
+                let undone = "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request";
+                command(connection, undone).await
+            }
+            (Bounds::Loan, end) => connection.give_back(end, changed).await,
+        };
         self.in_transaction = false;
-        result
+        // A session that was given back is as it was found.
+        self.changed &= bounds != Bounds::Loan;
+        self.settle(ended.map_err(Error::from)).await
     }
 
     /// Whether the next statement can be sent.
     pub(crate) fn is_ready(&self) -> bool {
         self.connection.is_some() && !self.in_flight
-    }
-
-    async fn command(&mut self, command: &'static str) -> Result<(), Error> {
-        let result = sqlx::raw_sql(command).execute(self.start()?).await;
-        self.settle(result.map(drop).map_err(Error::from)).await
     }
 
     async fn forget_statements(&mut self) -> Result<(), Error> {
@@ -128,8 +158,8 @@ impl Session {
     }
 
     /// The connection, for one statement. It counts as in flight until [`Self::settle`] has seen the result.
-    fn start(&mut self) -> Result<&mut PgConnection, Error> {
-        let connection = self.connection.as_deref_mut().ok_or(Error::TransactionAborted)?;
+    fn start(&mut self) -> Result<&mut Connection, Error> {
+        let connection = self.connection.as_mut().ok_or(Error::TransactionAborted)?;
         self.in_flight = true;
         Ok(connection)
     }
@@ -163,39 +193,18 @@ impl Drop for Session {
     }
 }
 
-/// How a transaction ends.
-#[derive(Clone, Copy)]
-pub(crate) enum End {
-    Commit,
-    RollBack,
-}
-
 /// What a transaction of the guest's is on its connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bounds {
     Transaction,
     /// The connection is in a transaction of the host's.
     Savepoint,
+    /// A pooler lends the session, for the time of a transaction.
+    Loan,
 }
 
-impl Bounds {
-    fn begin(self) -> &'static str {
-        match self {
-            Self::Transaction => "BEGIN",
-            Self::Savepoint => "SAVEPOINT berth_request",
-        }
-    }
-
-    fn end(self, end: End) -> &'static str {
-        match (self, end) {
-            (Self::Transaction, End::Commit) => "COMMIT",
-            (Self::Transaction, End::RollBack) => "ROLLBACK",
-            (Self::Savepoint, End::Commit) => "RELEASE SAVEPOINT berth_request",
-            (Self::Savepoint, End::RollBack) => {
-                "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request"
-            }
-        }
-    }
+async fn command(connection: &mut PgConnection, command: &'static str) -> sqlx::Result<()> {
+    sqlx::raw_sql(command).execute(connection).await.map(drop)
 }
 
 /// Refuses before PostgreSQL does, which would call it a violation of its protocol.

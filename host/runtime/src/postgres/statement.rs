@@ -24,6 +24,7 @@ pub(crate) struct Statement {
     sql: SqlStr,
     parameters: Vec<Value>,
     leaves_traces: bool,
+    prepares: bool,
 }
 
 impl Statement {
@@ -31,13 +32,14 @@ impl Statement {
         check_text(&text)?;
         check_parameters(&parameters, caps)?;
         let (word, rest) = first_word(&text);
+        let prepares = word.eq_ignore_ascii_case("prepare");
         let leaves_traces = match word.to_ascii_lowercase().as_str() {
             "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
             "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
             "copy" => return Err(unsupported("COPY cannot cross: use INSERT … SELECT unnest($1::text[])")),
             word => leaves_traces(word, rest) || text.len() > KEPT_MAX,
         };
-        Ok(Self { sql: key(text, &parameters), parameters, leaves_traces })
+        Ok(Self { sql: key(text, &parameters), parameters, leaves_traces, prepares })
     }
 
     /// The text to send. It names the types of the parameters in a last comment, because sqlx looks a
@@ -60,6 +62,11 @@ impl Statement {
     /// The parameters in binary format.
     pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
         parameters::encode(&self.parameters)
+    }
+
+    /// Whether it keeps another statement on its session, by a name.
+    pub(crate) fn prepares(&self) -> bool {
+        self.prepares
     }
 
     /// Whether it may change its session beyond its own end, and beyond that of its transaction, or would lie

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use berth_database::Pool;
+use berth_database::{End, Pool};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::session::{Collect, End, Session};
+use super::session::{Collect, Session};
 use super::{Error, Statement};
 
 /// How many transactions a request may have open at once, so that it cannot take every connection for itself.

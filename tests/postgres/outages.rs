@@ -1,0 +1,133 @@
+//! A PostgreSQL that is away at the start, goes and comes back under load, or cuts connections that lie idle.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::support::app::Host;
+use crate::support::postgres::Postgres;
+use crate::support::process::PATIENCE;
+use crate::support::{Answer, App, Send};
+
+/// Callers that write and read at the same time.
+const CALLERS: usize = 8;
+
+/// What a caller may send at most, whatever happens.
+const ROUNDS: usize = 100_000;
+
+#[tokio::test]
+async fn a_host_whose_database_is_away_lives_says_why_it_is_not_ready_and_comes_up_by_itself() {
+    let mut postgres = Postgres::absent();
+    let app = App::with("DATABASE_URL", postgres.url()).start_listening();
+    assert_eq!(app.get("/health").answer().await.expect(200).json()["status"], "healthy");
+    let ready = app.get("/ready").answer().await.expect(503);
+    assert!(ready.text().contains("The database does not answer"), "{}", ready.text());
+    is_away(&app.user("ann").get("/api/tasks").await);
+
+    postgres.start_again().await;
+    app.wait_until_ready();
+    app.user("ann").add_titled("Buy milk").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_and_no_answer_wrong_while_the_database_goes_and_comes() {
+    let mut postgres = Postgres::start().await;
+    let app = App::with("DATABASE_URL", postgres.url()).start_alone();
+    let counts = Counts::default();
+    let outages = async {
+        for _ in 0..2 {
+            counts.wait_for_more(&counts.acknowledged, 20 * CALLERS).await;
+            postgres.stop().await;
+            counts.wait_for_more(&counts.turned_away, 5 * CALLERS).await;
+            app.get("/health").answer().await.expect(200);
+            app.get("/ready").answer().await.expect(503);
+            postgres.start_again().await;
+        }
+        counts.wait_for_more(&counts.acknowledged, 20 * CALLERS).await;
+        counts.done.store(1, SeqCst);
+    };
+    let callers = (0..CALLERS).map(|number| caller(&app, number, &counts));
+    let (written, ()) = tokio::join!(futures_util::future::join_all(callers), outages);
+
+    app.get("/ready").answer().await.expect(200);
+    for (number, tasks) in written.into_iter().enumerate() {
+        let user = app.user(&format!("caller-{number}"));
+        for (id, title) in tasks {
+            let task = user.get(&format!("/api/tasks/{id}")).await.expect(200).json();
+            assert_eq!(task["title"], *title, "an acknowledged write is lost");
+        }
+    }
+}
+
+#[tokio::test]
+async fn connections_that_the_server_cut_while_they_lay_idle_are_replaced_unnoticed() {
+    let app = App::start().await;
+    app.user("ann").add_titled("Buy milk").await;
+    app.database.end_sessions().await;
+    // A connection is believed to live for a second after its last answer.
+    sleep(Duration::from_millis(1100)).await;
+    assert_eq!(app.user("ann").titles("/api/tasks").await, ["Buy milk"]);
+}
+
+/// What became of the requests of all callers.
+#[derive(Default)]
+struct Counts {
+    acknowledged: AtomicUsize,
+    turned_away: AtomicUsize,
+    done: AtomicUsize,
+}
+
+impl Counts {
+    async fn wait_for_more(&self, count: &AtomicUsize, more: usize) {
+        let wanted = count.load(SeqCst) + more;
+        let pause = Duration::from_millis(10);
+        for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
+            if count.load(SeqCst) >= wanted {
+                return;
+            }
+            sleep(pause).await;
+        }
+        panic!(
+            "{} acknowledged, {} turned away",
+            self.acknowledged.load(SeqCst),
+            self.turned_away.load(SeqCst)
+        );
+    }
+}
+
+/// Writes one task after the other and reads what it wrote last. Returns what was acknowledged: ids and titles.
+async fn caller(app: &Host, number: usize, counts: &Counts) -> Vec<(String, String)> {
+    let user = app.user(&format!("caller-{number}"));
+    let mut written = Vec::new();
+    for round in 0..ROUNDS {
+        if counts.done.load(SeqCst) > 0 {
+            break;
+        }
+        let title = format!("{number}.{round}");
+        let answer = user.post("/api/tasks", json!({ "title": title })).await;
+        if answer.status == 201 {
+            written.push((answer.json()["id"].to_string(), title));
+            counts.acknowledged.fetch_add(1, SeqCst);
+        } else {
+            is_away(&answer);
+            counts.turned_away.fetch_add(1, SeqCst);
+        }
+        if let Some((id, title)) = written.last() {
+            let answer = user.get(&format!("/api/tasks/{id}")).await;
+            if answer.status == 200 {
+                assert_eq!(answer.json()["title"], **title);
+            } else {
+                is_away(&answer);
+            }
+        }
+    }
+    written
+}
+
+/// Asserts that an answer says to come back later.
+fn is_away(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.header("retry-after").is_some(), "{}", answer.text());
+}

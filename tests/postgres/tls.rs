@@ -1,0 +1,99 @@
+//! What `sslmode` asks of a server, on a real one with an authority of its own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use berth_database::{Pool, PoolError, PoolSettings};
+
+use crate::support::postgres::{Certificates, TlsPostgres};
+use crate::support::{App, Component, Send};
+
+/// Whether the connection that this URL leads to is encrypted; or why there is none.
+async fn connect(url: &str) -> Result<bool, String> {
+    let settings = PoolSettings {
+        max_connections: 1,
+        queue_timeout: Duration::from_secs(10),
+        connect_timeout: Duration::from_secs(10),
+        statement_timeout: Duration::from_secs(10),
+        search_path: None,
+    };
+    let pool = Pool::new(berth_database::url::parse(url).unwrap(), settings);
+    let mut connection = pool.acquire().await.map_err(|error| match error {
+        PoolError::Away(cause) => cause.to_string(),
+        PoolError::Exhausted => panic!("one connection is enough"),
+    })?;
+    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+    Ok(sqlx::query_scalar(encrypted).fetch_one(&mut *connection).await.unwrap())
+}
+
+fn authority(file: &Path) -> String {
+    format!("&sslrootcert={}", file.display())
+}
+
+#[tokio::test]
+async fn a_server_is_verified_as_far_as_the_url_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::of("localhost");
+    let server = TlsPostgres::start(&certificates).await;
+    let right = authority(&certificates.authority_in(folder.path()));
+    for tls in ["sslmode=require", "ssl=require", "sslmode=prefer", ""] {
+        assert_eq!(connect(&server.url("localhost", tls)).await, Ok(true), "{tls}");
+    }
+    for tls in ["sslmode=verify-full", "sslmode=verify-ca", "sslmode=require", "ssl=verify-full"] {
+        assert_eq!(connect(&server.url("localhost", &(tls.to_owned() + &right))).await, Ok(true), "{tls}");
+    }
+    let refusal = connect(&server.url("localhost", "sslmode=disable")).await.unwrap_err();
+    assert!(refusal.contains("no encryption"), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_server_that_another_authority_vouches_for_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TlsPostgres::start(&Certificates::of("localhost")).await;
+    let wrong = authority(&Certificates::of("localhost").authority_in(folder.path()));
+    for tls in ["sslmode=verify-full", "sslmode=verify-ca", "sslmode=require"] {
+        let refusal = connect(&server.url("localhost", &(tls.to_owned() + &wrong))).await.unwrap_err();
+        assert!(refusal.contains("certificate"), "{tls}: {refusal}");
+    }
+    // Nobody in public vouches for it either.
+    for tls in ["sslmode=verify-full", "sslmode=require&channel_binding=require", "sslrootcert=system"] {
+        let refusal = connect(&server.url("localhost", tls)).await.unwrap_err();
+        assert!(refusal.contains("UnknownIssuer"), "{tls}: {refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_another_name_is_refused_where_names_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::of("elsewhere.example");
+    let server = TlsPostgres::start(&certificates).await;
+    let right = authority(&certificates.authority_in(folder.path()));
+    let refusal =
+        connect(&server.url("localhost", &("sslmode=verify-full".to_owned() + &right))).await.unwrap_err();
+    assert!(refusal.contains("not valid for name"), "{refusal}");
+    for tls in ["sslmode=verify-ca", "sslmode=require"] {
+        assert_eq!(connect(&server.url("localhost", &(tls.to_owned() + &right))).await, Ok(true), "{tls}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_says_how_its_server_is_verified_and_works_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::of("localhost");
+    let server = TlsPostgres::start(&certificates).await;
+    let verified = "sslmode=verify-full".to_owned() + &authority(&certificates.authority_in(folder.path()));
+    let app = App::with("DATABASE_URL", server.url("localhost", &verified)).start_alone();
+    app.process.wait_for("over verified TLS");
+    app.user("ann").add_titled("Buy milk").await;
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_verify_its_server_says_so_and_is_not_ready() {
+    let server = TlsPostgres::start(&Certificates::of("localhost")).await;
+    let app = App::serving([Component::new("hello").at("/hello").granted(&["postgres"])])
+        .with("DATABASE_URL", server.url("localhost", "sslmode=verify-full"))
+        .start_listening();
+    app.process.wait_for("UnknownIssuer");
+    let ready = app.get("/ready").answer().await.expect(503);
+    assert!(ready.text().contains("database"), "{}", ready.text());
+}

@@ -1,0 +1,156 @@
+//! A PostgreSQL of one test's own, for what would disturb the others: it is stopped and started, or speaks TLS.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use berth_database::connect::connect_when_ready;
+use berth_database::private::Search;
+use berth_database::{PrivatePostgres, PrivateSettings};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use sqlx::Connection as _;
+use tempfile::TempDir;
+
+use super::app::path;
+use super::cluster;
+use super::process::PATIENCE;
+
+/// A server that a test may stop and start. Its data survive that, as they would a power cut.
+pub(crate) struct Postgres {
+    server: Option<PrivatePostgres>,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// A server with an empty database.
+    pub(crate) async fn start() -> Self {
+        let mut postgres = Self::absent();
+        postgres.start_again().await;
+        postgres
+    }
+
+    /// A server that has not started yet.
+    pub(crate) fn absent() -> Self {
+        Self { server: None, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Starts it, on the data that it had before.
+    pub(crate) async fn start_again(&mut self) {
+        let settings = PrivateSettings {
+            data_directory: self.folder.path().to_owned(),
+            binaries: Search { path: path().map(|(_, path)| path), tools: Vec::new() },
+            durable: true,
+            max_connections: 100,
+        };
+        self.server = Some(PrivatePostgres::start(&settings).await.unwrap());
+    }
+
+    /// Stops it: every session ends, and nobody can connect.
+    pub(crate) async fn stop(&mut self) {
+        self.server.take().unwrap().stop().await;
+    }
+
+    /// Its URL, whether it runs or not.
+    pub(crate) fn url(&self) -> String {
+        let socket = self.folder.path().canonicalize().unwrap().join("postgres/socket");
+        cluster::url_of(&socket, "postgres", "berth")
+    }
+}
+
+/// An authority, and what it has signed for a server.
+pub(crate) struct Certificates {
+    authority: String,
+    server: String,
+    key: String,
+}
+
+impl Certificates {
+    /// A new authority, which vouches for a server of this name.
+    pub(crate) fn of(name: &str) -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        Self { authority: authority.pem(), server: server.pem(), key: key.serialize_pem() }
+    }
+
+    /// The authority's certificate, as a file in `folder`.
+    pub(crate) fn authority_in(&self, folder: &Path) -> PathBuf {
+        let file = folder.join("authority.pem");
+        fs::write(&file, &self.authority).unwrap();
+        file
+    }
+}
+
+/// A server on the loopback interface that talks to nobody without TLS. Dropped, it ends.
+pub(crate) struct TlsPostgres {
+    process: Child,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl TlsPostgres {
+    /// Starts one that shows `certificates`.
+    pub(crate) async fn start(certificates: &Certificates) -> Self {
+        let mut laid_out = Postgres::start().await;
+        let data = laid_out.server.as_ref().unwrap().path().join("data");
+        let program = program_of(&data);
+        laid_out.stop().await;
+
+        let owner = fs::metadata(&data).unwrap();
+        for (name, text) in [
+            ("server.crt", &*certificates.server),
+            ("server.key", &*certificates.key),
+            ("pg_hba.conf", "hostssl all all all trust\n"),
+        ] {
+            let file = data.join(name);
+            fs::write(&file, text).unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+            chown(&file, Some(owner.uid()), Some(owner.gid())).unwrap();
+        }
+        let port = free_port();
+        let mut command = Command::new(program);
+        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "ssl=on", "-c", "fsync=off"]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+        become_owner(&mut command, &owner);
+        let process = command.current_dir("/").stderr(Stdio::null()).spawn().unwrap();
+        let server = Self { process, port, _folder: laid_out.folder };
+        let url = berth_database::url::parse(&server.url("localhost", "sslmode=require")).unwrap();
+        connect_when_ready(url.direct(), PATIENCE).await.unwrap().close().await.unwrap();
+        server
+    }
+
+    /// Its URL for a client that calls it by this name, and says this about TLS.
+    pub(crate) fn url(&self, host: &str, tls: &str) -> String {
+        format!("postgresql://postgres@{host}:{}/berth?{tls}", self.port)
+    }
+}
+
+impl Drop for TlsPostgres {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The program that serves this data directory at the moment.
+fn program_of(data: &Path) -> PathBuf {
+    let lock = fs::read_to_string(data.join("postmaster.pid")).unwrap();
+    fs::read_link(format!("/proc/{}/exe", lock.lines().next().unwrap())).unwrap()
+}
+
+/// A port of the loopback interface that nobody listens on.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Root runs servers that refuse to be run by root as the owner of their files.
+pub(crate) fn become_owner(command: &mut Command, owner: &fs::Metadata) {
+    if rustix::process::geteuid().is_root() {
+        command.uid(owner.uid()).gid(owner.gid());
+    }
+}
