@@ -47,8 +47,10 @@ fn every_fixture_is_used() {
                 folders.push(entry.path());
             } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(entry.path()).unwrap();
-                let names = text.split("Component::new(\"").skip(1).filter_map(|rest| rest.split('"').next());
-                used.extend(names.map(str::to_owned));
+                for before in ["Component::new(\"", "tests/fixtures/"] {
+                    let names = text.split(before).skip(1).filter_map(|rest| rest.split(['"', '.']).next());
+                    used.extend(names.map(str::to_owned));
+                }
             }
         }
     }

@@ -24,6 +24,9 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// The longest that a compilation may take.
 const MAX_TIME: Duration = Duration::from_mins(2);
 
+/// How many compiled components the host's own cache keeps. A developer who saves all day makes as many.
+const MOST_KEPT: usize = 500;
+
 /// Why bytes did not become a component.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
@@ -221,7 +224,28 @@ fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
 fn compile_into(engine: &wasmtime::Engine, bytes: &[u8], path: &Path) -> Result<Component, CompileError> {
     let code = engine.precompile_component(bytes).map_err(CompileError::Invalid)?;
     write_whole(path, &code).map_err(|error| CompileError::Cache { path: path.to_owned(), error })?;
+    path.parent().map_or(Ok(()), forget_oldest).unwrap_or_else(|error| {
+        tracing::warn!(path = %path.display(), %error, "old machine code cannot be removed from the cache");
+    });
     load(engine, path).map_err(CompileError::Invalid)
+}
+
+/// Removes what was compiled longest ago. What is in use stays in memory until nobody uses it.
+fn forget_oldest(directory: &Path) -> io::Result<()> {
+    let mut kept = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        // Another host may be quicker to remove it.
+        if let Ok(compiled) = fs::metadata(&path).and_then(|file| file.modified()) {
+            kept.push((compiled, path));
+        }
+    }
+    kept.sort_unstable();
+    let surplus = kept.len().saturating_sub(MOST_KEPT);
+    kept.drain(..surplus).try_for_each(|(_, path)| match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    })
 }
 
 /// Written beside and renamed over, so that a host that starts or dies meanwhile sees all of a file or none of it.
@@ -260,6 +284,20 @@ mod tests {
         assert!(matches!(compile(read_only(None)).await, Err(CompileError::Cache { .. })));
         compile(CodeCache { ahead: None, own: image.path().join("cache") }).await.unwrap();
         compile(read_only(Some(image.path().join("cache")))).await.unwrap();
+    }
+
+    #[test]
+    fn what_was_compiled_longest_ago_makes_room() {
+        let cache = tempfile::tempdir().unwrap();
+        let file = |number: usize| cache.path().join(number.to_string());
+        for number in 0..MOST_KEPT + 2 {
+            let age = Duration::from_secs(u64::try_from(MOST_KEPT + 2 - number).unwrap());
+            let written = std::time::SystemTime::now() - age;
+            fs::File::create(file(number)).unwrap().set_modified(written).unwrap();
+        }
+        forget_oldest(cache.path()).unwrap();
+        assert_eq!([0, 1, 2].map(|number| file(number).exists()), [false, false, true]);
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), MOST_KEPT);
     }
 
     #[test]

@@ -77,7 +77,8 @@ Everything is configured by the manifest and by environment variables:
   COHERE_API_KEY, COHERE_BASE_URL                                   for components that chat; Cohere's
   COHERE_MODEL           the model, if a component names none       command-a-03-2025
   COHERE_MODELS          others that a component may name: a list   none
-  ADMIN_ADDR, ADMIN_TOKEN                                           the operators' listener
+  ADMIN_ADDR, ADMIN_TOKEN the operators' listener                   127.0.0.1:8001; none, only to look
+  BERTH_FOLLOW_INTERVAL  look for other hosts' versions, or off     10s
   BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB; 2048 and 1024, or by memory
   BERTH_HEADER_TIMEOUT, BERTH_DRAIN_TIMEOUT                         30s, 25s
   BERTH_GUEST_MEMORY     of all instances together                  half of the memory

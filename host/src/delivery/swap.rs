@@ -120,7 +120,7 @@ pub(super) async fn swap(
             for mut record in records {
                 let failure = failure_of(&record.report().component, &refusal);
                 let report = close(record, Outcome::Refused, Some(failure));
-                write_down(delivery, &report).await;
+                remember(delivery, &report).await;
                 reports.push(report);
             }
             let Refusal { component, failure } = refusal;
@@ -163,7 +163,7 @@ fn close(record: Record, outcome: Outcome, failure: Option<Failure>) -> Report {
 }
 
 /// Has the database remember that a version was refused.
-async fn write_down(delivery: &Delivery, report: &Report) {
+async fn remember(delivery: &Delivery, report: &Report) {
     let (Some(number), Some(failure)) = (report.number, &report.failure) else { return };
     if let Err(error) = delivery.versions.refuse(&report.component, number, &failure.reason).await {
         tracing::warn!(component = report.component, %error, "a refusal could not be written down");
@@ -272,25 +272,27 @@ impl Swap<'_> {
         Ok(())
     }
 
-    /// Makes migrations permanent, tells every host, and lets new requests in: in this order, since the last cannot fail.
+    /// Writes down what all hosts shall have, makes migrations permanent, tells every host, and lets new requests in. What
+    /// is likelier to fail comes first, and the last cannot.
     async fn go_live(&mut self, prepared: Vec<Prepared>, mut plan: Plan) -> Result<(), Refusal> {
+        let first = plan.first();
+        let away =
+            |error| Refusal { component: first.clone(), failure: Failure::passing(Step::Live, &error) };
+        let mut turn = plan.turn.take();
+        if let Some(turn) = &mut turn {
+            write_down(turn, &plan.changes, self.records).await.map_err(away)?;
+        }
         let mut versions = self.delivery.live_of(&plan.manifest);
-        for (Prepared { candidate, number, resources, migrating }, change) in
-            prepared.into_iter().zip(&plan.changes)
-        {
-            if let Some(migrating) = migrating {
+        for (one, change) in prepared.into_iter().zip(&plan.changes) {
+            if let Some(migrating) = one.migrating {
                 let committed = migrating.commit().await;
                 committed.map_err(|error| change.refused(Failure::passing(Step::Live, &error)))?;
             }
-            replace(&mut versions, candidate.version(number, resources));
+            replace(&mut versions, one.candidate.version(one.number, one.resources));
         }
         let deployment = deployment(versions, Step::Live)?;
-        if let Some(turn) = plan.turn.take() {
-            let told = tell_all_hosts(turn, &plan.changes, self.records).await;
-            told.map_err(|error| Refusal {
-                component: plan.first(),
-                failure: Failure::passing(Step::Live, &error),
-            })?;
+        if let Some(turn) = turn {
+            turn.commit().await.map_err(away)?;
         }
         self.delivery.publish(deployment, plan.manifest);
         self.records.iter_mut().for_each(|record| record.pass(Step::Live));
@@ -349,8 +351,8 @@ async fn migrate(
     Ok(((resources, migrating), Some(remark)))
 }
 
-/// Writes what all hosts shall have, in the transaction of `turn`.
-async fn tell_all_hosts(mut turn: Turn, changes: &[Change], records: &mut [Record]) -> sqlx::Result<()> {
+/// Writes down what all hosts shall have, in the transaction of `turn`: they are told when it is committed.
+async fn write_down(turn: &mut Turn, changes: &[Change], records: &mut [Record]) -> sqlx::Result<()> {
     for (Change { component, source }, record) in changes.iter().zip(records) {
         let bytes = match source {
             Source::Bytes { bytes, .. } => Some(&**bytes),
@@ -358,9 +360,9 @@ async fn tell_all_hosts(mut turn: Turn, changes: &[Change], records: &mut [Recor
             Source::Live(_) => continue,
         };
         let number = record.report().number.unwrap_or_default();
-        make_live(&mut turn, &component.name, number, bytes).await?;
+        make_live(turn, &component.name, number, bytes).await?;
     }
-    turn.commit().await
+    Ok(())
 }
 
 /// Refuses a version that would not know what the tables have become.
