@@ -29,7 +29,7 @@ use super::user::User;
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Where hosts of every run keep compiled components: compiling one takes seconds in a development build.
-const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
+pub(crate) const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
 
 /// A running host. Dropped, it is killed.
 pub(crate) struct Host {
