@@ -37,7 +37,7 @@ fn commands(block: &str) -> Vec<Part> {
     for line in block.lines() {
         match (line.strip_prefix("$ "), commands.last_mut()) {
             (Some(line), _) => commands.push(Part::Command { line: line.to_owned(), output: String::new() }),
-            (None, Some(Part::Command { output, .. })) => *output += &format!("{line}\n"),
+            (None, Some(Part::Command { output, .. })) => output.extend([line, "\n"]),
             (None, _) => panic!("no command leads to {line:?}"),
         }
     }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::page::is_as_shown;
-use crate::support::app::{DATA, ROOT, path, wait_until_ready};
+use crate::support::app::{DATA, Host, ROOT, path};
 use crate::support::cluster::{self, Database};
-use crate::support::process::{PATIENCE, Process};
+use crate::support::process::PATIENCE;
 use crate::support::tokens;
 
 /// Where the page's host is, unless it is told otherwise.
@@ -37,11 +37,6 @@ pub(super) struct Terminal {
     _database: Database,
 }
 
-struct Host {
-    address: String,
-    _process: Process,
-}
-
 impl Terminal {
     /// In an empty folder, with a database that nobody else uses, and without a network.
     pub(super) async fn open() -> Self {
@@ -61,6 +56,7 @@ impl Terminal {
             ("PORT", "0".to_owned()),
             // What was compiled for the run before is of use for this one.
             ("CARGO_BUILD_BUILD_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/getting-started").to_owned()),
+            ("CARGO_INCREMENTAL", "0".to_owned()),
             ("CARGO_NET_OFFLINE", "true".to_owned()),
             ("PIP_FIND_LINKS", wheels.canonicalize().unwrap().to_str().unwrap().to_owned()),
             ("PIP_NO_INDEX", "1".to_owned()),
@@ -79,19 +75,19 @@ impl Terminal {
     pub(super) fn serve(&mut self, line: &str) {
         let mut command = self.shell(&format!("exec env {line}"));
         command.current_dir(self.folder());
-        let process = Process::start(command);
-        let address = process.address();
-        wait_until_ready(&process, address);
-        let operators = process.wait_for("operators are served on http://");
-        let (_, operators) = operators.split_once("http://").unwrap();
-        self.export("ADMIN_ADDR", operators);
-        self.host = Some(Host { address: address.to_string(), _process: process });
+        let host = Host::listening(command);
+        host.wait_until_ready();
+        self.export("ADMIN_ADDR", host.admin_url().trim_start_matches("http://"));
+        self.host = Some(host);
     }
 
     /// Types a line, which must go well and print what is shown. What only looks is repeated until it does: a swap takes a
     /// moment.
     pub(super) fn run(&self, line: &str, shown: &str) {
-        let line = self.host.as_ref().map_or(line.to_owned(), |host| line.replace(ADDRESS, &host.address));
+        let line = self
+            .host
+            .as_ref()
+            .map_or(line.to_owned(), |host| line.replace(ADDRESS, &host.address.to_string()));
         let only_looks = line.starts_with("curl ") && !line.contains(" -d ");
         let begun = Instant::now();
         loop {

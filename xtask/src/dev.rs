@@ -33,7 +33,7 @@ pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {
 }
 
 /// Builds each component whose sources change, until the host is gone that this was started with.
-pub(crate) fn build_on_save(workspace: &Workspace) -> Result<()> {
+pub(crate) fn build_on_save(workspace: &Workspace) {
     let host = parent_id();
     let components = wasm::component_packages(workspace);
     let mut shared = Sources::of(SHARED.iter().map(|path| workspace.root.join(path)).collect());
@@ -52,7 +52,6 @@ pub(crate) fn build_on_save(workspace: &Workspace) -> Result<()> {
             eprintln!("{error:#}. What is live stays live; save again when it is mended.");
         }
     }
-    Ok(())
 }
 
 /// Files and folders, and how they looked.
@@ -87,14 +86,18 @@ impl Sources {
 
 fn look(paths: &[PathBuf]) -> Looks {
     let mut looks = Looks::new();
-    paths.iter().for_each(|path| look_below(path, &mut looks));
+    for path in paths {
+        look_below(path, &mut looks);
+    }
     looks
 }
 
 /// A file that is just being renamed is not there, and will be at the next look.
 fn look_below(path: &Path, looks: &mut Looks) {
     if let Ok(entries) = fs::read_dir(path) {
-        entries.flatten().for_each(|entry| look_below(&entry.path(), looks));
+        for entry in entries.flatten() {
+            look_below(&entry.path(), looks);
+        }
     } else if let Ok(file) = fs::metadata(path) {
         looks.insert(path.to_owned(), (file.modified().ok(), file.len()));
     }

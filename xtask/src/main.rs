@@ -70,7 +70,10 @@ fn main() -> anyhow::Result<()> {
         Chore::Build => build::build(&workspace),
         Chore::ContainerTest => container::test(&workspace),
         Chore::Dev { fake_cohere } => dev::dev(&workspace, fake_cohere),
-        Chore::BuildOnSave => dev::build_on_save(&workspace),
+        Chore::BuildOnSave => {
+            dev::build_on_save(&workspace);
+            Ok(())
+        }
         Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments),

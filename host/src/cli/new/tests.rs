@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use berth_runtime::Limits;
 use toml::{Table, Value};
 
 use super::*;
@@ -40,7 +41,7 @@ fn its_manifest_is_one_that_the_host_takes() {
     let wasm = folder.path().join("target/wasm32-wasip2/release/hello.wasm");
     fs::create_dir_all(wasm.parent().unwrap()).unwrap();
     fs::write(&wasm, "").unwrap();
-    let manifest = Manifest::read(&folder.path().join("berth.toml")).unwrap();
+    let manifest = Manifest::read(&folder.path().join("berth.toml"), &Limits::default()).unwrap();
     assert_eq!(manifest.components[0].source, wasm);
 }
 
