@@ -25,6 +25,7 @@ mod tasks;
 mod capabilities;
 mod components;
 mod data;
+mod getting_started;
 mod isolation;
 mod streaming;
 mod swap;

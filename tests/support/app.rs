@@ -29,7 +29,7 @@ use super::user::User;
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Where hosts of every run keep compiled components: compiling one takes seconds in a development build.
-const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
+pub(crate) const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
 
 /// A running host. Dropped, it is killed.
 pub(crate) struct Host {
@@ -38,7 +38,7 @@ pub(crate) struct Host {
     /// Where it serves.
     pub(crate) address: SocketAddr,
     client: reqwest::Client,
-    _files: TempDir,
+    _files: Option<TempDir>,
 }
 
 /// A running host on a database of its own. Dropped, it is killed and its database removed.
@@ -117,6 +117,13 @@ impl Host {
         self.request("POST", path)
     }
 
+    /// Starts `command`, a host, and waits until it listens.
+    pub(crate) fn listening(command: Command) -> Self {
+        let process = Process::start(command);
+        let address = process.address();
+        Self { process, address, client: client(), _files: None }
+    }
+
     /// Waits until it serves: a host whose database is slow listens before its components are live.
     pub(crate) fn wait_until_ready(&self) {
         for _ in 0..600 {
@@ -185,9 +192,8 @@ impl AppBuilder {
     /// Starts the host and waits until it listens, whether it can serve or not.
     pub(crate) fn start_listening(self) -> Host {
         let files = tempfile::tempdir().unwrap();
-        let process = Process::start(self.command("serve", files.path()));
-        let address = process.address();
-        Host { process, address, client: client(), _files: files }
+        let host = Host::listening(self.command("serve", files.path()));
+        Host { _files: Some(files), ..host }
     }
 
     /// Runs `berth <subcommand>` to its end; no database comes with it.

@@ -3,12 +3,13 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`mod@test`], [`mod@manifests`], [`container`]: the commands
+//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
 
 mod build;
 mod command;
 mod container;
+mod dev;
 mod manifests;
 mod run;
 mod setup;
@@ -34,6 +35,15 @@ enum Chore {
     Build,
     /// Build the image without any registry, run it read-only and small, use it, and stop it under load.
     ContainerTest,
+    /// As `run`, and on every save build the component that has changed and swap it in.
+    Dev {
+        /// Chat with a fake Cohere, as with `run`.
+        #[arg(long)]
+        fake_cohere: bool,
+    },
+    /// Build what is saved, while the process lives that starts this: a part of `dev`.
+    #[command(hide = true)]
+    BuildOnSave,
     /// Build every kustomization of k8s/, validate each resource strictly, and lint the Dockerfile.
     Manifests,
     /// Set up what is missing, build components and host for development, and serve on port 8000.
@@ -59,6 +69,11 @@ fn main() -> anyhow::Result<()> {
     match chore {
         Chore::Build => build::build(&workspace),
         Chore::ContainerTest => container::test(&workspace),
+        Chore::Dev { fake_cohere } => dev::dev(&workspace, fake_cohere),
+        Chore::BuildOnSave => {
+            dev::build_on_save(&workspace);
+            Ok(())
+        }
         Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments),

@@ -1,8 +1,10 @@
 //! `cargo xtask run`: from a fresh clone to a server, in one command.
 
 use std::env;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
@@ -12,27 +14,39 @@ use crate::workspace::Workspace;
 use crate::{setup, wasm};
 
 /// Sets up, builds for development, and becomes the host.
+pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool) -> Result<()> {
+    let host = host(workspace, fake_cohere)?;
+    if arguments.is_empty() {
+        announce();
+    }
+    become_host(host, arguments)
+}
+
+/// Sets up, builds for development, and returns the command that is the host.
 ///
 /// The development profile is the one that tests use, and is compiled in a fraction of a release's time.
-pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool) -> Result<()> {
+pub(crate) fn host(workspace: &Workspace, fake_cohere: bool) -> Result<Command> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
     wasm::components(workspace)?;
     // There are no examples: to name them has the dependencies compiled as tests need them, and not once more for these.
     run_command(wasm::without_fixtures(workspace, "build").args(["--bin", "berth", "--examples"]))?;
-    if arguments.is_empty() {
-        announce();
-    }
-    let host = workspace.program("debug", "berth");
-    let mut command = Command::new(&host);
-    command.args(arguments).current_dir(&workspace.root).env("PATH", path);
+    let mut command = Command::new(workspace.program("debug", "berth"));
+    command.current_dir(&workspace.root).env("PATH", path);
     if fake_cohere {
         // The fake takes any key.
         command.env("COHERE_BASE_URL", start_fake_cohere(workspace)?).env("COHERE_API_KEY", "fake");
     }
-    // In place of this process, so that signals reach the host itself.
-    let failure = command.exec();
-    Err(failure).with_context(|| format!("{} does not start", host.display()))
+    Ok(command)
+}
+
+/// Runs `host` in place of this process, so that signals reach the host itself.
+pub(crate) fn become_host(
+    mut host: Command,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<()> {
+    let failure = host.args(arguments).exec();
+    Err(failure).with_context(|| format!("{} does not start", Path::new(host.get_program()).display()))
 }
 
 /// Builds the fake and starts it beside the host, with which it ends. Returns its URL, which it prints.
@@ -50,7 +64,8 @@ fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
     Ok(url.trim().to_owned())
 }
 
-fn announce() {
+/// Says where it serves, and how to begin.
+pub(crate) fn announce() {
     #[expect(clippy::disallowed_methods, reason = "to tell the address; the host reads it by itself")]
     let port = env::var("PORT").unwrap_or_else(|_| "8000".to_owned());
     println!(

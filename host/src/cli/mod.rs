@@ -1,6 +1,7 @@
 //! The command line.
 //!
 //! - `healthcheck`: asks the host on this machine whether it lives
+//! - `new`: writes a component to begin with
 //! - `components`: sees and swaps the components of a running host
 //! - `client`: that host's admin API, from this side
 //! - `failure`: every way in which that can fail, and the exit code of each
@@ -13,6 +14,7 @@ mod components;
 mod failure;
 mod healthcheck;
 mod lists;
+mod new;
 mod progress;
 mod report;
 mod sheet;
@@ -30,6 +32,7 @@ use clap::{Parser, Subcommand};
 use self::components::Components;
 use self::failure::Failure;
 use self::healthcheck::healthcheck;
+use self::new::{New, new};
 use crate::config::{Config, Variables};
 use crate::delivery::Checked;
 use crate::printable::printable;
@@ -54,6 +57,8 @@ enum Command {
     },
     /// Check configuration, manifest and components, without serving or touching a database
     Check,
+    /// Write a small component in Rust that works, to begin with
+    New(New),
     /// Ask the host on this machine whether it lives: exit code 0 if it does
     Healthcheck,
     /// See and swap the components of a host that runs
@@ -94,6 +99,7 @@ impl Arguments {
         let outcome = match self.command.unwrap_or(Command::Serve { watch: false }) {
             Command::Serve { watch } => start(&variables, watch).await,
             Command::Check => check(&variables).await,
+            Command::New(what) => new(&what),
             Command::Healthcheck => healthcheck(&variables),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
         };

@@ -66,6 +66,10 @@ const CONNECTION_QUEUE: Duration = Duration::from_secs(3);
 /// How long opening one may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// The fewest instances that a host has room for, so that components may be added while it runs. An unused one takes nothing
+/// but addresses.
+const ROOM: u32 = 1000;
+
 /// What the turn to swap is called in the database: all hosts on it have one.
 const TURN: &str = "swap";
 
@@ -109,7 +113,7 @@ impl Delivery {
         database: &Database,
         cohere: berth_cohere::Client,
     ) -> Result<Self, EngineError> {
-        let instances = instances(&config.manifest);
+        let instances = instances(&config.manifest).max(ROOM);
         let engine = Engine::new(EngineSettings { instances })?;
         let host = host_name();
         Ok(Self {

@@ -196,7 +196,7 @@ pub(super) async fn make_live(
     .await?;
     sqlx::query(
         "UPDATE berth.component_versions
-         SET state = 'live', live_at = now(), reason = NULL, bytes = coalesce($3, bytes)
+         SET state = 'live', live_at = clock_timestamp(), reason = NULL, bytes = coalesce($3, bytes)
          WHERE component = $1 AND number = $2",
     )
     .bind(component)

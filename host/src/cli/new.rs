@@ -1,0 +1,113 @@
+//! `berth new NAME`: a small component that works, as a package of its own that needs nothing of Berth's sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+
+use crate::config::Pattern;
+
+/// What stands for the component's name in the files.
+const NAME: &str = "{{name}}";
+
+/// The package, but for the WIT packages of the host.
+const FILES: &[(&str, &str)] = &[
+    (".cargo/config.toml", include_str!("new/config.toml")),
+    (".gitignore", include_str!("new/gitignore")),
+    ("Cargo.lock", include_str!("new/Cargo.lock")),
+    ("Cargo.toml", include_str!("new/Cargo.toml")),
+    ("README.md", include_str!("new/README.md")),
+    ("berth.toml", include_str!("new/berth.toml")),
+    ("src/greeting.rs", include_str!("new/src/greeting.rs")),
+    ("src/main.rs", include_str!("new/src/main.rs")),
+    ("wit/world.wit", include_str!("new/wit/world.wit")),
+];
+
+macro_rules! wit {
+    ($($file:literal),* $(,)?) => {
+        &[$((concat!("wit/deps/", $file), include_str!(concat!("../../../wit/deps/", $file)))),*]
+    };
+}
+
+/// Everything that a host can give, and what that is made of.
+const WIT: &[(&str, &str)] = wit![
+    "cli/cli.wit",
+    "clocks/clocks.wit",
+    "cohere/cohere.wit",
+    "config/store.wit",
+    "config/world.wit",
+    "filesystem/filesystem.wit",
+    "http/http.wit",
+    "identity/identity.wit",
+    "io/io.wit",
+    "logging/logging.wit",
+    "migrations/migrations.wit",
+    "openapi/openapi.wit",
+    "postgres/postgres.wit",
+    "random/random.wit",
+    "sockets/sockets.wit",
+];
+
+/// Programs that cargo does not build, since it has folders of these names.
+const CARGOS_OWN: [&str; 4] = ["build", "deps", "examples", "incremental"];
+
+/// What is to be written.
+#[derive(clap::Args)]
+pub(super) struct New {
+    /// The component's name: lower-case letters, digits and dashes
+    name: String,
+    /// Where it is written: a folder that is empty or not there yet [default: one of the component's name]
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+}
+
+/// Writes the package, and says what comes next.
+pub(super) fn new(New { name, path }: &New) -> Result<()> {
+    check_name(name)?;
+    let folder = path.as_deref().unwrap_or(Path::new(name));
+    check_empty(folder)?;
+    write(folder, name).with_context(|| format!("{} cannot be written", folder.display()))?;
+    println!(
+        "{name} is in {folder}. What comes next:\n\n    \
+         cd {folder}\n    \
+         cargo test\n    \
+         cargo build --release --target wasm32-wasip2\n    \
+         berth serve --watch\n\n\
+         and, in another terminal:\n\n    \
+         curl localhost:8000/{name}\n\n\
+         Its README.md says how it goes on.",
+        folder = folder.display()
+    );
+    Ok(())
+}
+
+/// Whether hosts take the name, and its route, and cargo builds it.
+fn check_name(name: &str) -> Result<()> {
+    berth_database::isolation::schema_name(name)?;
+    format!("/{name}").parse::<Pattern>().map_err(|reason| anyhow!(reason))?;
+    ensure!(!CARGOS_OWN.contains(&name), "cargo builds no program called `{name}`: choose another name");
+    Ok(())
+}
+
+fn check_empty(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let mut entries = fs::read_dir(folder).with_context(|| format!("{} is no folder", folder.display()))?;
+    if entries.next().is_some() {
+        bail!("{} is not empty: name another folder with --path", folder.display());
+    }
+    Ok(())
+}
+
+fn write(folder: &Path, name: &str) -> Result<()> {
+    for (path, text) in FILES.iter().chain(WIT) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        fs::write(path, text.replace(NAME, name))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
