@@ -1,9 +1,9 @@
 //! What operators are served, on a listener of their own: components, their versions, and swapping one for another.
 //!
-//! - [`access`]: who may do so
-//! - [`components`]: the routes
-//! - [`events`]: the progress of swaps, as it happens
-//! - [`error`]: how a request can fail
+//! - `access`: who may do so
+//! - `components`: the routes
+//! - `events`: the progress of swaps, as it happens
+//! - `error`: how a request can fail
 
 mod access;
 mod components;

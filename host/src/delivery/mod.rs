@@ -1,18 +1,18 @@
 //! Versions of components: how they come, and how one takes the place of another while requests are served.
 //!
-//! There is one way in, whoever brings a version and whenever: [`swap`]. Starting up is the first one.
+//! There is one way in, whoever brings a version and whenever: `swap`. Starting up is the first one.
 //!
 //! - [`report`]: what a swap did, as operators see it
-//! - [`swap`]: the steps of a swap, in which several components may change together
-//! - [`verify`]: those that need no database
-//! - [`probe`], [`record`]: parts of the others
-//! - [`adopt`]: what a manifest asks for: at the start, and when it has changed
-//! - [`operator`]: what an operator asks for: pushes, rollbacks, and how things stand
-//! - [`check()`]: whether a manifest could be adopted
-//! - [`follow`]: what other hosts on the same database have made live
-//! - [`reload`]: what is saved while the host runs, as [`watch`] finds it
-//! - [`versions`], [`replicas`]: what the database remembers of all this
-//! - [`standing`]: how far this host is
+//! - `swap`: the steps of a swap, in which several components may change together
+//! - `verify`: those that need no database
+//! - `probe`, `record`: parts of the others
+//! - `adopt`: what a manifest asks for: at the start, and when it has changed
+//! - `operator`: what an operator asks for: pushes, rollbacks, and how things stand
+//! - `check`: whether a manifest could be adopted
+//! - `follow`: what other hosts on the same database have made live
+//! - `reload`: what is saved while the host runs, as `watch` finds it
+//! - `versions`, `replicas`: what the database remembers of all this
+//! - `standing`: how far this host is
 
 mod adopt;
 mod check;
