@@ -116,19 +116,23 @@ async fn serve_on(
         if !is_live {
             live.await?;
         }
-        let watch = async {
-            match watched {
-                Some(watched) => delivery.watch(config, watched).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::join!(delivery.follow(stop.clone()), watch);
+        tokio::join!(delivery.follow(), watch(&delivery, config, watched));
         Ok(())
     };
-    tokio::select! {
-        () = server::serve(listener, &app, &config.edge, stop.clone()) => Ok(()),
+    let result = tokio::select! {
+        () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
         () = admin::serve(operators, Arc::clone(&delivery), &config.admin) => Ok(()),
         result = work => result,
+    };
+    delivery.leave().await;
+    result
+}
+
+/// Swaps in what is saved, for ever, if that is wanted.
+async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
+    match watched {
+        Some(watched) => delivery.watch(config, watched).await,
+        None => std::future::pending().await,
     }
 }
 

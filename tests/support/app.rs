@@ -53,6 +53,7 @@ pub(crate) struct App {
 pub(crate) struct AppBuilder {
     variables: BTreeMap<String, String>,
     manifest: Option<String>,
+    options: Vec<&'static str>,
 }
 
 impl App {
@@ -151,13 +152,19 @@ impl AppBuilder {
             ("LOG_FORMAT", "json"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { variables, manifest: None }
+        Self { variables, manifest: None, options: Vec::new() }
     }
 
     /// Sets a variable of the environment.
     pub(crate) fn with(mut self, variable: &str, value: impl Into<String>) -> Self {
         self.variables.insert(variable.to_owned(), value.into());
         self
+    }
+
+    /// Swaps in what is saved: the manifest at `path`, which the test writes, and the files that it names.
+    pub(crate) fn watching(self, path: &Path) -> Self {
+        let watching = self.with("BERTH_MANIFEST", path.to_str().unwrap());
+        Self { options: vec!["--watch"], ..watching }
     }
 
     /// Leaves a variable unset that tests set as a rule.
@@ -205,7 +212,13 @@ impl AppBuilder {
     /// The command line, with the manifest written into `files`.
     fn command(&self, subcommand: &str, files: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-        command.arg(subcommand).current_dir(ROOT).env_clear().envs(&self.variables).envs(path());
+        command
+            .arg(subcommand)
+            .args(&self.options)
+            .current_dir(ROOT)
+            .env_clear()
+            .envs(&self.variables)
+            .envs(path());
         if let Some(manifest) = &self.manifest {
             let file: PathBuf = files.join("berth.toml");
             std::fs::write(&file, manifest).unwrap();

@@ -8,6 +8,7 @@
 //! - `operator`: somebody with the operators' token
 //! - `process`: a program that is running, and what it logs
 //! - `http`: requests and answers
+//! - `patience`: waiting for what takes a moment
 //! - `postgres`: a PostgreSQL of one test's own, which it may stop
 //! - `raw`: bytes on a socket, for what no HTTP client would send
 //! - `tokens`: tokens, good and bad
@@ -21,6 +22,7 @@ pub(crate) mod cluster;
 pub(crate) mod components;
 pub(crate) mod http;
 pub(crate) mod operator;
+pub(crate) mod patience;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod raw;

@@ -1,17 +1,22 @@
 //! Swaps: another version of a component takes the place of the one before, or nothing happens and somebody says why.
 
 mod access;
+mod command_line;
+mod killed;
 mod load;
 mod probes;
 mod pushes;
 mod refusals;
+mod replicas;
 mod rollback;
+mod watching;
 
 use tempfile::TempDir;
 
+use crate::support::app::Host;
 use crate::support::operator::Operator;
 use crate::support::versions::versioned;
-use crate::support::{App, Component};
+use crate::support::{App, Component, Send as _};
 
 /// A host of the fixture `version`, its first version live.
 struct Swapping {
@@ -36,8 +41,7 @@ impl Swapping {
 }
 
 /// Which version of the fixture answers, and what: `version@1 one`.
-async fn answer_of(app: &App) -> String {
-    use crate::support::Send as _;
+async fn answer_of(app: &Host) -> String {
     let answer = app.get("/version").answer().await.expect(200);
     format!("{} {}", answer.header("x-component").unwrap(), answer.text())
 }

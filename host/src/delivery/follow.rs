@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth_database::Listener;
-use tokio::time::{MissedTickBehavior, interval, sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::swap::{Change, Plan, Source, swap};
 use super::versions::{CHANNEL, Known};
@@ -15,6 +14,9 @@ use super::{DatabaseAway, Delivery};
 /// How many looks a host may miss before the others count it as gone.
 const MISSED_LOOKS: u32 = 3;
 
+/// How long a host that ends tries to say so.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// The pause before a broken connection is opened again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -22,16 +24,18 @@ const RECONNECT: Duration = Duration::from_secs(1);
 type CannotTake = BTreeMap<String, u32>;
 
 impl Delivery {
-    /// Follows the other hosts until `stop`, and then tells them that this one is gone. Does nothing on a host that is
-    /// alone on its database.
-    pub async fn follow(&self, stop: CancellationToken) {
-        let Some(interval) = self.follow_interval else { return };
-        tokio::select! {
-            () = self.follow_every(interval) => {}
-            () = stop.cancelled() => {}
+    /// Follows the other hosts for ever, unless this one is alone on its database.
+    pub async fn follow(&self) {
+        match self.follow_interval {
+            Some(interval) => self.follow_every(interval).await,
+            None => std::future::pending().await,
         }
-        if let Err(error) = self.replicas.leave().await {
-            tracing::debug!(%error, "the other hosts could not be told that this one ends");
+    }
+
+    /// Tells the other hosts that this one ends. If that takes too long, they will find out.
+    pub async fn leave(&self) {
+        if self.follow_interval.is_some() && timeout(FAREWELL, self.replicas.leave()).await.is_err() {
+            tracing::debug!("the other hosts could not be told that this one ends");
         }
     }
 

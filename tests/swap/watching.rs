@@ -1,0 +1,198 @@
+//! `berth serve --watch`: what is saved goes live.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tempfile::TempDir;
+
+use super::answer_of;
+use crate::support::components::manifest;
+use crate::support::patience::eventually;
+use crate::support::versions::{version, versioned};
+use crate::support::{App, Component, Send as _};
+
+/// A host that watches a folder with a manifest and a component.
+struct Watching {
+    app: App,
+    folder: TempDir,
+}
+
+impl Watching {
+    async fn start(components: impl FnOnce(&Path) -> Vec<Component>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("berth.toml");
+        fs::write(&file, manifest(components(folder.path()))).unwrap();
+        let app = App::here().watching(&file).start().await;
+        Self { app, folder }
+    }
+
+    /// With the fixture `version` alone.
+    async fn one() -> Self {
+        Self::start(|folder| vec![versioned(folder, "name=one")]).await
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn save(&self, settings: &str) {
+        fs::write(self.path("version.wasm"), version(settings)).unwrap();
+    }
+
+    fn save_manifest(&self, components: impl IntoIterator<Item = Component>) {
+        fs::write(self.path("berth.toml"), manifest(components)).unwrap();
+    }
+
+    async fn becomes(&self, answer: &str) {
+        eventually(answer.to_owned(), async || answer_of(&self.app).await).await;
+    }
+
+    async fn status(&self, path: &str) -> u16 {
+        self.app.get(path).answer().await.status
+    }
+}
+
+#[tokio::test]
+async fn what_is_saved_goes_live_and_what_was_there_before_keeps_its_number() {
+    let watching = Watching::one().await;
+    watching.save("name=two");
+    watching.becomes("version@2 two").await;
+    watching.save("name=one");
+    watching.becomes("version@1 one").await;
+    assert_eq!(watching.app.operator().history("version").await, ["2 retired", "1 live"]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_written_in_halves_changes_nothing_until_it_is_whole() {
+    let watching = Watching::one().await;
+    let whole = version("name=two");
+    fs::write(watching.path("version.wasm"), &whole[..whole.len() / 2]).unwrap();
+    watching.app.process.wait_for("a version was refused");
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+    fs::write(watching.path("version.wasm"), &whole).unwrap();
+    watching.becomes("version@3 two").await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_renamed_over_another_goes_live() {
+    let watching = Watching::one().await;
+    fs::write(watching.path("version.wasm.new"), version("name=two")).unwrap();
+    fs::rename(watching.path("version.wasm.new"), watching.path("version.wasm")).unwrap();
+    watching.becomes("version@2 two").await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_only_touched_is_no_news() {
+    let watching = Watching::one().await;
+    let file = fs::File::options().write(true).open(watching.path("version.wasm")).unwrap();
+    file.set_modified(SystemTime::now()).unwrap();
+    // Whatever came of it is over when the next change is live.
+    watching.save("name=two");
+    watching.becomes("version@2 two").await;
+    let log = watching.app.process.log();
+    assert_eq!(log.matches("\"live\"").count(), 2, "{log}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_leaves_its_version_live_until_it_is_back() {
+    let watching = Watching::one().await;
+    fs::remove_file(watching.path("version.wasm")).unwrap();
+    watching.app.process.wait_for("its last version stays live");
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+    watching.save("name=two");
+    watching.becomes("version@2 two").await;
+}
+
+#[tokio::test]
+async fn links_are_followed_to_where_they_lead_now() {
+    let watching = Watching::start(|folder| {
+        for (directory, settings) in [("first", "name=one"), ("second", "name=two")] {
+            fs::create_dir(folder.join(directory)).unwrap();
+            fs::write(folder.join(directory).join("version.wasm"), version(settings)).unwrap();
+        }
+        // As Kubernetes mounts a volume: the file is a link into a directory that is one, too.
+        symlink("first", folder.join("..data")).unwrap();
+        symlink("..data/version.wasm", folder.join("version.wasm")).unwrap();
+        let file = folder.join("version.wasm");
+        vec![Component::from_file("version", &file).at("/version").granted(&["postgres"])]
+    });
+    let watching = watching.await;
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+    symlink("second", watching.path("..new")).unwrap();
+    fs::rename(watching.path("..new"), watching.path("..data")).unwrap();
+    watching.becomes("version@2 two").await;
+}
+
+#[tokio::test]
+async fn components_of_one_file_change_together() {
+    let watching = Watching::start(|folder| {
+        let file = folder.join("version.wasm");
+        fs::write(&file, version("name=one")).unwrap();
+        let component =
+            |name, path| Component::from_file(name, &file).at(path).granted(&["postgres"]).called(name);
+        vec![component("version", "/version"), component("other", "/other")]
+    });
+    let watching = watching.await;
+    watching.save("name=two");
+    watching.becomes("version@2 two").await;
+    assert_eq!(watching.app.get("/other").answer().await.text(), "two");
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_saved_changes_routes_limits_and_settings() {
+    let shows = |greeting: &str| {
+        let granted = ["config", "identity", "logging"];
+        Component::new("shows")
+            .at("/shows")
+            .granted(&granted)
+            .saying(&format!("config = {{ greeting = {greeting:?} }}"))
+    };
+    let watching = Watching::start(|_| vec![shows("hello")]).await;
+    let text = async |path: &str| watching.app.get(path).answer().await.text();
+    assert!(text("/shows/config").await.contains("hello"), "{}", text("/shows/config").await);
+    watching.save_manifest([shows("good day").at("/also")]);
+    eventually(true, async || text("/also/config").await.contains("good day")).await;
+    let answer = watching.app.get("/shows/config").answer().await.expect(200);
+    assert_eq!(answer.header("x-component"), Some("shows@1"), "it is the same version");
+
+    watching.save_manifest([shows("good day").limited("body", "1")]);
+    eventually(404, async || watching.status("/also/config").await).await;
+    let long = watching.app.post("/shows").body("more than one byte");
+    assert_eq!(long.answer().await.status, 413);
+}
+
+#[tokio::test]
+async fn components_come_and_go_with_the_manifest() {
+    let watching = Watching::one().await;
+    let folder = watching.folder.path().to_owned();
+    watching.save_manifest([versioned(&folder, "name=one"), Component::new("hello").at("/hello")]);
+    eventually(200, async || watching.status("/hello").await).await;
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+    watching.save_manifest([Component::new("hello").at("/hello")]);
+    eventually(404, async || watching.status("/version").await).await;
+    let health = watching.app.get("/health").answer().await.json();
+    let names: Vec<_> = health["components"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["hello"]);
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_used_changes_nothing_and_is_taken_once_it_can() {
+    let watching = Watching::one().await;
+    let built_later = Component::from_file("later", &watching.path("later.wasm")).at("/later");
+    let folder = watching.folder.path().to_owned();
+    fs::write(watching.path("berth.toml"), "[components.version\n").unwrap();
+    watching.app.process.wait_for("the host stays as it is");
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+
+    watching.save_manifest([versioned(&folder, "name=one"), built_later]);
+    watching.app.process.wait_for("there is no file");
+    assert_eq!(answer_of(&watching.app).await, "version@1 one");
+    fs::copy(
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/hello.wasm"),
+        watching.path("later.wasm"),
+    )
+    .unwrap();
+    eventually(200, async || watching.status("/later").await).await;
+}
