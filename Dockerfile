@@ -19,15 +19,15 @@ RUN find . -type f -not -name 'Cargo.*' -not -path './.cargo/*' -not -path './xt
 
 FROM rust AS build
 
-# Dependencies, by the very command that builds the rest. In a folder of its own, so that cargo takes these empty crates
-# for others than the real ones, and only the dependencies are shared.
+# Dependencies, by the very command that builds the rest.
 WORKDIR /manifests
 COPY --from=manifests /manifests .
 RUN cargo xtask build
 
+# Every source is newer than what was built of its empty namesake, whatever its date: cargo goes by that alone.
 WORKDIR /berth
 COPY . .
-RUN cargo xtask build
+RUN find . -name '*.rs' -exec touch {} + && cargo xtask build
 
 # The image's files, laid out as they will be. `berth check` compiles the components into the code cache, where nobody
 # but root may write afterwards: what lies there is run as machine code.

@@ -1,7 +1,5 @@
 //! A component that is linked against its grants: what a version is made of, once it is known to be good.
 
-use std::sync::Arc;
-
 use berth_database::Migration;
 
 use crate::capabilities::outgoing_http::{Client, ClientError};
@@ -51,7 +49,7 @@ impl Candidate {
     pub fn link(compiled: &Compiled, spec: ComponentSpec) -> Result<Self, CandidateError> {
         let pre = link(&compiled.component, &spec)?;
         let client = Client::new(&spec.outgoing).map_err(CandidateError::Client)?;
-        Ok(Self { unnumbered: Version::new(spec, Arc::clone(&compiled.digest), pre, client) })
+        Ok(Self { unnumbered: Version::new(spec, compiled, pre, client) })
     }
 
     /// Asks the component for what it brings: its OpenAPI document and its migrations.

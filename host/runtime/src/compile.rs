@@ -17,6 +17,7 @@ use wasmparser::{ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use crate::engine::Engine;
+use crate::meter::GuestMemory;
 
 /// The largest component that is compiled, in bytes. Compilation is not hardened against hostile input.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -89,6 +90,8 @@ pub struct Compiler {
 pub struct Compiled {
     pub(crate) component: Component,
     pub(crate) digest: Arc<str>,
+    /// What its instances share with those of every other component.
+    pub(crate) memory: GuestMemory,
     /// Whether it was compiled before, and taken from the cache.
     pub was_cached: bool,
 }
@@ -132,7 +135,7 @@ impl Compiler {
             Ok(Err(panic)) => return Err(CompileError::Invalid(wasmtime::Error::msg(panic.to_string()))),
             Err(_) => return Err(CompileError::TooSlow),
         };
-        Ok(Compiled { component, digest: Arc::from(digest), was_cached: false })
+        Ok(self.compiled(component, digest, false))
     }
 
     /// What has been compiled before, by the [`digest`] of its bytes.
@@ -144,7 +147,12 @@ impl Compiler {
             ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own))
         });
         let component = kept.await.ok().flatten()?;
-        Some(Compiled { component, digest: Arc::from(digest), was_cached: true })
+        Some(self.compiled(component, digest, true))
+    }
+
+    fn compiled(&self, component: Component, digest: &str, was_cached: bool) -> Compiled {
+        let memory = self.engine.memory().clone();
+        Compiled { component, digest: Arc::from(digest), memory, was_cached }
     }
 
     fn file(&self, digest: &str) -> String {
@@ -272,7 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_compiled_ahead_needs_no_place_to_write() {
-        let engine = Engine::new(EngineSettings { instances: 1 }).unwrap();
+        let engine = Engine::new(EngineSettings { instances: 1, guest_memory: u64::MAX }).unwrap();
         let image = tempfile::tempdir().unwrap();
         let compile = async |cache| {
             Compiler::new(engine.clone(), cache)

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
+use crate::meter::GuestMemory;
+
 /// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
 /// worker thread from its other requests.
 const TICK: Duration = Duration::from_millis(10);
@@ -21,6 +23,8 @@ const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
 pub struct EngineSettings {
     /// Instances that may live at the same time, over all components.
     pub instances: u32,
+    /// Bytes of linear memories and tables that all of them may have together.
+    pub guest_memory: u64,
 }
 
 /// Why wasmtime could not be set up.
@@ -38,6 +42,7 @@ pub enum EngineError {
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
+    memory: GuestMemory,
 }
 
 impl Engine {
@@ -45,11 +50,15 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
         let inner = wasmtime::Engine::new(&configuration(settings)).map_err(EngineError::Configuration)?;
         start_ticker(&inner)?;
-        Ok(Self { inner })
+        Ok(Self { inner, memory: GuestMemory::new(settings.guest_memory) })
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner
+    }
+
+    pub(crate) fn memory(&self) -> &GuestMemory {
+        &self.memory
     }
 }
 

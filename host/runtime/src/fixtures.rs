@@ -64,7 +64,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let engine = Engine::new(EngineSettings { instances: 16 }).unwrap();
+        let engine = Engine::new(EngineSettings { instances: 16, guest_memory: u64::MAX }).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let cache = CodeCache { ahead: None, own: directory.path().join("cache") };
         let compiler = Compiler::new(engine, cache);

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::guest_body::{Guest, GuestBody};
 use crate::join::CallError;
-use crate::meter::{CpuMeter, Metered};
+use crate::meter::{CpuMeter, Metered, NoGuestMemory};
 use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::request_body::{LimitedBody, RequestBodyError};
@@ -188,6 +188,10 @@ async fn wait_for_head(
 fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
     if error.is::<PoolConcurrencyLimitError>() {
         tracing::warn!(component = context.component, "the pool of instances is full");
+        return HandleError::Busy;
+    }
+    if error.is::<NoGuestMemory>() {
+        tracing::warn!(component = context.component, "{NoGuestMemory}");
         return HandleError::Busy;
     }
     if let Some(error) = error.downcast_ref::<CallError>() {

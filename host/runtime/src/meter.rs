@@ -68,49 +68,100 @@ impl<F: Future> Future for Metered<F> {
     }
 }
 
+/// The memory that there is for all instances of a host together: bytes that nobody has taken. A clone is the same.
+#[derive(Clone, Debug)]
+pub(crate) struct GuestMemory(Arc<AtomicU64>);
+
+impl GuestMemory {
+    pub(crate) fn new(bytes: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(bytes)))
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), NoGuestMemory> {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        taken.map(drop).map_err(|_| NoGuestMemory)
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// An instance within its own limit asked for more than the others have left.
+#[derive(Debug, thiserror::Error)]
+#[error("the instances of this host have taken all the memory that there is for them")]
+pub(crate) struct NoGuestMemory;
+
 /// Counts all linear memories and tables of an instance against one limit. wasmtime's own `StoreLimits` counts each
 /// memory for itself, so that a guest with several could have several times as much.
+///
+/// A guest that meets its own limit is told so, and may do with less. One that meets the host's ends: its request can be
+/// made again when others are done.
 pub(crate) struct MemoryMeter {
     limit: u64,
     used: u64,
+    shared: GuestMemory,
 }
 
 impl MemoryMeter {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, used: 0 }
+    pub(crate) fn new(limit: u64, shared: GuestMemory) -> Self {
+        Self { limit, used: 0, shared }
     }
 
-    fn grow(&mut self, current: usize, desired: usize, unit: u64) -> bool {
+    fn grow(&mut self, current: usize, desired: usize, unit: u64) -> Result<bool, NoGuestMemory> {
         let growth = (desired.saturating_sub(current) as u64).saturating_mul(unit);
         let used = self.used.saturating_add(growth);
         if used > self.limit {
-            return false;
+            return Ok(false);
         }
+        self.shared.take(growth)?;
         self.used = used;
-        true
+        Ok(true)
+    }
+}
+
+impl Drop for MemoryMeter {
+    fn drop(&mut self) {
+        self.shared.give_back(self.used);
     }
 }
 
 impl ResourceLimiter for MemoryMeter {
     fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired, 1))
+        self.grow(current, desired, 1).map_err(wasmtime::Error::new)
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(self.grow(current, desired, TABLE_ENTRY))
+        self.grow(current, desired, TABLE_ENTRY).map_err(wasmtime::Error::new)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
     use super::*;
 
     #[test]
     fn memories_and_tables_share_one_limit() {
-        let mut meter = MemoryMeter::new(1000);
-        assert!(meter.grow(0, 600, 1));
-        assert!(meter.grow(0, 50, TABLE_ENTRY), "600 + 400 is at the limit");
-        assert!(!meter.grow(600, 601, 1), "one more is over it");
-        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY), "and nothing overflows");
+        let mut meter = MemoryMeter::new(1000, GuestMemory::new(2000));
+        assert!(meter.grow(0, 600, 1).unwrap());
+        assert!(meter.grow(0, 50, TABLE_ENTRY).unwrap(), "600 + 400 is at the limit");
+        assert!(!meter.grow(600, 601, 1).unwrap(), "one more is over it");
+        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY).unwrap(), "and nothing overflows");
+    }
+
+    #[test]
+    fn instances_share_what_the_host_has_and_give_it_back() {
+        let memory = GuestMemory::new(1000);
+        let mut first = MemoryMeter::new(800, memory.clone());
+        let mut second = MemoryMeter::new(800, memory.clone());
+        assert!(first.grow(0, 800, 1).unwrap());
+        assert!(second.grow(0, 200, 1).unwrap());
+        assert!(second.grow(200, 201, 1).is_err(), "within its own limit, and the host's is met");
+        drop(first);
+        assert!(second.grow(200, 800, 1).unwrap());
+        drop(second);
+        assert!(memory.take(1000).is_ok(), "all of it is there again");
     }
 }

@@ -17,10 +17,11 @@ use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHtt
 use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
+use crate::compile::Compiled;
 use crate::instance::RequestContext;
 use crate::join;
 use crate::limits::Limits;
-use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::meter::{CpuMeter, GuestMemory, MemoryMeter, Metered};
 use crate::resources::Resources;
 use crate::state::State;
 
@@ -76,14 +77,21 @@ pub struct Version {
     pub(crate) resources: Resources,
     config: Arc<WasiConfigVariables>,
     client: Client,
+    memory: GuestMemory,
 }
 
 impl Version {
     /// One without a number, and without anything behind its grants.
-    pub(crate) fn new(spec: ComponentSpec, digest: Arc<str>, pre: ProxyPre<State>, client: Client) -> Self {
+    pub(crate) fn new(
+        spec: ComponentSpec,
+        compiled: &Compiled,
+        pre: ProxyPre<State>,
+        client: Client,
+    ) -> Self {
         Self {
             number: 0,
-            digest,
+            digest: Arc::clone(&compiled.digest),
+            memory: compiled.memory.clone(),
             pre,
             openapi: None,
             migrations: Arc::default(),
@@ -165,7 +173,7 @@ impl Version {
             config: Arc::clone(&self.config),
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result),
-            memory: MemoryMeter::new(limits.memory),
+            memory: MemoryMeter::new(limits.memory, self.memory.clone()),
             request,
         };
         let mut store = Store::new(self.pre.engine(), state);

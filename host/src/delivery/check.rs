@@ -18,7 +18,7 @@ pub struct Checked {
 /// Compiles, or takes from `cache`, what the manifest lists, links each component against its grants, and sees whether
 /// those that call each other agree on it.
 pub async fn check(manifest: &Manifest, cache: &CodeCache) -> Result<Vec<Checked>, AdoptError> {
-    let engine = Engine::new(EngineSettings { instances: instances(manifest) })?;
+    let engine = Engine::new(EngineSettings { instances: instances(manifest), guest_memory: u64::MAX })?;
     let compiler = Compiler::new(engine, cache.clone());
     let files = adopt::read(manifest).await?;
     let mut candidates = Vec::with_capacity(files.len());

@@ -114,7 +114,7 @@ impl Delivery {
         cohere: berth_cohere::Client,
     ) -> Result<Self, EngineError> {
         let instances = instances(&config.manifest).max(ROOM);
-        let engine = Engine::new(EngineSettings { instances })?;
+        let engine = Engine::new(EngineSettings { instances, guest_memory: config.sizes.guest_memory })?;
         let host = host_name();
         Ok(Self {
             app,
