@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-/// The workspace that this xtask belongs to.
+/// The workspace that it is run in.
 #[derive(Deserialize)]
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
@@ -34,11 +34,11 @@ struct Target {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Asks cargo, which looks for it from the current directory upwards. Where this xtask was compiled says nothing: with a
+    /// target directory that is shared, it may have been for another clone.
     pub(crate) fn find() -> Result<Self> {
         let output = Command::new("cargo")
-            .args(["metadata", "--no-deps", "--format-version=1", "--manifest-path"])
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+            .args(["metadata", "--no-deps", "--format-version=1"])
             .output()
             .context("cargo does not start: install Rust with rustup, https://rustup.rs")?;
         ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
