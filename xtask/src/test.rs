@@ -10,6 +10,7 @@ use crate::{setup, wasm};
 pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
+    setup::pgbouncer(&path)?;
     setup::wheels(workspace)?;
     wasm::components_and_fixtures(workspace)?;
     let names_a_package = arguments.iter().any(|argument| argument == "-p" || argument == "--package");
