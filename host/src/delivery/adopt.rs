@@ -10,8 +10,9 @@ use std::sync::Arc;
 use berth_database::Turn;
 use berth_runtime::{EngineError, digest};
 
+use super::plan::{Change, Plan, Source};
 use super::report::{Failure, Origin, VersionState};
-use super::swap::{Change, Plan, Refused, Source, swap};
+use super::swap::{Refused, swap};
 use super::versions::Known;
 use super::{DatabaseAway, Delivery, TURN, instances};
 use crate::config::{Component, Manifest};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use berth_database::Listener;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::swap::{Change, Plan, Source, swap};
+use super::plan::{Change, Plan, Source};
+use super::swap::swap;
 use super::versions::{CHANNEL, Known};
 use super::{DatabaseAway, Delivery};
 

@@ -4,8 +4,10 @@
 //!
 //! - [`report`]: what a swap did, as operators see it
 //! - `swap`: the steps of a swap, in which several components may change together
-//! - `verify`: those that need no database
-//! - `probe`, `record`: parts of the others
+//! - `plan`: what it is to do
+//! - `verify`: the steps that need no database
+//! - `prepare`: migrations, which can still be taken back
+//! - `probe`, `record`: the requests that a version must answer; the report while it is being written
 //! - `adopt`: what a manifest asks for: at the start, and when it has changed
 //! - `operator`: what an operator asks for: pushes, rollbacks, and how things stand
 //! - `check`: whether a manifest could be adopted
@@ -18,6 +20,8 @@ mod adopt;
 mod check;
 mod follow;
 mod operator;
+mod plan;
+mod prepare;
 mod probe;
 mod record;
 mod reload;

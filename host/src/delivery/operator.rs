@@ -5,12 +5,13 @@ use std::sync::Arc;
 use berth_database::Turn;
 use tokio::sync::mpsc;
 
+use super::plan::{Change, Plan, Source};
 use super::record::{Listeners, Record};
 use super::replicas::in_words;
 use super::report::{
     ComponentSummary, Origin, Outcome, Progress, Replica, Report, VersionState, VersionSummary,
 };
-use super::swap::{Change, Plan, Refused, Source, swap};
+use super::swap::{Refused, swap};
 use super::versions::Known;
 use super::{DatabaseAway, Delivery, TURN};
 use crate::config::Component;

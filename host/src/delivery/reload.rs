@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::plan::{Change, Plan, Source};
 use super::report::Origin;
-use super::swap::{Change, Plan, Source, swap};
+use super::swap::swap;
 use super::watch::{self, Watcher};
 use super::{DatabaseAway, Delivery};
 use crate::config::{Config, Manifest};

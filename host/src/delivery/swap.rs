@@ -2,78 +2,18 @@
 
 use std::sync::Arc;
 
-use berth_database::{IsolationError, Migrating, MigrationError, Turn};
-use berth_runtime::{Candidate, Capability, Deployment, Registry, Resources, Version, check_fit, digest};
-use tokio::sync::{MutexGuard, mpsc};
+use berth_database::Turn;
+use berth_runtime::{Candidate, Deployment, Registry, Version, check_fit};
+use tokio::sync::MutexGuard;
 
-use super::record::{Record, Remark};
-use super::report::{Failure, Origin, Outcome, Progress, Report, Step};
+use super::plan::{Change, Plan, Source};
+use super::prepare::Prepared;
+use super::record::Record;
+use super::report::{Failure, Outcome, Report, Step};
 use super::verify::verify;
-use super::versions::{Known, make_live};
+use super::versions::make_live;
 use super::{Delivery, probe};
-use crate::config::{Component, Manifest};
-
-/// The code that a component shall have.
-#[derive(Clone)]
-pub(super) enum Source {
-    /// Bytes that came in.
-    Bytes { bytes: Arc<[u8]>, digest: String, origin: Origin, by: String },
-    /// A version that went live before.
-    Kept(Known),
-    /// The version that the database says is live. This host has yet to take it, or to take what the manifest says of it.
-    Live(Known),
-}
-
-impl Source {
-    /// Bytes of the manifest's file or of a push.
-    pub(super) fn bytes(bytes: Arc<[u8]>, origin: Origin, by: &str) -> Self {
-        Self::Bytes { digest: digest(&bytes), bytes, origin, by: by.to_owned() }
-    }
-
-    pub(super) fn digest(&self) -> &str {
-        match self {
-            Self::Bytes { digest, .. } => digest,
-            Self::Kept(known) | Self::Live(known) => &known.digest,
-        }
-    }
-}
-
-/// A component that is to change.
-pub(super) struct Change {
-    pub(super) component: Component,
-    pub(super) source: Source,
-}
-
-/// What is to be done, all of it or nothing.
-pub(super) struct Plan {
-    /// What the host shall have afterwards.
-    pub(super) manifest: Arc<Manifest>,
-    /// The components of the manifest that are to change.
-    pub(super) changes: Vec<Change>,
-    /// The turn to say what all hosts shall have. None for who does what has been said already.
-    pub(super) turn: Option<Turn>,
-    /// Whether to stop before anything is changed.
-    pub(super) is_dry_run: bool,
-    /// Who wants to hear of its progress.
-    pub(super) caller: Option<mpsc::UnboundedSender<Progress>>,
-}
-
-impl Plan {
-    /// Changes that have been decided already.
-    pub(super) fn of(manifest: Arc<Manifest>, changes: Vec<Change>) -> Self {
-        Self { manifest, changes, turn: None, is_dry_run: false, caller: None }
-    }
-
-    /// Whether there is anything that other hosts have to hear of.
-    pub(super) fn has_news(&self) -> bool {
-        self.changes.iter().any(|change| !matches!(change.source, Source::Live(_)))
-    }
-
-    /// The component that is told what concerns all of them.
-    fn first(&self) -> String {
-        self.changes.first().map(|change| change.component.name.clone()).unwrap_or_default()
-    }
-}
+use crate::config::Manifest;
 
 /// Why nothing has happened.
 pub(super) struct Refused {
@@ -90,12 +30,10 @@ struct Refusal {
     failure: Failure,
 }
 
-/// A change that is ready to go live.
-struct Prepared {
-    candidate: Candidate,
-    number: u32,
-    resources: Resources,
-    migrating: Option<Migrating>,
+impl Refusal {
+    fn of(change: &Change, failure: Failure) -> Self {
+        Self { component: change.component.name.clone(), failure }
+    }
 }
 
 /// Carries out a plan. Returns a report for each change, in their order. One at a time on a host: `_here` is proof.
@@ -180,7 +118,7 @@ impl Swap<'_> {
         let mut candidates = Vec::with_capacity(plan.changes.len());
         for (change, record) in plan.changes.iter().zip(&mut *self.records) {
             let candidate = verify(self.delivery, change, plan.is_dry_run, record).await;
-            candidates.push(candidate.map_err(|failure| change.refused(failure))?);
+            candidates.push(candidate.map_err(|failure| Refusal::of(change, failure))?);
         }
         self.fit(&candidates, &plan.manifest)?;
         let mut prepared = Vec::with_capacity(candidates.len());
@@ -189,13 +127,12 @@ impl Swap<'_> {
             refused => refused,
         };
         if result.is_err() || plan.is_dry_run {
-            for migrating in prepared.into_iter().filter_map(|one| one.migrating) {
-                migrating.roll_back().await;
+            for one in prepared {
+                one.give_up().await;
             }
-            self.records
-                .iter_mut()
-                .filter(|_| result.is_ok())
-                .for_each(|one| one.skip(Step::Live, "a dry run"));
+            if result.is_ok() {
+                self.records.iter_mut().for_each(|record| record.skip(Step::Live, "a dry run"));
+            }
             return result;
         }
         self.go_live(prepared, plan).await
@@ -221,8 +158,7 @@ impl Swap<'_> {
         Err(Refusal { component, failure })
     }
 
-    /// Runs the migrations, in transactions that stay open, and gets what is behind the grants. What was prepared before
-    /// one was refused is in `prepared` too.
+    /// Prepares each candidate. What was prepared before one was refused is in `prepared` too.
     async fn prepare(
         &mut self,
         candidates: Vec<Candidate>,
@@ -230,17 +166,8 @@ impl Swap<'_> {
         prepared: &mut Vec<Prepared>,
     ) -> Result<(), Refusal> {
         for ((candidate, change), record) in candidates.into_iter().zip(changes).zip(&mut *self.records) {
-            let number = record.report().number.unwrap_or_default();
-            let (resources, migrating) = if candidate.spec().capabilities.contains(&Capability::Postgres) {
-                let work = migrate(self.delivery, &candidate, &change.source);
-                let result = record.step(Step::Migrations, work).await;
-                let (resources, migrating) = result.map_err(|failure| change.refused(failure))?;
-                (resources, Some(migrating))
-            } else {
-                record.skip(Step::Migrations, "it has no database");
-                (self.delivery.resources(candidate.spec(), None), None)
-            };
-            prepared.push(Prepared { candidate, number, resources, migrating });
+            let one = Prepared::of(self.delivery, candidate, &change.source, record).await;
+            prepared.push(one.map_err(|failure| Refusal::of(change, failure))?);
         }
         Ok(())
     }
@@ -249,7 +176,7 @@ impl Swap<'_> {
     async fn probe(&mut self, prepared: &mut [Prepared], plan: &Plan) -> Result<(), Refusal> {
         let mut versions = self.delivery.live_of(&plan.manifest);
         for (one, change) in prepared.iter_mut().zip(&plan.changes) {
-            replace(&mut versions, one.trial().await.map_err(|failure| change.refused(failure))?);
+            replace(&mut versions, one.trial().await.map_err(|failure| Refusal::of(change, failure))?);
         }
         let deployment = deployment(versions, Step::Probe)?;
         let trial = self.delivery.trial(Registry::of(deployment));
@@ -267,7 +194,7 @@ impl Swap<'_> {
             };
             let result = record.step(Step::Probe, work).await;
             record.report().probes = answers;
-            result.map_err(|failure| change.refused(failure))?;
+            result.map_err(|failure| Refusal::of(change, failure))?;
         }
         Ok(())
     }
@@ -286,7 +213,7 @@ impl Swap<'_> {
         for (one, change) in prepared.into_iter().zip(&plan.changes) {
             if let Some(migrating) = one.migrating {
                 let committed = migrating.commit().await;
-                committed.map_err(|error| change.refused(Failure::passing(Step::Live, &error)))?;
+                committed.map_err(|error| Refusal::of(change, Failure::passing(Step::Live, &error)))?;
             }
             replace(&mut versions, one.candidate.version(one.number, one.resources));
         }
@@ -313,44 +240,6 @@ fn deployment(versions: Vec<Arc<Version>>, step: Step) -> Result<Deployment, Ref
     })
 }
 
-impl Change {
-    fn refused(&self, failure: Failure) -> Refusal {
-        Refusal { component: self.component.name.clone(), failure }
-    }
-}
-
-impl Prepared {
-    /// The version as it is tried: with its migrations, and with nothing that it does made permanent.
-    async fn trial(&mut self) -> Result<Version, Failure> {
-        let pool = match &mut self.migrating {
-            Some(migrating) => {
-                let pool = migrating.trial(probe::TIME, probe::TIME).await;
-                Some(pool.map_err(|error| Failure::passing(Step::Probe, &error))?)
-            }
-            None => None,
-        };
-        Ok(self.candidate.version(self.number, self.resources.for_trial(pool)))
-    }
-}
-
-/// Runs what a candidate's tables lack, and gets what is behind its grants.
-async fn migrate(
-    delivery: &Delivery,
-    candidate: &Candidate,
-    source: &Source,
-) -> Result<((Resources, Migrating), Remark), Failure> {
-    let database = delivery.database(&candidate.spec().name).await?;
-    let migrating =
-        Migrating::begin(database.server.direct(), &database.schema, candidate.migrations()).await?;
-    if !matches!(source, Source::Live(_)) {
-        check_way_back(&migrating)?;
-    }
-    let resources = delivery.resources(candidate.spec(), Some(&database));
-    let ran: Vec<String> = migrating.ran().iter().map(u32::to_string).collect();
-    let remark = if ran.is_empty() { "nothing to run".to_owned() } else { format!("ran {}", ran.join(", ")) };
-    Ok(((resources, migrating), Some(remark)))
-}
-
 /// Writes down what all hosts shall have, in the transaction of `turn`: they are told when it is committed.
 async fn write_down(turn: &mut Turn, changes: &[Change], records: &mut [Record]) -> sqlx::Result<()> {
     for (Change { component, source }, record) in changes.iter().zip(records) {
@@ -363,32 +252,4 @@ async fn write_down(turn: &mut Turn, changes: &[Change], records: &mut [Record])
         make_live(turn, &component.name, number, bytes).await?;
     }
     Ok(())
-}
-
-/// Refuses a version that would not know what the tables have become.
-fn check_way_back(migrating: &Migrating) -> Result<(), Failure> {
-    let unknown: Vec<String> =
-        migrating.newer().iter().filter(|applied| !applied.compatible).map(ToString::to_string).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let reason = format!(
-        "its tables have been changed by a newer version, and it does not know how: {}; that migration was not declared \
-         `compatible` with versions that do not know it, so push a version that does",
-        unknown.join(", ")
-    );
-    Err(Failure { step: Step::Migrations, reason, temporary: false })
-}
-
-impl From<MigrationError> for Failure {
-    fn from(error: MigrationError) -> Self {
-        Self { step: Step::Migrations, reason: error.to_string(), temporary: error.is_temporary() }
-    }
-}
-
-impl From<IsolationError> for Failure {
-    fn from(error: IsolationError) -> Self {
-        let temporary = !matches!(error, IsolationError::Name(..));
-        Self { step: Step::Migrations, reason: error.to_string(), temporary }
-    }
 }

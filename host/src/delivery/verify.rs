@@ -7,9 +7,9 @@ use berth_database::Migration;
 use berth_runtime::{Authority, Candidate, CandidateError, CompileError, Compiled, LinkError};
 
 use super::Delivery;
+use super::plan::{Change, Source};
 use super::record::{Record, Remark};
 use super::report::{Difference, Failure, Step};
-use super::swap::{Change, Source};
 use super::versions::Known;
 
 /// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, unless it is a dry

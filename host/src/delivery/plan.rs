@@ -1,0 +1,73 @@
+//! What a swap is to do: the manifest that the host shall have, and the code of each component that is to change.
+
+use std::sync::Arc;
+
+use berth_database::Turn;
+use berth_runtime::digest;
+use tokio::sync::mpsc;
+
+use super::report::{Origin, Progress};
+use super::versions::Known;
+use crate::config::{Component, Manifest};
+
+/// The code that a component shall have.
+#[derive(Clone)]
+pub(super) enum Source {
+    /// Bytes that came in.
+    Bytes { bytes: Arc<[u8]>, digest: String, origin: Origin, by: String },
+    /// A version that went live before.
+    Kept(Known),
+    /// The version that the database says is live. This host has yet to take it, or to take what the manifest says of it.
+    Live(Known),
+}
+
+impl Source {
+    /// Bytes of the manifest's file or of a push.
+    pub(super) fn bytes(bytes: Arc<[u8]>, origin: Origin, by: &str) -> Self {
+        Self::Bytes { digest: digest(&bytes), bytes, origin, by: by.to_owned() }
+    }
+
+    pub(super) fn digest(&self) -> &str {
+        match self {
+            Self::Bytes { digest, .. } => digest,
+            Self::Kept(known) | Self::Live(known) => &known.digest,
+        }
+    }
+}
+
+/// A component that is to change.
+pub(super) struct Change {
+    pub(super) component: Component,
+    pub(super) source: Source,
+}
+
+/// What is to be done, all of it or nothing.
+pub(super) struct Plan {
+    /// What the host shall have afterwards.
+    pub(super) manifest: Arc<Manifest>,
+    /// The components of the manifest that are to change.
+    pub(super) changes: Vec<Change>,
+    /// The turn to say what all hosts shall have. None for who does what has been said already.
+    pub(super) turn: Option<Turn>,
+    /// Whether to stop before anything is changed.
+    pub(super) is_dry_run: bool,
+    /// Who wants to hear of its progress.
+    pub(super) caller: Option<mpsc::UnboundedSender<Progress>>,
+}
+
+impl Plan {
+    /// Changes that have been decided already.
+    pub(super) fn of(manifest: Arc<Manifest>, changes: Vec<Change>) -> Self {
+        Self { manifest, changes, turn: None, is_dry_run: false, caller: None }
+    }
+
+    /// Whether there is anything that other hosts have to hear of.
+    pub(super) fn has_news(&self) -> bool {
+        self.changes.iter().any(|change| !matches!(change.source, Source::Live(_)))
+    }
+
+    /// The component that is told what concerns all of them.
+    pub(super) fn first(&self) -> String {
+        self.changes.first().map(|change| change.component.name.clone()).unwrap_or_default()
+    }
+}
