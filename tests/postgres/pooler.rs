@@ -7,7 +7,10 @@ use crate::data::{done, refused, run, sql};
 use crate::support::app::Host;
 use crate::support::bouncer::PgBouncer;
 use crate::support::cluster::{self, Database};
+use crate::support::patience::eventually;
+use crate::support::versions::{version, versioned};
 use crate::support::{App, Component, Send};
+use crate::swap::answer_of;
 
 /// Requests that are under way at the same time.
 const AT_ONCE: usize = 48;
@@ -180,4 +183,27 @@ async fn a_pooler_that_does_not_know_the_components_roles_is_told_apart() {
     app.process.wait_for("auth_query");
     app.get("/health").answer().await.expect(200);
     app.get("/ready").answer().await.expect(503);
+}
+
+#[tokio::test]
+async fn components_are_swapped_and_other_hosts_follow_through_it() {
+    let files = tempfile::tempdir().unwrap();
+    let probed = versioned(files.path(), "name=one migrations=1").saying("probe = \"GET /version/probe\"");
+    let pooled = Pooled::serving([probed]).await;
+    let beside = App::serving([versioned(files.path(), "name=one migrations=1")])
+        .with("DATABASE_URL", pooled.bouncer.url())
+        .with("BERTH_FOLLOW_INTERVAL", "1s")
+        .start_alone();
+    let operator = pooled.app.operator();
+    // It is tried in the transaction that its migration runs in, and that one is taken back.
+    let (step, reason) =
+        operator.push_refused("version", version("name=two migrations=1,2 probe=fails")).await;
+    assert_eq!(step, "probe", "{reason}");
+    for (number, settings) in [(3, "name=three migrations=1,2"), (4, "name=four migrations=1,2")] {
+        operator.push_live("version", version(settings)).await;
+        let name = settings.split([' ', '=']).nth(1).unwrap();
+        for host in [&pooled.app, &beside] {
+            eventually(format!("version@{number} {name}"), async || answer_of(host).await).await;
+        }
+    }
 }

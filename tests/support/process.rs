@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -61,6 +61,8 @@ impl Process {
     /// Waits until it has printed a line that contains `text`, and returns the first.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let mut printed = self.log.printed();
+        // Counted from here: a host that says something else all the time is not waited for any longer.
+        let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(line) = printed.lines.iter().find(|line| line.contains(text)) {
                 return line.clone();
@@ -70,9 +72,9 @@ impl Process {
                 "berth ended without a word of {text:?}:\n{}",
                 printed.lines.join("\n")
             );
-            let (next, timeout) = self.log.changed.wait_timeout(printed, PATIENCE).unwrap();
-            printed = next;
-            assert!(!timeout.timed_out(), "berth did not say {text:?}:\n{}", printed.lines.join("\n"));
+            let left = deadline.saturating_duration_since(Instant::now());
+            (printed, _) = self.log.changed.wait_timeout(printed, left).unwrap();
+            assert!(Instant::now() < deadline, "berth did not say {text:?}:\n{}", printed.lines.join("\n"));
         }
     }
 

@@ -41,7 +41,7 @@ impl Swapping {
 }
 
 /// Which version of the fixture answers, and what: `version@1 one`.
-async fn answer_of(app: &Host) -> String {
+pub(crate) async fn answer_of(app: &Host) -> String {
     let answer = app.get("/version").answer().await.expect(200);
     format!("{} {}", answer.header("x-component").unwrap(), answer.text())
 }
