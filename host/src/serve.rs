@@ -12,7 +12,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
-use crate::auth::passwords::PasswordError;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError};
@@ -52,9 +51,6 @@ pub enum ServeError {
     /// Components could not ask Cohere.
     #[error(transparent)]
     Cohere(#[from] berth_cohere::ClientError),
-    /// Passwords cannot be hashed.
-    #[error(transparent)]
-    Passwords(#[from] PasswordError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}; choose another with {variables}")]
     Listen {
@@ -97,7 +93,7 @@ async fn serve_on(
     watched: Option<Watched>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
-    let auth = Auth::new(auth_settings(config)?, database.pool())?;
+    let auth = Auth::new(auth_settings(config)?, database.pool());
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
     let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere)?);

@@ -32,7 +32,7 @@ use http::HeaderMap;
 use crate::config::Secret;
 use accounts::Accounts;
 pub use error::AuthError;
-use passwords::{PasswordError, Passwords};
+use passwords::Passwords;
 use revocation::Revocations;
 use throttle::Throttle;
 use tokens::{InvalidToken, TokenKey, Tokens};
@@ -71,21 +71,22 @@ pub struct Identity {
 }
 
 impl Auth {
-    /// Authentication on the host's own tables. Hashes one password, so it takes some 20 ms; asks the database
-    /// nothing. Warns when requests without a token act as someone.
-    pub fn new(settings: AuthSettings, pool: Pool) -> Result<Self, PasswordError> {
+    /// Authentication on the host's own tables; asks the database nothing. Warns when requests without a token act as
+    /// someone.
+    #[must_use]
+    pub fn new(settings: AuthSettings, pool: Pool) -> Self {
         if let Some(user) = &settings.anonymous_user {
             tracing::warn!(user, "ANONYMOUS_USER is set: whoever sends no token acts as this user");
         }
-        Ok(Self {
+        Self {
             tokens: Tokens::new(settings.secret.expose().as_bytes(), settings.token_lifetime),
             revocations: Revocations::new(pool.clone()),
             accounts: Accounts::new(pool),
-            passwords: Passwords::new()?,
+            passwords: Passwords::default(),
             throttle: Throttle::default(),
             anonymous_user: settings.anonymous_user,
             secure_cookies: settings.secure_cookies,
-        })
+        }
     }
 
     /// Who sends a request with these headers, and, where a route takes one, this token in its query. None if the
@@ -145,7 +146,7 @@ mod tests {
             anonymous_user: anonymous_user.map(str::to_owned),
             secure_cookies: true,
         };
-        Auth::new(settings, test_database::nowhere()).unwrap()
+        Auth::new(settings, test_database::nowhere())
     }
 
     fn carrying(token: &'static str) -> HeaderMap {

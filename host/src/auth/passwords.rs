@@ -20,8 +20,6 @@ pub struct Passwords {
     queue: Semaphore,
     /// Hashes that run at the same time.
     cores: Arc<Semaphore>,
-    /// The hash of a password that nobody has, made with the parameters of every other.
-    decoy: Arc<str>,
 }
 
 /// Why a password could be neither hashed nor checked.
@@ -38,20 +36,17 @@ pub enum PasswordError {
     Thread(#[from] JoinError),
 }
 
-impl Passwords {
-    /// Bounded by this machine's cores. Computes one hash, so it takes its 20 ms.
-    pub fn new() -> Result<Self, PasswordError> {
+impl Default for Passwords {
+    /// Bounded by this machine's cores.
+    fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         Self::bounded(LONGEST_QUEUE, cores)
     }
+}
 
-    fn bounded(queue: usize, cores: usize) -> Result<Self, PasswordError> {
-        let unguessable = password_hash::try_generate_salt().map_err(|_| password_hash::Error::RngFailure)?;
-        Ok(Self {
-            queue: Semaphore::new(queue),
-            cores: Arc::new(Semaphore::new(cores)),
-            decoy: hash(&unguessable)?.into(),
-        })
+impl Passwords {
+    fn bounded(queue: usize, cores: usize) -> Self {
+        Self { queue: Semaphore::new(queue), cores: Arc::new(Semaphore::new(cores)) }
     }
 
     /// The hash of a new password, as a PHC string.
@@ -59,13 +54,15 @@ impl Passwords {
         self.in_turn(move || hash(password.as_bytes())).await
     }
 
-    /// Whether `password` is the one that `hash` was made from. Without a hash it is not, and finding that out
-    /// takes as long, so that a login does not tell which addresses have an account.
-    pub async fn verify(&self, password: String, hash: Option<&str>) -> Result<bool, PasswordError> {
-        let known = hash.is_some();
-        let hash = hash.map_or_else(|| Arc::clone(&self.decoy), Arc::from);
-        let matches = self.in_turn(move || matches(password.as_bytes(), &hash)).await?;
-        Ok(known && matches)
+    /// Whether `password` is the one that `made` was made from. Without a hash it is not, and finding that out takes as
+    /// long, so that a login does not tell which addresses have an account: to check is to hash once more and compare.
+    pub async fn verify(&self, password: String, made: Option<&str>) -> Result<bool, PasswordError> {
+        let made = made.map(str::to_owned);
+        let check = move || match made {
+            Some(made) => matches(password.as_bytes(), &made),
+            None => hash(password.as_bytes()).map(|_| false),
+        };
+        self.in_turn(check).await
     }
 
     /// Runs `work` on a blocking thread when it is its turn.
@@ -105,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_matches_its_own_hash_alone() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
         assert!(passwords.verify("correct horse".to_owned(), Some(&hash)).await.unwrap());
         assert!(!passwords.verify("battery staple".to_owned(), Some(&hash)).await.unwrap());
@@ -113,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_is_argon2id_as_owasp_asks_and_salted() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let hash = || passwords.hash("correct horse".to_owned());
         let (one, other) = (hash().await.unwrap(), hash().await.unwrap());
         assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
@@ -121,22 +118,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_unknown_account_costs_a_whole_check_and_has_no_password() {
-        let passwords = Passwords::new().unwrap();
-        assert!(passwords.decoy.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", passwords.decoy);
+    async fn an_unknown_account_waits_its_turn_and_has_no_password() {
+        let passwords = Passwords::default();
         assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_full_queue_turns_people_away() {
-        let passwords = Passwords::bounded(0, 1).unwrap();
+        let passwords = Passwords::bounded(0, 1);
         let refused = passwords.verify("correct horse".to_owned(), None).await;
         assert!(matches!(refused, Err(PasswordError::Busy)));
     }
 
     #[tokio::test]
     async fn what_is_no_hash_is_our_fault_and_not_a_wrong_password() {
-        let passwords = Passwords::new().unwrap();
+        let passwords = Passwords::default();
         let failed = passwords.verify("correct horse".to_owned(), Some("plain text")).await;
         assert!(matches!(failed, Err(PasswordError::Argon2(_))));
     }

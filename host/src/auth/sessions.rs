@@ -97,7 +97,7 @@ mod tests {
             anonymous_user: None,
             secure_cookies: false,
         };
-        Auth::new(settings, database.pool()).unwrap()
+        Auth::new(settings, database.pool())
     }
 
     async fn register(auth: &Auth) -> Result<Session, AuthError> {

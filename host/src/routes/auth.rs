@@ -194,7 +194,7 @@ mod tests {
             anonymous_user: None,
             secure_cookies: false,
         };
-        let auth = Auth::new(settings, nowhere()).unwrap();
+        let auth = Auth::new(settings, nowhere());
         let request = Request::builder().method(method).uri(path);
         let request =
             request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();

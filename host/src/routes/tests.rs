@@ -41,7 +41,7 @@ impl Host {
             secure_cookies: false,
         };
         let stop = CancellationToken::new();
-        let app = App::new(&config, Auth::new(settings, nowhere()).unwrap(), nowhere(), stop.clone());
+        let app = App::new(&config, Auth::new(settings, nowhere()), nowhere(), stop.clone());
         Self { app, stop }
     }
 
