@@ -14,15 +14,16 @@ use super::plan::{Change, Plan, Source};
 use super::report::{Failure, Origin, VersionState};
 use super::swap::{Refused, swap};
 use super::versions::Known;
-use super::{DatabaseAway, Delivery, TURN, instances};
+use super::{Delivery, TURN, instances};
 use crate::config::{Component, Manifest};
+use crate::storage::StorageError;
 
 /// Why a manifest is not what the host now does.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// The database was not there.
     #[error(transparent)]
-    Away(#[from] DatabaseAway),
+    Away(#[from] StorageError),
     /// wasmtime does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -103,14 +104,14 @@ impl Delivery {
     }
 
     /// Waits for the turn to swap.
-    pub(super) async fn turn(&self) -> Result<Turn, DatabaseAway> {
+    pub(super) async fn turn(&self) -> Result<Turn, StorageError> {
         let turn = Turn::take(self.server.direct(), TURN).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)
     }
 
     /// What has to change, for this host to do what `manifest` says.
-    async fn plan(&self, manifest: &Arc<Manifest>, files: &Files) -> Result<Plan, DatabaseAway> {
+    async fn plan(&self, manifest: &Arc<Manifest>, files: &Files) -> Result<Plan, StorageError> {
         let live = self.versions.live().await?;
         let current = self.manifest.load_full();
         let mut changes = Vec::new();
@@ -129,7 +130,7 @@ impl Delivery {
         component: &Component,
         bytes: &Arc<[u8]>,
         live: Option<&Known>,
-    ) -> Result<Source, DatabaseAway> {
+    ) -> Result<Source, StorageError> {
         let digest = digest(bytes);
         if let Some(live) = live {
             let seen = self.versions.with_digest(&component.name, &digest).await?;
@@ -149,7 +150,7 @@ impl Delivery {
     }
 
     /// What was live before this host started, if every component of the manifest was and nothing is live here yet.
-    async fn fallback(&self, manifest: &Arc<Manifest>) -> Result<Option<Plan>, DatabaseAway> {
+    async fn fallback(&self, manifest: &Arc<Manifest>) -> Result<Option<Plan>, StorageError> {
         if self.app.registry().current().is_complete() {
             return Ok(None);
         }

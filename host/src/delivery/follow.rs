@@ -7,10 +7,11 @@ use std::time::Duration;
 use berth_database::Listener;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::Delivery;
 use super::plan::{Change, Plan, Source};
 use super::swap::swap;
 use super::versions::{CHANNEL, Known};
-use super::{DatabaseAway, Delivery};
+use crate::storage::StorageError;
 
 /// How many looks a host may miss before the others count it as gone.
 const MISSED_LOOKS: u32 = 3;
@@ -77,7 +78,7 @@ impl Delivery {
     }
 
     /// Takes what is live elsewhere and not here, and tells the other hosts how far this one is.
-    async fn catch_up(&self, cannot_take: &mut CannotTake, every: Duration) -> Result<(), DatabaseAway> {
+    async fn catch_up(&self, cannot_take: &mut CannotTake, every: Duration) -> Result<(), StorageError> {
         for (component, known) in self.versions.live().await? {
             if cannot_take.get(&component) != Some(&known.number) {
                 self.take(component, known, cannot_take, every).await?;
@@ -92,7 +93,7 @@ impl Delivery {
         known: Known,
         cannot_take: &mut CannotTake,
         every: Duration,
-    ) -> Result<(), DatabaseAway> {
+    ) -> Result<(), StorageError> {
         let here = self.one_at_a_time.lock().await;
         let manifest = self.manifest.load_full();
         let Some(component) = manifest.components.iter().find(|component| component.name == name) else {
@@ -118,7 +119,7 @@ impl Delivery {
         Ok(())
     }
 
-    async fn tell(&self, every: Duration) -> Result<(), DatabaseAway> {
-        Ok(self.replicas.tell(&self.app.standings().all(), every * MISSED_LOOKS).await?)
+    async fn tell(&self, every: Duration) -> Result<(), StorageError> {
+        self.replicas.tell(&self.app.standings().all(), every * MISSED_LOOKS).await
     }
 }

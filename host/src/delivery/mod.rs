@@ -53,7 +53,6 @@ use crate::app::App;
 use crate::config::{Config, Manifest};
 use crate::database::Database;
 use crate::routes;
-use crate::storage::StorageError;
 pub use adopt::AdoptError;
 pub use check::{Checked, check};
 pub use operator::{OperatorError, Requested};
@@ -96,17 +95,6 @@ pub struct Delivery {
     one_at_a_time: Mutex<()>,
     listeners: Listeners,
     follow_interval: Option<Duration>,
-}
-
-/// The database was not there, or not able to.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseAway {
-    /// To read or write what it remembers.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// To open a connection.
-    #[error("PostgreSQL cannot be reached: {0}")]
-    Connection(#[from] sqlx::Error),
 }
 
 impl Delivery {

@@ -13,7 +13,7 @@ use super::report::{
 };
 use super::swap::{Refused, swap};
 use super::versions::Known;
-use super::{DatabaseAway, Delivery, TURN};
+use super::{Delivery, TURN};
 use crate::config::Component;
 use crate::storage::StorageError;
 
@@ -56,13 +56,7 @@ pub enum OperatorError {
     Starting,
     /// The database was not there.
     #[error("The database is not available")]
-    Away(#[source] DatabaseAway),
-}
-
-impl From<StorageError> for OperatorError {
-    fn from(error: StorageError) -> Self {
-        Self::Away(error.into())
-    }
+    Away(#[from] StorageError),
 }
 
 impl From<sqlx::Error> for OperatorError {

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::Delivery;
 use super::plan::{Change, Plan, Source};
 use super::report::Origin;
 use super::swap::swap;
 use super::watch::{self, Watcher};
-use super::{DatabaseAway, Delivery};
 use crate::config::{Config, Manifest};
+use crate::storage::StorageError;
 
 /// How soon a manifest that could not be adopted is tried again: a file that it names may have been built meanwhile.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -92,7 +93,7 @@ impl Delivery {
     }
 
     /// Makes `bytes` the version of every component whose file is at `path`.
-    async fn swap_in(&self, path: &Path, bytes: Arc<[u8]>) -> Result<(), DatabaseAway> {
+    async fn swap_in(&self, path: &Path, bytes: Arc<[u8]>) -> Result<(), StorageError> {
         let turn = self.turn().await?;
         let here = self.one_at_a_time.lock().await;
         let manifest = self.manifest.load_full();
