@@ -130,7 +130,8 @@ async fn what_a_statement_leaves_behind_meets_nobody() {
                      current_setting('statement_timeout') <> '0' AS timeout, \
                      current_setting('application_name') <> 'left' AS application, \
                      (SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'sqlx_%') AS prepared, \
-                     (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks, \
+                     (SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
+                      WHERE locktype = 'advisory' AND datname = current_database()) AS locks, \
                      (SELECT count(*) FROM pg_listening_channels()) AS channels, \
                      (SELECT count(*) FROM pg_cursors WHERE name = 'mine') AS cursors, \
                      to_regclass('pg_temp.mine')::text AS temporary";

@@ -84,10 +84,12 @@ impl Turn {
         self.0.close().await
     }
 
-    /// Writes nothing, and lets the next one have its turn.
-    pub async fn give_up(self) {
-        // Closing is enough; where the server is away, there is nothing to take back.
-        let _ = self.0.close().await;
+    /// Writes nothing, and lets the next one have its turn: when this returns, it is free.
+    pub async fn give_up(mut self) {
+        // Where the server is away, there is nothing to take back.
+        if sqlx::raw_sql("ROLLBACK").execute(&mut self.0).await.is_ok() {
+            let _ = self.0.close().await;
+        }
     }
 }
 

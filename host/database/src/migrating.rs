@@ -101,8 +101,10 @@ impl Migrating {
 
     /// Takes the migrations back, and waits until PostgreSQL has done so.
     pub async fn roll_back(self) {
-        if let Some(connection) = self.connection.lock().await.take() {
-            // Closing is enough; where the server is away, there is nothing to take back.
+        // Where the server is away, there is nothing to take back.
+        if let Some(mut connection) = self.connection.lock().await.take()
+            && sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.is_ok()
+        {
             let _ = connection.close().await;
         }
     }

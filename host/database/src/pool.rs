@@ -272,9 +272,10 @@ impl fmt::Debug for Connection {
 
 /// Whether nothing is under way: no transaction, no query whose answer is outstanding, no queued rollback.
 ///
-/// A flush has nothing to do then, and is done at its first poll.
+/// A flush has nothing to do then, and is done at its first poll. It must not be what sends a rollback: a server that is
+/// quick would have answered it already.
 fn is_at_rest(connection: &mut PgConnection) -> bool {
-    if connection.is_in_transaction() {
+    if connection.is_in_transaction() || connection.should_flush() {
         return false;
     }
     let flushed = pin!(connection.flush()).poll(&mut Context::from_waker(Waker::noop()));

@@ -40,7 +40,7 @@ impl Refusal {
 pub(super) async fn swap(
     delivery: &Delivery,
     _here: &MutexGuard<'_, ()>,
-    plan: Plan,
+    mut plan: Plan,
 ) -> Result<Vec<Report>, Refused> {
     let listeners = delivery.listeners.and(plan.caller.clone());
     let record = |Change { component, source }: &Change| {
@@ -50,8 +50,13 @@ pub(super) async fn swap(
     };
     let mut records: Vec<Record> = plan.changes.iter().map(record).collect();
     let passed = if plan.is_dry_run { Outcome::Passed } else { Outcome::Live };
+    let mut swap = Swap { delivery, turn: plan.turn.take(), records: &mut records };
     // Boxed, since it is large, and a part of every future that waits for it.
-    match Box::pin(Swap { delivery, records: &mut records }.run(plan)).await {
+    let result = Box::pin(swap.run(plan)).await;
+    if let Some(turn) = swap.turn {
+        turn.give_up().await;
+    }
+    match result {
         Ok(()) => Ok(records.into_iter().map(|record| close(record, passed, None)).collect()),
         Err(refusal) => {
             let mut reports = Vec::with_capacity(records.len());
@@ -110,6 +115,8 @@ async fn remember(delivery: &Delivery, report: &Report) {
 
 struct Swap<'a> {
     delivery: &'a Delivery,
+    /// Until what all hosts shall have is made permanent.
+    turn: Option<Turn>,
     records: &'a mut [Record],
 }
 
@@ -201,12 +208,11 @@ impl Swap<'_> {
 
     /// Writes down what all hosts shall have, makes migrations permanent, tells every host, and lets new requests in. What
     /// is likelier to fail comes first, and the last cannot.
-    async fn go_live(&mut self, prepared: Vec<Prepared>, mut plan: Plan) -> Result<(), Refusal> {
+    async fn go_live(&mut self, prepared: Vec<Prepared>, plan: Plan) -> Result<(), Refusal> {
         let first = plan.first();
         let away =
             |error| Refusal { component: first.clone(), failure: Failure::passing(Step::Live, &error) };
-        let mut turn = plan.turn.take();
-        if let Some(turn) = &mut turn {
+        if let Some(turn) = &mut self.turn {
             write_down(turn, &plan.changes, self.records).await.map_err(away)?;
         }
         let mut versions = self.delivery.live_of(&plan.manifest);
@@ -218,7 +224,7 @@ impl Swap<'_> {
             replace(&mut versions, one.candidate.version(one.number, one.resources));
         }
         let deployment = deployment(versions, Step::Live)?;
-        if let Some(turn) = turn {
+        if let Some(turn) = self.turn.take() {
             turn.commit().await.map_err(away)?;
         }
         self.delivery.publish(deployment, plan.manifest);
