@@ -87,6 +87,17 @@ async fn what_was_refused_may_be_pushed_again() {
 }
 
 #[tokio::test]
+async fn a_refused_push_leaves_the_way_free_for_the_next() {
+    let swapping = Swapping::start("name=one", |one| one.saying("probe = \"GET /version/probe\"")).await;
+    for number in 0..10 {
+        let (step, _) = swapping.operator.push_refused("version", b"garbage".to_vec()).await;
+        assert_eq!(step, "kind");
+        let wasm = version(&format!("name={number} probe=fails"));
+        assert_eq!(swapping.operator.push_refused("version", wasm).await.0, "probe");
+    }
+}
+
+#[tokio::test]
 async fn an_exporter_that_no_longer_fits_its_importer_is_refused() {
     let app = App::start().await;
     let operator = app.operator();

@@ -101,14 +101,21 @@ async fn a_host_whose_connection_is_cut_catches_up() {
 #[tokio::test]
 async fn a_host_that_is_killed_during_a_rollout_starts_with_the_new_version() {
     let files = tempfile::tempdir().unwrap();
-    let [first, second, mut third] = three(&files).await;
-    let operator = first.operator();
-    let push = operator.push_live("version", version("name=two"));
-    let killed = async {
-        third.process.signal(Signal::KILL);
-        third.process.wait();
+    let first = host(&files, |one| one).start().await;
+    let second = host(&files, |one| one).start_beside(&first);
+    // It alone asks for a probe, which hangs: so it is still at it when it is killed.
+    let mut third = host(&files, |one| one.saying("probe = \"GET /version/probe\"")).start_beside(&first);
+    first.operator().push_live("version", version("name=two probe=hangs")).await;
+    let name = format!("/{}", third.process.pid());
+    let is_live = async || {
+        let replicas = first.operator().show("version").await["replicas"].clone();
+        let third =
+            replicas.as_array().unwrap().iter().find(|one| one["host"].as_str().unwrap().ends_with(&name));
+        third.is_none_or(|third| third["state"] == "live")
     };
-    tokio::join!(push, killed);
+    eventually(false, is_live).await;
+    third.process.signal(Signal::KILL);
+    third.process.wait();
     let again = host(&files, |one| one).start_beside(&first);
     become_live(&[first, second, again], "version@2 two").await;
 }
@@ -116,13 +123,16 @@ async fn a_host_that_is_killed_during_a_rollout_starts_with_the_new_version() {
 #[tokio::test]
 async fn hosts_that_are_gone_are_forgotten() {
     let files = tempfile::tempdir().unwrap();
-    let [first, mut second, mut third] = three(&files).await;
+    let first = host(&files, |one| one).start().await;
+    // It would be remembered for hours, if it did not say that it ends.
+    let mut polite = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "1h").start_beside(&first);
+    let mut killed = host(&files, |one| one).start_beside(&first);
     eventually("live on 3 of 3".to_owned(), async || rollout(&first).await).await;
-    second.process.signal(Signal::TERM);
-    assert!(second.process.wait().success());
-    assert_eq!(rollout(&first).await, "live on 2 of 2", "it has said so itself");
-    third.process.signal(Signal::KILL);
-    third.process.wait();
+    polite.process.signal(Signal::TERM);
+    assert!(polite.process.wait().success());
+    eventually("live on 2 of 2".to_owned(), async || rollout(&first).await).await;
+    killed.process.signal(Signal::KILL);
+    killed.process.wait();
     eventually("live on 1 of 1".to_owned(), async || rollout(&first).await).await;
 }
 
@@ -148,7 +158,12 @@ async fn a_host_that_is_alone_neither_listens_nor_looks() {
     let alone = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "off").start_beside(&first);
     let other = host(&files, |one| one).start_beside(&first);
     first.operator().push_live("version", version("name=two")).await;
-    become_live(&[other], "version@2 two").await;
+    become_live(std::slice::from_ref(&other), "version@2 two").await;
+    eventually("live on 2 of 2".to_owned(), async || rollout(&first).await).await;
     assert_eq!(answer_of(&alone).await, "version@1 one");
-    assert_eq!(rollout(&first).await, "live on 2 of 2", "it tells nobody of itself");
+    let listening =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    let mut database = first.database.connect().await;
+    let listening: i64 = sqlx::query_scalar(listening).fetch_one(&mut database).await.unwrap();
+    assert_eq!(listening, 2, "the two others listen");
 }

@@ -1,14 +1,19 @@
 //! Locks in the database, so that hosts that do the same at once do not get in each other's way.
 
 use std::fmt;
+use std::time::Duration;
 
 use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
+use tokio::time::timeout;
 
 use crate::connect::connect_when_ready;
 use crate::hash::sha256;
 use crate::loan::{self, End};
 use crate::migrating::PATIENCE;
+
+/// How long a rollback may take that somebody waits for.
+const ROLLBACK: Duration = Duration::from_secs(5);
 
 /// SQLSTATE of a lock that did not come free in time.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
@@ -84,12 +89,17 @@ impl Turn {
         self.0.close().await
     }
 
-    /// Writes nothing, and lets the next one have its turn: when this returns, it is free.
-    pub async fn give_up(mut self) {
-        // Where the server is away, there is nothing to take back.
-        if sqlx::raw_sql("ROLLBACK").execute(&mut self.0).await.is_ok() {
-            let _ = self.0.close().await;
-        }
+    /// Writes nothing, and lets the next one have its turn: when this returns, it is free, unless the server is away.
+    pub async fn give_up(self) {
+        roll_back(self.0).await;
+    }
+}
+
+/// Takes a transaction back and closes its connection. A server that does not answer will do the former by itself.
+pub(crate) async fn roll_back(mut connection: PgConnection) {
+    let rolled_back = sqlx::raw_sql("ROLLBACK").execute(&mut connection);
+    if matches!(timeout(ROLLBACK, rolled_back).await, Ok(Ok(_))) {
+        let _ = connection.close().await;
     }
 }
 

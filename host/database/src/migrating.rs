@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::connect::connect_when_ready;
 use crate::loan::{self, End};
+use crate::lock;
 use crate::migrations::{self, Applied, Migration, MigrationError, Outcome};
 use crate::pool::Pool;
 use crate::sql::quote_identifier;
@@ -101,11 +102,9 @@ impl Migrating {
 
     /// Takes the migrations back, and waits until PostgreSQL has done so.
     pub async fn roll_back(self) {
-        // Where the server is away, there is nothing to take back.
-        if let Some(mut connection) = self.connection.lock().await.take()
-            && sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.is_ok()
-        {
-            let _ = connection.close().await;
+        let connection = self.connection.lock().await.take();
+        if let Some(connection) = connection {
+            lock::roll_back(connection).await;
         }
     }
 }

@@ -29,7 +29,7 @@ Exit codes:
   16  refused: it does not answer the probes            (probe)
   17  refused: it could not be made live                (live)
 
-After 3 to 17 nothing was changed.";
+After 3 to 16 nothing was changed, and after 17 nothing but, at most, the tables.";
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -190,9 +190,12 @@ impl Requested {
         }
         // As it is now: it may have changed while the swap waited.
         let manifest = delivery.manifest.load_full();
-        let component = manifest.components.iter().find(|one| one.name == component)?.clone();
-        let changes = vec![Change { component, source }];
-        let plan = Plan { turn: Some(turn), is_dry_run, caller, ..Plan::of(manifest, changes) };
+        let Some(component) = manifest.components.iter().find(|one| one.name == component) else {
+            turn.give_up().await;
+            return None;
+        };
+        let changes = vec![Change { component: component.clone(), source }];
+        let plan = Plan { turn: Some(turn), is_dry_run, caller, ..Plan::of(manifest.clone(), changes) };
         let reports = swap(&delivery, &here, plan).await.unwrap_or_else(|Refused { reports, .. }| reports);
         reports.into_iter().next()
     }
