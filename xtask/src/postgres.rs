@@ -45,7 +45,9 @@ impl Postgres {
         let address = crate::http::free_address()?;
         let server = program("postgres")
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"])
-            .args(["-p", &address.port().to_string()])
+            .args(["-p", &address.port().to_string(), "-c", "max_connections=200"])
+            // Whoever leaves without a farewell is of no interest here.
+            .args(["-c", "log_min_messages=fatal"])
             .spawn()
             .context("PostgreSQL does not start")?;
         Ok(Self { server, folder, address })
