@@ -31,7 +31,7 @@ impl<'r> Decode<'r, Postgres> for Timestamp {
     }
 }
 
-impl<'q> Encode<'q, Postgres> for Timestamp {
+impl Encode<'_, Postgres> for Timestamp {
     fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
         let microseconds = self.0.as_microsecond() - EPOCH * 1_000_000;
         <i64 as Encode<Postgres>>::encode(microseconds, buffer)

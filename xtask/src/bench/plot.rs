@@ -24,6 +24,10 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 pub(crate) fn draw(summary: &Summary, file: &Path) -> Result<()> {
     let compared = |work: &Work| lines(summary, *work, FIGURES[0].1).len() > 1;
     let works: Vec<_> = Work::ALL.into_iter().filter(compared).collect();
+    if works.is_empty() {
+        println!("There is nothing to plot: no work was done by more than one server.");
+        return Ok(());
+    }
     let rows = u32::try_from(works.len())?;
     let root = SVGBackend::new(file, (SIZE.0 * 2, SIZE.1 * rows + 40)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -64,7 +68,7 @@ fn diagram(area: &Area, title: &str, lines: &[Line]) -> Result<()> {
         .margin(8)
         .x_label_area_size(36)
         .y_label_area_size(56)
-        .build_cartesian_2d((1.0..highest * 1.1).log_scale(), (least / 2.0..most * 2.0).log_scale())?;
+        .build_cartesian_2d((1.0..highest * 1.1).log_scale(), (least / 4.0..most * 2.0).log_scale())?;
     chart.configure_mesh().x_desc("requests at once").light_line_style(TRANSPARENT).draw()?;
     for Line { server, points } in lines {
         let colour = colour(*server);
@@ -73,7 +77,12 @@ fn diagram(area: &Area, title: &str, lines: &[Line]) -> Result<()> {
             .label(server.to_string())
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.3)).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .draw()?;
     Ok(())
 }
 
