@@ -3,14 +3,18 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@manifests`], [`container`]: the commands
+//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
+//! - [`postgres`], [`http`]: a database for a while, and requests
 
+mod bench;
 mod build;
 mod command;
 mod container;
 mod dev;
+mod http;
 mod manifests;
+mod postgres;
 mod run;
 mod setup;
 mod test;
@@ -31,6 +35,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Measure Berth beside native code, and with --peers beside what it replaces: one table, with ratios.
+    Bench(bench::Options),
     /// Build every component, and the host in release: `release/berth` in the target directory.
     Build,
     /// Build the image without any registry, run it read-only and small, use it, and stop it under load.
@@ -67,6 +73,7 @@ fn main() -> anyhow::Result<()> {
     let chore = Arguments::parse().chore;
     let workspace = Workspace::find()?;
     match chore {
+        Chore::Bench(options) => bench::bench(&workspace, &options),
         Chore::Build => build::build(&workspace),
         Chore::ContainerTest => container::test(&workspace),
         Chore::Dev { fake_cohere } => dev::dev(&workspace, fake_cohere),

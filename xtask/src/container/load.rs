@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::http;
+use crate::http;
 
 const CLIENTS: usize = 8;
 
@@ -45,7 +45,7 @@ pub(crate) struct Outcome {
 impl Load {
     /// Registers an account, and lists its tasks from several connections at once.
     pub(crate) fn start(address: SocketAddr) -> Result<Self> {
-        let answer = http::post(address, "/auth/register", ACCOUNT)?;
+        let answer = http::post(address, "/auth/register", None, ACCOUNT)?;
         let account: Value = serde_json::from_str(&answer.body)?;
         let token = account["access_token"].as_str().context("no token for a new account")?.to_owned();
         let shared = Arc::new(Shared {

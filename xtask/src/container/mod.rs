@@ -1,29 +1,26 @@
 //! `cargo xtask container-test`: the Dockerfile as it is, built and run without any registry.
 //!
 //! - [`images`]: base images of the names that the Dockerfile says, made of Debian's packages and this machine's Rust
-//! - [`postgres`]: a real server for a while
 //! - [`pod`]: the host in its image, held as a careful cluster holds it
 //! - [`session`]: what README.md shows, typed
 //! - [`load`]: requests, counted
 
-mod http;
 mod images;
 mod load;
 mod pod;
-mod postgres;
 mod session;
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use crate::command::run;
+use crate::http::free_address;
+use crate::postgres::Postgres;
 use crate::workspace::Workspace;
 use load::Load;
 use pod::Pod;
-use postgres::Postgres;
 
 const IMAGE: &str = "localhost/todo-backend:latest";
 
@@ -79,9 +76,4 @@ fn build(workspace: &Workspace) -> Result<()> {
         .args(["--tag", IMAGE])
         .arg(&workspace.root))?;
     run(Command::new("podman").args(["history", "--format={{.Size}}  {{.CreatedBy}}", IMAGE]))
-}
-
-/// An address of the loopback interface that nobody listens on.
-fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

@@ -8,8 +8,8 @@ use std::{fs, process};
 
 use anyhow::{Context, Result, ensure};
 
-use super::http;
 use crate::command::run;
+use crate::http;
 
 /// Between two looks at something that changes by itself.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! A PostgreSQL of its own on the loopback interface, for as long as a test takes.
+//! A PostgreSQL of its own on the loopback interface, for as long as a chore takes.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -27,7 +27,7 @@ impl Postgres {
     /// Makes an empty cluster and starts it. It accepts connections a moment later.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
         let programs = setup::postgres_programs(workspace)?;
-        let folder = PathBuf::from(format!("/tmp/berth-container-test-{}", process::id()));
+        let folder = PathBuf::from(format!("/tmp/berth-xtask-{}", process::id()));
         fs::create_dir(&folder)?;
         let is_root = fs::metadata("/proc/self")?.uid() == 0;
         if is_root {
@@ -42,10 +42,12 @@ impl Postgres {
             command
         };
         run(program("initdb").args(["--username=todo", "--auth=trust", "--encoding=UTF8", "--no-sync"]))?;
-        let address = super::free_address()?;
+        let address = crate::http::free_address()?;
         let server = program("postgres")
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"])
-            .args(["-p", &address.port().to_string()])
+            .args(["-p", &address.port().to_string(), "-c", "max_connections=200"])
+            // Whoever leaves without a farewell is of no interest here.
+            .args(["-c", "log_min_messages=fatal"])
             .spawn()
             .context("PostgreSQL does not start")?;
         Ok(Self { server, folder, address })

@@ -1,7 +1,7 @@
-//! As much of HTTP/1.1 as a test needs: one request on a connection of its own.
+//! As much of HTTP/1.1 as a chore needs: one request on a connection of its own.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// The longest that an answer may take to begin, or to go on.
@@ -15,16 +15,25 @@ pub(crate) struct Answer {
 
 /// GET, with a token if there is one.
 pub(crate) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> io::Result<Answer> {
-    let authorization = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-    exchange(address, &format!("GET {path} HTTP/1.1\r\n{authorization}"), "")
+    exchange(address, &format!("GET {path} HTTP/1.1\r\n{}", authorization(token)), "")
 }
 
-/// POST of JSON.
-pub(crate) fn post(address: SocketAddr, path: &str, json: &str) -> io::Result<Answer> {
-    let length = json.len();
-    let head =
-        format!("POST {path} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
+/// POST of JSON, with a token if there is one.
+pub(crate) fn post(address: SocketAddr, path: &str, token: Option<&str>, json: &str) -> io::Result<Answer> {
+    let (authorization, length) = (authorization(token), json.len());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\n{authorization}content-type: application/json\r\ncontent-length: {length}\r\n"
+    );
     exchange(address, &head, json)
+}
+
+/// An address of the loopback interface that nobody listens on.
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+fn authorization(token: Option<&str>) -> String {
+    token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default()
 }
 
 /// An error of kind `ConnectionRefused` or `ConnectionReset` says that no byte of an answer came.

@@ -1,0 +1,35 @@
+//! From bytes to a component that can be linked: compiled, and taken from the code cache.
+
+mod support;
+
+use std::fs;
+
+use berth_runtime::digest;
+use criterion::Criterion;
+use tokio::runtime::Runtime;
+
+const TODO: &str = "components/todo.wasm";
+
+fn main() -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().sample_size(10).configure_from_args();
+    let runtime = Runtime::new()?;
+    let folder = tempfile::tempdir()?;
+    let compiler = support::compiler(&folder.path().join("cache"))?;
+    let bytes = support::component(TODO)?;
+    let digest = digest(&bytes);
+
+    criterion.bench_function("compile todo", |bencher| {
+        bencher.to_async(&runtime).iter(|| async {
+            // What is not there yet need not be removed.
+            let _ = fs::remove_dir_all(folder.path().join("cache"));
+            compiler.compile(bytes.clone(), &digest).await.map(drop)
+        });
+    });
+
+    runtime.block_on(compiler.compile(bytes, &digest))?;
+    criterion.bench_function("load todo from the code cache", |bencher| {
+        bencher.to_async(&runtime).iter(|| compiler.recall(&digest));
+    });
+    criterion.final_summary();
+    Ok(())
+}

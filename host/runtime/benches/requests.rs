@@ -1,0 +1,139 @@
+//! One request in a fresh instance, without a socket: an empty one, and ones in which rows cross into the guest. The rows
+//! come from a private PostgreSQL; what the statement costs without them is `rows/none`.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings};
+use berth_runtime::{
+    Candidate, Capability, Compiler, ComponentSpec, Limits, Registry, Resources, Version, digest,
+};
+use bytes::Bytes;
+use criterion::Criterion;
+use http::Request;
+use http_body_util::{BodyExt as _, Empty};
+use tokio::runtime::Runtime;
+
+/// One value of each type that is told apart.
+const TYPES: [(&str, &str); 5] = [
+    ("int8", "n"),
+    ("text", "'some twenty characters'"),
+    ("timestamptz", "now()"),
+    ("text[]", "'{one,two}'::text[]"),
+    ("numeric", "n * 1.25"),
+];
+
+/// Rows of one value.
+const COUNTS: [u32; 3] = [1, 20, 500];
+
+fn main() -> anyhow::Result<()> {
+    let mut criterion = Criterion::default().configure_from_args();
+    let runtime = Runtime::new()?;
+    let folder = tempfile::tempdir()?;
+    let compiler = support::compiler(&folder.path().join("cache"))?;
+    let registry = Arc::new(Registry::default());
+
+    let hello = runtime.block_on(load(&compiler, "hello", &[], None))?;
+    // A request that fails would be quick too: each is asked once before it is measured.
+    runtime.block_on(ask(&hello, "/hello", &registry))?;
+    criterion.bench_function("a fresh instance and an empty request", |bencher| {
+        bencher.to_async(&runtime).iter(|| ask(&hello, "/hello", &registry));
+    });
+
+    let settings = PrivateSettings {
+        data_directory: folder.path().join("data"),
+        binaries: berth_database::private::Search::default(),
+        durable: false,
+        max_connections: 20,
+    };
+    let server = runtime.block_on(PrivatePostgres::start(&settings))?;
+    let pool = runtime.block_on(async { pool(&server) });
+    let sql = runtime.block_on(load(&compiler, "sql", &[Capability::Postgres], Some(pool)))?;
+    rows(&mut criterion, &runtime, &sql, &registry)?;
+    runtime.block_on(server.stop());
+    criterion.final_summary();
+    Ok(())
+}
+
+/// Rows as typed values, which the guest counts, and as JSON, which it passes on.
+fn rows(
+    criterion: &mut Criterion,
+    runtime: &Runtime,
+    sql: &Arc<Version>,
+    registry: &Arc<Registry>,
+) -> anyhow::Result<()> {
+    let mut group = criterion.benchmark_group("rows");
+    let mut bench = |name: &str, path: &str| -> anyhow::Result<()> {
+        runtime.block_on(ask(sql, path, registry))?;
+        group.bench_function(name, |bencher| {
+            bencher.to_async(runtime).iter(|| ask(sql, path, registry));
+        });
+        Ok(())
+    };
+    bench("none", "/count?sql=SELECT+1+WHERE+false")?;
+    for count in COUNTS {
+        for (name, value) in TYPES {
+            let statement = format!("SELECT {value} AS value FROM generate_series(1, {count}) AS n");
+            let query = percent_encoded(&statement);
+            bench(&format!("{count} {name}, typed"), &format!("/count?sql={query}"))?;
+            bench(&format!("{count} {name}, as JSON"), &format!("/json?sql={query}"))?;
+        }
+    }
+    group.finish();
+    Ok(())
+}
+
+/// Percent-encodes what cannot stand in a query.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
+}
+
+async fn load(
+    compiler: &Compiler,
+    fixture: &str,
+    capabilities: &[Capability],
+    database: Option<Pool>,
+) -> anyhow::Result<Arc<Version>> {
+    let bytes = support::component(&format!("tests/fixtures/{fixture}.wasm"))?;
+    let machine_code = compiler.compile(bytes.clone(), &digest(&bytes)).await?;
+    let candidate = Candidate::link(&machine_code, spec(fixture, capabilities))?;
+    Ok(Arc::new(candidate.version(1, Resources::new(64, database, None))))
+}
+
+async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {
+    let request = Request::get(format!("http://localhost{path}")).body(Empty::<Bytes>::new())?;
+    let answer = version.handle(request, "bench".to_owned(), None, registry).await?;
+    let status = answer.status();
+    let body = answer.into_body().collect().await?.to_bytes();
+    ensure!(status.is_success(), "{path} is {status}: {body:?}");
+    Ok(body)
+}
+
+fn pool(server: &PrivatePostgres) -> Pool {
+    let settings = PoolSettings {
+        max_connections: 4,
+        queue_timeout: Duration::from_secs(5),
+        connect_timeout: Duration::from_secs(5),
+        statement_timeout: Duration::from_secs(10),
+        search_path: None,
+    };
+    Pool::new(server.options(), settings)
+}
+
+/// What a manifest says of a component with these grants, and nothing else.
+fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
+    ComponentSpec {
+        name: name.to_owned(),
+        capabilities: capabilities.iter().copied().collect(),
+        limits: Limits::default(),
+        config: BTreeMap::new(),
+        outgoing: Vec::new(),
+        imports: BTreeMap::new(),
+        routes: Vec::new(),
+        authentication_required: false,
+    }
+}

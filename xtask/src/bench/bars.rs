@@ -1,0 +1,81 @@
+//! What the figures should be, and whether they are.
+
+use super::once::Once;
+use super::server::Kind::{Berth, Fastapi, Native, WasmtimeServe};
+use super::summary::{Figure, Summary};
+use super::work::Work::{self, Create, Hello, List};
+
+/// Where the bars are, in requests at once.
+const AT_ONCE: u32 = 32;
+const MANY: u32 = 128;
+
+/// A bar: what it is about, the figure, and how that has to stand to the limit.
+struct Bar {
+    title: &'static str,
+    figure: Option<f64>,
+    limit: Limit,
+}
+
+enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// Prints each bar with its figure, and whether it is met.
+pub(crate) fn print(summary: &Summary, once: &Once) {
+    println!("\n| bar | figure | limit | |\n| --- | ---: | ---: | --- |");
+    for Bar { title, figure, limit } in bars(summary, once) {
+        let (sign, number) = match limit {
+            Limit::AtMost(number) => ("≤", number),
+            Limit::AtLeast(number) => ("≥", number),
+        };
+        let is_met = |figure| match limit {
+            Limit::AtMost(number) => figure <= number,
+            Limit::AtLeast(number) => figure >= number,
+        };
+        let verdict = figure.map_or("not measured", |figure| if is_met(figure) { "met" } else { "not met" });
+        let figure = figure.map(|figure| format!("{figure:.2}")).unwrap_or_default();
+        println!("| {title} | {figure} | {sign} {number} | {verdict} |");
+    }
+}
+
+fn bars(summary: &Summary, once: &Once) -> [Bar; 11] {
+    let cpu: Figure = |row| row.cpu_us_per_request;
+    let bar = |title, figure, limit| Bar { title, figure, limit };
+    let [failed_in_crowd, failed_while_swapping] = [once.failed_in_crowd, once.failed_while_swapping]
+        .map(|count| u32::try_from(count).ok().map(f64::from));
+    let at_many = |work: Work| {
+        Some(summary.median(work, Berth, MANY, cpu)? / summary.median(work, Berth, AT_ONCE, cpu)?)
+    };
+    let resident =
+        Work::ALL.into_iter().filter_map(|work| summary.median(work, Berth, MANY, |row| row.rss_mib));
+    [
+        bar("list: CPU ÷ native's", summary.ratio(List, (Berth, Native), AT_ONCE, cpu), Limit::AtMost(1.8)),
+        bar(
+            "list: FastAPI's CPU ÷ Berth's",
+            summary.ratio(List, (Fastapi, Berth), AT_ONCE, cpu),
+            Limit::AtLeast(20.0),
+        ),
+        bar(
+            "list: p99 ÷ native's",
+            summary.ratio(List, (Berth, Native), AT_ONCE, |row| row.p99_ms),
+            Limit::AtMost(2.0),
+        ),
+        bar(
+            "create: CPU ÷ native's",
+            summary.ratio(Create, (Berth, Native), AT_ONCE, cpu),
+            Limit::AtMost(1.8),
+        ),
+        bar(
+            "hello: requests/s ÷ `wasmtime serve`'s",
+            summary.ratio(Hello, (Berth, WasmtimeServe), AT_ONCE, |row| row.requests_per_second),
+            Limit::AtLeast(3.0),
+        ),
+        bar("ready, ms", Some(once.ready_ms), Limit::AtMost(100.0)),
+        bar("resident when idle, MiB", Some(once.idle_mib), Limit::AtMost(35.0)),
+        bar("resident at 128 at once, MiB, at most", resident.reduce(f64::max), Limit::AtMost(80.0)),
+        bar("list: CPU at 128 ÷ at 32", at_many(List), Limit::AtMost(1.2)),
+        bar("failed at 512 at once", failed_in_crowd, Limit::AtMost(0.0)),
+        bar("failed while swapping", failed_while_swapping, Limit::AtMost(0.0)),
+    ]
+}

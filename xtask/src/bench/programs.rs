@@ -1,0 +1,163 @@
+//! The programs that are measured: how each is built and started.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::server::{Kind, Server};
+use crate::command::run;
+use crate::workspace::Workspace;
+use crate::{setup, wasm};
+
+/// Known to Berth, native code and FastAPI alike.
+const SECRET: &str = "for-the-bench-and-nothing-else-at-all";
+
+/// Whoever swaps.
+pub(crate) const ADMIN_TOKEN: &str = "for-the-bench";
+
+/// What is added to the project's own manifest: a component that does next to nothing.
+pub(crate) const HELLO: &str = "hello";
+
+/// Built programs, and what they are started with.
+pub(crate) struct Programs<'a> {
+    workspace: &'a Workspace,
+    /// Where the bench keeps its files.
+    folder: PathBuf,
+    database_url: String,
+    cohere_url: String,
+    /// The host's admin API.
+    pub(crate) admin: SocketAddr,
+}
+
+/// Builds in release whatever is measured.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    setup::target()?;
+    wasm::components_and_fixtures(workspace)?;
+    run(workspace.cargo("build").args([
+        "--release",
+        "-p",
+        "berth",
+        "-p",
+        "bench-native",
+        "-p",
+        "fake-cohere",
+    ]))
+}
+
+impl<'a> Programs<'a> {
+    /// Writes the manifest into `folder`.
+    pub(crate) fn new(
+        workspace: &'a Workspace,
+        folder: PathBuf,
+        database_url: String,
+        cohere_url: String,
+    ) -> Result<Self> {
+        let admin = crate::http::free_address()?;
+        let programs = Self { workspace, folder, database_url, cohere_url, admin };
+        fs::write(programs.manifest(), programs.manifest_text()?)?;
+        Ok(programs)
+    }
+
+    /// Starts the host, as it is deployed: the project's manifest, a release build. Only its log is quiet, since the
+    /// others write none.
+    pub(crate) fn berth(&self) -> Result<Server> {
+        Server::start(Kind::Berth, |address| {
+            let mut command = Command::new(self.workspace.program("release", "berth"));
+            command
+                .arg("serve")
+                .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
+                .envs([("DATABASE_URL", &*self.database_url), ("JWT_SECRET", SECRET), ("RUST_LOG", "warn")])
+                .envs([("COHERE_BASE_URL", &*self.cohere_url), ("COHERE_API_KEY", "fake")])
+                .envs([("ADMIN_ADDR", &*self.admin.to_string()), ("ADMIN_TOKEN", ADMIN_TOKEN)])
+                .env("BERTH_MANIFEST", self.manifest())
+                .env("BERTH_DATA_DIR", self.folder.join("data"));
+            command
+        })
+    }
+
+    /// Starts `bench/native`.
+    pub(crate) fn native(&self) -> Result<Server> {
+        let mut server = Server::start(Kind::Native, |address| {
+            let mut command = Command::new(self.workspace.program("release", "bench-native"));
+            command
+                .env("PORT", address.port().to_string())
+                .envs([("DATABASE_URL", &*self.database_url), ("JWT_SECRET", SECRET)]);
+            command
+        })?;
+        server.wait_until_listening()?;
+        Ok(server)
+    }
+
+    /// Starts `bench/fastapi` on one worker, in an environment that is made for it the first time.
+    pub(crate) fn fastapi(&self) -> Result<Server> {
+        let source = self.workspace.root.join("bench/fastapi");
+        let environment = self.folder.join("fastapi");
+        run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+        run(Command::new(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .arg(source.join("requirements.txt")))?;
+        let mut server = Server::start(Kind::Fastapi, |address| {
+            let mut command = Command::new(environment.join("bin/uvicorn"));
+            command
+                .args(["main:app", "--host=127.0.0.1", "--no-access-log", "--log-level=warning"])
+                .args(["--port", &address.port().to_string(), "--app-dir"])
+                .arg(&source)
+                .envs([("DATABASE_URL", &*self.database_url), ("JWT_SECRET", SECRET)])
+                .env("PYTHONDONTWRITEBYTECODE", "1");
+            command
+        })?;
+        server.wait_until_listening()?;
+        Ok(server)
+    }
+
+    /// Starts `wasmtime serve` with its own defaults, if it is on the path, or in `tools/bin` of the target directory.
+    pub(crate) fn wasmtime_serve(&self) -> Result<Option<Server>> {
+        let own = self.workspace.target.join("tools/bin/wasmtime");
+        let program = if own.is_file() { own } else { PathBuf::from("wasmtime") };
+        if Command::new(&program).arg("--version").output().is_err() {
+            return Ok(None);
+        }
+        let mut server = Server::start(Kind::WasmtimeServe, |address| {
+            let mut command = Command::new(program);
+            command.args(["serve", "-Scli", "--addr", &address.to_string()]).arg(self.hello());
+            command
+        })?;
+        server.wait_until_listening()?;
+        Ok(Some(server))
+    }
+
+    /// The file of the component that does next to nothing.
+    pub(crate) fn hello(&self) -> PathBuf {
+        self.workspace.root.join("tests/fixtures/hello.wasm")
+    }
+
+    /// `berth components push FILE`, to the host that runs.
+    pub(crate) fn push(&self, file: &std::path::Path) -> Command {
+        let mut command = Command::new(self.workspace.program("release", "berth"));
+        command
+            .args(["components", "push", "--json", "--component", HELLO, "--admin"])
+            .arg(format!("http://{}", self.admin))
+            .arg(file)
+            .env("ADMIN_TOKEN", ADMIN_TOKEN);
+        command
+    }
+
+    fn manifest(&self) -> PathBuf {
+        self.folder.join("berth.toml")
+    }
+
+    fn manifest_text(&self) -> Result<String> {
+        let own = fs::read_to_string(self.workspace.root.join("berth.toml")).context("no berth.toml")?;
+        // Files are relative to the manifest, and this one lies elsewhere.
+        let root = self.workspace.root.display();
+        let own = own.replace("source = \"components/", &format!("source = \"{root}/components/"));
+        let hello = self.hello();
+        Ok(format!(
+            "{own}\n[components.{HELLO}]\nsource = {:?}\nroutes = [\"/hello\"]\nauthentication = \"optional\"\n",
+            hello.display().to_string()
+        ))
+    }
+}
