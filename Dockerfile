@@ -14,7 +14,7 @@ FROM rust AS manifests
 WORKDIR /manifests
 COPY . .
 RUN find . -type f -not -name 'Cargo.*' -not -path './.cargo/*' -not -path './xtask/*' \
-        -not -name lib.rs -not -name main.rs -not -path '*/src/bin/*.rs' -delete \
+        -not -name lib.rs -not -name main.rs -not -path '*/src/bin/*.rs' -not -path '*/benches/*.rs' -delete \
     && find . -name '*.rs' -not -path './xtask/*' -exec sed -i -e '1s/.*/fn main() { }/' -e '2,$d' {} +
 
 FROM rust AS build
