@@ -38,7 +38,7 @@ async fn each_step_refuses_by_name_and_leaves_the_old_version_live() {
         ("garbage", b"garbage".to_vec()),
         ("an object file", precompiled),
         ("a core module", wat("(module)")),
-        ("half a component", version("name=two")[..5000].to_vec()),
+        ("half a component", wat("(component (core module))")[..12].to_vec()),
         (
             "a release candidate",
             importing(r#"(import "wasi:cli/run@0.2.0-rc-2023-12-05" (instance (export "run" (func))))"#),
