@@ -97,8 +97,9 @@ impl Turn {
 
 /// Takes a transaction back and closes its connection. A server that does not answer will do the former by itself.
 pub(crate) async fn roll_back(mut connection: PgConnection) {
-    let rolled_back = sqlx::raw_sql("ROLLBACK").execute(&mut connection);
-    if matches!(timeout(ROLLBACK, rolled_back).await, Ok(Ok(_))) {
+    // Behind a pooler the session is somebody else's next.
+    let rolled_back = loan::give_back(&mut connection, End::RollBack, true);
+    if matches!(timeout(ROLLBACK, rolled_back).await, Ok(Ok(()))) {
         let _ = connection.close().await;
     }
 }
