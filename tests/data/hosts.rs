@@ -3,6 +3,7 @@
 use sqlx::Executor;
 
 use super::{done, sql};
+use crate::support::patience::eventually;
 use crate::support::{App, Component, User};
 
 #[tokio::test]
@@ -37,13 +38,7 @@ async fn a_token_that_one_host_revoked_is_revoked_on_all() {
     assert_eq!(there.get("/api/tasks").await.status, 200);
     here.request("POST", "/auth/logout").send().await.unwrap();
     // It takes a few seconds to be known everywhere.
-    for _ in 0..600 {
-        if there.get("/api/tasks").await.status == 401 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the other host never heard of it");
+    eventually(401, async || there.get("/api/tasks").await.status).await;
 }
 
 #[tokio::test]

@@ -99,9 +99,10 @@ impl Delivery {
         let Some(component) = manifest.components.iter().find(|component| component.name == name) else {
             return Ok(());
         };
-        // Only now, since a swap on this host may have been the one that was heard of.
-        if self.versions.live().await?.get(&name) != Some(&known)
-            || self.live(&name).is_none_or(|version| version.number() == known.number)
+        // Only now, since a swap on this host may have been the one that was heard of. The database is asked last: most
+        // often there is nothing to take.
+        if self.live(&name).is_none_or(|version| version.number() == known.number)
+            || self.versions.live().await?.get(&name) != Some(&known)
         {
             return Ok(());
         }
