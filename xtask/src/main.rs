@@ -5,13 +5,14 @@
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
 //! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
-//! - [`postgres`], [`http`]: a database for a while, and requests
+//! - [`postgres`], [`fake_cohere`], [`http`]: a database and a model for a while, and requests
 
 mod bench;
 mod build;
 mod command;
 mod container;
 mod dev;
+mod fake_cohere;
 mod http;
 mod manifests;
 mod postgres;

@@ -2,16 +2,15 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::command::run as run_command;
 use crate::workspace::Workspace;
-use crate::{setup, wasm};
+use crate::{fake_cohere, setup, wasm};
 
 /// Sets up, builds for development, and becomes the host.
 pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool) -> Result<()> {
@@ -49,19 +48,12 @@ pub(crate) fn become_host(
     Err(failure).with_context(|| format!("{} does not start", Path::new(host.get_program()).display()))
 }
 
-/// Builds the fake and starts it beside the host, with which it ends. Returns its URL, which it prints.
+/// Builds the fake and starts it beside the host, with which it ends. Returns its URL.
 fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
     run_command(workspace.cargo("build").args(["-p", "fake-cohere"]))?;
-    let mut fake = Command::new(workspace.program("debug", "fake-cohere"))
-        .args(["--port", "0", "--with-parent"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("the fake Cohere does not start")?;
-    let output = fake.stdout.take().context("the fake Cohere has no output")?;
-    let mut url = String::new();
-    BufReader::new(output).read_line(&mut url).context("the fake Cohere does not say where it is")?;
-    println!("A fake Cohere answers on {}", url.trim());
-    Ok(url.trim().to_owned())
+    let (_, url) = fake_cohere::start(&workspace.program("debug", "fake-cohere"))?;
+    println!("A fake Cohere answers on {url}");
+    Ok(url)
 }
 
 /// Says where it serves, and how to begin.

@@ -1,5 +1,6 @@
-//! One request in a fresh instance, without a socket: an empty one, and ones in which rows cross into the guest. The rows
-//! come from a private PostgreSQL; what the statement costs without them is `rows/none`.
+//! One request in a fresh instance, without a socket: an empty one, one in which a second component is called, and ones
+//! in which rows cross into the guest. The rows come from a private PostgreSQL; what the statement costs without them is
+//! `rows/none`.
 
 mod support;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Limits, Registry, Resources, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -35,14 +36,15 @@ fn main() -> anyhow::Result<()> {
     let runtime = Runtime::new()?;
     let folder = tempfile::tempdir()?;
     let compiler = support::compiler(&folder.path().join("cache"))?;
-    let registry = Arc::new(Registry::default());
 
-    let hello = runtime.block_on(load(&compiler, "hello", &[], None))?;
+    let registry = Arc::new(Registry::default());
+    let hello = runtime.block_on(load(&compiler, spec("hello", &[]), None))?;
     // A request that fails would be quick too: each is asked once before it is measured.
     runtime.block_on(ask(&hello, "/hello", &registry))?;
     criterion.bench_function("a fresh instance and an empty request", |bencher| {
         bencher.to_async(&runtime).iter(|| ask(&hello, "/hello", &registry));
     });
+    a_call(&mut criterion, &runtime, &compiler)?;
 
     let settings = PrivateSettings {
         data_directory: folder.path().join("data"),
@@ -52,10 +54,24 @@ fn main() -> anyhow::Result<()> {
     };
     let server = runtime.block_on(PrivatePostgres::start(&settings))?;
     let pool = runtime.block_on(async { pool(&server) });
-    let sql = runtime.block_on(load(&compiler, "sql", &[Capability::Postgres], Some(pool)))?;
+    let sql = runtime.block_on(load(&compiler, spec("sql", &[Capability::Postgres]), Some(pool)))?;
     rows(&mut criterion, &runtime, &sql, &registry)?;
     runtime.block_on(server.stop());
     criterion.final_summary();
+    Ok(())
+}
+
+/// The same request, with a call to another component: a second fresh instance, and two strings that cross.
+fn a_call(criterion: &mut Criterion, runtime: &Runtime, compiler: &Compiler) -> anyhow::Result<()> {
+    let mut asking = spec("asks", &[]);
+    asking.imports.insert("fixtures:greeting/greeting".to_owned(), "greets".to_owned());
+    let asks = runtime.block_on(load(compiler, asking, None))?;
+    let greets = runtime.block_on(load(compiler, spec("greets", &[]), None))?;
+    let registry = Arc::new(Registry::of(Deployment::new([Arc::clone(&asks), greets])?));
+    runtime.block_on(ask(&asks, "/", &registry))?;
+    criterion.bench_function("and a call to another component", |bencher| {
+        bencher.to_async(runtime).iter(|| ask(&asks, "/", &registry));
+    });
     Ok(())
 }
 
@@ -92,15 +108,15 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
 }
 
+/// Makes a version of the fixture that `spec` names.
 async fn load(
     compiler: &Compiler,
-    fixture: &str,
-    capabilities: &[Capability],
+    spec: ComponentSpec,
     database: Option<Pool>,
 ) -> anyhow::Result<Arc<Version>> {
-    let bytes = support::component(&format!("tests/fixtures/{fixture}.wasm"))?;
+    let bytes = support::component(&format!("tests/fixtures/{}.wasm", spec.name))?;
     let machine_code = compiler.compile(bytes.clone(), &digest(&bytes)).await?;
-    let candidate = Candidate::link(&machine_code, spec(fixture, capabilities))?;
+    let candidate = Candidate::link(&machine_code, spec)?;
     Ok(Arc::new(candidate.version(1, Resources::new(64, database, None))))
 }
 

@@ -1,10 +1,10 @@
 //! The fake Cohere, built in release: a process of its own, which no server's figures include.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
+use crate::fake_cohere;
 use crate::workspace::Workspace;
 
 /// A fake that runs until this is dropped.
@@ -14,17 +14,10 @@ pub(crate) struct Cohere {
 }
 
 impl Cohere {
-    /// Starts it on a port of its own choice.
+    /// Starts it.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
-        let mut child = Command::new(workspace.program("release", "fake-cohere"))
-            .args(["--port", "0", "--with-parent"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the fake Cohere does not start")?;
-        let output = child.stdout.take().context("the fake Cohere has no output")?;
-        let mut url = String::new();
-        BufReader::new(output).read_line(&mut url).context("the fake Cohere does not say where it is")?;
-        Ok(Self { child, url: url.trim().to_owned() })
+        let (child, url) = fake_cohere::start(&workspace.program("release", "fake-cohere"))?;
+        Ok(Self { child, url })
     }
 }
 

@@ -129,7 +129,7 @@ fn describe(options: &Options) {
 
 fn peers(programs: &Programs) -> Result<Vec<Server>> {
     let wasmtime = programs.wasmtime_serve()?;
-    if wasmtime.is_none() {
+    if wasmtime.is_empty() {
         println!("Skipped: `wasmtime serve`, since there is no `wasmtime` on the path.");
     }
     Ok(std::iter::once(programs.fastapi()?).chain(wasmtime).collect())

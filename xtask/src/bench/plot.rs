@@ -92,5 +92,6 @@ fn colour(server: Kind) -> RGBColor {
         Kind::Native => RGBColor(0, 135, 90),
         Kind::Fastapi => RGBColor(200, 80, 0),
         Kind::WasmtimeServe => RGBColor(120, 80, 170),
+        Kind::WasmtimeServeTuned => RGBColor(190, 150, 30),
     }
 }

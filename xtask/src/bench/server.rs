@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     Native,
     Fastapi,
     WasmtimeServe,
+    /// With its pool of instances tuned as well as it can be by its options.
+    WasmtimeServeTuned,
 }
 
 /// A server that runs until this is dropped.
@@ -36,7 +38,8 @@ pub(crate) struct Server {
 
 impl Kind {
     /// All of them, in the order of the table.
-    pub(crate) const ALL: [Self; 4] = [Self::Berth, Self::Native, Self::Fastapi, Self::WasmtimeServe];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Berth, Self::Native, Self::Fastapi, Self::WasmtimeServe, Self::WasmtimeServeTuned];
 }
 
 impl Server {
@@ -93,6 +96,7 @@ impl fmt::Display for Kind {
             Self::Native => "native",
             Self::Fastapi => "fastapi",
             Self::WasmtimeServe => "wasmtime-serve",
+            Self::WasmtimeServeTuned => "wasmtime-serve-tuned",
         })
     }
 }

@@ -44,8 +44,8 @@ impl Work {
     /// Whether a server of this kind has the route.
     pub(crate) fn is_done_by(self, kind: Kind) -> bool {
         match (self, kind) {
-            (Self::Chat, Kind::Berth) | (Self::Hello, Kind::WasmtimeServe) => true,
-            (Self::Chat, _) | (_, Kind::WasmtimeServe) => false,
+            (Self::Hello, _) | (Self::Chat, Kind::Berth) => true,
+            (Self::Chat, _) | (_, Kind::WasmtimeServe | Kind::WasmtimeServeTuned) => false,
             _ => true,
         }
     }
