@@ -44,10 +44,8 @@ FROM gcr.io/distroless/cc-debian13:nonroot
 COPY --from=build --chown=65532:65532 /data /var/lib/berth
 COPY --from=build /image /
 WORKDIR /opt/berth
-# The allocator would ask for huge pages, which take a dozen MiB more than is used.
 ENV BERTH_DATA_DIR=/var/lib/berth \
-    BERTH_CODE_CACHE=/opt/berth/cache \
-    MIMALLOC_ALLOW_THP=0
+    BERTH_CODE_CACHE=/opt/berth/cache
 USER 65532:65532
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=5s --retries=3 CMD ["berth", "healthcheck"]
