@@ -11,9 +11,10 @@ use crate::meter::GuestMemory;
 /// worker thread from its other requests.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A linear memory's pages that are zeroed by `memset` between requests rather than given back to the kernel. Covers
-/// what a guest with a small shadow stack touches.
-const MEMORY_KEEP_RESIDENT: usize = 128 * 1024;
+/// Bytes of a linear memory that are restored by copying between requests rather than given back to the kernel: all that
+/// a small guest has. What goes back has every thread forget its translations of addresses, which the next requests
+/// pay for, twice what the copy takes.
+const MEMORY_KEEP_RESIDENT: usize = 256 * 1024;
 
 /// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
 const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
