@@ -1,5 +1,7 @@
 //! A result as JSON, written straight from PostgreSQL's binary format into one buffer.
 
+use std::ops::Range;
+
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Serialize;
 use sqlx::Column as _;
@@ -19,6 +21,8 @@ const FIRST_ALLOCATION: usize = 1024;
 /// Collects `json-rows`.
 pub(crate) struct JsonRows {
     columns: Vec<JsonColumn>,
+    /// What stands before each field of a row, one after the other.
+    leads: Vec<u8>,
     body: Body,
     count: u32,
     caps: Caps,
@@ -28,12 +32,13 @@ pub(crate) struct JsonRows {
 struct JsonColumn {
     kind: Kind,
     /// Everything up to the field's value: `{"id":` for the first column, `,"title":` for another.
-    lead: String,
+    lead: Range<usize>,
 }
 
 impl JsonRows {
     pub(crate) fn new(caps: Caps) -> Self {
-        Self { columns: Vec::new(), body: Body { bytes: Vec::new(), limit: caps.bytes }, count: 0, caps }
+        let body = Body { bytes: Vec::new(), limit: caps.bytes };
+        Self { columns: Vec::new(), leads: Vec::new(), body, count: 0, caps }
     }
 
     pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
@@ -50,10 +55,13 @@ impl Collect for JsonRows {
         *self = Self::new(self.caps);
         self.body.bytes.reserve(FIRST_ALLOCATION);
         self.body.bytes.push(b'[');
-        for column in columns {
-            let separator = if self.columns.is_empty() { '{' } else { ',' };
-            let name = serde_json::Value::from(column.name());
-            self.columns.push(JsonColumn { kind: kind_of(column)?, lead: format!("{separator}{name}:") });
+        for (index, column) in columns.iter().enumerate() {
+            let start = self.leads.len();
+            self.leads.push(if index == 0 { b'{' } else { b',' });
+            // Neither a text nor a buffer can fail.
+            let _ = serde_json::to_writer(&mut self.leads, column.name());
+            self.leads.push(b':');
+            self.columns.push(JsonColumn { kind: kind_of(column)?, lead: start..self.leads.len() });
         }
         Ok(())
     }
@@ -66,7 +74,7 @@ impl Collect for JsonRows {
             self.body.bytes.push(b',');
         }
         for (index, column) in self.columns.iter().enumerate() {
-            self.body.bytes.extend_from_slice(column.lead.as_bytes());
+            self.body.bytes.extend_from_slice(&self.leads[column.lead.clone()]);
             let field = field(row, index)?;
             self.body.field(column.kind, field).map_err(|stop| stop.at(row, index))?;
         }
