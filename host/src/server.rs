@@ -2,12 +2,13 @@
 
 mod refusals;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -18,12 +19,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
 use crate::app::App;
 use crate::config::Edge;
 use crate::linger::Lingering;
-use crate::routes;
+use crate::routes::Routes;
 use refusals::Refusals;
 
 /// How long a host that is told to stop goes on accepting connections while it has requests in flight: load balancers
@@ -57,7 +57,7 @@ pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: Cancella
 }
 
 struct Server {
-    router: Router,
+    routes: Routes,
     http: http1::Builder,
     slots: Arc<Semaphore>,
     connections: TaskTracker,
@@ -71,7 +71,7 @@ impl Server {
             .header_read_timeout(edge.header_timeout)
             .max_header_size(edge.max_header_size);
         Self {
-            router: routes::router(app),
+            routes: Routes::new(app),
             http,
             slots: Arc::new(Semaphore::new(edge.max_connections)),
             connections: TaskTracker::new(),
@@ -99,11 +99,12 @@ impl Server {
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
         }
-        let router = self.router.clone();
+        let routes = self.routes.clone();
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let router = router.clone();
-            async move { router.oneshot(Lingering::of(request)).await }
+            let request = Lingering::of(request).map(Body::new);
+            let routes = routes.clone();
+            async move { Ok::<_, Infallible>(routes.answer(request).await) }
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());

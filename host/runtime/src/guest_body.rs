@@ -35,8 +35,9 @@ pub struct GuestBody {
 }
 
 impl GuestBody {
-    pub(crate) fn new(inner: HyperOutgoingBody, guest: Guest, content_length: Option<u64>) -> Self {
-        Self { inner, guest: Some(guest), remaining: content_length }
+    /// `guest` is none if it has ended well.
+    pub(crate) fn new(inner: HyperOutgoingBody, guest: Option<Guest>, content_length: Option<u64>) -> Self {
+        Self { inner, guest, remaining: content_length }
     }
 
     fn poll_guest(

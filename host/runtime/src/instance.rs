@@ -1,10 +1,13 @@
 //! One request in one instance, from its head to the last byte of its response.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, Response, header};
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -60,6 +63,9 @@ pub enum HandleError {
     BodyTooLarge(u64),
 }
 
+/// A guest, which runs while it is polled.
+pub(crate) type Running<R> = Pin<Box<dyn Future<Output = Result<R, HandleError>> + Send>>;
+
 type HeadSender = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>>;
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
@@ -95,12 +101,9 @@ impl Version {
         });
         let permit = self.permit().await?;
         let (sender, head) = oneshot::channel();
-        let guest =
-            self.spawn(
-                context,
-                permit,
-                |version, store| async move { version.run(store, request, sender).await },
-            );
+        let guest = self.run(context, permit, |version, store| async move {
+            version.answer(store, request, sender).await
+        });
         let (head, guest) = wait_for_head(head, guest).await?;
         if exceeded.load(Ordering::Relaxed) {
             return Err(HandleError::BodyTooLarge(limit));
@@ -118,14 +121,13 @@ impl Version {
         }
     }
 
-    /// Does `work` with a store of its own, within the component's limits, and in a task of its own: a guest goes on
-    /// after the head of its response has been sent. It ends when the returned handle is dropped.
-    pub(crate) fn spawn<R, F>(
+    /// Does `work` with a store of its own, within the component's limits. It ends when the returned future is dropped.
+    pub(crate) fn run<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
         permit: OwnedSemaphorePermit,
         work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
-    ) -> AbortOnDropHandle<Result<R, HandleError>>
+    ) -> Running<R>
     where
         F: Future<Output = wasmtime::Result<R>> + Send + 'static,
         R: Send + 'static,
@@ -143,10 +145,12 @@ impl Version {
             drop(permit);
             result
         };
-        AbortOnDropHandle::new(tokio::spawn(guest))
+        // What panics in here, and nothing should, is one request's misfortune and not its connection's.
+        let guest = AssertUnwindSafe(guest).catch_unwind();
+        Box::pin(guest.map(|result| result.unwrap_or(Err(HandleError::Failed))))
     }
 
-    async fn run<B>(
+    async fn answer<B>(
         &self,
         mut store: Store<State>,
         request: Request<LimitedBody<B>>,
@@ -162,25 +166,32 @@ impl Version {
     }
 }
 
-/// Waits until the guest has sent a head, or has ended without one.
+/// Runs the guest until it has sent a head, or has ended without one.
+///
+/// Most have ended by then. One that has not goes on in a task of its own, so that its time runs out whether or not its
+/// client takes what it has sent.
 async fn wait_for_head(
-    head: oneshot::Receiver<Head>,
-    guest: Guest,
-) -> Result<(Response<HyperOutgoingBody>, Guest), HandleError> {
-    match head.await {
-        Ok(Ok(head)) => Ok((head, guest)),
-        Ok(Err(code)) => {
+    mut head: oneshot::Receiver<Head>,
+    mut guest: Running<()>,
+) -> Result<(Response<HyperOutgoingBody>, Option<Guest>), HandleError> {
+    let (head, guest) = tokio::select! {
+        biased;
+        ended = &mut guest => {
+            ended?;
+            (head.try_recv().ok(), None)
+        }
+        Ok(sent) = &mut head => (Some(sent), Some(AbortOnDropHandle::new(tokio::spawn(guest)))),
+    };
+    match head {
+        Some(Ok(head)) => Ok((head, guest)),
+        Some(Err(code)) => {
             tracing::warn!(?code, "the component answered with an error instead of a response");
             Err(HandleError::Failed)
         }
-        Err(_) => match guest.await {
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(())) => {
-                tracing::warn!("the component returned without a response");
-                Err(HandleError::Failed)
-            }
-            Err(_) => Err(HandleError::Failed),
-        },
+        None => {
+            tracing::warn!("the component returned without a response");
+            Err(HandleError::Failed)
+        }
     }
 }
 

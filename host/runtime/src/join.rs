@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Linker, LinkerInstance, Type, Val};
 
@@ -179,8 +180,7 @@ impl Target {
         results: usize,
     ) -> Result<Vec<Val>, HandleError> {
         let permit = version.permit().await?;
-        // In a task of its own, so that its execution is not counted as its caller's.
-        let work = version.spawn(Arc::new(context), permit, move |version, mut store| async move {
+        let work = version.run(Arc::new(context), permit, move |version, mut store| async move {
             let function = self.find(version.component())?;
             let instance = version.pre.instance_pre().instantiate_async(&mut store).await?;
             let function = instance.get_func(&mut store, function).ok_or_else(|| self.missing())?;
@@ -188,7 +188,8 @@ impl Target {
             function.call_async(&mut store, &params, &mut values).await?;
             Ok(values)
         });
-        work.await.unwrap_or(Err(HandleError::Failed))
+        // In a task of its own, so that its execution is not counted as its caller's.
+        AbortOnDropHandle::new(tokio::spawn(work)).await.unwrap_or(Err(HandleError::Failed))
     }
 
     fn find(&self, component: &Component) -> wasmtime::Result<ComponentExportIndex> {

@@ -38,7 +38,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use berth_database::{
     ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, Server, component_database,
 };
@@ -52,7 +51,7 @@ use tokio::sync::{Mutex, broadcast};
 use crate::app::App;
 use crate::config::{Config, Manifest};
 use crate::database::Database;
-use crate::routes;
+use crate::routes::Routes;
 pub use adopt::AdoptError;
 pub use check::{Checked, check};
 pub use operator::{OperatorError, Requested};
@@ -154,7 +153,7 @@ impl Delivery {
     }
 
     /// A way for requests into a deployment that nobody else sees, and the token that they need.
-    fn trial(&self, registry: Registry) -> Result<(Router, HeaderValue), Failure> {
+    fn trial(&self, registry: Registry) -> Result<(Routes, HeaderValue), Failure> {
         let token = self.app.auth().token_for(probe::CALLER);
         let token = token.ok().and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
         let token = token.ok_or_else(|| Failure {
@@ -162,7 +161,7 @@ impl Delivery {
             reason: "no token can be made for the probes' caller".to_owned(),
             temporary: false,
         })?;
-        Ok((routes::router(&self.app.on_trial(Arc::new(registry))), token))
+        Ok((Routes::new(&self.app.on_trial(Arc::new(registry))), token))
     }
 
     /// The schema and the role of a component, made where they are missing.

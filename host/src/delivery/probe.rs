@@ -3,16 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::Body;
 use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
-use tower::ServiceExt as _;
 
 use super::record::milliseconds;
 use super::report::{Failure, ProbeAnswer, Step};
 use crate::config::Probe;
+use crate::routes::Routes;
 
 /// Who probes are made for: a token's `sub` that nobody else has.
 pub(super) const CALLER: &str = "berth-probe";
@@ -29,14 +28,14 @@ const SHOWN: usize = 500;
 /// Makes each request several times, as the caller that `token` stands for, and adds what was answered to `answers`. The
 /// first that is not answered well ends it.
 pub(super) async fn probe(
-    router: &Router,
+    routes: &Routes,
     token: &HeaderValue,
     probes: &[Probe],
     answers: &mut Vec<ProbeAnswer>,
 ) -> Result<(), Failure> {
     for probe in std::iter::repeat_n(probes, ROUNDS).flatten() {
         let began = Instant::now();
-        let (status, outcome) = match timeout(TIME, answer(router.clone(), token.clone(), probe)).await {
+        let (status, outcome) = match timeout(TIME, answer(routes, token.clone(), probe)).await {
             Ok(answered) => answered,
             Err(_) => (None, Err(format!("it was not answered in {} s", TIME.as_secs()))),
         };
@@ -51,7 +50,7 @@ pub(super) async fn probe(
 }
 
 /// The status, and what is wrong with the answer.
-async fn answer(router: Router, token: HeaderValue, probe: &Probe) -> (Option<u16>, Result<(), String>) {
+async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u16>, Result<(), String>) {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = probe.method.clone();
     match probe.path.parse() {
@@ -60,7 +59,7 @@ async fn answer(router: Router, token: HeaderValue, probe: &Probe) -> (Option<u1
     }
     request.headers_mut().insert(header::AUTHORIZATION, token);
     request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
-    let Ok(response) = router.oneshot(request).await;
+    let response = routes.answer(request).await;
     let (status, mut body) = (response.status(), response.into_body());
     let mut beginning = Vec::new();
     while let Some(frame) = body.frame().await {

@@ -187,7 +187,7 @@ impl Swap<'_> {
         }
         let deployment = deployment(versions, Step::Probe)?;
         let trial = self.delivery.trial(Registry::of(deployment));
-        let (router, token) = trial.map_err(|failure| Refusal { component: plan.first(), failure })?;
+        let (routes, token) = trial.map_err(|failure| Refusal { component: plan.first(), failure })?;
         for (change, record) in plan.changes.iter().zip(&mut *self.records) {
             let probes = &change.component.probes;
             if probes.is_empty() {
@@ -196,7 +196,7 @@ impl Swap<'_> {
             }
             let mut answers = Vec::new();
             let work = async {
-                probe::probe(&router, &token, probes, &mut answers).await?;
+                probe::probe(&routes, &token, probes, &mut answers).await?;
                 Ok(((), Some(format!("{} answers", answers.len()))))
             };
             let result = record.step(Step::Probe, work).await;

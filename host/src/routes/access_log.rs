@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode};
 
@@ -14,30 +13,35 @@ use super::components::X_COMPONENT;
 use super::keep::keep;
 use super::request_id::RequestId;
 
-/// Logs the request when it is done with, however it ends.
-pub(super) async fn log(request: Request, next: Next) -> Response {
-    let mut entry = Entry {
-        began: Instant::now(),
-        method: request.method().clone(),
-        path: request.uri().path().to_owned(),
-        request_id: request.extensions().get().cloned(),
-        status: None,
-        component: None,
-    };
-    let response = next.run(request).await;
-    entry.status = Some(response.status());
-    entry.component = response.headers().get(X_COMPONENT).cloned();
-    keep(response, entry)
-}
-
 /// What is known of a request. Logged when it is dropped: with the response's body, or before there was a response.
-struct Entry {
+pub(super) struct Entry {
     began: Instant,
     method: Method,
     path: String,
     request_id: Option<RequestId>,
     status: Option<StatusCode>,
     component: Option<HeaderValue>,
+}
+
+impl Entry {
+    /// The request has come.
+    pub(super) fn begin(request: &Request) -> Self {
+        Self {
+            began: Instant::now(),
+            method: request.method().clone(),
+            path: request.uri().path().to_owned(),
+            request_id: request.extensions().get().cloned(),
+            status: None,
+            component: None,
+        }
+    }
+
+    /// The response, which is logged when the last of it has been sent, or its client has gone.
+    pub(super) fn end(mut self, response: Response) -> Response {
+        self.status = Some(response.status());
+        self.component = response.headers().get(X_COMPONENT).cloned();
+        keep(response, self)
+    }
 }
 
 impl Drop for Entry {

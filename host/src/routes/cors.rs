@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::request::Parts;
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -55,7 +53,15 @@ impl Cors {
         }
     }
 
-    fn preflight(&self, origin: &HeaderValue, method: &HeaderValue, headers: &HeaderMap) -> Response {
+    /// The answer to a preflight, whatever its path; none if the request is something else.
+    pub(super) fn preflight(&self, request: &Request) -> Option<Response> {
+        let (origin, method) = (request.headers().get(ORIGIN)?, asked_method(request)?);
+        let mut response = self.allow(origin, method, request.headers());
+        self.vary(response.headers_mut());
+        Some(response)
+    }
+
+    fn allow(&self, origin: &HeaderValue, method: &HeaderValue, headers: &HeaderMap) -> Response {
         let Some(grant) = self.grant(origin) else { return ApiError::OriginNotAllowed.into_response() };
         if !METHODS.split(", ").any(|known| method == known) {
             return ApiError::MethodNotShared.into_response();
@@ -73,7 +79,7 @@ impl Cors {
     }
 
     /// Makes the answer readable for whom it may be, and for nobody else, whatever a component wrote on it.
-    fn finish(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    pub(super) fn finish(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
         headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         if let Some(grant) = origin.and_then(|origin| self.grant(origin)) {
@@ -91,21 +97,8 @@ impl Cors {
     }
 }
 
-/// Answers preflights, for any path, and writes on every other answer who may read it.
-pub(super) async fn share(State(cors): State<Cors>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let origin = parts.headers.get(ORIGIN).cloned();
-    if let (Some(origin), Some(method)) = (&origin, asked_method(&parts)) {
-        let mut response = cors.preflight(origin, method, &parts.headers);
-        cors.vary(response.headers_mut());
-        return response;
-    }
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    cors.finish(origin.as_ref(), response.headers_mut());
-    response
-}
-
 /// The method that a preflight asks about. An `OPTIONS` request without it is an ordinary one.
-fn asked_method(parts: &Parts) -> Option<&HeaderValue> {
-    (parts.method == Method::OPTIONS).then(|| parts.headers.get(ACCESS_CONTROL_REQUEST_METHOD)).flatten()
+fn asked_method(request: &Request) -> Option<&HeaderValue> {
+    let is_options = request.method() == Method::OPTIONS;
+    is_options.then(|| request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)).flatten()
 }

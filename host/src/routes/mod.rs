@@ -15,18 +15,63 @@ mod trailing_slash;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
 use axum::routing::get;
-use tower::ServiceBuilder;
+use http::header::ORIGIN;
+use tower::ServiceExt;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::error::ApiError;
+use access_log::Entry;
 use cors::Cors;
 pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
 
-/// Everything behind the socket.
-pub fn router(app: &App) -> Router {
+/// Everything behind the socket. A clone is the same.
+#[derive(Clone)]
+pub struct Routes {
+    cors: Cors,
+    router: Router,
+}
+
+impl Routes {
+    /// The host's own routes, and behind them the components'.
+    #[must_use]
+    pub fn new(app: &App) -> Self {
+        Self { cors: Cors::new(app.cors_origins()), router: router(app) }
+    }
+
+    /// Answers a request, under a name that its response and every line logged meanwhile carry.
+    pub async fn answer(&self, mut request: Request) -> Response {
+        let id = RequestId::name(&mut request);
+        let span = id.span();
+        let answer = async {
+            let entry = Entry::begin(&request);
+            entry.end(self.answer_shared(request).await)
+        };
+        let mut response = answer.instrument(span).await;
+        id.write_on(&mut response);
+        response
+    }
+
+    /// Answers as CORS has it.
+    async fn answer_shared(&self, mut request: Request) -> Response {
+        if let Some(answer) = self.cors.preflight(&request) {
+            return answer;
+        }
+        let origin = request.headers().get(ORIGIN).cloned();
+        // What changes a path comes before it is looked up.
+        trailing_slash::strip(request.uri_mut());
+        let Ok(mut response) = self.router.clone().oneshot(request).await;
+        self.cors.finish(origin.as_ref(), response.headers_mut());
+        response
+    }
+}
+
+fn router(app: &App) -> Router {
     let bounded = Router::new()
         .merge(auth::router(Arc::clone(app.auth())))
         .route("/openapi.json", get(docs::document))
@@ -41,17 +86,7 @@ pub fn router(app: &App) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready));
 
-    let routes =
-        bounded.merge(probes).method_not_allowed_fallback(method_not_allowed).with_state(app.clone());
-
-    // A router around the routes, since what changes a path must run before it is looked up.
-    Router::new().fallback_service(routes).layer(
-        ServiceBuilder::new()
-            .layer(from_fn(request_id::name))
-            .layer(from_fn(access_log::log))
-            .layer(from_fn_with_state(Cors::new(app.cors_origins()), cors::share))
-            .layer(from_fn(trailing_slash::strip)),
-    )
+    bounded.merge(probes).method_not_allowed_fallback(method_not_allowed).with_state(app.clone())
 }
 
 /// The body of a 405; the router adds the header `Allow`.

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tracing::Instrument;
+use tracing::Span;
 use uuid::Uuid;
 
 /// The header.
@@ -30,6 +29,25 @@ impl RequestId {
         headers.get(X_REQUEST_ID).filter(|value| sane(value)).cloned().map_or_else(Self::new, Self)
     }
 
+    /// Names a request: whoever looks at its headers or extensions finds the name.
+    pub(super) fn name(request: &mut Request) -> Self {
+        let id = Self::of(request.headers());
+        request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
+        request.extensions_mut().insert(id.clone());
+        id
+    }
+
+    /// What is logged within carries the name.
+    pub(super) fn span(&self) -> Span {
+        // At this level no filter drops the span, and with it the name from a line that is logged.
+        tracing::error_span!("request", request_id = %self)
+    }
+
+    /// Writes the name on the response.
+    pub(super) fn write_on(self, response: &mut Response) {
+        response.headers_mut().insert(X_REQUEST_ID, self.0);
+    }
+
     /// A new one.
     #[must_use]
     pub fn new() -> Self {
@@ -49,18 +67,6 @@ impl fmt::Display for RequestId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.0.to_str().unwrap_or_default())
     }
-}
-
-/// Names the request, and writes the name on its response and on every line logged in between.
-pub(super) async fn name(mut request: Request, next: Next) -> Response {
-    let id = RequestId::of(request.headers());
-    request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
-    request.extensions_mut().insert(id.clone());
-    // At this level no filter drops the span, and with it the name from a line that is logged.
-    let span = tracing::error_span!("request", request_id = %id);
-    let mut response = next.run(request).instrument(span).await;
-    response.headers_mut().insert(X_REQUEST_ID, id.0);
-    response
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use berth_runtime::Deployment;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
-use super::router;
+use super::Routes;
 use crate::app::App;
 use crate::auth::test_database::nowhere;
 use crate::auth::{Auth, AuthSettings};
@@ -57,7 +56,7 @@ impl Host {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = router(&self.app).oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let response = Routes::new(&self.app).answer(request.body(Body::empty()).unwrap()).await;
         let (parts, body) = response.into_parts();
         let body = String::from_utf8_lossy(&to_bytes(body, usize::MAX).await.unwrap()).into_owned();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -185,7 +184,7 @@ async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
 async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
     let host = Host::started(&[("BERTH_MAX_IN_FLIGHT", "1")]);
     let request = Request::get("/docs").body(Body::empty()).unwrap();
-    let served = router(&host.app).oneshot(request).await.unwrap();
+    let served = Routes::new(&host.app).answer(request).await;
 
     let refused = host.get("/docs").await;
     assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);

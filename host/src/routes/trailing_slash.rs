@@ -1,17 +1,13 @@
 //! Every path answers the same with and without one trailing slash, and never by a redirect.
 
-use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::Response;
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// Takes one trailing slash from the path before it is routed.
-pub(super) async fn strip(mut request: Request, next: Next) -> Response {
-    if let Some(stripped) = without_trailing_slash(request.uri()) {
-        *request.uri_mut() = stripped;
+/// Takes one trailing slash from the path of `uri`.
+pub(super) fn strip(uri: &mut Uri) {
+    if let Some(stripped) = without_trailing_slash(uri) {
+        *uri = stripped;
     }
-    next.run(request).await
 }
 
 /// The address without the slash, if there is one to take. The root is nothing but its slash, and keeps it.
@@ -33,8 +29,9 @@ mod tests {
     use super::*;
 
     fn stripped(uri: &str) -> String {
-        let uri: Uri = uri.parse().unwrap();
-        without_trailing_slash(&uri).unwrap_or(uri).to_string()
+        let mut uri: Uri = uri.parse().unwrap();
+        strip(&mut uri);
+        uri.to_string()
     }
 
     #[test]
