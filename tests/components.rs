@@ -60,6 +60,14 @@ fn every_fixture_is_used() {
 }
 
 #[tokio::test]
+async fn a_component_asks_another_that_the_manifest_names() {
+    let asks = Component::new("asks").at("/asks");
+    let asks = asks.saying("imports = { \"fixtures:greeting/greeting\" = \"greets\" }");
+    let app = App::serving([asks, Component::new("greets").at("/greets")]).start().await;
+    assert_eq!(app.get("/asks").answer().await.expect(200).text(), "hello, neighbour");
+}
+
+#[tokio::test]
 async fn a_component_that_others_wrote_runs_as_it_is() {
     let routes =
         ["/echo", "/echo-headers", "/echo-trailers", "/wait-response", "/stream-body", "/response-status"];
