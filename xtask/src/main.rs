@@ -5,8 +5,9 @@
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
 //! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
-//! - [`postgres`], [`fake_cohere`], [`http`]: a database and a model for a while, and requests
+//! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a database and a model for a while, requests, and who makes them
 
+mod account;
 mod bench;
 mod build;
 mod command;

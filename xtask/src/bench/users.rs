@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::work::TASK;
+use crate::account::register;
 use crate::http;
 
 /// Tasks of the user who lists them.
@@ -34,11 +35,4 @@ impl Users {
         }
         Ok(Self { reader, writer, task })
     }
-}
-
-fn register(berth: SocketAddr, name: &str) -> Result<String> {
-    let account = format!(r#"{{"email": "{name}@example.com", "password": "correct horse"}}"#);
-    let answer = http::post(berth, "/auth/register", None, &account)?;
-    let account: Value = serde_json::from_str(&answer.body)?;
-    Ok(account["access_token"].as_str().context("no token for a new account")?.to_owned())
 }

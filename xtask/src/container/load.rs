@@ -8,17 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Result, ensure};
 
+use crate::account::register;
 use crate::http;
 
 const CLIENTS: usize = 8;
 
 /// What one client sends at most, whatever happens.
 const REQUESTS: usize = 5_000;
-
-const ACCOUNT: &str = r#"{"email": "load@example.com", "password": "correct horse"}"#;
 
 /// Clients that send one request after the other until they are turned away.
 pub(crate) struct Load {
@@ -45,9 +43,7 @@ pub(crate) struct Outcome {
 impl Load {
     /// Registers an account, and lists its tasks from several connections at once.
     pub(crate) fn start(address: SocketAddr) -> Result<Self> {
-        let answer = http::post(address, "/auth/register", None, ACCOUNT)?;
-        let account: Value = serde_json::from_str(&answer.body)?;
-        let token = account["access_token"].as_str().context("no token for a new account")?.to_owned();
+        let token = register(address, "load")?;
         let shared = Arc::new(Shared {
             address,
             token,
