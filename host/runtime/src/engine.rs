@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes of a linear memory that are restored by copying between requests rather than given back to the kernel: all that
 /// a small guest has. What goes back has every thread forget its translations of addresses, which the next requests
-/// pay for, twice what the copy takes.
+/// pay for.
 const MEMORY_KEEP_RESIDENT: usize = 256 * 1024;
 
 /// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
