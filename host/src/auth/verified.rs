@@ -1,0 +1,77 @@
+//! Tokens that were found good: a client sends the same one with every request, and its signature is checked once.
+//!
+//! What is remembered cannot change, who the token is for and that it was signed. What can, the clock and logouts, is
+//! asked each time: the clock here, logouts by whoever asked for the claims.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+
+use super::tokens::Claims;
+
+/// How many tokens are remembered: those used last, about.
+const MOST: usize = 1000;
+
+/// The longest token that is remembered, in bytes: all of them together take no more than 2 MiB.
+const LONGEST: usize = 2048;
+
+/// What tokens said that were good when they were verified.
+pub(super) struct Verified(Cache<Box<[u8]>, Arc<Claims>>);
+
+impl Verified {
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Self(Cache::new(MOST))
+    }
+
+    /// What `token` says, if it was good and has not expired since.
+    pub(super) fn get(&self, token: &[u8]) -> Option<Arc<Claims>> {
+        self.0.get(token).filter(|claims| claims.key.expires_at > Timestamp::now())
+    }
+
+    /// Remembers what `token` says, which is good.
+    pub(super) fn insert(&self, token: &[u8], claims: &Arc<Claims>) {
+        if token.len() <= LONGEST {
+            self.0.insert(token.into(), Arc::clone(claims));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::auth::tokens::TokenKey;
+
+    fn expiring(seconds_from_now: i64) -> Arc<Claims> {
+        let expires_at = Timestamp::now() + SignedDuration::from_secs(seconds_from_now);
+        let key = TokenKey { id: "1".to_owned(), expires_at };
+        Arc::new(Claims { subject: "ann".to_owned(), email: None, name: None, key })
+    }
+
+    #[test]
+    fn a_token_is_remembered_until_it_expires() {
+        let verified = Verified::none();
+        verified.insert(b"good", &expiring(3600));
+        verified.insert(b"over", &expiring(0));
+        assert_eq!(verified.get(b"good").unwrap().subject, "ann");
+        assert_eq!(verified.get(b"over"), None);
+        assert_eq!(verified.get(b"other"), None);
+    }
+
+    #[test]
+    fn neither_many_tokens_nor_long_ones_fill_the_memory() {
+        let verified = Verified::none();
+        verified.insert(&[b'a'; LONGEST + 1], &expiring(3600));
+        assert_eq!(verified.0.len(), 0);
+        for number in 0..10 * MOST {
+            verified.insert(number.to_string().as_bytes(), &expiring(3600));
+        }
+        // The cache counts by shards, of which there are as many as the machine has use for.
+        assert!(verified.0.len() < 2 * MOST, "{}", verified.0.len());
+    }
+}
