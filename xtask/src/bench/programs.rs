@@ -62,7 +62,8 @@ impl<'a> Programs<'a> {
         database_url: String,
         cohere_url: String,
     ) -> Result<Self> {
-        let admin = crate::http::free_address()?;
+        // On an address that no connection on this machine is made from: its port stays free from one start to the next.
+        let admin = SocketAddr::from(([127, 0, 0, 2], crate::http::free_address()?.port()));
         let programs = Self { workspace, folder, database_url, cohere_url, admin };
         fs::write(programs.manifest(), programs.manifest_text()?)?;
         Ok(programs)
