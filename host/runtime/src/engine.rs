@@ -16,6 +16,11 @@ const TICK: Duration = Duration::from_millis(10);
 /// pay for.
 const MEMORY_KEEP_RESIDENT: usize = 256 * 1024;
 
+/// Unused places for a linear memory that wait for another instance of the component that they last had, before an instance
+/// of another one takes them over. Each keeps its memory: what a component once needed at a time must not add up to what the
+/// others did.
+const UNUSED_WARM_SLOTS: u32 = 32;
+
 /// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
 const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
 
@@ -74,6 +79,7 @@ fn configuration(settings: EngineSettings) -> Config {
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
         .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
         .max_tables_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
+        .max_unused_warm_slots(UNUSED_WARM_SLOTS)
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .table_keep_resident(64 * 1024);
 

@@ -1,6 +1,6 @@
 //! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
 //!
-//! - [`tokens`]: what a token says, and whether to believe it; [`verified`]: those that were believed before
+//! - [`tokens`]: what a token says, and whether to believe it; `verified`: those that were believed before
 //! - [`bearer`]: where a request carries one
 //! - [`revocation`]: which were logged out
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
