@@ -55,9 +55,6 @@ pub enum CompileError {
     /// wasmtime refused it.
     #[error("it is not a valid component: {0:#}")]
     Invalid(wasmtime::Error),
-    /// The operating system gave no threads to compile on.
-    #[error("the threads that compile do not start: {0}")]
-    Threads(#[from] rayon::ThreadPoolBuildError),
     /// It took too long.
     #[error("it takes more than {} seconds to compile", MAX_TIME.as_secs())]
     TooSlow,
@@ -232,15 +229,8 @@ fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-/// Compiles on threads that end with it: what the allocator keeps for a thread is given back only then, and that is more
-/// memory than the rest of a host takes.
-fn machine_code(engine: &wasmtime::Engine, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
-    let threads = rayon::ThreadPoolBuilder::new().thread_name(|index| format!("compiler-{index}")).build();
-    threads?.install(|| engine.precompile_component(bytes)).map_err(CompileError::Invalid)
-}
-
 fn compile_into(engine: &wasmtime::Engine, bytes: &[u8], path: &Path) -> Result<Component, CompileError> {
-    let code = machine_code(engine, bytes)?;
+    let code = engine.precompile_component(bytes).map_err(CompileError::Invalid)?;
     write_whole(path, &code).map_err(|error| CompileError::Cache { path: path.to_owned(), error })?;
     path.parent().map_or(Ok(()), forget_oldest).unwrap_or_else(|error| {
         tracing::warn!(path = %path.display(), %error, "old machine code cannot be removed from the cache");

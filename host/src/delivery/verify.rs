@@ -96,10 +96,7 @@ impl From<&CompileError> for Failure {
             | CompileError::CoreModule
             | CompileError::NotWebAssembly
             | CompileError::NeedsWasi03(_) => Step::Kind,
-            CompileError::Invalid(_)
-            | CompileError::Threads(_)
-            | CompileError::TooSlow
-            | CompileError::Cache { .. } => Step::Compile,
+            CompileError::Invalid(_) | CompileError::TooSlow | CompileError::Cache { .. } => Step::Compile,
         };
         Failure::lasting(step, error)
     }
