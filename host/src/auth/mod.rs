@@ -1,6 +1,6 @@
 //! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
 //!
-//! - [`tokens`]: what a token says, and whether to believe it; `verified`: those that were believed before
+//! - [`tokens`]: what a token says, and whether to believe it
 //! - [`bearer`]: where a request carries one
 //! - [`revocation`]: which were logged out
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
@@ -22,7 +22,6 @@ pub mod sessions;
 pub(crate) mod test_database;
 pub mod throttle;
 pub mod tokens;
-mod verified;
 
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ pub use error::AuthError;
 use passwords::Passwords;
 use revocation::Revocations;
 use throttle::Throttle;
-use tokens::{Claims, InvalidToken, TokenKey, Tokens};
+use tokens::{InvalidToken, TokenKey, Tokens};
 
 /// What an operator decides about authentication.
 #[derive(Clone, Debug)]
@@ -108,8 +107,9 @@ impl Auth {
         if self.revocations.contains(&claims.key).await {
             return Err(InvalidToken.into());
         }
-        let Claims { subject, email, name, key } = Claims::clone(&claims);
-        Ok(Identity { principal: Principal { subject, email, name, anonymous: false }, token: Some(key) })
+        let principal =
+            Principal { subject: claims.subject, email: claims.email, name: claims.name, anonymous: false };
+        Ok(Identity { principal, token: Some(claims.key) })
     }
 
     /// A token for a caller of the host's own, for requests that it makes to itself.

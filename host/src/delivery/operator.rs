@@ -54,14 +54,14 @@ pub enum OperatorError {
     /// The host has not begun to serve.
     #[error("The host is starting, try again later")]
     Starting,
-    /// A row of the host's could be neither read nor written.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
+    /// The database was not there.
+    #[error("The database is not available")]
+    Away(#[from] StorageError),
 }
 
 impl From<sqlx::Error> for OperatorError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Storage(error.into())
+        Self::Away(error.into())
     }
 }
 
