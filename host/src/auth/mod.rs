@@ -1,6 +1,6 @@
 //! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
 //!
-//! - [`tokens`]: what a token says, and whether to believe it
+//! - [`tokens`]: what a token says, and whether to believe it; `verified`: those that were believed before
 //! - [`bearer`]: where a request carries one
 //! - [`revocation`]: which were logged out
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
@@ -22,6 +22,7 @@ pub mod sessions;
 pub(crate) mod test_database;
 pub mod throttle;
 pub mod tokens;
+mod verified;
 
 use std::time::Duration;
 

@@ -3,8 +3,6 @@
 //! What is remembered cannot change, who the token is for and that it was signed. What can, the clock and logouts, is
 //! asked each time: the clock here, logouts by whoever asked for the claims.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
@@ -13,11 +11,11 @@ use super::tokens::Claims;
 /// How many tokens are remembered: those used last, about.
 const MOST: usize = 1000;
 
-/// The longest token that is remembered, in bytes: all of them together take no more than 2 MiB.
+/// The longest token that is remembered, in bytes: all of them, with what they say, take some 4 MiB at most.
 const LONGEST: usize = 2048;
 
 /// What tokens said that were good when they were verified.
-pub(super) struct Verified(Cache<Box<[u8]>, Arc<Claims>>);
+pub(super) struct Verified(Cache<Box<[u8]>, Claims>);
 
 impl Verified {
     /// None yet.
@@ -26,14 +24,14 @@ impl Verified {
     }
 
     /// What `token` says, if it was good and has not expired since.
-    pub(super) fn get(&self, token: &[u8]) -> Option<Arc<Claims>> {
+    pub(super) fn get(&self, token: &[u8]) -> Option<Claims> {
         self.0.get(token).filter(|claims| claims.key.expires_at > Timestamp::now())
     }
 
     /// Remembers what `token` says, which is good.
-    pub(super) fn insert(&self, token: &[u8], claims: &Arc<Claims>) {
+    pub(super) fn insert(&self, token: &[u8], claims: &Claims) {
         if token.len() <= LONGEST {
-            self.0.insert(token.into(), Arc::clone(claims));
+            self.0.insert(token.into(), claims.clone());
         }
     }
 }
@@ -47,10 +45,10 @@ mod tests {
     use super::*;
     use crate::auth::tokens::TokenKey;
 
-    fn expiring(seconds_from_now: i64) -> Arc<Claims> {
+    fn expiring(seconds_from_now: i64) -> Claims {
         let expires_at = Timestamp::now() + SignedDuration::from_secs(seconds_from_now);
         let key = TokenKey { id: "1".to_owned(), expires_at };
-        Arc::new(Claims { subject: "ann".to_owned(), email: None, name: None, key })
+        Claims { subject: "ann".to_owned(), email: None, name: None, key }
     }
 
     #[test]
