@@ -53,6 +53,7 @@ impl AdminError {
                 | OperatorError::NotKept { .. } => StatusCode::NOT_FOUND,
                 OperatorError::Busy => StatusCode::CONFLICT,
                 OperatorError::Starting | OperatorError::Away(_) => StatusCode::SERVICE_UNAVAILABLE,
+                OperatorError::Statement(_) => StatusCode::INTERNAL_SERVER_ERROR,
             },
         }
     }
@@ -70,8 +71,14 @@ impl AdminError {
 
 impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
-        if let Self::Operator(OperatorError::Away(cause)) = &self {
-            tracing::warn!(error = %cause, "an operator's request failed without the database");
+        match &self {
+            Self::Operator(OperatorError::Away(cause)) => {
+                tracing::warn!(error = %cause, "an operator's request failed without the database");
+            }
+            Self::Operator(OperatorError::Statement(cause)) => {
+                tracing::error!(error = %cause, "an operator's request failed by our fault");
+            }
+            _ => {}
         }
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = (self.status(), [json], detail(&self.to_string())).into_response();
@@ -79,5 +86,27 @@ impl IntoResponse for AdminError {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::storage::StorageError;
+
+    fn answer_to(cause: sqlx::Error) -> (StatusCode, String) {
+        let error = AdminError::from(OperatorError::from(StorageError::from(cause)));
+        (error.status(), error.to_string())
+    }
+
+    #[test]
+    fn only_a_database_that_is_away_is_worth_another_try() {
+        let gone = sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
+        let away = (StatusCode::SERVICE_UNAVAILABLE, "The database is not available".to_owned());
+        assert_eq!(answer_to(gone), away);
+        let wrong = sqlx::Error::ColumnNotFound("a_secret".to_owned());
+        assert_eq!(answer_to(wrong), (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".to_owned()));
     }
 }

@@ -56,12 +56,21 @@ pub enum OperatorError {
     Starting,
     /// The database was not there.
     #[error("The database is not available")]
-    Away(#[from] StorageError),
+    Away(#[source] StorageError),
+    /// A statement of the host's was wrong, which another try does not mend.
+    #[error("Internal Server Error")]
+    Statement(#[source] StorageError),
+}
+
+impl From<StorageError> for OperatorError {
+    fn from(error: StorageError) -> Self {
+        if error.is_outage() { Self::Away(error) } else { Self::Statement(error) }
+    }
 }
 
 impl From<sqlx::Error> for OperatorError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Away(error.into())
+        StorageError::from(error).into()
     }
 }
 
