@@ -7,6 +7,7 @@ mod account;
 mod binaries;
 mod home;
 mod initdb;
+mod lock;
 mod orphan;
 mod server;
 

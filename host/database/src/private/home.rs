@@ -1,6 +1,6 @@
-//! The folder that a private server lives in: its data, its socket, its log, and the lock that says it is taken.
+//! The folder that a private server lives in: its data, its socket and its log.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::PrivateError;
 use super::account::Account;
+use super::lock::Lock;
 
 /// Where data go that the server's user could not reach in the data directory.
 const ELSEWHERE: &str = "/var/lib/berth-postgres";
@@ -29,14 +30,14 @@ pub(super) struct Home {
     /// Where the socket is made.
     pub(super) socket: PathBuf,
     _temporary_socket: Option<TempDir>,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Home {
     /// Makes the folder `postgres` in `data_directory` where there is none, and takes it.
     pub(super) fn take(data_directory: &Path, account: Option<&Account>) -> Result<Self, PrivateError> {
         let path = place(data_directory, account)?;
-        let lock = lock(&path)?;
+        let lock = Lock::take(&path)?;
         let (socket, temporary_socket) = socket(&path, account)?;
         Ok(Self { path, socket, _temporary_socket: temporary_socket, _lock: lock })
     }
@@ -141,17 +142,6 @@ fn make_reachable(path: PathBuf, parent: &Path, account: &Account) -> Result<Pat
 fn let_through(directory: &Path) -> io::Result<()> {
     let mode = fs::metadata(directory)?.permissions().mode();
     fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o111))
-}
-
-/// Takes the folder's lock, which the kernel gives back however this process ends.
-fn lock(path: &Path) -> Result<File, PrivateError> {
-    let name = path.join("lock");
-    let file = OpenOptions::new().create(true).append(true).open(&name).map_err(PrivateError::file(&name))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(PrivateError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(PrivateError::file(&name)(error)),
-    }
 }
 
 /// The socket's directory: in the folder, or a temporary one where the folder's path is too long for an address.
