@@ -143,9 +143,15 @@ fn program_of(data: &Path) -> PathBuf {
     fs::read_link(format!("/proc/{}/exe", lock.lines().next().unwrap())).unwrap()
 }
 
-/// A port of the loopback interface that nobody listens on.
+/// A port of the loopback interface that nobody listens on. None of those that outgoing connections are given, of which
+/// a run of the tests makes so many that one would take it before a server listens.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let port = 10_000 + u16::try_from(getrandom::u32().unwrap() % 20_000).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Root runs servers that refuse to be run by root as the owner of their files.

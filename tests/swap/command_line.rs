@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::Swapping;
-use crate::support::app::Host;
+use crate::support::app::{Host, ROOT};
 use crate::support::operator::ADMIN_TOKEN;
 use crate::support::process::Process;
 use crate::support::versions::version;
@@ -69,8 +69,11 @@ async fn exit_codes_tell_what_was_wrong() {
         fs::write(folder.path().join("version.wasm"), bytes).unwrap();
         berth(&["push", folder.path().join("version.wasm").to_str().unwrap()])
     };
+    assert_eq!(of_bytes(&vec![0; 64 * 1024 * 1024 + 1]).0, 10);
     assert_eq!(of_bytes(b"garbage").0, 11);
     assert_eq!(of_bytes(&version("name=two")[..5000]).0, 12);
+    let shows = format!("{ROOT}/tests/fixtures/shows.wasm");
+    assert_eq!(berth(&["push", "--component", "version", &shows]).0, 13);
     assert_eq!(of_bytes(&wat::parse_str("(component)").unwrap()).0, 14);
     let (code, text) = of_bytes(&version("name=two migrations=1,1"));
     assert_eq!(code, 15, "{text}");

@@ -1,7 +1,7 @@
 //! Everything that Cohere can answer instead of a reply.
 
 use fake_cohere::{Raw, Refusal, Turn};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 
 use super::*;
 
@@ -96,9 +96,10 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_cohere_that_is_not_there_is_unavailable() {
     let cohere = FakeCohere::start(0).await.unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    // Nobody listens there, nor can anybody else while this socket is bound.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap();
     let mut settings = settings(&cohere);
     settings.base_url = format!("http://{address}").parse().unwrap();
     let client = client(settings);
