@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use berth_database::private::Search;
 use berth_database::url::{self, UrlError};
-use berth_database::{Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings, Server};
+use berth_database::{Backends, Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings, Server};
 
 use crate::config::Config;
 
@@ -26,6 +26,7 @@ pub enum DatabaseError {
 pub struct Database {
     server: Server,
     pool: Pool,
+    backends: Backends,
     private: Option<PrivatePostgres>,
 }
 
@@ -60,7 +61,8 @@ impl Database {
             statement_timeout: Duration::from_secs(10),
             search_path: None,
         };
-        Self { pool: Pool::new(server.clone(), settings), server, private }
+        let pool = Pool::new(server.clone(), settings);
+        Self { backends: Backends::new(pool.clone()), pool, server, private }
     }
 
     /// How to connect, as the host itself.
@@ -75,6 +77,12 @@ impl Database {
         self.pool.clone()
     }
 
+    /// The server's processes that serve components.
+    #[must_use]
+    pub fn backends(&self) -> Backends {
+        self.backends.clone()
+    }
+
     /// Returns when a private server has ended by itself, which it should not while the host runs. Never for a server
     /// that the host was given.
     pub async fn ended(&self) {
@@ -84,8 +92,9 @@ impl Database {
         }
     }
 
-    /// Stops a private server, and waits for its end.
+    /// Ends what components have running in the database. Stops a private server, and waits for its end.
     pub async fn close(self) {
+        self.backends.end_all().await;
         if let Some(private) = self.private {
             private.stop().await;
             tracing::info!("private PostgreSQL stopped");

@@ -1,10 +1,12 @@
 //! Components and the database.
 //!
 //! - `apart`: what SQL of one component does not reach
+//! - `hostile`: SQL that is written to do harm
 //! - `transactions`: what is left of a guest that ends in the middle
 //! - `hosts`: several hosts on one database, and a database without rights
 
 mod apart;
+mod hostile;
 mod hosts;
 mod transactions;
 

@@ -1,10 +1,12 @@
 //! Opening one connection: bounded in time, and patient with a server that is only just starting.
 
+use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
+use berth_postgres::{Connection, ServerMessage, Target};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection as _};
 use tokio::time::{Instant, sleep, timeout};
 
 /// SQLSTATEs of a server that is there and will soon answer: starting up, shutting down to start again,
@@ -26,10 +28,7 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Re
     let options = options.clone().disable_statement_logging();
     // Boxed, since it is large, and a part of every future that may have to connect.
     let connection = Box::pin(PgConnection::connect_with(&options));
-    timeout(patience, connection).await.unwrap_or_else(|_| {
-        let message = format!("no connection to PostgreSQL within {patience:?}");
-        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, message)))
-    })
+    timeout(patience, connection).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
 }
 
 /// Opens a connection to a server that may not be up yet, trying again for as long as `patience`.
@@ -44,27 +43,109 @@ pub async fn connect_when_ready(
     options: &PgConnectOptions,
     patience: Duration,
 ) -> sqlx::Result<PgConnection> {
-    let start = Instant::now();
+    let attempts = Attempts::within(patience);
     loop {
-        let outcome = connect(options, patience.saturating_sub(start.elapsed())).await;
-        // The longer it took so far, the less a little more matters.
-        let pause = (start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        match outcome {
-            Err(error) if is_passing(&error) && start.elapsed() + pause < patience => {
-                tracing::debug!(%error, "PostgreSQL is not ready yet");
-                sleep(pause).await;
-            }
-            outcome => return outcome,
+        match connect(options, attempts.time_left()).await {
+            Err(error) => attempts.pause_after(error).await?,
+            connected => return connected,
         }
     }
 }
 
-/// Whether the same attempt may succeed a moment later.
-fn is_passing(error: &sqlx::Error) -> bool {
+/// The same, for SQL that is not trusted.
+///
+/// # Errors
+///
+/// The last attempt's error.
+pub async fn open_when_ready(
+    target: &Target,
+    settings: &[(&str, String)],
+    patience: Duration,
+) -> Result<Connection, berth_postgres::Error> {
+    let attempts = Attempts::within(patience);
+    loop {
+        // Boxed, since it is large, and a part of every future that may have to connect.
+        let opening = Box::pin(Connection::open(target, settings));
+        match timeout(attempts.time_left(), opening).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
+        {
+            Err(error) => attempts.pause_after(error).await?,
+            opened => return opened,
+        }
+    }
+}
+
+/// Attempts to reach a server, within a bounded time.
+struct Attempts {
+    start: Instant,
+    patience: Duration,
+}
+
+impl Attempts {
+    fn within(patience: Duration) -> Self {
+        Self { start: Instant::now(), patience }
+    }
+
+    fn time_left(&self) -> Duration {
+        self.patience.saturating_sub(self.start.elapsed())
+    }
+
+    /// Pauses before the next attempt, or returns the error if there is to be none.
+    async fn pause_after<E: MayPass>(&self, error: E) -> Result<(), E> {
+        // The longer it took so far, the less a little more matters.
+        let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        if !error.may_pass() || self.time_left() <= pause {
+            return Err(error);
+        }
+        tracing::debug!(%error, "PostgreSQL is not ready yet");
+        sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// An error after which the same attempt may succeed a moment later.
+trait MayPass: Display {
+    fn may_pass(&self) -> bool;
+}
+
+impl MayPass for sqlx::Error {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Io(error) => is_passing(error),
+            Self::Database(refusal) => refusal.code().is_some_and(|code| NOT_YET.contains(&code.as_ref())),
+            _ => false,
+        }
+    }
+}
+
+impl MayPass for berth_postgres::Error {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Io(error) => is_passing(error),
+            _ => self.code().is_some_and(|code| NOT_YET.contains(&code)),
+        }
+    }
+}
+
+/// What arrives and makes no sense, a certificate of an unknown authority say, will be no other next time.
+fn is_passing(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::InvalidData
+}
+
+fn too_slow(patience: Duration) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("no connection to PostgreSQL within {patience:?}"))
+}
+
+/// An error of sqlx's as the other client has it.
+pub(crate) fn translated(error: sqlx::Error) -> berth_postgres::Error {
     match error {
-        // What arrives and makes no sense, a certificate that nobody vouches for say, will be no other next time.
-        sqlx::Error::Io(error) => error.kind() != io::ErrorKind::InvalidData,
-        sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| NOT_YET.contains(&code.as_ref())),
-        _ => false,
+        sqlx::Error::Database(refusal) => berth_postgres::Error::Server(Box::new(ServerMessage {
+            severity: "FATAL".to_owned(),
+            code: refusal.code().unwrap_or_default().into_owned(),
+            message: refusal.message().to_owned(),
+            ..ServerMessage::default()
+        })),
+        sqlx::Error::Io(error) => error.into(),
+        sqlx::Error::Tls(error) => berth_postgres::Error::Tls(error.to_string()),
+        other => io::Error::other(other.to_string()).into(),
     }
 }

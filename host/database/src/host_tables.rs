@@ -4,6 +4,7 @@
 use sqlx::postgres::PgConnectOptions;
 
 use crate::migrations::{Migration, MigrationError, migrate};
+use crate::server::target;
 
 /// The host's schema.
 pub const SCHEMA: &str = "berth";
@@ -15,15 +16,16 @@ pub const SCHEMA: &str = "berth";
 ///
 /// See [`MigrationError`].
 pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
-    migrate(options, SCHEMA, &migrations()).await.map(drop)
+    migrate(&target(options), SCHEMA, &migrations()).await.map(drop)
 }
 
 /// What has been done to the tables so far, oldest first. Never changed, only added to.
-fn migrations() -> [Migration; 4] {
+fn migrations() -> [Migration; 5] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
         Migration::new(3, "component roles", include_str!("../sql/component_roles.sql")),
         Migration::new(4, "component versions", include_str!("../sql/component_versions.sql")),
+        Migration::new(5, "locks", include_str!("../sql/locks.sql")),
     ]
 }

@@ -3,12 +3,15 @@
 //!
 //! The schema stays the host's. A component may fill it, but neither drop it nor let others in.
 
+mod bounds;
+
 use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Row};
 
+use self::bounds::Bounded;
 use crate::hash::{hex, sha256};
 use crate::lock;
 use crate::pool::{Pool, PoolError};
@@ -33,6 +36,14 @@ pub struct ComponentDatabase {
     pub server: Server,
     /// Whether PostgreSQL keeps others out.
     pub isolation: Isolation,
+}
+
+impl ComponentDatabase {
+    /// The component's role, if it has one of its own.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        (self.isolation == Isolation::Role).then(|| self.server.direct().get_username())
+    }
 }
 
 /// Whether PostgreSQL keeps a component away from others' tables.
@@ -103,7 +114,8 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
 /// Makes what is missing of a component's schema and role, and says how to connect as it.
 ///
 /// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `server` what it
-/// connects to. It can be called again and again, by several hosts at once.
+/// connects to. `connections` is how many sessions a host has with the database for one component. It can be called again
+/// and again, by several hosts at once: a role that was changed by its component is then as it was.
 ///
 /// # Errors
 ///
@@ -112,12 +124,18 @@ pub async fn component_database(
     pool: &Pool,
     server: &Server,
     component: &str,
+    connections: usize,
 ) -> Result<ComponentDatabase, IsolationError> {
     let schema = schema_name(component)?;
     let mut connection = pool.acquire().await?;
-    let role = prepare(&mut connection, component, &schema)
-        .await
-        .map_err(|source| IsolationError::Database { component: component.to_owned(), source })?;
+    let role = prepare(
+        &mut connection,
+        component,
+        &schema,
+        Bounded { connections, is_private: server.is_private() },
+    )
+    .await
+    .map_err(|source| IsolationError::Database { component: component.to_owned(), source })?;
     match role {
         Ok(Role { name, password, .. }) => {
             let server = server.as_role(&name, &password);
@@ -149,6 +167,8 @@ async fn check_pooler(server: &Server, component: &str, role: String) -> Result<
 /// A component's login role.
 struct Role {
     name: String,
+    /// The database that the role is for.
+    database: String,
     password: String,
     /// Whether an earlier start made it.
     remembered: bool,
@@ -159,6 +179,7 @@ async fn prepare(
     connection: &mut PgConnection,
     component: &str,
     schema: &str,
+    bounded: Bounded,
 ) -> sqlx::Result<Result<Role, String>> {
     let mut transaction = connection.begin().await?;
     lock::lock(&mut transaction, "components").await?;
@@ -173,6 +194,7 @@ async fn prepare(
     if let Ok(role) = &role {
         remember(&mut transaction, component, role).await?;
         grant(&mut transaction, schema, role).await?;
+        bounds::set(&mut transaction, &role.name, bounded).await?;
     }
     // Behind a pooler the session is somebody else's next.
     transaction.clear_cached_statements().await?;
@@ -197,11 +219,11 @@ async fn role(connection: &mut PgConnection, component: &str, schema: &str) -> s
     .bind(component)
     .fetch_one(connection)
     .await?;
-    let database = hex(&sha256(&row.try_get::<String, _>(0)?)[..4]);
-    let name = format!("berth_{schema}_{database}");
+    let database: String = row.try_get(0)?;
+    let name = format!("berth_{schema}_{}", hex(&sha256(&database)[..4]));
     Ok(match row.try_get(1)? {
-        Some(password) => Role { name, password, remembered: true },
-        None => Role { name, password: new_password()?, remembered: false },
+        Some(password) => Role { name, database, password, remembered: true },
+        None => Role { name, database, password: new_password()?, remembered: false },
     })
 }
 
@@ -221,7 +243,11 @@ async fn make_role(connection: &mut PgConnection, role: Role) -> sqlx::Result<Re
     let known = known.fetch_optional(&mut *connection).await?.is_some();
     let (name, password) = (quote_identifier(&role.name), quote_literal(&role.password));
     let statement = if known {
-        format!("ALTER ROLE {name} LOGIN PASSWORD {password}; ALTER ROLE {name} RESET ALL")
+        let database = quote_identifier(&role.database);
+        format!(
+            "ALTER ROLE {name} LOGIN PASSWORD {password}; ALTER ROLE {name} RESET ALL; \
+             ALTER ROLE {name} IN DATABASE {database} RESET ALL"
+        )
     } else {
         format!("CREATE ROLE {name} LOGIN NOINHERIT PASSWORD {password}")
     };
@@ -273,15 +299,20 @@ async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx
         run(connection, format!("GRANT CONNECT ON DATABASE {database} TO {name}")).await?;
     }
     if row.try_get::<bool, _>(2)? {
-        let mut attempt = connection.begin().await?;
-        match run(&mut attempt, "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()).await {
-            Ok(()) => attempt.commit().await?,
-            // Somebody else's schema: nothing of ours is in it.
-            Err(error) if is_refused(&error) => attempt.rollback().await?,
-            Err(error) => return Err(error),
-        }
+        // Where it is refused, the schema belongs to another role, and nothing of Berth's is in it.
+        attempt(connection, "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()).await?;
     }
     Ok(())
+}
+
+/// Runs a statement that the host's role may not be allowed. Returns whether it was.
+async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Result<bool> {
+    let mut attempt = connection.begin().await?;
+    match run(&mut attempt, statement).await {
+        Ok(()) => attempt.commit().await.map(|()| true),
+        Err(error) if is_refused(&error) => attempt.rollback().await.map(|()| false),
+        Err(error) => Err(error),
+    }
 }
 
 async fn run(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {

@@ -4,7 +4,9 @@
 //! - [`server`]: where a database is, and what is in between
 //! - [`private`]: a server of the host's own, where no URL is given
 //! - [`connect`]: one connection, with patience for a server that is starting
-//! - [`pool`]: connections that requests share
+//! - [`pool`]: the host's own connections, which requests share
+//! - [`session_pool`]: the sessions of one component, each as new for every request
+//! - [`backends`]: the server's processes behind those, and how they end
 //! - [`loan`]: the same, where a pooler lends a session for each transaction
 //! - [`migrations`]: bringing a schema's tables up to date
 //! - [`migrating`]: the same, while it can still be taken back
@@ -14,6 +16,7 @@
 //!
 //! It knows no HTTP, no components beyond their names, and reads no configuration: all that comes in as settings.
 
+pub mod backends;
 pub mod connect;
 mod hash;
 pub mod host_tables;
@@ -26,9 +29,11 @@ pub mod migrations;
 pub mod pool;
 pub mod private;
 pub mod server;
+pub mod session_pool;
 mod sql;
 pub mod url;
 
+pub use backends::Backends;
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
 pub use listen::Listener;
 pub use loan::End;
@@ -38,3 +43,4 @@ pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
+pub use session_pool::{Bounds, Lease, Repair, SessionError, SessionPool};

@@ -16,7 +16,7 @@ use crate::sql::quote_identifier;
 macro_rules! undo {
     () => {
         "; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
-         SELECT pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+         SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
     };
 }
 
@@ -27,6 +27,17 @@ pub enum End {
     Commit,
     /// Nothing was done.
     RollBack,
+}
+
+impl End {
+    /// The statements that end the transaction, and undo what else was left on the session.
+    #[must_use]
+    pub fn and_undo(self) -> &'static str {
+        match self {
+            Self::Commit => concat!("COMMIT", undo!()),
+            Self::RollBack => concat!("ROLLBACK", undo!()),
+        }
+    }
 }
 
 /// The statements by which a session is taken, with the settings that a session of one's own would keep.
@@ -50,8 +61,7 @@ pub(crate) async fn give_back(connection: &mut PgConnection, end: End, changed: 
     let statements = match (end, changed) {
         (End::Commit, false) => "COMMIT",
         (End::RollBack, false) => "ROLLBACK",
-        (End::Commit, true) => concat!("COMMIT", undo!()),
-        (End::RollBack, true) => concat!("ROLLBACK", undo!()),
+        (end, true) => end.and_undo(),
     };
     sqlx::raw_sql(statements).execute(connection).await.map(drop)
 }

@@ -1,4 +1,7 @@
 //! Locks in the database, so that hosts that do the same at once do not get in each other's way.
+//!
+//! A lock is a row of `berth.locks`. PostgreSQL's advisory locks are numbers that every role of the database may lock: a
+//! component that took the host's would stop every swap. Rows of the host's schema are out of a component's reach.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,33 +11,25 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::timeout;
 
 use crate::connect::connect_when_ready;
-use crate::hash::sha256;
 use crate::loan::{self, End};
 use crate::migrating::PATIENCE;
 
 /// How long a rollback may take that somebody waits for.
-const ROLLBACK: Duration = Duration::from_secs(5);
-
-/// SQLSTATE of a lock that did not come free in time.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Takes the lock called `name` until the end of the current transaction. The wait for it, and for every later lock in
 /// the transaction, is bounded by half a minute.
 pub(crate) async fn lock(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *transaction).await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(key(name)).execute(transaction).await?;
-    Ok(())
+    take(transaction, name).await
 }
 
-/// Whether an error says that a lock was held by somebody else for too long.
-pub(crate) fn is_held(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
-}
-
-/// PostgreSQL's advisory locks are numbers, shared by everyone in the database: a hash keeps clear of other people's.
-fn key(name: &str) -> i64 {
-    let hash = sha256(&format!("berth {name}"));
-    hash.iter().take(8).fold(0, |key, byte| (key << 8) | i64::from(*byte))
+async fn take(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
+    sqlx::query("SELECT FROM berth.locks WHERE name = $1 FOR UPDATE")
+        .bind(name)
+        .fetch_one(transaction)
+        .await
+        .map(drop)
 }
 
 /// Being the only one on the whole database who does something: an open transaction that holds a lock, and in which the
@@ -49,21 +44,21 @@ impl Turn {
     /// If the database is away.
     pub async fn try_take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Option<Self>> {
         let mut turn = Self::open(options).await?;
-        let taken: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock($1)")
-            .bind(key(name))
-            .fetch_one(&mut turn.0)
+        let taken = sqlx::query("SELECT FROM berth.locks WHERE name = $1 FOR UPDATE SKIP LOCKED")
+            .bind(name)
+            .fetch_optional(&mut turn.0)
             .await?;
-        Ok(taken.then_some(turn))
+        Ok(taken.map(|_| turn))
     }
 
-    /// Takes the turn called `name`, and waits for it as long as somebody else has it.
+    /// Takes the turn called `name`, and waits for it as long as another host has it.
     ///
     /// # Errors
     ///
     /// If the database is away.
     pub async fn take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Self> {
         let mut turn = Self::open(options).await?;
-        sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(key(name)).execute(&mut turn.0).await?;
+        take(&mut turn.0, name).await?;
         Ok(turn)
     }
 
@@ -90,17 +85,13 @@ impl Turn {
     }
 
     /// Writes nothing, and lets the next one have its turn: when this returns, it is free, unless the server is away.
-    pub async fn give_up(self) {
-        roll_back(self.0).await;
-    }
-}
-
-/// Takes a transaction back and closes its connection. A server that does not answer will do the former by itself.
-pub(crate) async fn roll_back(mut connection: PgConnection) {
-    // Behind a pooler the session is somebody else's next.
-    let rolled_back = loan::give_back(&mut connection, End::RollBack, true);
-    if matches!(timeout(ROLLBACK, rolled_back).await, Ok(Ok(()))) {
-        let _ = connection.close().await;
+    pub async fn give_up(mut self) {
+        // Behind a pooler the session is somebody else's next. A server that does not answer takes the transaction back by
+        // itself.
+        let rolled_back = loan::give_back(&mut self.0, End::RollBack, true);
+        if matches!(timeout(ROLLBACK_TIMEOUT, rolled_back).await, Ok(Ok(()))) {
+            let _ = self.0.close().await;
+        }
     }
 }
 

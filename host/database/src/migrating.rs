@@ -2,66 +2,116 @@
 //! tried before anybody else sees what it made of its tables.
 
 use std::fmt;
+use std::future::pending;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection as _};
+use berth_postgres::{Connection, Error, Target};
 use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
 
-use crate::connect::connect_when_ready;
-use crate::loan::{self, End};
-use crate::lock;
-use crate::migrations::{self, Applied, Migration, MigrationError, Outcome};
-use crate::pool::Pool;
+use crate::backends::{Backend, Backends};
+use crate::connect::open_when_ready;
+use crate::loan::End;
+use crate::migrations::{self, Applied, Migration, MigrationError};
+use crate::session_pool::SessionPool;
 use crate::sql::quote_identifier;
 
 /// How long a server may take to wake up.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a rollback may take that a swap waits for.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long all migrations of a version may take together, whatever they set `statement_timeout` to: no other component can
+/// be swapped meanwhile.
+const MIGRATIONS_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// How long the record of the migrations may be locked by requests, which have no business with it.
+const RECORD_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Migrations of one schema whose transaction is open. Dropped, they are taken back.
 ///
 /// The connection is their own, and closed afterwards, whatever a migration did to its session.
 pub struct Migrating {
-    connection: Arc<Mutex<Option<PgConnection>>>,
+    session: Arc<Mutex<Option<Backend>>>,
     schema: String,
-    outcome: Outcome,
+    ran: Vec<u32>,
+    newer: Vec<Applied>,
     tried: bool,
 }
 
 impl Migrating {
-    /// Runs the migrations that have not run yet, with the rights of the role in `options`, in `schema`, which is made
+    /// Runs the migrations that have not run yet, with the rights of the role of `target`, in `schema`, which is made
     /// where it is missing.
     ///
     /// # Errors
     ///
     /// See [`MigrationError`].
     pub async fn begin(
-        options: &PgConnectOptions,
+        target: &Target,
+        backends: &Backends,
         schema: &str,
         migrations: &[Migration],
     ) -> Result<Self, MigrationError> {
         let migrations = migrations::in_order(migrations)?;
-        let mut connection = connect_when_ready(options, PATIENCE).await?;
-        sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
-        let outcome = migrations::run(&mut connection, schema, migrations).await?;
-        let connection = Arc::new(Mutex::new(Some(connection)));
-        Ok(Self { connection, schema: schema.to_owned(), outcome, tried: false })
+        let connection = open_when_ready(target, &[], PATIENCE).await?;
+        let backend = backends.register(connection, target.clone(), true, Duration::ZERO);
+        let mut migrating = Self {
+            session: Arc::new(Mutex::new(Some(backend))),
+            schema: schema.to_owned(),
+            ran: Vec::new(),
+            newer: Vec::new(),
+            tried: false,
+        };
+        let ran = timeout(MIGRATIONS_TIMEOUT, migrating.run(&migrations)).await;
+        match ran.unwrap_or(Err(MigrationError::TooSlow(MIGRATIONS_TIMEOUT))) {
+            Ok(()) => Ok(migrating),
+            Err(error) => {
+                migrating.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn run(&mut self, migrations: &[&Migration]) -> Result<(), MigrationError> {
+        let mut session = self.session.lock().await;
+        let backend = session.as_mut().ok_or_else(broken)?;
+        let blockers = backend.blockers();
+        let end_blockers = async {
+            loop {
+                sleep(RECORD_LOCK_TIMEOUT).await;
+                match &blockers {
+                    Some(blockers) => blockers.end().await,
+                    None => pending().await,
+                }
+            }
+        };
+        let connection = &mut backend.connection;
+        connection.execute("BEGIN").await?;
+        let pending = tokio::select! {
+            pending = migrations::look(connection, &self.schema, migrations) => pending?,
+            never = end_blockers => never,
+        };
+        self.ran = migrations::run(connection, &self.schema, &pending).await?;
+        self.newer = pending.newer;
+        Ok(())
     }
 
     /// The versions that ran.
     #[must_use]
     pub fn ran(&self) -> &[u32] {
-        &self.outcome.ran
+        &self.ran
     }
 
-    /// What had run before and is not in the list that was given: who brought it knew more.
+    /// The migrations that had run before and are not in the list that was given: a newer version of the component knew them.
     #[must_use]
     pub fn newer(&self) -> &[Applied] {
-        &self.outcome.newer
+        &self.newer
     }
 
-    /// A pool of the one connection that sees the migrations, for whoever shall be tried. What is done with it is taken
+    /// A pool of the one session that sees the migrations, for a version that is tried. What is done with it is taken
     /// back in the end. `statement_timeout` and `queue_timeout` are as in [`PoolSettings`](crate::PoolSettings).
     ///
     /// # Errors
@@ -71,17 +121,17 @@ impl Migrating {
         &mut self,
         statement_timeout: Duration,
         queue_timeout: Duration,
-    ) -> Result<Pool, MigrationError> {
+    ) -> Result<SessionPool, MigrationError> {
         let set_up = format!(
             "SAVEPOINT berth_trial; SET LOCAL search_path = {}; SET LOCAL statement_timeout = {}",
             quote_identifier(&self.schema),
             statement_timeout.as_millis()
         );
-        let mut connection = self.connection.lock().await;
-        let connected = connection.as_mut().ok_or_else(broken)?;
-        sqlx::raw_sql(AssertSqlSafe(set_up)).execute(connected).await?;
+        let mut session = self.session.lock().await;
+        let backend = session.as_mut().ok_or_else(broken)?;
+        backend.connection.execute(&set_up).await?;
         self.tried = true;
-        Ok(Pool::of_trial(Arc::clone(&self.connection), queue_timeout))
+        Ok(SessionPool::of_trial(Arc::clone(&self.session), queue_timeout))
     }
 
     /// Makes the migrations permanent, and nothing that was done in a [trial](Self::trial).
@@ -90,32 +140,49 @@ impl Migrating {
     ///
     /// If the database is away, or the trial left the connection unusable.
     pub async fn commit(self) -> Result<(), MigrationError> {
-        let mut connection = self.connection.lock().await.take().ok_or_else(broken)?;
-        if self.tried {
-            sqlx::raw_sql("ROLLBACK TO SAVEPOINT berth_trial").execute(&mut connection).await?;
-        }
-        // Behind a pooler the session is somebody else's next.
-        loan::give_back(&mut connection, End::Commit, true).await?;
-        connection.close().await?;
-        Ok(())
+        let mut backend = self.session.lock().await.take().ok_or_else(broken)?;
+        let committed = commit(&mut backend.connection, self.tried).await;
+        backend.end(());
+        Ok(committed?)
     }
 
     /// Takes the migrations back, and waits until PostgreSQL has done so.
     pub async fn roll_back(self) {
-        let connection = self.connection.lock().await.take();
-        if let Some(connection) = connection {
-            lock::roll_back(connection).await;
+        let Some(mut backend) = self.session.lock().await.take() else { return };
+        if !backend.connection.is_busy() {
+            let roll_back = backend.connection.execute(End::RollBack.and_undo());
+            // A server that does not answer takes the transaction back by itself.
+            let _ = timeout(ROLLBACK_TIMEOUT, roll_back).await;
+        }
+        backend.end(());
+    }
+}
+
+/// Behind a pooler the session is another client's next, so that what was left on it is undone.
+async fn commit(connection: &mut Connection, tried: bool) -> Result<(), Error> {
+    if tried {
+        connection.execute("ROLLBACK TO SAVEPOINT berth_trial").await?;
+    }
+    connection.execute(End::Commit.and_undo()).await
+}
+
+impl Drop for Migrating {
+    fn drop(&mut self) {
+        if let Ok(mut session) = self.session.try_lock()
+            && let Some(backend) = session.take()
+        {
+            backend.end(());
         }
     }
 }
 
 impl fmt::Debug for Migrating {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Migrating").field("ran", &self.outcome.ran).finish_non_exhaustive()
+        formatter.debug_struct("Migrating").field("ran", &self.ran).finish_non_exhaustive()
     }
 }
 
 fn broken() -> MigrationError {
     let reason = "the connection that the migrations ran on was closed while they were tried";
-    MigrationError::Database(sqlx::Error::Protocol(reason.to_owned()))
+    MigrationError::Database(Error::Io(io::Error::new(io::ErrorKind::NotConnected, reason)))
 }

@@ -8,19 +8,26 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgDatabaseError, PgErrorPosition};
-use sqlx::{AssertSqlSafe, Row};
+use berth_postgres::{Connection, Error, Ignored, Target, TextRows};
 
+use crate::connect::open_when_ready;
 use crate::hash::{hex, sha256};
-use crate::lock;
-use crate::migrating::Migrating;
-use crate::sql::quote_identifier;
+use crate::loan::End;
+use crate::migrating::PATIENCE;
+use crate::sql::{quote_identifier, quote_literal};
 
 /// How long a migration waits for a table that others use. While it waits, whoever comes later waits behind it.
-const LOCK: Duration = Duration::from_secs(2);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SQLSTATE of a statement that waited too long for a table.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// SQLSTATEs of a schema or a table that another host has just made, and how often to look again.
+const MADE_BY_ANOTHER: [&str; 3] = ["23505", "42P06", "42P07"];
+const MAX_ATTEMPTS: u32 = 5;
+
+/// Bytes of the record of what ran. It is in the component's schema, so the component may have written anything into it.
+const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 
 /// A step in the life of a schema.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -115,7 +122,7 @@ pub enum MigrationError {
         /// What PostgreSQL said, with the SQLSTATE and the line.
         message: String,
         /// The error as it came.
-        source: sqlx::Error,
+        source: Error,
     },
     /// A migration ended the transaction that all of them run in.
     #[error("migration {version} `{name}` ends its transaction; leave COMMIT and ROLLBACK out of it")]
@@ -133,9 +140,12 @@ pub enum MigrationError {
         /// The schema.
         schema: String,
     },
+    /// The migrations did not end.
+    #[error("the migrations took more than {0:?}: make them smaller, or run them by hand before the push")]
+    TooSlow(Duration),
     /// PostgreSQL cannot be reached, or does not let this role do what is needed.
     #[error("the schema cannot be brought up to date: {0}")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] Error),
 }
 
 impl MigrationError {
@@ -144,60 +154,96 @@ impl MigrationError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Database(_) | Self::Locked { .. } => true,
-            Self::Failed { source, .. } => {
-                source.as_database_error().is_none_or(|e| e.code().as_deref() == Some(LOCK_NOT_AVAILABLE))
-            }
+            Self::Failed { source, .. } => source.code().is_none_or(|code| code == LOCK_NOT_AVAILABLE),
             _ => false,
         }
     }
 }
 
-/// Runs the migrations that have not run yet, with the rights of the role in `options`, in `schema`, which is made
+/// Runs the migrations that have not run yet, with the rights of the role of `target`, in `schema`, which is made
 /// where it is missing. Returns the versions that ran.
 ///
 /// # Errors
 ///
 /// See [`MigrationError`].
 pub async fn migrate(
-    options: &PgConnectOptions,
+    target: &Target,
     schema: &str,
     migrations: &[Migration],
 ) -> Result<Vec<u32>, MigrationError> {
-    let migrating = Migrating::begin(options, schema, migrations).await?;
-    let ran = migrating.ran().to_vec();
-    migrating.commit().await?;
+    let migrations = in_order(migrations)?;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut connection = open_when_ready(target, &[], PATIENCE).await?;
+        match migrate_on(&mut connection, schema, &migrations).await {
+            Err(MigrationError::Database(error))
+                if error.code().is_some_and(|code| MADE_BY_ANOTHER.contains(&code))
+                    && attempts < MAX_ATTEMPTS => {}
+            result => return result,
+        }
+    }
+}
+
+async fn migrate_on(
+    connection: &mut Connection,
+    schema: &str,
+    migrations: &[&Migration],
+) -> Result<Vec<u32>, MigrationError> {
+    connection.execute("BEGIN").await?;
+    let pending = look(connection, schema, migrations).await?;
+    let ran = run(connection, schema, &pending).await?;
+    connection.execute(End::Commit.and_undo()).await?;
+    connection.close().await;
     Ok(ran)
 }
 
-/// What a schema's migrations came to.
-pub(crate) struct Outcome {
-    /// The versions that ran.
-    pub(crate) ran: Vec<u32>,
-    /// What had run before and is not in the list.
+/// The migrations of a schema that have not run, in the transaction that looked.
+pub(crate) struct Pending<'m> {
+    new: Vec<&'m Migration>,
+    /// Migrations that have run and are not in the list.
     pub(crate) newer: Vec<Applied>,
+    /// PostgreSQL's number for the transaction.
+    transaction: String,
 }
 
-/// Runs what has not run yet of migrations [in order](in_order), in the transaction that `connection` is in.
-pub(crate) async fn run(
-    connection: &mut PgConnection,
+/// Looks which migrations [in order](in_order) have not run, in the transaction that `connection` is in. If there are some, no
+/// other host can run them until its end.
+pub(crate) async fn look<'m>(
+    connection: &mut Connection,
     schema: &str,
-    migrations: Vec<&Migration>,
-) -> Result<Outcome, MigrationError> {
-    lock::lock(connection, &format!("migrations of {schema}")).await.map_err(|error| {
-        if lock::is_held(&error) {
+    migrations: &[&'m Migration],
+) -> Result<Pending<'m>, MigrationError> {
+    let locked = |error: Error| {
+        if error.code() == Some(LOCK_NOT_AVAILABLE) {
             MigrationError::Locked { schema: schema.to_owned() }
         } else {
             error.into()
         }
-    })?;
-    let mut run = Run::begin(connection, schema).await?;
-    let mut applied = run.applied().await?;
-    let new = not_yet_applied(migrations, &mut applied)?;
-    for migration in &new {
-        run.apply(migration).await?;
+    };
+    connection.execute("SET LOCAL lock_timeout = '30s'").await?;
+    let transaction = make_record(connection, schema).await.map_err(locked)?;
+    let mut applied = applied(connection, schema).await.map_err(locked)?;
+    let mut new = not_yet_applied(migrations, &mut applied)?;
+    if !new.is_empty() {
+        let lock = format!("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE", record(schema));
+        connection.execute(&lock).await.map_err(locked)?;
+        applied = self::applied(connection, schema).await?;
+        new = not_yet_applied(migrations, &mut applied)?;
     }
-    let ran = new.iter().map(|migration| migration.version).collect();
-    Ok(Outcome { ran, newer: applied.into_values().collect() })
+    Ok(Pending { new, newer: applied.into_values().collect(), transaction })
+}
+
+/// Runs what is pending. Returns the versions that ran.
+pub(crate) async fn run(
+    connection: &mut Connection,
+    schema: &str,
+    pending: &Pending<'_>,
+) -> Result<Vec<u32>, MigrationError> {
+    for migration in &pending.new {
+        apply(connection, schema, migration, &pending.transaction).await?;
+    }
+    Ok(pending.new.iter().map(|migration| migration.version).collect())
 }
 
 /// The migrations by version, once that is known to be an order.
@@ -218,114 +264,112 @@ pub(crate) fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, Migr
     Ok(migrations)
 }
 
-/// The transaction that brings one schema up to date.
-struct Run<'a> {
-    connection: &'a mut PgConnection,
-    /// The schema's name and that of the table in it, quoted.
-    schema: String,
-    table: String,
-    /// PostgreSQL's number for the transaction.
-    transaction: i64,
+/// The table that says what has run.
+fn record(schema: &str) -> String {
+    format!("{}.berth_migrations", quote_identifier(schema))
 }
 
-impl<'a> Run<'a> {
-    /// Makes the schema and the table in it where they are missing.
-    async fn begin(connection: &'a mut PgConnection, schema: &str) -> sqlx::Result<Self> {
-        let known = sqlx::query(
-            "SELECT to_regnamespace(quote_ident($1)) IS NOT NULL,
-                    to_regclass(quote_ident($1) || '.berth_migrations') IS NOT NULL,
-                    txid_current()",
-        )
-        .bind(schema)
-        .fetch_one(&mut *connection)
-        .await?;
-        let schema = quote_identifier(schema);
-        let table = format!("{schema}.berth_migrations");
-        let mut missing = String::new();
-        if !known.try_get::<bool, _>(0)? {
-            let _ = writeln!(missing, "CREATE SCHEMA {schema};");
-        }
-        if !known.try_get::<bool, _>(1)? {
-            let _ = writeln!(
-                missing,
-                "CREATE TABLE {table} (
-                    version    bigint      PRIMARY KEY,
-                    name       text        NOT NULL,
-                    checksum   text        NOT NULL,
-                    compatible boolean     NOT NULL,
-                    applied_at timestamptz NOT NULL DEFAULT now()
-                );"
-            );
-        }
-        sqlx::raw_sql(AssertSqlSafe(missing)).execute(&mut *connection).await?;
-        Ok(Self { connection, schema, table, transaction: known.try_get(2)? })
+/// Makes the schema and the record in it where they are missing. Returns PostgreSQL's number for the transaction.
+async fn make_record(connection: &mut Connection, schema: &str) -> Result<String, Error> {
+    let select = format!(
+        "SELECT to_regnamespace(quote_ident({name})) IS NOT NULL,
+                to_regclass(quote_ident({name}) || '.berth_migrations') IS NOT NULL,
+                txid_current()",
+        name = quote_literal(schema)
+    );
+    let row = rows(connection, &select).await?.into_iter().next().unwrap_or_default();
+    let mut row = row.into_iter().flatten();
+    let mut is_there = || row.next().as_deref() == Some("t");
+    let mut missing = String::new();
+    if !is_there() {
+        let _ = writeln!(missing, "CREATE SCHEMA {};", quote_identifier(schema));
     }
-
-    /// What has run before, by version.
-    async fn applied(&mut self) -> Result<BTreeMap<i64, Applied>, MigrationError> {
-        let select = format!("SELECT version, name, checksum, compatible FROM {}", self.table);
-        let mut applied = BTreeMap::new();
-        for row in sqlx::query(AssertSqlSafe(select)).fetch_all(&mut *self.connection).await? {
-            let version = row.try_get::<i64, _>(0)?;
-            let known = Applied {
-                version: u32::try_from(version).unwrap_or(u32::MAX),
-                name: row.try_get(1)?,
-                checksum: row.try_get(2)?,
-                compatible: row.try_get(3)?,
-            };
-            applied.insert(version, known);
-        }
-        Ok(applied)
-    }
-
-    /// Runs one migration and writes it down.
-    async fn apply(&mut self, migration: &Migration) -> Result<(), MigrationError> {
-        // Anew each time: the migration before may have set its own.
-        let set_up = format!(
-            "SET LOCAL search_path = {}; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '{}ms'",
-            self.schema,
-            LOCK.as_millis()
+    if !is_there() {
+        let _ = writeln!(
+            missing,
+            "CREATE TABLE {} (
+                version    bigint      PRIMARY KEY,
+                name       text        NOT NULL,
+                checksum   text        NOT NULL,
+                compatible boolean     NOT NULL,
+                applied_at timestamptz NOT NULL DEFAULT now()
+            );",
+            record(schema)
         );
-        sqlx::raw_sql(AssertSqlSafe(set_up)).execute(&mut *self.connection).await?;
-        let sql = AssertSqlSafe(migration.sql.clone());
-        sqlx::raw_sql(sql)
-            .execute(&mut *self.connection)
-            .await
-            .map_err(|source| failed(migration, source))?;
-        let insert = format!(
-            "INSERT INTO {} (version, name, checksum, compatible) SELECT $1, $2, $3, $4 WHERE txid_current() = $5",
-            self.table
-        );
-        let written = sqlx::query(AssertSqlSafe(insert))
-            .bind(i64::from(migration.version))
-            .bind(&migration.name)
-            .bind(checksum(migration))
-            .bind(migration.compatible)
-            .bind(self.transaction)
-            .execute(&mut *self.connection)
-            .await?;
-        if written.rows_affected() == 0 {
-            let Migration { version, name, .. } = migration.clone();
-            return Err(MigrationError::EndsTransaction { version, name });
-        }
-        Ok(())
     }
+    connection.execute(&missing).await?;
+    Ok(row.next().unwrap_or_default())
+}
+
+/// What has run before, by version.
+async fn applied(connection: &mut Connection, schema: &str) -> Result<BTreeMap<u32, Applied>, Error> {
+    let select = format!("SELECT version, name, checksum, compatible FROM {}", record(schema));
+    let rows = rows(connection, &select).await?.into_iter().map(|row| {
+        let mut row = row.into_iter().map(Option::unwrap_or_default);
+        let mut text = || row.next().unwrap_or_default();
+        let applied = Applied {
+            version: text().parse().unwrap_or(u32::MAX),
+            name: text(),
+            checksum: text(),
+            compatible: text() == "t",
+        };
+        (applied.version, applied)
+    });
+    Ok(rows.collect())
+}
+
+async fn rows(connection: &mut Connection, select: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+    let mut rows = TextRows::with_limit(MAX_RECORD_BYTES);
+    connection.query(select, &mut rows).await?;
+    Ok(rows.rows)
+}
+
+/// Runs one migration and writes it down.
+async fn apply(
+    connection: &mut Connection,
+    schema: &str,
+    migration: &Migration,
+    transaction: &str,
+) -> Result<(), MigrationError> {
+    // Anew each time: the migration before may have set its own.
+    let set_up = format!(
+        "SET LOCAL search_path = {}; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '{}ms'",
+        quote_identifier(schema),
+        LOCK_TIMEOUT.as_millis()
+    );
+    connection.execute(&set_up).await?;
+    connection.execute(&migration.sql).await.map_err(|source| failed(migration, source))?;
+    let insert = format!(
+        "INSERT INTO {} (version, name, checksum, compatible)
+         SELECT {}, {}, {}, {} WHERE pg_catalog.txid_current() = {}",
+        record(schema),
+        migration.version,
+        quote_literal(&migration.name),
+        quote_literal(&checksum(migration)),
+        migration.compatible,
+        quote_literal(transaction),
+    );
+    if connection.query(&insert, &mut Ignored).await? == 0 {
+        let Migration { version, name, .. } = migration.clone();
+        return Err(MigrationError::EndsTransaction { version, name });
+    }
+    Ok(())
 }
 
 /// The migrations that are new, if the others are as they were. What they know is taken out of `applied`.
 fn not_yet_applied<'m>(
-    migrations: Vec<&'m Migration>,
-    applied: &mut BTreeMap<i64, Applied>,
+    migrations: &[&'m Migration],
+    applied: &mut BTreeMap<u32, Applied>,
 ) -> Result<Vec<&'m Migration>, MigrationError> {
     let last = applied.values().next_back().map_or(0, |applied| applied.version);
     let mut new = Vec::new();
     for migration in migrations {
         let (version, name) = (migration.version, migration.name.clone());
-        match applied.remove(&i64::from(version)) {
+        match applied.remove(&version) {
             Some(before) if before.checksum == checksum(migration) => {}
             Some(_) => return Err(MigrationError::Changed { version, name }),
             None if version < last => return Err(MigrationError::Late { version, name, last }),
-            None => new.push(migration),
+            None => new.push(*migration),
         }
     }
     Ok(new)
@@ -336,22 +380,18 @@ fn checksum(migration: &Migration) -> String {
     hex(&sha256(&migration.sql))
 }
 
-/// What PostgreSQL has against a migration, and in which line of it.
-fn failed(migration: &Migration, source: sqlx::Error) -> MigrationError {
+/// PostgreSQL's refusal of a migration, with the line that it is about.
+fn failed(migration: &Migration, source: Error) -> MigrationError {
     let Migration { version, name, sql, .. } = migration.clone();
-    let message =
-        match source.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
-            Some(error) => {
-                let line = match error.position() {
-                    Some(PgErrorPosition::Original(position)) => {
-                        let before = sql.chars().take(position.saturating_sub(1));
-                        format!(" in line {}", 1 + before.filter(|character| *character == '\n').count())
-                    }
-                    _ => String::new(),
-                };
-                format!("{}{line} (SQLSTATE {})", error.message(), error.code())
-            }
-            None => source.to_string(),
-        };
+    let message = match source.server() {
+        Some(refusal) => {
+            let line = refusal.position.map_or_else(String::new, |position| {
+                let before = sql.chars().take(position.saturating_sub(1));
+                format!(" in line {}", 1 + before.filter(|character| *character == '\n').count())
+            });
+            format!("{}{line} (SQLSTATE {})", refusal.message, refusal.code)
+        }
+        None => source.to_string(),
+    };
     MigrationError::Failed { version, name, message, source }
 }

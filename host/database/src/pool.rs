@@ -1,4 +1,4 @@
-//! Connections that requests share: at most so many, handed out within a bounded time.
+//! The host's own connections, which requests share: at most so many, handed out within a bounded time.
 //!
 //! sqlx's own pool pings every connection that is given back, a fifth of the cost of a small query. This one
 //! pings a connection when it is handed out, and at most once a second.
@@ -17,21 +17,19 @@ use deadpool::managed::{
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::time::timeout;
 
 use crate::loan::{self, End};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
 /// How long a connection is believed to be alive after it last answered.
-const TRUSTED: Duration = Duration::from_secs(1);
+pub(crate) const TRUST: Duration = Duration::from_secs(1);
 
 /// How long a connection may lie unused. Managed servers that sleep after five idle minutes cut it then.
-const IDLE: Duration = Duration::from_mins(3);
+pub(crate) const MAX_IDLE: Duration = Duration::from_mins(3);
 
 /// How often idle connections are looked for, so that none lies there for five minutes.
-const SWEEP: Duration = Duration::from_mins(1);
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The knobs of a [`Pool`].
 #[derive(Clone, Debug)]
@@ -61,16 +59,7 @@ pub enum PoolError {
 
 /// A pool of connections with the same role, database and settings. A clone is the same pool.
 #[derive(Clone)]
-pub struct Pool(Source);
-
-/// Where connections come from.
-#[derive(Clone)]
-enum Source {
-    /// They are opened as they are needed.
-    Shared(managed::Pool<Manager>),
-    /// There is a single one, in a transaction that is not ours to end. `None` once it was closed.
-    Trial { connection: Arc<Mutex<Option<PgConnection>>>, queue_timeout: Duration },
-}
+pub struct Pool(managed::Pool<Manager>);
 
 impl Pool {
     /// A pool that opens its first connection when one is asked for.
@@ -99,18 +88,7 @@ impl Pool {
         )]
         let pool = builder.build().expect("a runtime");
         tokio::spawn(close_idle(pool.weak()));
-        Self(Source::Shared(pool))
-    }
-
-    /// A pool of one connection that is in a transaction: see [`Migrating::trial`](crate::Migrating::trial).
-    pub(crate) fn of_trial(connection: Arc<Mutex<Option<PgConnection>>>, queue_timeout: Duration) -> Self {
-        Self(Source::Trial { connection, queue_timeout })
-    }
-
-    /// Whether its connection is in a transaction already, so that who wants one of their own needs a savepoint.
-    #[must_use]
-    pub fn is_trial(&self) -> bool {
-        matches!(self.0, Source::Trial { .. })
+        Self(pool)
     }
 
     /// Takes a connection, waiting for one or opening one as needed.
@@ -119,19 +97,7 @@ impl Pool {
     ///
     /// See [`PoolError`].
     pub async fn acquire(&self) -> Result<Connection, PoolError> {
-        let lent = match &self.0 {
-            Source::Shared(pool) => Lent::Shared(pool.get().await.map_err(PoolError::from)?),
-            Source::Trial { connection, queue_timeout } => {
-                let connection = Arc::clone(connection).lock_owned();
-                let connection =
-                    timeout(*queue_timeout, connection).await.map_err(|_| PoolError::Exhausted)?;
-                if connection.is_none() {
-                    return Err(PoolError::Away(sqlx::Error::PoolClosed));
-                }
-                Lent::Trial(connection)
-            }
-        };
-        Ok(Connection(Some(lent)))
+        Ok(Connection(Some(self.0.get().await?)))
     }
 }
 
@@ -148,50 +114,20 @@ impl From<managed::PoolError<sqlx::Error>> for PoolError {
 impl fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the options: they hold the password.
-        formatter.debug_struct("Pool").field("is_trial", &self.is_trial()).finish_non_exhaustive()
+        formatter.write_str("Pool")
     }
 }
 
 /// A connection on loan. Dropped, it goes back to the pool, unless it was in the middle of something:
 /// then it is closed, so that the server rolls back and lets go of its locks at once.
-pub struct Connection(Option<Lent>);
-
-/// A connection, and whom it goes back to.
-enum Lent {
-    Shared(Object<Manager>),
-    Trial(OwnedMutexGuard<Option<PgConnection>>),
-}
-
-impl Lent {
-    fn connection(&mut self) -> Option<&mut PgConnection> {
-        match self {
-            Self::Shared(lent) => Some(&mut lent.connection),
-            Self::Trial(lent) => lent.as_mut(),
-        }
-    }
-
-    /// Whether it has taken a session that it has not given back.
-    fn is_on_loan(&self) -> bool {
-        matches!(self, Self::Shared(lent) if lent.on_loan)
-    }
-
-    fn close(self) {
-        match self {
-            Self::Shared(lent) => drop(Object::take(lent)),
-            Self::Trial(mut lent) => drop(lent.take()),
-        }
-    }
-}
+pub struct Connection(Option<Object<Manager>>);
 
 impl Connection {
     /// What the connection is at the server's end. On a [shared](Sessions::Shared) session, every statement belongs between
     /// [`take`](Self::take) and [`give_back`](Self::give_back).
     #[must_use]
     pub fn sessions(&self) -> Sessions {
-        match &self.0 {
-            Some(Lent::Shared(lent)) => lent.sessions,
-            _ => Sessions::Own,
-        }
+        self.0.as_ref().map_or(Sessions::Own, |pooled| pooled.sessions)
     }
 
     /// Takes a session for one transaction, with the pool's settings.
@@ -200,7 +136,7 @@ impl Connection {
     ///
     /// If the server is away.
     pub async fn take(&mut self) -> sqlx::Result<()> {
-        let Some(Lent::Shared(lent)) = &mut self.0 else { return Ok(()) };
+        let Some(lent) = &mut self.0 else { return Ok(()) };
         lent.on_loan = true;
         let begin = Arc::clone(&lent.begin);
         loan::take(&mut lent.connection, &begin).await
@@ -213,7 +149,7 @@ impl Connection {
     ///
     /// Where the transaction cannot be committed, or the server is away.
     pub async fn give_back(&mut self, end: End, changed: bool) -> sqlx::Result<()> {
-        let Some(Lent::Shared(lent)) = &mut self.0 else { return Ok(()) };
+        let Some(lent) = &mut self.0 else { return Ok(()) };
         loan::give_back(&mut lent.connection, end, changed).await?;
         lent.on_loan = false;
         Ok(())
@@ -221,8 +157,8 @@ impl Connection {
 
     /// Closes the connection instead of giving it back: for one that failed, or whose session was changed.
     pub fn discard(mut self) {
-        if let Some(lent) = self.0.take() {
-            lent.close();
+        if let Some(pooled) = self.0.take() {
+            drop(Object::take(pooled));
         }
     }
 }
@@ -235,12 +171,7 @@ impl Deref for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref(&self) -> &PgConnection {
-        match self.0.as_ref() {
-            Some(Lent::Shared(lent)) => Some(&lent.connection),
-            Some(Lent::Trial(lent)) => lent.as_ref(),
-            None => None,
-        }
-        .expect("a connection that was not discarded")
+        &self.0.as_ref().expect("a connection that was not discarded").connection
     }
 }
 
@@ -250,16 +181,16 @@ impl DerefMut for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref_mut(&mut self) -> &mut PgConnection {
-        self.0.as_mut().and_then(Lent::connection).expect("a connection that was not discarded")
+        &mut self.0.as_mut().expect("a connection that was not discarded").connection
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(mut lent) = self.0.take()
-            && (lent.is_on_loan() || !lent.connection().is_some_and(is_at_rest))
+        if let Some(mut pooled) = self.0.take()
+            && (pooled.on_loan || !is_at_rest(&mut pooled.connection))
         {
-            lent.close();
+            drop(Object::take(pooled));
         }
     }
 }
@@ -314,10 +245,10 @@ impl managed::Manager for Manager {
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.last_used() > IDLE {
+        if metrics.last_used() > MAX_IDLE {
             return Err(RecycleError::message("idle for too long"));
         }
-        if pooled.answered.elapsed() > TRUSTED {
+        if pooled.answered.elapsed() > TRUST {
             pooled.connection.ping().await?;
             pooled.answered = Instant::now();
         }
@@ -338,8 +269,8 @@ fn set_up(settings: &PoolSettings) -> String {
 /// Closes connections that nobody has used for a while, until the pool itself is gone.
 async fn close_idle(pool: WeakPool<Manager>) {
     loop {
-        tokio::time::sleep(SWEEP).await;
+        tokio::time::sleep(SWEEP_INTERVAL).await;
         let Some(pool) = pool.upgrade() else { return };
-        let _ = pool.retain(|_, metrics| metrics.last_used() < IDLE);
+        let _ = pool.retain(|_, metrics| metrics.last_used() < MAX_IDLE);
     }
 }

@@ -1,13 +1,17 @@
 //! A database server: how to get to it as one role, and what is in between.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use sqlx::Row;
+use berth_postgres::target::Pem;
+use berth_postgres::{Address, Target, TlsMode};
+use percent_encoding::percent_decode_str;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{ConnectOptions as _, Row};
 
-use crate::connect::connect;
+use crate::connect::{connect, translated};
 
 /// A setting without a meaning. One that arrives with a new connection shows that nobody shares its session.
 const MARK: (&str, &str) = ("berth.session", "own");
@@ -32,6 +36,8 @@ pub struct Server {
     direct: PgConnectOptions,
     /// Said by the URL, or else found out by the first connection.
     sessions: Arc<OnceLock<Sessions>>,
+    /// Whether nobody else keeps anything on it.
+    is_private: bool,
 }
 
 impl Server {
@@ -42,7 +48,8 @@ impl Server {
         direct: PgConnectOptions,
         sessions: Option<Sessions>,
     ) -> Self {
-        Self { options, direct, sessions: Arc::new(sessions.map_or_else(OnceLock::new, OnceLock::from)) }
+        let sessions = Arc::new(sessions.map_or_else(OnceLock::new, OnceLock::from));
+        Self { options, direct, sessions, is_private: false }
     }
 
     /// The same server, as another role.
@@ -53,7 +60,14 @@ impl Server {
             options: role(&self.options),
             direct: role(&self.direct),
             sessions: Arc::clone(&self.sessions),
+            is_private: self.is_private,
         }
+    }
+
+    /// Whether the server is the host's own, so that its rights may be changed for all.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.is_private
     }
 
     #[cfg(test)]
@@ -62,7 +76,7 @@ impl Server {
     }
 
     #[cfg(test)]
-    pub(crate) fn sessions(&self) -> Option<Sessions> {
+    pub(crate) fn known_sessions(&self) -> Option<Sessions> {
         self.sessions.get().copied()
     }
 
@@ -70,6 +84,26 @@ impl Server {
     #[must_use]
     pub fn direct(&self) -> &PgConnectOptions {
         &self.direct
+    }
+
+    /// How components connect.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        target(&self.options)
+    }
+
+    /// How components connect past a pooler, as far as a way is known: for their migrations.
+    #[must_use]
+    pub fn direct_target(&self) -> Target {
+        target(&self.direct)
+    }
+
+    /// What sessions are at the server's end. It is found out once, within `patience`.
+    pub(crate) async fn sessions(&self, patience: Duration) -> Result<Sessions, berth_postgres::Error> {
+        match self.sessions.get() {
+            Some(sessions) => Ok(*sessions),
+            None => self.connect(patience).await.map(|(_, sessions)| sessions).map_err(translated),
+        }
     }
 
     /// Opens a connection within `patience`, and says what it is.
@@ -102,7 +136,7 @@ impl Server {
 impl From<PgConnectOptions> for Server {
     /// A server with nothing in between, as a private one.
     fn from(options: PgConnectOptions) -> Self {
-        Self::new(options.clone(), options, Some(Sessions::Own))
+        Self { is_private: true, ..Self::new(options.clone(), options, Some(Sessions::Own)) }
     }
 }
 
@@ -128,6 +162,44 @@ impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the options: they hold the password.
         formatter.debug_struct("Server").field("sessions", &self.sessions).finish_non_exhaustive()
+    }
+}
+
+/// What sqlx's options say, for the other client. Not all of it can be asked; the rest stands in the URL that sqlx makes of them.
+/// User and host are left out of that, since sqlx does not escape them.
+#[must_use]
+pub fn target(options: &PgConnectOptions) -> Target {
+    let url = options.clone().username("user").host("localhost").to_url_lossy();
+    let parameter = |wanted: &str| {
+        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| Pem::from(value.as_ref()))
+    };
+    let password =
+        url.password().map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());
+    let mut target = Target::new(address(options), options.get_username());
+    target.password = password;
+    target.database = options.get_database().map(str::to_owned);
+    target.application_name = options.get_application_name().map(str::to_owned);
+    target.options = options.get_options().map(str::to_owned);
+    target.tls = match options.get_ssl_mode() {
+        PgSslMode::Disable | PgSslMode::Allow => TlsMode::Disable,
+        PgSslMode::Prefer => TlsMode::Prefer,
+        PgSslMode::Require => TlsMode::Require,
+        PgSslMode::VerifyCa => TlsMode::VerifyCa,
+        PgSslMode::VerifyFull => TlsMode::VerifyFull,
+    };
+    target.authorities = parameter("sslrootcert");
+    target.client_certificate = parameter("sslcert").zip(parameter("sslkey"));
+    target
+}
+
+/// A host that begins with a slash is the folder of a socket.
+fn address(options: &PgConnectOptions) -> Address {
+    let host = options.get_host();
+    let folder =
+        options.get_socket().map(PathBuf::as_path).or_else(|| host.starts_with('/').then(|| Path::new(host)));
+    match folder {
+        Some(folder) => Address::Unix(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
+        None => Address::Tcp(host.to_owned(), options.get_port()),
     }
 }
 

@@ -244,16 +244,16 @@ mod tests {
             parse("postgresql://ann@ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech/tasks").unwrap();
         assert_eq!(server.options().get_host(), "ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech");
         assert_eq!(server.direct().get_host(), "ep-cool-sun-123456.us-east-2.aws.neon.tech");
-        assert_eq!(server.sessions(), Some(Sessions::Shared));
+        assert_eq!(server.known_sessions(), Some(Sessions::Shared));
         for host in ["ep-cool-sun-123456.us-east-2.aws.neon.tech", "tasks-pooler.example", "tasks-pooler"] {
             let server = parse(&format!("postgresql://ann@{host}/tasks")).unwrap();
-            assert_eq!((server.direct().get_host(), server.sessions()), (host, None), "{host}");
+            assert_eq!((server.direct().get_host(), server.known_sessions()), (host, None), "{host}");
         }
     }
 
     #[test]
     fn other_poolers_can_be_named_and_ruled_out() {
-        let sessions = |query| parse(&format!("postgres://ann@db/tasks{query}")).unwrap().sessions();
+        let sessions = |query| parse(&format!("postgres://ann@db/tasks{query}")).unwrap().known_sessions();
         assert_eq!(sessions(""), None, "the first connection finds out");
         assert_eq!(sessions("?pgbouncer=true"), Some(Sessions::Shared));
         assert_eq!(sessions("?pgbouncer=false"), Some(Sessions::Own));

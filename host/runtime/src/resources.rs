@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use berth_database::Pool;
+use berth_database::SessionPool;
 use tokio::sync::Semaphore;
 
 /// Instances of a version that is tried: one that is probed, and those that other components call in their turn.
@@ -15,7 +15,7 @@ pub struct Resources {
     /// One permit for each instance that may live at the same time.
     pub(crate) permits: Arc<Semaphore>,
     /// The component's own schema, if it is granted.
-    pub(crate) database: Option<Pool>,
+    pub(crate) database: Option<SessionPool>,
     /// The host's client, if it is granted.
     pub(crate) cohere: Option<berth_cohere::Client>,
 }
@@ -24,14 +24,18 @@ impl Resources {
     /// For `concurrency` instances at a time. `database` is the component's own and `cohere` the host's, each if it is
     /// granted.
     #[must_use]
-    pub fn new(concurrency: usize, database: Option<Pool>, cohere: Option<berth_cohere::Client>) -> Self {
+    pub fn new(
+        concurrency: usize,
+        database: Option<SessionPool>,
+        cohere: Option<berth_cohere::Client>,
+    ) -> Self {
         Self { permits: Arc::new(Semaphore::new(concurrency)), database, cohere }
     }
 
     /// The same for a version that is tried, with turns of its own: it neither waits for requests nor keeps them waiting.
     /// `database` sees what the version's migrations did.
     #[must_use]
-    pub fn for_trial(&self, database: Option<Pool>) -> Self {
+    pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
         Self::new(TRIAL_CONCURRENCY, database, self.cohere.clone())
     }
 }

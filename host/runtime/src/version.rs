@@ -172,7 +172,8 @@ impl Version {
             outgoing_http: OutgoingHttp::new(self.client.clone()),
             config: Arc::clone(&self.config),
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
-            postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result),
+            postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result)
+                .logged_for(&request),
             memory: MemoryMeter::new(limits.memory, self.memory.clone()),
             request,
         };

@@ -19,6 +19,9 @@ const MISSED_LOOKS: u32 = 3;
 /// How long a host that ends tries to say so.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// The shortest time from one look to the next that a notification asks for.
+const LOOK_PAUSE: Duration = Duration::from_millis(200);
+
 /// The pause before a broken connection is opened again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -51,10 +54,32 @@ impl Delivery {
                 _ = looks.tick() => {}
                 () = self.heard(&mut listener) => {}
             }
-            if let Err(error) = self.catch_up(&mut cannot_take, every).await {
-                tracing::warn!(%error, "the database does not say which versions are live: looking again later");
+            self.look(&mut cannot_take, every).await;
+            // Any role of the database can notify. However often one does, there is one look for each pause.
+            while self.heard_within(&mut listener, LOOK_PAUSE).await {
+                self.look(&mut cannot_take, every).await;
             }
         }
+    }
+
+    async fn look(&self, cannot_take: &mut CannotTake, every: Duration) {
+        if let Err(error) = self.catch_up(cannot_take, every).await {
+            tracing::warn!(%error, "the database does not say which versions are live: looking again later");
+        }
+    }
+
+    /// Lets `pause` pass. Returns whether anything was heard meanwhile.
+    async fn heard_within(&self, listener: &mut Option<Listener>, pause: Duration) -> bool {
+        let mut has_heard = false;
+        let hearing = async {
+            while listener.is_some() {
+                self.heard(listener).await;
+                has_heard = true;
+            }
+            std::future::pending::<()>().await;
+        };
+        let _ = timeout(pause, hearing).await;
+        has_heard
     }
 
     /// Returns when something may have happened: somebody said so, or the connection was opened anew and may have missed it.

@@ -33,13 +33,13 @@ mod verify;
 mod versions;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use berth_database::{
-    ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, Server, component_database,
+    Backends, ComponentDatabase, Isolation, IsolationError, Pool, PoolSettings, Repair, Server, SessionPool,
+    component_database,
 };
 use berth_runtime::{
     Capability, Compiler, ComponentSpec, Deployment, Engine, EngineError, EngineSettings, Registry,
@@ -84,13 +84,13 @@ pub struct Delivery {
     connections: usize,
     server: Server,
     pool: Pool,
+    backends: Backends,
     cohere: berth_cohere::Client,
     versions: Versions,
     replicas: Replicas,
     host: String,
     /// What the live components are as the manifest has it; none before the first swap.
     manifest: ArcSwap<Manifest>,
-    databases: Mutex<BTreeMap<String, ComponentDatabase>>,
     one_at_a_time: Mutex<()>,
     listeners: Listeners,
     follow_interval: Option<Duration>,
@@ -114,12 +114,12 @@ impl Delivery {
             connections: config.sizes.component_connections,
             server: database.server().clone(),
             pool: database.pool(),
+            backends: database.backends(),
             cohere,
             versions: Versions::new(database.pool()),
             replicas: Replicas::new(database.pool(), host.clone()),
             host,
             manifest: ArcSwap::default(),
-            databases: Mutex::default(),
             one_at_a_time: Mutex::default(),
             listeners: Listeners::new(),
             follow_interval: config.follow_interval,
@@ -164,13 +164,9 @@ impl Delivery {
         Ok((Routes::new(&self.app.on_trial(Arc::new(registry))), token))
     }
 
-    /// The schema and the role of a component, made where they are missing.
+    /// The schema and the role of a component, made where they are missing, and as they were made.
     async fn database(&self, component: &str) -> Result<ComponentDatabase, IsolationError> {
-        let mut databases = self.databases.lock().await;
-        if let Some(database) = databases.get(component) {
-            return Ok(database.clone());
-        }
-        let database = component_database(&self.pool, &self.server, component).await?;
+        let database = component_database(&self.pool, &self.server, component, self.connections).await?;
         if let Isolation::SchemaOnly { reason } = &database.isolation {
             tracing::warn!(
                 component,
@@ -178,7 +174,6 @@ impl Delivery {
                 "this database lets no roles be made: the component has a schema of its own, but nothing keeps its SQL in it"
             );
         }
-        databases.insert(component.to_owned(), database.clone());
         Ok(database)
     }
 
@@ -189,19 +184,40 @@ impl Delivery {
         {
             return live.resources().clone();
         }
-        let pool = database.map(|database| {
-            let settings = PoolSettings {
-                max_connections: self.connections,
-                queue_timeout: CONNECTION_QUEUE,
-                connect_timeout: CONNECT,
-                // No request needs an answer that comes after its end.
-                statement_timeout: spec.limits.time,
-                search_path: Some(database.schema.clone()),
-            };
-            Pool::new(database.server.clone(), settings)
-        });
+        let sessions = database.map(|database| self.sessions(spec, database));
         let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
-        Resources::new(spec.limits.concurrency, pool, cohere)
+        Resources::new(spec.limits.concurrency, sessions, cohere)
+    }
+
+    /// The sessions of a component with its database.
+    fn sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> SessionPool {
+        let settings = PoolSettings {
+            max_connections: self.connections,
+            queue_timeout: CONNECTION_QUEUE,
+            connect_timeout: CONNECT,
+            // No request needs an answer that comes after its end.
+            statement_timeout: spec.limits.time,
+            search_path: Some(database.schema.clone()),
+        };
+        let repair = self.repair(&spec.name);
+        if let Some(role) = database.role() {
+            self.backends.end_overdue_later(role, spec.limits.time);
+        }
+        SessionPool::new(database.server.clone(), settings, self.backends.clone(), Some(repair))
+    }
+
+    /// Gives the component's role its password back.
+    fn repair(&self, component: &str) -> Repair {
+        let (pool, server, connections) = (self.pool.clone(), self.server.clone(), self.connections);
+        let component = component.to_owned();
+        Arc::new(move || {
+            let (pool, server, component) = (pool.clone(), server.clone(), component.clone());
+            Box::pin(async move {
+                if let Err(error) = component_database(&pool, &server, &component, connections).await {
+                    tracing::warn!(component, %error, "the role of a component cannot be made good again");
+                }
+            })
+        })
     }
 }
 

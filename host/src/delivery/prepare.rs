@@ -64,8 +64,9 @@ async fn migrate(
     source: &Source,
 ) -> Result<((Resources, Migrating), Remark), Failure> {
     let database = delivery.database(&candidate.spec().name).await?;
-    let migrating =
-        Migrating::begin(database.server.direct(), &database.schema, candidate.migrations()).await?;
+    let target = database.server.direct_target();
+    let migrations = candidate.migrations();
+    let migrating = Migrating::begin(&target, &delivery.backends, &database.schema, migrations).await?;
     if !matches!(source, Source::Live(_)) {
         check_way_back(&migrating)?;
     }

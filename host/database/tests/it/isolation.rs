@@ -15,9 +15,9 @@ const REFUSED: &str = "42501";
 async fn install(host: &PgConnectOptions, component: &str) -> ComponentDatabase {
     host_tables::prepare(host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(2));
-    let database = component_database(&pool, &host.clone().into(), component).await.unwrap();
+    let database = component_database(&pool, &host.clone().into(), component, 2).await.unwrap();
     let notes = Migration::new(1, "notes", "CREATE TABLE notes AS SELECT 'secret' AS word");
-    migrate(database.server.direct(), &database.schema, &[notes]).await.unwrap();
+    migrate(&database.server.direct_target(), &database.schema, &[notes]).await.unwrap();
     database
 }
 
@@ -60,13 +60,38 @@ async fn a_component_sees_its_own_tables_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_large_object_is_its_makers() {
+async fn large_objects_cannot_be_made() {
     let directory = DataDirectory::new();
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
-    let other = install(&server.options(), "other").await;
-    run(&mut connect(todo.server.direct()).await, "SELECT lo_from_bytea(4711, 'secret')").await;
-    assert_eq!(refusal(&mut connect(other.server.direct()).await, "SELECT lo_get(4711)").await, REFUSED);
+    let mut connection = connect(todo.server.direct()).await;
+    for statement in ["SELECT lo_from_bytea(4711, 'secret')", "SELECT lo_create(4711)", "SELECT lo_creat(-1)"]
+    {
+        assert_eq!(refusal(&mut connection, statement).await, REFUSED, "{statement}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_role_is_bounded_and_made_good_again() {
+    let directory = DataDirectory::new();
+    let server = directory.start().await;
+    let todo = install(&server.options(), "todo").await;
+    let mut connection = connect(todo.server.direct()).await;
+    assert_eq!(text(&mut connection, "current_setting('temp_file_limit')").await, "1GB");
+    let limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user";
+    assert_eq!(text(&mut connection, limit).await, "8", "as many as four hosts need");
+
+    run(&mut connection, "ALTER ROLE current_user SET default_transaction_read_only = on").await;
+    let database = text(&mut connection, "quote_ident(current_database())").await;
+    run(
+        &mut connection,
+        &format!("ALTER ROLE current_user IN DATABASE {database} SET statement_timeout = 1"),
+    )
+    .await;
+    install(&server.options(), "todo").await;
+    let mut connection = connect(todo.server.direct()).await;
+    run(&mut connection, "CREATE TABLE todo.more (id int)").await;
     server.stop().await;
 }
 
@@ -78,7 +103,7 @@ async fn hosts_that_install_a_component_at_once_agree_on_its_role() {
     host_tables::prepare(&host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(3));
     let reached = host.clone().into();
-    let install = || component_database(&pool, &reached, "todo");
+    let install = || component_database(&pool, &reached, "todo", 2);
     let (one, two, three) = tokio::join!(install(), install(), install());
     let databases = [one.unwrap(), two.unwrap(), three.unwrap()];
     let password = |database: &ComponentDatabase| {

@@ -5,12 +5,17 @@
 //! request that waits for a second connection while it holds a transaction waits for as long as the pool's
 //! queue allows, and no longer.
 
-use berth_database::Pool;
+use std::sync::Arc;
+
+use berth_database::SessionPool;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use self::bindings::{Host, HostTransaction, Rows, Value};
+use super::logging::{self, LogLevel};
+use crate::instance::RequestContext;
 use crate::postgres::{
-    Affected, Caps, Collect, Error, JsonRows, MAX_OPEN, Session, Statement, Transaction, TypedRows,
+    Affected, Caps, Collect, Error, JsonRows, MAX_OPEN, NoticeHandler, Session, Statement, Transaction,
+    TypedRows,
 };
 
 pub(crate) mod bindings {
@@ -30,15 +35,22 @@ pub(crate) mod bindings {
 /// What one request may do with its component's schema. Cheap to make.
 pub(crate) struct Postgres {
     /// `None` for a component without the grant; nothing of this file is linked to it then.
-    pool: Option<Pool>,
+    pool: Option<SessionPool>,
     caps: Caps,
     open_transactions: usize,
+    /// The request whose lines the notices of its statements are.
+    request: Option<Arc<RequestContext>>,
 }
 
 impl Postgres {
     /// For a component's pool, and its limits on rows and bytes of a result.
-    pub(crate) fn new(pool: Option<Pool>, rows: u32, bytes: u64) -> Self {
-        Self { pool, caps: Caps { rows, bytes }, open_transactions: 0 }
+    pub(crate) fn new(pool: Option<SessionPool>, rows: u32, bytes: u64) -> Self {
+        Self { pool, caps: Caps { rows, bytes }, open_transactions: 0, request: None }
+    }
+
+    /// The same, with PostgreSQL's notices in the log of `request`.
+    pub(crate) fn logged_for(self, request: &Arc<RequestContext>) -> Self {
+        Self { request: Some(Arc::clone(request)), ..self }
     }
 
     /// What the host functions are called on. The table holds the open transactions.
@@ -46,8 +58,17 @@ impl Postgres {
         View { postgres: self, table }
     }
 
-    fn pool(&self) -> Result<&Pool, Error> {
+    fn pool(&self) -> Result<&SessionPool, Error> {
         self.pool.as_ref().ok_or(Error::NotGranted)
+    }
+
+    /// Notices are the component's lines: a statement of its own, or a function that it has made, wrote them.
+    fn notices(&self) -> Option<NoticeHandler> {
+        let request = Arc::clone(self.request.as_ref()?);
+        Some(Box::new(move |notice| {
+            let level = if notice.severity == "WARNING" { LogLevel::Warn } else { LogLevel::Info };
+            logging::write(&request, level, "postgres", &notice.message);
+        }))
     }
 }
 
@@ -66,7 +87,9 @@ impl View<'_> {
         to: &mut impl Collect,
     ) -> Result<u64, Error> {
         let statement = Statement::new(statement, params, self.postgres.caps)?;
-        Session::open(self.postgres.pool()?).await?.run(&statement, to).await
+        let caps = self.postgres.caps;
+        let mut session = Session::open(self.postgres.pool()?, caps, self.postgres.notices()).await?;
+        session.run(&statement, to).await
     }
 
     /// Runs a statement on the connection of a transaction.
@@ -114,7 +137,8 @@ impl Host for View<'_> {
         if self.postgres.open_transactions == MAX_OPEN {
             return Err(Error::TooManyTransactions);
         }
-        let transaction = Transaction::begin(self.postgres.pool()?).await?;
+        let pool = self.postgres.pool()?;
+        let transaction = Transaction::begin(pool, self.postgres.caps, self.postgres.notices()).await?;
         let transaction = self.table.push(transaction)?;
         self.postgres.open_transactions += 1;
         Ok(transaction)
@@ -166,9 +190,7 @@ impl HostTransaction for View<'_> {
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
-        // There is nobody to tell: where the rollback fails, the connection is closed, and PostgreSQL rolls
-        // back.
-        let _ = self.take(this)?.roll_back().await;
+        drop(self.take(this)?);
         Ok(())
     }
 }

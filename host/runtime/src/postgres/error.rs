@@ -3,8 +3,8 @@
 //! All but the last two are the guest's to handle and cross as the WIT's `error`; those are the host's own
 //! faults and trap.
 
-use berth_database::PoolError;
-use sqlx::postgres::{PgDatabaseError, PgSeverity};
+use berth_database::SessionError;
+use berth_postgres::ServerMessage;
 use wasmtime::component::ResourceTableError;
 
 use super::transaction::MAX_OPEN;
@@ -14,7 +14,7 @@ use crate::capabilities::postgres::bindings;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("PostgreSQL refused the statement: {0}")]
-    Refused(Box<PgDatabaseError>),
+    Refused(Box<ServerMessage>),
     #[error("the transaction was aborted: roll it back and begin another")]
     TransactionAborted,
     #[error("the request has {MAX_OPEN} transactions open: end one before the next begins")]
@@ -30,7 +30,7 @@ pub(crate) enum Error {
     #[error("every connection was busy for too long")]
     PoolExhausted,
     #[error("the connection to PostgreSQL broke: {0}")]
-    Away(#[source] sqlx::Error),
+    Away(#[source] berth_postgres::Error),
     #[error("the component uses berth:postgres without the grant, though the host linked it")]
     NotGranted,
     #[error("a transaction is not in the resource table: {0}")]
@@ -43,41 +43,42 @@ impl Error {
         matches!(self, Self::Refused(_) | Self::Timeout)
     }
 
-    /// Whether a prepared statement is out of date, since a table that it reads was altered. It did not run.
-    pub(crate) fn is_stale_plan(&self) -> bool {
-        matches!(self, Self::Refused(error)
-            if error.code() == "0A000" && error.routine() == Some("RevalidateCachedQuery"))
+    /// Whether a prepared statement is out of date: a table that it reads was altered, or a function of the component has
+    /// dropped the statement. It did not run.
+    pub(crate) fn is_stale_statement(&self) -> bool {
+        match self {
+            Self::Refused(error) => match error.code.as_str() {
+                "0A000" => error.routine.as_deref() == Some("RevalidateCachedQuery"),
+                // The name of a prepared statement is unknown.
+                "26000" => true,
+                _ => false,
+            },
+            _ => false,
+        }
     }
 }
 
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
+impl From<berth_postgres::Error> for Error {
+    fn from(error: berth_postgres::Error) -> Self {
         match error {
-            sqlx::Error::Database(error) => match error.try_downcast::<PgDatabaseError>() {
-                Ok(error) => Self::of_server(error),
-                Err(other) => Self::Away(sqlx::Error::Database(other)),
+            berth_postgres::Error::Server(error) => match error.code.as_str() {
+                "57014" => Self::Timeout,
+                code if error.is_fatal() || code.starts_with("08") => {
+                    Self::Away(berth_postgres::Error::Server(error))
+                }
+                _ => Self::Refused(error),
             },
+            berth_postgres::Error::TooLong { limit, .. } => Self::TooManyBytes(limit),
             other => Self::Away(other),
         }
     }
 }
 
-impl Error {
-    fn of_server(error: Box<PgDatabaseError>) -> Self {
-        let ends_session = matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic);
-        match error.code() {
-            "57014" => Self::Timeout,
-            code if ends_session || code.starts_with("08") => Self::Away(sqlx::Error::Database(error)),
-            _ => Self::Refused(error),
-        }
-    }
-}
-
-impl From<PoolError> for Error {
-    fn from(error: PoolError) -> Self {
+impl From<SessionError> for Error {
+    fn from(error: SessionError) -> Self {
         match error {
-            PoolError::Exhausted => Self::PoolExhausted,
-            PoolError::Away(error) => Self::Away(error),
+            SessionError::Exhausted => Self::PoolExhausted,
+            SessionError::Away(error) => Self::Away(error),
         }
     }
 }
@@ -89,10 +90,10 @@ impl TryFrom<Error> for bindings::Error {
         let message = error.to_string();
         Ok(match error {
             Error::Refused(error) => Self::Database(bindings::DatabaseError {
-                sqlstate: error.code().to_owned(),
-                message: error.message().to_owned(),
-                detail: error.detail().map(str::to_owned),
-                constraint: error.constraint().map(str::to_owned),
+                sqlstate: error.code,
+                message: error.message,
+                detail: error.detail,
+                constraint: error.constraint,
             }),
             Error::TransactionAborted => own_refusal("25P02", message),
             Error::TooManyTransactions => own_refusal("53300", message),

@@ -1,14 +1,14 @@
 //! A result as JSON, written straight from PostgreSQL's binary format into one buffer.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use berth_postgres::{Column, Rows};
 use serde::Serialize;
-use sqlx::Column as _;
-use sqlx::postgres::{PgColumn, PgRow};
-use sqlx::types::Uuid;
+use uuid::Uuid;
 
-use super::field::{Stop, field, kind_of};
+use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar};
 use super::session::Collect;
 use super::wire::{self, Misfit};
@@ -30,6 +30,7 @@ pub(crate) struct JsonRows {
 
 /// A column, ready to be written.
 struct JsonColumn {
+    name: String,
     kind: Kind,
     /// Everything up to the field's value: `{"id":` for the first column, `,"title":` for another.
     lead: Range<usize>,
@@ -51,7 +52,7 @@ impl JsonRows {
 }
 
 impl Collect for JsonRows {
-    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error> {
+    fn begin(&mut self, columns: &[Column]) -> Result<(), Error> {
         *self = Self::new(self.caps);
         self.body.bytes.reserve(FIRST_ALLOCATION);
         self.body.bytes.push(b'[');
@@ -59,25 +60,48 @@ impl Collect for JsonRows {
             let start = self.leads.len();
             self.leads.push(if index == 0 { b'{' } else { b',' });
             // Neither a text nor a buffer can fail.
-            let _ = serde_json::to_writer(&mut self.leads, column.name());
+            let _ = serde_json::to_writer(&mut self.leads, &column.name);
             self.leads.push(b':');
-            self.columns.push(JsonColumn { kind: kind_of(column)?, lead: start..self.leads.len() });
+            let (name, kind) = (column.name.clone(), kind_of(index, column)?);
+            self.columns.push(JsonColumn { name, kind, lead: start..self.leads.len() });
         }
         Ok(())
     }
+}
 
-    fn row(&mut self, row: &PgRow) -> Result<(), Error> {
+impl Rows for JsonRows {
+    type Error = Error;
+
+    fn row(&mut self) -> Result<(), Error> {
         if self.count == self.caps.rows {
             return Err(Error::TooManyRows(self.caps.rows));
         }
         if self.count > 0 {
             self.body.bytes.push(b',');
         }
-        for (index, column) in self.columns.iter().enumerate() {
-            self.body.bytes.extend_from_slice(&self.leads[column.lead.clone()]);
-            let field = field(row, index)?;
-            self.body.field(column.kind, field).map_err(|stop| stop.at(row, index))?;
-        }
+        Ok(())
+    }
+
+    fn admit(&mut self, index: usize, length: usize) -> Result<(), Error> {
+        use Scalar::{Bytea, Json, Jsonb, Text};
+        let kind = self.columns.get(index).map(|column| column.kind);
+        // JSON has at least a byte for each of these, and may have fewer for a number.
+        let written = if matches!(kind, Some(Kind::Scalar(Text | Bytea | Json | Jsonb))) {
+            self.body.bytes.len()
+        } else {
+            0
+        };
+        let length = (written + length) as u64;
+        if length > self.caps.bytes { Err(Error::TooManyBytes(self.caps.bytes)) } else { Ok(()) }
+    }
+
+    fn field(&mut self, index: usize, field: Option<Cow<'_, [u8]>>) -> Result<(), Error> {
+        let Some(column) = self.columns.get(index) else { return Ok(()) };
+        self.body.bytes.extend_from_slice(&self.leads[column.lead.clone()]);
+        self.body.field(column.kind, field.as_deref()).map_err(|stop| stop.at(index, &column.name))
+    }
+
+    fn row_end(&mut self) -> Result<(), Error> {
         self.body.bytes.extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
         self.count += 1;
         Ok(())

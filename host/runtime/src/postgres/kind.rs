@@ -1,8 +1,6 @@
 //! Which PostgreSQL types cross, and as what.
 
-use sqlx::TypeInfo as _;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgTypeInfo, PgTypeKind};
+use berth_postgres::{Kind as TypeKind, Type};
 
 /// What the fields of a column are read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,21 +15,21 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The kind of a type; `None` where it has none and its values cannot cross.
-    pub(crate) fn of(info: &PgTypeInfo) -> Option<Self> {
-        match info.kind() {
-            PgTypeKind::Simple | PgTypeKind::Pseudo => Self::of_plain(info),
-            PgTypeKind::Enum(_) => Some(Self::Scalar(Scalar::Text)),
-            PgTypeKind::Domain(base) => Self::of(base),
-            PgTypeKind::Array(element) => match Self::of(element)? {
+    pub(crate) fn of(ty: &Type) -> Option<Self> {
+        match ty.kind() {
+            TypeKind::Simple | TypeKind::Pseudo => Self::of_plain(ty),
+            TypeKind::Enum(_) => Some(Self::Scalar(Scalar::Text)),
+            TypeKind::Domain(base) => Self::of(base),
+            TypeKind::Array(element) => match Self::of(element)? {
                 Self::Scalar(scalar) => Some(Self::Array(scalar)),
                 Self::Void | Self::Array(_) => None,
             },
-            PgTypeKind::Composite(_) | PgTypeKind::Range(_) => None,
+            _ => None,
         }
     }
 
-    fn of_plain(info: &PgTypeInfo) -> Option<Self> {
-        let scalar = match info.oid()?.0 {
+    fn of_plain(ty: &Type) -> Option<Self> {
+        let scalar = match ty.oid() {
             16 => Scalar::Boolean,
             17 => Scalar::Bytea,
             20 => Scalar::Int8,
@@ -52,7 +50,7 @@ impl Kind {
             2950 => Scalar::Uuid,
             3802 => Scalar::Jsonb,
             // An extension's types have no fixed number; their names may come with a schema.
-            _ if info.name().rsplit('.').next() == Some("citext") => Scalar::Text,
+            _ if ty.name().rsplit('.').next() == Some("citext") => Scalar::Text,
             _ => return None,
         };
         Some(Self::Scalar(scalar))
@@ -84,12 +82,12 @@ pub(crate) enum Scalar {
 impl Scalar {
     /// The number of the type that a parameter is declared with:
     /// <https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat>.
-    pub(crate) fn oid(self) -> Oid {
+    pub(crate) fn oid(self) -> u32 {
         self.oids().0
     }
 
     /// The number of the type of its arrays.
-    pub(crate) fn array_oid(self) -> Oid {
+    pub(crate) fn array_oid(self) -> u32 {
         self.oids().1
     }
 
@@ -98,8 +96,8 @@ impl Scalar {
         char::from(b'a' + self as u8)
     }
 
-    fn oids(self) -> (Oid, Oid) {
-        let (scalar, array) = match self {
+    fn oids(self) -> (u32, u32) {
+        match self {
             Self::Boolean => (16, 1000),
             Self::Int2 => (21, 1005),
             Self::Int4 => (23, 1007),
@@ -117,17 +115,19 @@ impl Scalar {
             Self::Interval => (1186, 1187),
             Self::Json => (114, 199),
             Self::Jsonb => (3802, 3807),
-        };
-        (Oid(scalar), Oid(array))
+        }
     }
 }
 
 /// PostgreSQL's name of a type, as its documentation writes it.
-pub(crate) fn type_name(info: &PgTypeInfo) -> String {
-    /// Types with a smaller number are PostgreSQL's own: sqlx has their names in capitals.
+pub(crate) fn type_name(ty: &Type) -> String {
+    /// Types with a smaller number are PostgreSQL's own; those of a database come with the name that PostgreSQL shows.
     const FIRST_OF_USERS: u32 = 16_384;
-    match info.oid() {
-        Some(Oid(number)) if number >= FIRST_OF_USERS => info.name().to_owned(),
-        _ => info.name().to_ascii_lowercase(),
+    match ty.kind() {
+        _ if ty.oid() >= FIRST_OF_USERS => ty.name().to_owned(),
+        TypeKind::Array(element) => format!("{}[]", type_name(element)),
+        _ if *ty == Type::BPCHAR => "char".to_owned(),
+        _ if *ty == Type::CHAR => "\"char\"".to_owned(),
+        _ => ty.name().to_owned(),
     }
 }

@@ -28,7 +28,7 @@ mod wire;
 pub(crate) use error::Error;
 pub(crate) use json::JsonRows;
 pub(crate) use rows::TypedRows;
-pub(crate) use session::{Affected, Collect, Session};
+pub(crate) use session::{Affected, Collect, NoticeHandler, Session};
 pub(crate) use statement::Statement;
 pub(crate) use transaction::MAX_OPEN;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]

@@ -1,30 +1,32 @@
 //! A statement's parameters, in PostgreSQL's binary format.
 
-use sqlx::encode::{Encode, IsNull};
-use sqlx::error::BoxDynError;
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, Postgres};
-use sqlx::types::Uuid;
-use sqlx::{Arguments as _, Type};
+use berth_postgres::Parameters;
+use uuid::Uuid;
 
 use super::kind::Scalar;
 use super::wire::{Misfit, postgres_days, postgres_microseconds};
 use super::{Error, FIELD, numeric};
 use crate::capabilities::postgres::bindings::{ArrayValue, Interval, Value};
 
-/// The parameters as sqlx takes them.
-pub(crate) fn encode(values: &[Value]) -> Result<PgArguments, Error> {
-    let mut arguments = PgArguments::default();
+/// The parameters as a message carries them.
+pub(crate) fn encode(values: &[Value]) -> Result<Parameters, Error> {
+    let mut parameters = Parameters::default();
     for (index, value) in values.iter().enumerate() {
-        arguments
-            .add(Parameter(value))
-            .map_err(|reason| Error::Unsupported(format!("parameter ${} {reason}", index + 1)))?;
+        let pushed = match (value, plain(value)) {
+            (Value::Array(array), _) => parameters.push(|out| write_array(array, out)),
+            (_, Some(value)) => parameters.push(|out| value.write(out)),
+            (_, None) => {
+                parameters.push_null();
+                Ok(())
+            }
+        };
+        pushed.map_err(|reason| Error::Unsupported(format!("parameter ${} {reason}", index + 1)))?;
     }
-    Ok(arguments)
+    Ok(parameters)
 }
 
 /// The type that a parameter is declared with. NULL has none: PostgreSQL infers it from the statement.
-pub(crate) fn declared_type(value: &Value) -> Option<Oid> {
+pub(crate) fn declared_type(value: &Value) -> Option<u32> {
     match value {
         Value::Array(array) => Some(element_type(array).array_oid()),
         value => plain(value).map(|value| value.scalar().oid()),
@@ -48,32 +50,6 @@ pub(crate) fn size(value: &Value) -> usize {
     FIELD + more
 }
 
-/// What sqlx writes a value with.
-struct Parameter<'a>(&'a Value);
-
-impl Type<Postgres> for Parameter<'_> {
-    fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_oid(Oid(0))
-    }
-}
-
-impl Encode<'_, Postgres> for Parameter<'_> {
-    fn encode_by_ref(&self, out: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        match self.0 {
-            Value::Array(array) => write_array(array, out)?,
-            value => match plain(value) {
-                Some(value) => value.write(out)?,
-                None => return Ok(IsNull::Yes),
-            },
-        }
-        Ok(IsNull::No)
-    }
-
-    fn produces(&self) -> Option<PgTypeInfo> {
-        declared_type(self.0).map(PgTypeInfo::with_oid)
-    }
-}
-
 /// Writes an array of one dimension; PostgreSQL's empty arrays have none.
 fn write_array(array: &ArrayValue, out: &mut Vec<u8>) -> Result<(), Misfit> {
     const LOWER_BOUND: i32 = 1;
@@ -84,7 +60,7 @@ fn write_array(array: &ArrayValue, out: &mut Vec<u8>) -> Result<(), Misfit> {
     let length = i32::try_from(elements.len()).map_err(|_| Misfit::TooLong)?;
     out.extend_from_slice(&i32::from(length > 0).to_be_bytes());
     out.extend_from_slice(&HAS_NULLS.to_be_bytes());
-    out.extend_from_slice(&element_type(array).oid().0.to_be_bytes());
+    out.extend_from_slice(&element_type(array).oid().to_be_bytes());
     if length > 0 {
         out.extend_from_slice(&length.to_be_bytes());
         out.extend_from_slice(&LOWER_BOUND.to_be_bytes());

@@ -1,10 +1,11 @@
 //! A result as typed values.
 
-use sqlx::Column as _;
-use sqlx::postgres::{PgColumn, PgRow};
-use sqlx::types::Uuid;
+use std::borrow::Cow;
 
-use super::field::{Stop, field, kind_of};
+use berth_postgres as postgres;
+use uuid::Uuid;
+
+use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar, type_name};
 use super::session::Collect;
 use super::wire::{self, Misfit, unix_days, unix_microseconds};
@@ -37,23 +38,33 @@ impl TypedRows {
 }
 
 impl Collect for TypedRows {
-    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error> {
+    fn begin(&mut self, columns: &[postgres::Column]) -> Result<(), Error> {
         *self = Self::new(self.caps);
-        for column in columns {
-            self.kinds.push(kind_of(column)?);
-            self.rows
-                .columns
-                .push(Column { name: column.name().to_owned(), type_name: type_name(column.type_info()) });
+        for (index, column) in columns.iter().enumerate() {
+            self.kinds.push(kind_of(index, column)?);
+            self.rows.columns.push(Column { name: column.name.clone(), type_name: type_name(&column.ty) });
         }
         Ok(())
     }
+}
 
-    fn row(&mut self, row: &PgRow) -> Result<(), Error> {
+impl postgres::Rows for TypedRows {
+    type Error = Error;
+
+    fn row(&mut self) -> Result<(), Error> {
         self.rows_left = self.rows_left.checked_sub(1).ok_or(Error::TooManyRows(self.caps.rows))?;
-        for (index, kind) in self.kinds.iter().enumerate() {
-            let value = self.budget.value(*kind, field(row, index)?);
-            self.rows.values.push(value.map_err(|stop| stop.at(row, index))?);
-        }
+        Ok(())
+    }
+
+    fn admit(&mut self, _: usize, length: usize) -> Result<(), Error> {
+        if length as u64 > self.budget.left { Err(Error::TooManyBytes(self.budget.whole)) } else { Ok(()) }
+    }
+
+    fn field(&mut self, index: usize, field: Option<Cow<'_, [u8]>>) -> Result<(), Error> {
+        let kind = self.kinds.get(index).copied().unwrap_or(Kind::Void);
+        let value = self.budget.value(kind, field);
+        let name = self.rows.columns.get(index).map_or("?", |column| &column.name);
+        self.rows.values.push(value.map_err(|stop| stop.at(index, name))?);
         Ok(())
     }
 }
@@ -70,13 +81,25 @@ impl Budget {
         Ok(())
     }
 
-    fn value(&mut self, kind: Kind, field: Option<&[u8]>) -> Result<Value, Stop> {
+    fn value(&mut self, kind: Kind, field: Option<Cow<'_, [u8]>>) -> Result<Value, Stop> {
         self.spend(FIELD)?;
         match (kind, field) {
             (Kind::Void, _) | (_, None) => Ok(Value::Null),
-            (Kind::Scalar(scalar), Some(bytes)) => self.scalar(scalar, bytes),
-            (Kind::Array(scalar), Some(bytes)) => self.array(scalar, bytes).map(Value::Array),
+            // A long one comes in a buffer of its own, which becomes the value.
+            (Kind::Scalar(Scalar::Text), Some(Cow::Owned(bytes))) => self.owned_text(bytes).map(Value::Text),
+            (Kind::Scalar(Scalar::Json), Some(Cow::Owned(bytes))) => self.owned_text(bytes).map(Value::Json),
+            (Kind::Scalar(Scalar::Bytea), Some(Cow::Owned(bytes))) => {
+                self.spend(bytes.len())?;
+                Ok(Value::Bytea(bytes))
+            }
+            (Kind::Scalar(scalar), Some(bytes)) => self.scalar(scalar, &bytes),
+            (Kind::Array(scalar), Some(bytes)) => self.array(scalar, &bytes).map(Value::Array),
         }
+    }
+
+    fn owned_text(&mut self, bytes: Vec<u8>) -> Result<String, Stop> {
+        self.spend(bytes.len())?;
+        Ok(String::from_utf8(bytes).map_err(|_| Misfit::NotUtf8)?)
     }
 
     fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<Value, Stop> {

@@ -1,240 +1,204 @@
-//! One connection on loan, and the statements that run on it.
+//! A session of the pool, and the statements that one request runs on it.
 //!
-//! A connection serves many requests, one after another, and nothing of one request may reach the next. So a
-//! connection goes back to the pool only when
+//! A session serves many requests, one after another, and nothing of one request may reach the next: see
+//! [`berth_database::session_pool`]. A guest that trapped, ran out of time or lost its client drops the future in the middle of a
+//! statement, and a result over a limit is left where it stands. Such a session is closed and its backend ended.
 //!
-//! - the answer to its last statement was read to its end. A guest that trapped, ran out of time or lost its
-//!   client drops the future in the middle of a statement, and a result over a limit is left where it stands:
-//!   such a connection is closed, and whoever comes next does not have to read what is left. (PostgreSQL
-//!   notices at the latest when `statement_timeout` ends the statement.)
-//! - no statement was run on it that may have changed the session: see [`Statement::leaves_traces`]. `DISCARD
-//!   ALL` would undo such changes, but also the settings that the pool made, and the prepared statements.
-//!
-//! A version that is being tried has one connection, in a transaction that also holds its migrations. What is a
+//! A version that is being tried has one session, in a transaction that also holds its migrations. What is a
 //! transaction otherwise is a savepoint there, and so is a statement, which may fail alone.
 //!
 //! Where a pooler is in front of PostgreSQL, a connection has no session of its own to keep: every statement runs in a
-//! transaction, and at its end the session goes back as it was found.
+//! transaction, and at its end the session goes back as it was found. What begins and ends the transaction is sent with the
+//! statement.
 
-use berth_database::{Connection, End, Pool, Sessions};
-use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgArguments, PgColumn, PgConnection, PgRow, PgStatement};
-use sqlx::{Connection as _, Either, Executor as _, Statement as _};
+use berth_database::{Bounds, End, Lease, SessionPool};
+use berth_postgres::{Column, Prepared, Rows, ServerMessage, Status};
 
-use super::{Error, Statement};
+use super::{Caps, Error, Statement};
 
 /// Why a statement is refused that a session of one's own would keep.
 const PREPARES: &str = "PREPARE cannot cross while a pooler is in front of PostgreSQL: the next statement may run on another \
      session; send the statement itself, with its parameters";
 
 /// What becomes of a result.
-pub(crate) trait Collect: Send {
+pub(crate) trait Collect: Rows<Error = Error> {
     /// Takes the columns, before the first row. A second time, when a statement had to be prepared anew: then
     /// it starts over.
-    fn begin(&mut self, columns: &[PgColumn]) -> Result<(), Error>;
-
-    /// Takes one row.
-    fn row(&mut self, row: &PgRow) -> Result<(), Error>;
+    fn begin(&mut self, columns: &[Column]) -> Result<(), Error>;
 }
 
 /// Keeps nothing, for statements of which only the number of rows matters.
 pub(crate) struct Affected;
 
 impl Collect for Affected {
-    fn begin(&mut self, _: &[PgColumn]) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn row(&mut self, _: &PgRow) -> Result<(), Error> {
+    fn begin(&mut self, _: &[Column]) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// A connection that goes back to the pool, or is closed, as it deserves.
+impl Rows for Affected {
+    type Error = Error;
+
+    fn wants_rows(&self) -> bool {
+        false
+    }
+
+    fn admit(&mut self, _: usize, _: usize) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn field(&mut self, _: usize, _: Option<std::borrow::Cow<'_, [u8]>>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What becomes of the notices of a statement.
+pub(crate) type NoticeHandler = Box<dyn FnMut(ServerMessage) + Send>;
+
+/// A session that goes back to the pool, or is closed, as it deserves.
 pub(crate) struct Session {
     /// `None` once it was closed.
-    connection: Option<Connection>,
-    /// Whether a statement was sent whose answer was not read to its end.
-    in_flight: bool,
+    lease: Option<Lease>,
     in_transaction: bool,
-    /// Whether a statement may have left something behind.
-    changed: bool,
     bounds: Bounds,
 }
 
 impl Session {
-    /// Takes a connection from the pool.
-    pub(crate) async fn open(pool: &Pool) -> Result<Self, Error> {
-        let connection = pool.acquire().await?;
-        let bounds = match connection.sessions() {
-            _ if pool.is_trial() => Bounds::Savepoint,
-            Sessions::Own => Bounds::Transaction,
-            Sessions::Shared => Bounds::Loan,
-        };
-        let connection = Some(connection);
-        Ok(Self { connection, in_flight: false, in_transaction: false, changed: false, bounds })
+    /// Takes a session from the pool.
+    pub(crate) async fn open(
+        pool: &SessionPool,
+        caps: Caps,
+        notices: Option<NoticeHandler>,
+    ) -> Result<Self, Error> {
+        let mut lease = pool.acquire().await?;
+        lease.set_limit(caps.bytes);
+        lease.set_notice_handler(notices);
+        let bounds = lease.bounds();
+        Ok(Self { lease: Some(lease), in_transaction: false, bounds })
     }
 
     /// Runs a statement, and returns how many rows it affected.
     pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
-        if self.bounds == Bounds::Transaction || self.in_transaction {
-            return self.run_here(statement, to).await;
+        if self.in_transaction || self.bounds == Bounds::Transaction {
+            return self.run_here(statement, to, None).await;
         }
         self.begin().await?;
-        let result = self.run_here(statement, to).await;
-        if self.is_ready() {
+        let result = match self.bounds {
+            Bounds::Pooler => self.run_here(statement, to, Some(End::Commit.and_undo())).await,
+            _ => self.run_here(statement, to, None).await,
+        };
+        self.in_transaction = self.lease.as_ref().is_some_and(|lease| lease.status() != Status::Idle);
+        if self.in_transaction {
             self.end(if result.is_ok() { End::Commit } else { End::RollBack }).await?;
         }
         result
     }
 
-    async fn run_here(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
-        match self.attempt(statement, to).await {
-            Err(error) if error.is_stale_plan() => {
-                self.forget_statements().await?;
+    /// Runs a statement, and `after` it a command, on the session as it is.
+    async fn run_here(
+        &mut self,
+        statement: &Statement,
+        to: &mut impl Collect,
+        after: Option<&str>,
+    ) -> Result<u64, Error> {
+        match self.attempt(statement, to, after).await {
+            Err(error) if error.is_stale_statement() => {
+                self.lease()?.forget_statements()?;
                 // The refusal has aborted a transaction: there, only the next one will do better.
-                if self.in_transaction { Err(error) } else { self.attempt(statement, to).await }
+                if self.in_transaction { Err(error) } else { self.attempt(statement, to, after).await }
             }
             result => result,
         }
     }
 
-    async fn attempt(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
-        if statement.prepares() && self.bounds == Bounds::Loan {
+    async fn attempt(
+        &mut self,
+        statement: &Statement,
+        to: &mut impl Collect,
+        after: Option<&str>,
+    ) -> Result<u64, Error> {
+        let bounds = self.bounds;
+        if statement.prepares() && bounds == Bounds::Pooler {
             return Err(Error::Unsupported(PREPARES.to_owned()));
         }
-        let arguments = statement.arguments()?;
-        let prepared = self.start()?.prepare_with(statement.sql(), &statement.types()).await;
-        let prepared = self.settle(prepared.map_err(Error::from)).await?;
+        let parameters = statement.encode()?;
+        let lease = self.lease()?;
+        let kept = statement.is_kept() && bounds != Bounds::Pooler;
+        let prepared = lease.prepare(statement.sql(), &statement.types(), kept).await;
+        let prepared = self.settle(prepared.map_err(Error::from))?;
         check_count(statement, &prepared)?;
-        to.begin(prepared.columns())?;
-        self.changed |= statement.leaves_traces() && self.bounds != Bounds::Savepoint;
-        let affected = fetch(self.start()?, statement, arguments, to).await;
-        self.settle(affected).await
+        to.begin(&prepared.columns)?;
+        let lease = self.lease()?;
+        if statement.leaves_traces() {
+            lease.mark_changed();
+        }
+        let affected = lease.run(&prepared, &parameters, after, to).await;
+        self.settle(affected)
     }
 
-    /// Begins a transaction. Until its end the connection does not go back to the pool.
+    /// Begins a transaction. On a session of the component's own, the command goes out with the first statement.
     pub(crate) async fn begin(&mut self) -> Result<(), Error> {
         let bounds = self.bounds;
-        let connection = self.start()?;
+        let lease = self.lease()?;
         let begun = match bounds {
-            Bounds::Transaction => command(connection, "BEGIN").await,
-            Bounds::Savepoint => command(connection, "SAVEPOINT berth_request").await,
-            Bounds::Loan => connection.take().await,
+            Bounds::Transaction => lease.queue("BEGIN"),
+            Bounds::Savepoint => lease.execute("SAVEPOINT berth_request").await,
+            Bounds::Pooler => {
+                let begin = lease.begin_pooled().unwrap_or_default();
+                lease.queue(&begin)
+            }
         };
-        self.settle(begun.map_err(Error::from)).await?;
+        self.settle(begun.map_err(Error::from))?;
         self.in_transaction = true;
         Ok(())
     }
 
     /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
     pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
-        let (bounds, changed) = (self.bounds, self.changed);
-        let connection = self.start()?;
-        let ended = match (bounds, end) {
-            (Bounds::Transaction, End::Commit) => command(connection, "COMMIT").await,
-            (Bounds::Transaction, End::RollBack) => command(connection, "ROLLBACK").await,
-            (Bounds::Savepoint, End::Commit) => command(connection, "RELEASE SAVEPOINT berth_request").await,
+        let command = match (self.bounds, end) {
+            (Bounds::Transaction, End::Commit) => "COMMIT",
+            (Bounds::Transaction, End::RollBack) => "ROLLBACK",
+            (Bounds::Savepoint, End::Commit) => "RELEASE SAVEPOINT berth_request",
             (Bounds::Savepoint, End::RollBack) => {
-                let undone = "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request";
-                command(connection, undone).await
+                "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request"
             }
-            (Bounds::Loan, end) => connection.give_back(end, changed).await,
+            (Bounds::Pooler, end) => end.and_undo(),
         };
         self.in_transaction = false;
-        // A session that was given back is as it was found.
-        self.changed &= bounds != Bounds::Loan;
-        self.settle(ended.map_err(Error::from)).await
+        let ended = self.lease()?.execute(command).await;
+        self.settle(ended.map_err(Error::from))
     }
 
     /// Whether the next statement can be sent.
     pub(crate) fn is_ready(&self) -> bool {
-        self.connection.is_some() && !self.in_flight
+        self.lease.as_ref().is_some_and(|lease| !lease.is_busy())
     }
 
-    async fn forget_statements(&mut self) -> Result<(), Error> {
-        let result = self.start()?.clear_cached_statements().await;
-        self.settle(result.map_err(Error::from)).await
+    /// Whether the pool itself takes an open transaction back.
+    pub(crate) fn resets_itself(&self) -> bool {
+        self.bounds == Bounds::Transaction
     }
 
-    /// The connection, for one statement. It counts as in flight until [`Self::settle`] has seen the result.
-    fn start(&mut self) -> Result<&mut Connection, Error> {
-        let connection = self.connection.as_mut().ok_or(Error::TransactionAborted)?;
-        self.in_flight = true;
-        Ok(connection)
+    fn lease(&mut self) -> Result<&mut Lease, Error> {
+        self.lease.as_mut().ok_or(Error::TransactionAborted)
     }
 
-    /// Looks at the result of a statement: the connection is at rest again, or it is closed.
-    async fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
-        match (&result, &mut self.connection) {
-            (Ok(_), _) => self.in_flight = false,
-            (Err(error), Some(connection)) if error.is_refusal() => {
-                // PostgreSQL is ready once it has said so, which comes some time after the refusal.
-                connection.flush().await?;
-                self.in_flight = false;
-            }
-            (Err(_), connection) => {
-                if let Some(connection) = connection.take() {
-                    connection.discard();
-                }
-            }
+    /// Looks at the result of a statement: the session is at rest again, or it is closed.
+    fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        if !self.is_ready()
+            && let Some(lease) = self.lease.take()
+        {
+            lease.discard();
         }
         result
     }
 }
 
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take()
-            && (self.in_flight || self.in_transaction || self.changed)
-        {
-            connection.discard();
-        }
-    }
-}
-
-/// What a transaction of the guest's is on its connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Bounds {
-    Transaction,
-    /// The connection is in a transaction of the host's.
-    Savepoint,
-    /// A pooler lends the session, for the time of a transaction.
-    Loan,
-}
-
-async fn command(connection: &mut PgConnection, command: &'static str) -> sqlx::Result<()> {
-    sqlx::raw_sql(command).execute(connection).await.map(drop)
-}
-
 /// Refuses before PostgreSQL does, which would call it a violation of its protocol.
-fn check_count(statement: &Statement, prepared: &PgStatement) -> Result<(), Error> {
-    let (given, wanted) = (statement.parameter_count(), prepared.parameters().map_or(0, count));
+fn check_count(statement: &Statement, prepared: &Prepared) -> Result<(), Error> {
+    let (given, wanted) = (statement.parameter_count(), prepared.parameters);
     if given == wanted {
         return Ok(());
     }
     Err(Error::Unsupported(format!("the statement has {wanted} parameters, and {given} were given")))
-}
-
-fn count<T>(parameters: Either<&[T], usize>) -> usize {
-    parameters.either(<[T]>::len, |count| count)
-}
-
-/// Sends a prepared statement and hands on its rows, until the end of the result or of the receiver's
-/// patience.
-async fn fetch(
-    connection: &mut PgConnection,
-    statement: &Statement,
-    arguments: PgArguments,
-    to: &mut impl Collect,
-) -> Result<u64, Error> {
-    let mut answers = connection.fetch_many(sqlx::query_with(statement.sql(), arguments));
-    let mut affected = 0;
-    while let Some(answer) = answers.try_next().await? {
-        match answer {
-            Either::Left(done) => affected += done.rows_affected(),
-            Either::Right(row) => to.row(&row)?,
-        }
-    }
-    Ok(affected)
 }

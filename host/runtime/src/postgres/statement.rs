@@ -1,10 +1,6 @@
 //! One statement with its parameters, checked before it reaches a connection.
 
-use std::sync::Arc;
-
-use sqlx::postgres::types::Oid;
-use sqlx::postgres::{PgArguments, PgTypeInfo};
-use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
+use berth_postgres::Parameters;
 
 use super::{Caps, Error, parameters};
 use crate::capabilities::postgres::bindings::Value;
@@ -16,12 +12,15 @@ const TEXT_MAX: usize = 1024 * 1024;
 /// its own memory and in PostgreSQL's.
 const KEPT_MAX: usize = 16 * 1024;
 
+/// Begins the comment with the types. On a line of its own, since the text may end in a comment of that kind.
+const COMMENT: &str = "\n--";
+
 /// The most parameters that PostgreSQL's protocol can count.
 const PARAMETERS_MAX: usize = u16::MAX as usize;
 
 /// A statement that may be sent.
 pub(crate) struct Statement {
-    sql: SqlStr,
+    sql: String,
     parameters: Vec<Value>,
     leaves_traces: bool,
     prepares: bool,
@@ -36,32 +35,40 @@ impl Statement {
         let leaves_traces = match word.to_ascii_lowercase().as_str() {
             "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
             "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
+            "listen" => {
+                return Err(unsupported(
+                    "LISTEN cannot cross: a request does not last long enough to hear anything",
+                ));
+            }
             "copy" => return Err(unsupported("COPY cannot cross: use INSERT … SELECT unnest($1::text[])")),
-            word => leaves_traces(word, rest) || text.len() > KEPT_MAX,
+            word => leaves_traces(word, rest),
         };
         Ok(Self { sql: key(text, &parameters), parameters, leaves_traces, prepares })
     }
 
-    /// The text to send. It names the types of the parameters in a last comment, because sqlx looks a
-    /// prepared statement up by its text alone: values of other types would be read in the format of the
-    /// first ones.
-    pub(crate) fn sql(&self) -> SqlStr {
-        self.sql.clone()
+    /// The text to send. It names the types of the parameters in a last comment, because a prepared statement is looked up
+    /// by its text alone: values of other types would be read in the format of the first ones.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
     }
 
     pub(crate) fn parameter_count(&self) -> usize {
         self.parameters.len()
     }
 
-    /// The types to prepare the statement with. Number 0 is for PostgreSQL to infer.
-    pub(crate) fn types(&self) -> Vec<PgTypeInfo> {
-        let declared = |value| PgTypeInfo::with_oid(parameters::declared_type(value).unwrap_or(Oid(0)));
-        self.parameters.iter().map(declared).collect()
+    /// The numbers of the types to prepare the statement with. Number 0 is for PostgreSQL to infer.
+    pub(crate) fn types(&self) -> Vec<u32> {
+        self.parameters.iter().map(|value| parameters::declared_type(value).unwrap_or(0)).collect()
     }
 
     /// The parameters in binary format.
-    pub(crate) fn arguments(&self) -> Result<PgArguments, Error> {
+    pub(crate) fn encode(&self) -> Result<Parameters, Error> {
         parameters::encode(&self.parameters)
+    }
+
+    /// Whether a session may keep it prepared.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.sql.len() <= KEPT_MAX + self.parameters.len() + COMMENT.len()
     }
 
     /// Whether it keeps another statement on its session, by a name.
@@ -69,13 +76,8 @@ impl Statement {
         self.prepares
     }
 
-    /// Whether it may change its session beyond its own end, and beyond that of its transaction, or would lie
-    /// prepared there with a text that is too long for that.
-    ///
-    /// The former is told by its first word, and by a few words that do so wherever they stand. It keeps the
-    /// requests of one component apart from mishaps, not from malice: a function that the component has
-    /// created can hide anything, but the component could as well write to a table what its next request is
-    /// to find.
+    /// Whether it is of a kind that may leave another statement prepared on its session, or drop those that the session keeps.
+    /// This is told by its first word. Everything else that a statement can leave is undone after every request.
     pub(crate) fn leaves_traces(&self) -> bool {
         self.leaves_traces
     }
@@ -113,33 +115,20 @@ fn ends_transaction(word: &str) -> Error {
 
 /// The statement's text with a mark for the type of each parameter. Their line is there without any, too,
 /// so that no text can be mistaken for another one with its marks.
-fn key(mut text: String, parameters: &[Value]) -> SqlStr {
-    // On a line of their own, since the text may end in a comment of that kind.
-    text.push_str("\n--");
+fn key(mut text: String, parameters: &[Value]) -> String {
+    text.push_str(COMMENT);
     text.extend(parameters.iter().map(parameters::mark));
-    AssertSqlSafe(Arc::<str>::from(text)).into_sql_str()
+    text
 }
 
 /// By a statement's first word, in lower case, and what follows it.
 fn leaves_traces(word: &str, rest: &str) -> bool {
-    const MENTIONS: &[&str] = &[
-        "pg_advisory_lock",
-        "pg_advisory_lock_shared",
-        "pg_temp",
-        "pg_try_advisory_lock",
-        "pg_try_advisory_lock_shared",
-        "set_config",
-        "temp",
-        "temporary",
-    ];
     match word {
-        // They end with their transaction.
-        "savepoint" | "release" | "rollback" | "lock" => false,
+        "" | "select" | "insert" | "update" | "delete" | "with" | "merge" | "values" | "table"
+        | "explain" | "show" | "savepoint" | "release" | "rollback" | "lock" => false,
         "set" => !["transaction", "local", "constraints"]
             .iter()
             .any(|scope| first_word(rest).0.eq_ignore_ascii_case(scope)),
-        "" | "select" | "insert" | "update" | "delete" | "with" | "merge" | "values" | "table"
-        | "explain" | "show" => has_word(rest, MENTIONS),
         _ => true,
     }
 }
@@ -205,7 +194,6 @@ mod tests {
     fn a_statement_that_changes_its_session_is_told_by_its_words() {
         for text in [
             "SET TimeZone = 'UTC'",
-            "LISTEN news",
             "PREPARE p AS SELECT 1",
             "CREATE TEMP TABLE t ()",
             "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
@@ -214,11 +202,6 @@ mod tests {
             "-- SELECT\nSET a.b = 1",
             "/* SELECT /* */ */ SET a.b = 1",
             ";;set a.b = 1",
-            "SELECT SET_CONFIG('a.b', '1', false)",
-            "WITH a AS (SELECT pg_advisory_lock(1)) SELECT * FROM a",
-            "select pg_try_advisory_lock_shared(1)",
-            "SELECT 1 AS a INTO TEMP t",
-            "SELECT * INTO pg_temp.t FROM u",
         ] {
             assert!(statement(text).unwrap().leaves_traces(), "{text}");
         }
@@ -233,6 +216,7 @@ mod tests {
             "/* one /* two */ three */update t SET a = 1",
             "WITH a AS (SELECT 1) DELETE FROM t",
             "SELECT pg_advisory_xact_lock(1)",
+            "SELECT set_config('a.b', '1', false)",
             "SAVEPOINT a",
             "ROLLBACK TO SAVEPOINT a",
             "rollback work to a",
@@ -247,8 +231,16 @@ mod tests {
 
     #[test]
     fn what_ends_a_transaction_or_needs_a_stream_is_refused() {
-        for text in ["BEGIN", "start transaction", "COMMIT", "end", "Rollback", "abort", "COPY t FROM STDIN"]
-        {
+        for text in [
+            "BEGIN",
+            "start transaction",
+            "COMMIT",
+            "end",
+            "Rollback",
+            "abort",
+            "COPY t FROM STDIN",
+            "LISTEN news",
+        ] {
             assert!(matches!(statement(text), Err(Error::Unsupported(_))), "{text}");
         }
     }
@@ -259,7 +251,7 @@ mod tests {
         assert!(statement(&of(1024 * 1024)).is_ok());
         assert!(matches!(statement(&of(1024 * 1024 + 1)), Err(Error::Unsupported(_))));
         assert!(matches!(statement("SELECT 1\0"), Err(Error::Unsupported(_))));
-        assert!(!statement(&of(16 * 1024)).unwrap().leaves_traces());
-        assert!(statement(&of(16 * 1024 + 1)).unwrap().leaves_traces());
+        assert!(statement(&of(16 * 1024)).unwrap().is_kept());
+        assert!(!statement(&of(16 * 1024 + 1)).unwrap().is_kept());
     }
 }

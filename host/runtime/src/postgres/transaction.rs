@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use berth_database::{End, Pool};
+use berth_database::{End, SessionPool};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use super::session::{Collect, Session};
-use super::{Error, Statement};
+use super::session::{Collect, NoticeHandler, Session};
+use super::{Caps, Error, Statement};
 
 /// How many transactions a request may have open at once, so that it cannot take every connection for itself.
 pub(crate) const MAX_OPEN: usize = 2;
 
 /// How long a rollback may take that nobody waits for. Then its connection is closed.
-const ROLLBACK: Duration = Duration::from_secs(5);
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An open transaction. Dropped, it is rolled back.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -25,8 +25,12 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(pool: &Pool) -> Result<Self, Error> {
-        let mut session = Session::open(pool).await?;
+    pub(crate) async fn begin(
+        pool: &SessionPool,
+        caps: Caps,
+        notices: Option<NoticeHandler>,
+    ) -> Result<Self, Error> {
+        let mut session = Session::open(pool, caps, notices).await?;
         session.begin().await?;
         Ok(Self { session: Some(session), aborted: false })
     }
@@ -64,14 +68,15 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
-    /// For a guest that ended without ending it. Without a runtime, or in the middle of a statement, the
-    /// session closes its connection, and PostgreSQL rolls back.
+    /// For a guest that ended without ending it. Most often the pool rolls back when it resets the session; in the middle of a
+    /// statement it closes the session, and PostgreSQL rolls back.
     fn drop(&mut self) {
         if let Some(mut session) = self.session.take()
             && session.is_ready()
+            && !session.resets_itself()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(async move { timeout(ROLLBACK, session.end(End::RollBack)).await });
+            runtime.spawn(async move { timeout(ROLLBACK_TIMEOUT, session.end(End::RollBack)).await });
         }
     }
 }

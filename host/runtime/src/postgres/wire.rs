@@ -5,7 +5,7 @@
 
 use std::str;
 
-use sqlx::types::Uuid;
+use uuid::Uuid;
 
 /// 1970-01-01 to 2000-01-01, where PostgreSQL's count of days begins.
 pub(crate) const EPOCH_DAYS: i32 = 10_957;

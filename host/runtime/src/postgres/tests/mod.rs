@@ -10,7 +10,7 @@ mod transactions;
 
 use std::time::Duration;
 
-use berth_database::{Pool, PoolSettings};
+use berth_database::{Backends, Pool, PoolSettings, SessionPool};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use wasmtime::component::{Resource, ResourceTable};
@@ -25,7 +25,7 @@ use crate::capabilities::postgres::bindings::{
 /// earlier one left behind.
 struct Guest {
     database: PgConnectOptions,
-    pool: Pool,
+    pool: SessionPool,
     postgres: Postgres,
     table: ResourceTable,
 }
@@ -40,7 +40,8 @@ impl Guest {
 
     async fn start_with(settings: PoolSettings) -> Self {
         let database = server::new_database().await;
-        let pool = Pool::new(database.clone(), settings);
+        let host = Pool::new(database.clone(), self::settings());
+        let pool = SessionPool::new(database.clone(), settings, Backends::new(host), None);
         let postgres = Postgres::new(Some(pool.clone()), 1_000, 10 * 1024 * 1024);
         Self { database, pool, postgres, table: ResourceTable::new() }
     }

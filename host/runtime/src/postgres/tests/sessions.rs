@@ -65,31 +65,110 @@ async fn a_request_that_finds_no_connection_is_told_so() {
 }
 
 #[tokio::test]
-async fn what_a_statement_leaves_on_its_connection_ends_with_it() {
+async fn what_a_statement_leaves_on_its_session_ends_with_it() {
+    let mut guest = Guest::start().await;
+    guest.execute("CREATE SEQUENCE numbers", vec![]).await.unwrap();
+    let before = guest.process().await;
+    let found = "SELECT current_setting('application_name') || ' ' || current_setting('work_mem') || ' '
+        || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
+        || (SELECT count(*) FROM pg_cursors WHERE is_holdable)
+        || (SELECT count(*) FROM pg_class WHERE relname = 'left_behind')
+        || (SELECT count(*) FROM pg_listening_channels())
+        || (SELECT count(*) FROM pg_prepared_statements WHERE name = 'left_behind')";
+    let clean = guest.value(found).await;
+    for statement in LEAVES_TRACES {
+        guest.execute(statement, vec![]).await.unwrap();
+        assert_eq!(guest.value(found).await, clean, "{statement}");
+        let hidden = format!("DO $do$ BEGIN EXECUTE $${statement}$$; END $do$");
+        guest.execute(&hidden, vec![]).await.unwrap();
+        assert_eq!(guest.value(found).await, clean, "{hidden}");
+    }
+    assert_eq!(sqlstate(guest.query("SELECT lastval()", vec![]).await), "55000");
+    assert_eq!(guest.process().await, before, "and no session was closed for it");
+}
+
+const LEAVES_TRACES: [&str; 10] = [
+    "SET application_name = 'left'",
+    "SET work_mem = '1GB'",
+    "SELECT set_config('application_name', 'left', false)",
+    "CREATE TEMPORARY TABLE left_behind ()",
+    "CREATE TEMP TABLE left_behind AS SELECT 1 AS a",
+    "PREPARE left_behind AS SELECT 1",
+    "DECLARE left_behind CURSOR WITH HOLD FOR SELECT 1",
+    "SELECT pg_advisory_lock(1)",
+    "SELECT nextval('numbers')",
+    "SET search_path = pg_temp",
+];
+
+#[tokio::test]
+async fn what_a_view_or_a_trigger_hides_ends_with_its_request() {
+    let mut guest = Guest::start().await;
+    for statement in [
+        "CREATE TABLE notes (id int4)",
+        "CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             PERFORM set_config('application_name', 'left', false), pg_advisory_lock(1);
+             RETURN NEW;
+         END $$",
+        "CREATE TRIGGER hide BEFORE INSERT ON notes FOR EACH ROW EXECUTE FUNCTION hide()",
+        "CREATE VIEW hidden AS SELECT set_config('application_name', 'left', false) AS it",
+    ] {
+        guest.execute(statement, vec![]).await.unwrap();
+    }
+    let clean = guest.value("SELECT current_setting('application_name')").await;
+    for statement in ["INSERT INTO notes VALUES (1)", "SELECT * FROM hidden"] {
+        guest.query(statement, vec![]).await.unwrap();
+        assert_eq!(guest.value("SELECT current_setting('application_name')").await, clean, "{statement}");
+        let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
+        assert_eq!(guest.value(locks).await, Value::Int8(0), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn prepared_statements_that_a_function_drops_are_prepared_again() {
+    let mut guest = Guest::start().await;
+    let hidden =
+        "CREATE FUNCTION hide() RETURNS int4 LANGUAGE plpgsql AS $$ BEGIN DEALLOCATE ALL; RETURN 1; END $$";
+    guest.execute(hidden, vec![]).await.unwrap();
+    let statement = "SELECT 7";
+    assert_eq!(guest.value(statement).await, Value::Int4(7));
+    guest.query("SELECT hide()", vec![]).await.unwrap();
+    assert_eq!(guest.value(statement).await, Value::Int4(7));
+    assert_eq!(guest.value(statement).await, Value::Int4(7));
+}
+
+#[tokio::test]
+async fn a_guest_that_goes_in_the_middle_of_a_statement_takes_its_backend_along() {
+    for statement in [
+        "SELECT pg_sleep(3600)",
+        "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$",
+    ] {
+        let mut guest = Guest::start().await;
+        let mut other = guest.other_connection().await;
+        let Value::Int4(before) = guest.process().await else { panic!("not a number") };
+        let sleeps = format!("state = 'active' AND wait_event = 'PgSleep' AND pid = {before}");
+        select! {
+            biased;
+            answer = guest.execute(statement, vec![]) => panic!("{answer:?}"),
+            () = wait_for(&mut other, &sleeps) => {}
+        }
+        // There is one place in the pool: it is free when the backend is gone.
+        let Value::Int4(after) = guest.process().await else { panic!("not a number") };
+        assert_ne!(after, before);
+        let there = format!("SELECT FROM pg_stat_activity WHERE pid = {before}");
+        let there = sqlx::query(sqlx::AssertSqlSafe(there)).fetch_optional(&mut other).await.unwrap();
+        assert!(there.is_none(), "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_a_guest_leaves_open_is_rolled_back_and_its_session_kept() {
     let mut guest = Guest::start().await;
     guest.execute("CREATE TABLE notes (id int4)", vec![]).await.unwrap();
-    for statement in [
-        "SET application_name = 'left'",
-        "SELECT set_config('application_name', 'left', false)",
-        "CREATE TEMPORARY TABLE left_behind ()",
-        "SELECT 1 AS a INTO TEMP left_behind",
-        "PREPARE left_behind AS SELECT 1",
-        "LISTEN left_behind",
-        "SELECT pg_advisory_lock(1)",
-        "DO $$ BEGIN PERFORM pg_advisory_lock(1); END $$",
-    ] {
-        let before = guest.process().await;
-        guest.execute(statement, vec![]).await.unwrap();
-        assert_ne!(guest.process().await, before, "{statement}");
-    }
     let before = guest.process().await;
-    for statement in [
-        "INSERT INTO notes VALUES (1)",
-        "WITH a AS (DELETE FROM notes RETURNING id) SELECT * FROM a",
-        "SELECT pg_advisory_xact_lock(1)",
-    ] {
-        guest.execute(statement, vec![]).await.unwrap();
-    }
+    let transaction = guest.begin().await.unwrap();
+    guest.execute_in(transaction, "INSERT INTO notes VALUES (1)").await.unwrap();
+    guest.next_request(10, 1_000_000);
+    assert_eq!(guest.value("SELECT count(*) FROM notes").await, Value::Int8(0));
     assert_eq!(guest.process().await, before);
 }
 
@@ -105,6 +184,17 @@ async fn a_guest_that_goes_in_the_middle_of_a_statement_holds_nobody_up() {
         () = wait_for_waiter(&mut other) => {}
     }
     assert_ne!(guest.process().await, before);
+}
+
+/// Waits until a backend is as the condition on `pg_stat_activity` says.
+async fn wait_for(connection: &mut sqlx::PgConnection, condition: &str) {
+    let waiting = format!("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE {condition})");
+    while !sqlx::query(sqlx::AssertSqlSafe(waiting.clone()))
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap()
+        .get::<bool, _>(0)
+    {}
 }
 
 /// Waits until a session waits for an advisory lock.

@@ -1,0 +1,417 @@
+//! Sessions that the requests of one component share: at most so many, handed out within a bounded time, and each as it was
+//! when it was new.
+//!
+//! The next request must not meet what the one before left on a session: settings, locks, temporary tables, cursors. A function,
+//! a view or a trigger can hide all of these from a look at the statement, so every session is reset after every request. The
+//! reset is sent at once and its answer is read by the next request: nobody waits for it. `docs/security.md` has its cost.
+
+use std::fmt;
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use berth_postgres::{Connection, Error, Status};
+use deadpool::managed::{
+    self, Metrics, Object, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool,
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::time::timeout;
+
+use crate::backends::{Backend, Backends, is_full};
+use crate::loan;
+use crate::pool::{MAX_IDLE, PoolSettings, SWEEP_INTERVAL, TRUST};
+use crate::server::{Server, Sessions};
+use crate::sql::quote_identifier;
+
+/// Undoes what a statement may leave on a session. Every name is PostgreSQL's own, whatever the search path was.
+const RESET: &str = "RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); \
+     DISCARD TEMP; DISCARD SEQUENCES";
+
+/// The same, where a statement has also left another one prepared.
+const RESET_WHOLE: &str = "DISCARD ALL";
+
+/// How often a server looks whether the client of a running statement is still there, in milliseconds.
+const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
+
+/// SQLSTATEs of a setting that the server does not know (before PostgreSQL 14), or cannot have.
+const UNKNOWN_SETTING: [&str; 2] = ["42704", "22023"];
+
+/// SQLSTATE of a password that is not the role's.
+const WRONG_PASSWORD: &str = "28P01";
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Every session was in use for as long as the request was willing to wait, or the role may have no more.
+    #[error("all sessions of the component with PostgreSQL were in use for too long")]
+    Exhausted,
+    /// A session was needed and could not be opened.
+    #[error("PostgreSQL cannot be reached: {0}")]
+    Away(#[source] Error),
+}
+
+/// Gives a component's role its password back, once another one was set by the component.
+pub type Repair = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// The sessions of one component. A clone is the same pool.
+#[derive(Clone)]
+pub struct SessionPool(Source);
+
+#[derive(Clone)]
+enum Source {
+    /// They are opened as they are needed.
+    Shared(managed::Pool<Manager>),
+    /// There is a single one, in a transaction of the host. `None` once it was closed.
+    Trial { session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration },
+}
+
+impl SessionPool {
+    /// A pool that opens its first session when one is asked for. `repair` is called when the role's password is refused.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime, which has to run the task that closes idle sessions.
+    #[must_use]
+    pub fn new(
+        server: impl Into<Server>,
+        settings: PoolSettings,
+        backends: Backends,
+        repair: Option<Repair>,
+    ) -> Self {
+        let PoolSettings { max_connections, queue_timeout, connect_timeout, .. } = settings;
+        let manager = Manager {
+            begin: loan::begin(&settings).into(),
+            server: server.into(),
+            settings,
+            backends,
+            repair,
+        };
+        let builder = managed::Pool::builder(manager)
+            .max_size(max_connections)
+            // The session used last is the likeliest to be alive, and the others get to grow old.
+            .queue_mode(QueueMode::Lifo)
+            .runtime(deadpool::Runtime::Tokio1)
+            .wait_timeout(Some(queue_timeout))
+            .create_timeout(Some(connect_timeout))
+            .recycle_timeout(Some(connect_timeout));
+        #[expect(
+            clippy::expect_used,
+            reason = "the only failure is a time-out without a runtime, and one is given"
+        )]
+        let pool = builder.build().expect("a runtime");
+        tokio::spawn(close_idle(pool.weak()));
+        Self(Source::Shared(pool))
+    }
+
+    pub(crate) fn of_trial(session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
+        Self(Source::Trial { session, queue_timeout })
+    }
+
+    /// Takes a session, waiting for one or opening one as needed.
+    ///
+    /// # Errors
+    ///
+    /// See [`SessionError`].
+    pub async fn acquire(&self) -> Result<Lease, SessionError> {
+        let lease = match &self.0 {
+            Source::Shared(pool) => Inner::Shared(pool.get().await.map_err(SessionError::from)?),
+            Source::Trial { session, queue_timeout } => {
+                let session = timeout(*queue_timeout, Arc::clone(session).lock_owned());
+                let session = session.await.map_err(|_| SessionError::Exhausted)?;
+                if session.is_none() {
+                    return Err(SessionError::Away(closed()));
+                }
+                Inner::Trial(session)
+            }
+        };
+        Ok(Lease { inner: Some(lease), is_changed: false })
+    }
+}
+
+impl From<managed::PoolError<Error>> for SessionError {
+    fn from(error: managed::PoolError<Error>) -> Self {
+        match error {
+            managed::PoolError::Timeout(TimeoutType::Wait) => Self::Exhausted,
+            managed::PoolError::Backend(error) if is_full(&error) => Self::Exhausted,
+            managed::PoolError::Backend(error) => Self::Away(error),
+            other => Self::Away(Error::Io(io::Error::new(io::ErrorKind::TimedOut, other.to_string()))),
+        }
+    }
+}
+
+impl fmt::Debug for SessionPool {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the server: it has the password.
+        formatter.write_str("SessionPool")
+    }
+}
+
+/// What a transaction of a request is on its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// A transaction.
+    Transaction,
+    /// A savepoint, since the session is in a transaction of the host.
+    Savepoint,
+    /// A transaction, outside of which a pooler gives the session to others: each statement needs one.
+    Pooler,
+}
+
+/// A session that a request has for itself. Dropped, it is reset and goes back to the pool; if a statement is still running, the
+/// session is closed, and its place in the pool is free when its backend is gone.
+pub struct Lease {
+    /// `None` once it was discarded.
+    inner: Option<Inner>,
+    is_changed: bool,
+}
+
+enum Inner {
+    Shared(Object<Manager>),
+    Trial(OwnedMutexGuard<Option<Backend>>),
+}
+
+impl Lease {
+    /// What a transaction is on this session.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        match &self.inner {
+            Some(Inner::Shared(pooled)) if pooled.sessions == Sessions::Shared => Bounds::Pooler,
+            Some(Inner::Trial(_)) => Bounds::Savepoint,
+            _ => Bounds::Transaction,
+        }
+    }
+
+    /// The statements that begin a transaction on a pooler's session, with the settings that a session of the component's own
+    /// would keep.
+    #[must_use]
+    pub fn begin_pooled(&self) -> Option<Arc<str>> {
+        match &self.inner {
+            Some(Inner::Shared(pooled)) => Some(Arc::clone(&pooled.begin)),
+            _ => None,
+        }
+    }
+
+    /// Says that a statement may have left another one prepared: the reset is to be a whole one.
+    pub fn mark_changed(&mut self) {
+        self.is_changed = true;
+    }
+
+    /// Closes the session instead of giving it back.
+    pub fn discard(mut self) {
+        if let Some(inner) = self.inner.take() {
+            inner.close();
+        }
+    }
+
+    fn backend(&self) -> Option<&Backend> {
+        match self.inner.as_ref()? {
+            Inner::Shared(pooled) => pooled.backend.as_ref(),
+            Inner::Trial(session) => session.as_ref(),
+        }
+    }
+
+    fn backend_mut(&mut self) -> Option<&mut Backend> {
+        match self.inner.as_mut()? {
+            Inner::Shared(pooled) => pooled.backend.as_mut(),
+            Inner::Trial(session) => session.as_mut(),
+        }
+    }
+
+    /// Sends what has the session as it was when it was new. Returns false where that cannot be.
+    fn reset(&mut self) -> bool {
+        let (bounds, is_changed) = (self.bounds(), self.is_changed);
+        let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
+        if connection.is_busy() {
+            return false;
+        }
+        connection.set_notice_handler(None);
+        let is_in_transaction = connection.status() != Status::Idle || connection.has_queued();
+        match bounds {
+            // The transaction of the trial goes on, and is taken back as a whole.
+            Bounds::Savepoint => return true,
+            // The session was given back when its transaction ended.
+            Bounds::Pooler => return !is_in_transaction,
+            Bounds::Transaction => {}
+        }
+        if is_changed {
+            connection.statements_were_dropped();
+        }
+        (!is_in_transaction || connection.queue("ROLLBACK").is_ok())
+            && connection.queue(if is_changed { RESET_WHOLE } else { RESET }).is_ok()
+            && connection.flush_now()
+    }
+}
+
+impl Inner {
+    /// Closes the session. Its place in the pool is free when the backend is gone.
+    fn close(self) {
+        match self {
+            Self::Shared(mut pooled) => {
+                if let Some(backend) = pooled.backend.take() {
+                    backend.end(Place(Some(pooled)));
+                }
+            }
+            Self::Trial(mut session) => {
+                if let Some(backend) = session.take() {
+                    backend.end(());
+                }
+            }
+        }
+    }
+}
+
+/// The place in the pool of a session that is being closed.
+struct Place(Option<Object<Manager>>);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(pooled) = self.0.take() {
+            drop(Object::take(pooled));
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.inner.is_some()
+            && !self.reset()
+            && let Some(inner) = self.inner.take()
+        {
+            inner.close();
+        }
+    }
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    #[expect(
+        clippy::expect_used,
+        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+    )]
+    fn deref(&self) -> &Connection {
+        &self.backend().expect("a session that was not discarded").connection
+    }
+}
+
+impl DerefMut for Lease {
+    #[expect(
+        clippy::expect_used,
+        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+    )]
+    fn deref_mut(&mut self) -> &mut Connection {
+        &mut self.backend_mut().expect("a session that was not discarded").connection
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Lease")
+    }
+}
+
+/// Opens sessions and looks after them.
+struct Manager {
+    server: Server,
+    /// How a transaction begins on a pooler's session.
+    begin: Arc<str>,
+    settings: PoolSettings,
+    backends: Backends,
+    repair: Option<Repair>,
+}
+
+/// A session, and the time when it last showed to be alive.
+struct Pooled {
+    /// `None` while the backend is being ended.
+    backend: Option<Backend>,
+    sessions: Sessions,
+    begin: Arc<str>,
+    answered: Instant,
+}
+
+impl Manager {
+    async fn open(&self) -> Result<Backend, Error> {
+        let sessions = self.server.sessions(self.settings.connect_timeout).await?;
+        let target = self.server.target();
+        let connection = match sessions {
+            Sessions::Own => open_with_settings(&target, &self.settings).await?,
+            Sessions::Shared => Connection::open(&target, &[]).await?,
+        };
+        let time = self.settings.statement_timeout;
+        Ok(self.backends.register(connection, target, sessions == Sessions::Own, time))
+    }
+}
+
+impl managed::Manager for Manager {
+    type Type = Pooled;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Pooled, Error> {
+        let backend = match (self.open().await, &self.repair) {
+            (Err(error), Some(repair)) if error.code() == Some(WRONG_PASSWORD) => {
+                tracing::warn!("a component has changed the password of its role: it is set again");
+                repair().await;
+                self.open().await?
+            }
+            (opened, _) => opened?,
+        };
+        let sessions = self.server.sessions(self.settings.connect_timeout).await?;
+        let begin = Arc::clone(&self.begin);
+        Ok(Pooled { backend: Some(backend), sessions, begin, answered: Instant::now() })
+    }
+
+    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
+        let Some(Backend { connection, .. }) = &mut pooled.backend else {
+            return Err(RecycleError::message("its backend is being ended"));
+        };
+        if metrics.last_used() > MAX_IDLE {
+            return Err(RecycleError::message("idle for too long"));
+        }
+        let resets = connection.has_queued();
+        connection.settle().await?;
+        if pooled.answered.elapsed() > TRUST && !resets {
+            connection.execute("").await?;
+        }
+        pooled.answered = Instant::now();
+        Ok(())
+    }
+}
+
+/// Opens a session that has its settings from the start, so that a reset goes back to them.
+async fn open_with_settings(
+    target: &berth_postgres::Target,
+    settings: &PoolSettings,
+) -> Result<Connection, Error> {
+    let time = settings.statement_timeout.as_millis().to_string();
+    let mut own = vec![
+        ("statement_timeout", time.clone()),
+        ("lock_timeout", time.clone()),
+        ("idle_in_transaction_session_timeout", time),
+        (CONNECTION_CHECK.0, CONNECTION_CHECK.1.to_owned()),
+    ];
+    if let Some(schema) = &settings.search_path {
+        own.push(("search_path", quote_identifier(schema)));
+    }
+    match Connection::open(target, &own).await {
+        Err(error) if error.code().is_some_and(|code| UNKNOWN_SETTING.contains(&code)) => {
+            own.retain(|(name, _)| *name != CONNECTION_CHECK.0);
+            Connection::open(target, &own).await
+        }
+        opened => opened,
+    }
+}
+
+/// Closes sessions that no request has used for a while, until the pool itself is gone.
+async fn close_idle(pool: WeakPool<Manager>) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        let Some(pool) = pool.upgrade() else { return };
+        let _ = pool.retain(|_, metrics| metrics.last_used() < MAX_IDLE);
+    }
+}
+
+fn closed() -> Error {
+    Error::Io(io::Error::new(io::ErrorKind::NotConnected, "the session of the trial was closed"))
+}

@@ -1,0 +1,467 @@
+//! A session, and the statements that run on it.
+//!
+//! Everything happens in the task that asks: there is no task behind a connection. What is sent before an answer is awaited
+//! goes out in one write, so a statement between `BEGIN` and `COMMIT` takes one round trip.
+//!
+//! A future of this module that is dropped before its end leaves an answer unread: [`Connection::is_busy`] says so. Such a
+//! connection can do no more than [`close`](Connection::close).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{BufMut, BytesMut};
+use postgres_protocol::message::frontend;
+use postgres_types::{Oid, Type};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::cancel::CancelKey;
+use crate::error::{Error, Fields, ServerMessage};
+use crate::input::{Header, Input, MAX_BUFFERED_BYTES};
+use crate::messages::{Description, columns, count, rows_affected, short_row};
+use crate::parameters::Parameters;
+use crate::rows::{Ignored, Rows};
+use crate::startup;
+use crate::statement::{Column, Kept, Prepared};
+use crate::stream::Stream;
+use crate::target::Target;
+use crate::types;
+
+/// The longest message of a connection that was not given a limit, in bytes.
+const DEFAULT_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// Values are in the binary format, of parameters and of results.
+const BINARY: i16 = 1;
+
+/// Where the session is between transactions, as the server said last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// In no transaction.
+    Idle,
+    /// In a transaction.
+    InTransaction,
+    /// In a transaction that was aborted.
+    Aborted,
+}
+
+type NoticeHandler = Box<dyn FnMut(ServerMessage) + Send>;
+
+/// A session.
+pub struct Connection {
+    stream: Stream,
+    input: Input,
+    output: BytesMut,
+    /// Commands that were queued, whose answers come before that of the next statement.
+    queued: usize,
+    /// Whether the answer to a statement is still to be read.
+    is_busy: bool,
+    status: Status,
+    key: Option<CancelKey>,
+    kept: Kept,
+    prepared: u64,
+    pub(crate) types: HashMap<Oid, Type>,
+    limit: u64,
+    on_notice: Option<NoticeHandler>,
+}
+
+impl Connection {
+    /// Opens a session with `settings`, which are those that `RESET ALL` goes back to. Takes as long as the server does.
+    ///
+    /// # Errors
+    ///
+    /// If the server is away, refuses, or speaks otherwise.
+    pub async fn open(target: &Target, settings: &[(&str, String)]) -> Result<Self, Error> {
+        let (stream, input, key) = startup::start(target, settings).await?;
+        Ok(Self {
+            stream,
+            input,
+            output: BytesMut::new(),
+            queued: 0,
+            is_busy: false,
+            status: Status::Idle,
+            key,
+            kept: Kept::new(),
+            prepared: 0,
+            types: HashMap::new(),
+            limit: DEFAULT_LIMIT,
+            on_notice: None,
+        })
+    }
+
+    /// What cancels the session's statements.
+    #[must_use]
+    pub fn cancel_key(&self) -> Option<CancelKey> {
+        self.key
+    }
+
+    /// Whether the answer to a statement is unread, so that there can be no other.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Whether commands are queued whose answers were not read.
+    #[must_use]
+    pub fn has_queued(&self) -> bool {
+        self.queued > 0
+    }
+
+    /// Where the session is, as far as its answers were read. A command that is queued has not changed it yet.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Sets the most bytes that a message of the server may have, rows included.
+    pub fn set_limit(&mut self, bytes: u64) {
+        self.limit = bytes;
+    }
+
+    /// Sets what becomes of notices; without a handler they are ignored. It replaces the handler before.
+    pub fn set_notice_handler(&mut self, handler: Option<NoticeHandler>) {
+        self.on_notice = handler;
+    }
+
+    /// Sends a command with the next statement. A refusal is that statement's.
+    ///
+    /// # Errors
+    ///
+    /// If the command contains NUL, which ends a text.
+    pub fn queue(&mut self, sql: &str) -> Result<(), Error> {
+        frontend::query(sql, &mut self.output)?;
+        self.queued += 1;
+        Ok(())
+    }
+
+    /// Runs one or more statements without parameters, and ignores their rows.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn execute(&mut self, sql: &str) -> Result<(), Error> {
+        self.query(sql, &mut Ignored).await.map(drop)
+    }
+
+    /// Runs one or more statements without parameters. Their rows come as text.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; or those of `rows`, after which the connection is [busy](Self::is_busy).
+    pub async fn query<R: Rows>(&mut self, sql: &str, rows: &mut R) -> Result<u64, R::Error> {
+        frontend::query(sql, &mut self.output).map_err(Error::from)?;
+        self.round_trip(rows, None).await
+    }
+
+    /// Prepares a statement whose parameters have the types with these numbers, 0 for a type that the server is to infer. A
+    /// statement that is `kept` is prepared once.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`].
+    pub async fn prepare(&mut self, sql: &str, types: &[Oid], kept: bool) -> Result<Arc<Prepared>, Error> {
+        if kept && let Some(known) = self.kept.get(sql) {
+            return Ok(known);
+        }
+        let name = if kept {
+            self.prepared += 1;
+            format!("berth_{}", self.prepared)
+        } else {
+            String::new()
+        };
+        frontend::parse(&name, sql, types.iter().copied(), &mut self.output)?;
+        frontend::describe(b'S', &name, &mut self.output)?;
+        frontend::sync(&mut self.output);
+        let mut description = Description::default();
+        self.round_trip(&mut Ignored, Some(&mut description)).await?;
+        let mut columns = Vec::with_capacity(description.columns.len());
+        for (name, oid) in description.columns {
+            columns.push(Column { name, ty: types::resolve(self, oid, 0).await? });
+        }
+        let prepared = Arc::new(Prepared { name, parameters: description.parameters, columns });
+        if kept && let Some(evicted) = self.kept.insert(sql, Arc::clone(&prepared)) {
+            frontend::close(b'S', &evicted.name, &mut self.output)?;
+        }
+        Ok(prepared)
+    }
+
+    /// Runs a prepared statement, and `after` it a command that is sent along: in the same round trip, whether the statement
+    /// succeeds or not. Returns the number of rows that the statement affected.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; or those of `rows`, after which the connection is [busy](Self::is_busy).
+    pub async fn run<R: Rows>(
+        &mut self,
+        statement: &Prepared,
+        parameters: &Parameters,
+        after: Option<&str>,
+        rows: &mut R,
+    ) -> Result<u64, R::Error> {
+        self.bind(statement, parameters)?;
+        frontend::execute("", 0, &mut self.output).map_err(Error::from)?;
+        frontend::sync(&mut self.output);
+        let Some(after) = after else { return self.round_trip(rows, None).await };
+        frontend::query(after, &mut self.output).map_err(Error::from)?;
+        let result = self.round_trip(rows, None).await;
+        if self.is_busy {
+            return result;
+        }
+        self.is_busy = true;
+        let ended = self.answer(&mut Ignored, &mut None).await?;
+        self.is_busy = false;
+        let affected = result?;
+        ended.map_err(|refusal| R::Error::from(Error::Server(refusal)))?;
+        Ok(affected)
+    }
+
+    /// Writes the message by hand, since the parameters are encoded already.
+    fn bind(&mut self, statement: &Prepared, parameters: &Parameters) -> Result<(), Error> {
+        let name = statement.name.as_bytes();
+        // Portal, statement, one format, the count of parameters, the parameters, one format.
+        let length = 4 + 1 + name.len() + 1 + 4 + 2 + parameters.bytes().len() + 4;
+        let length =
+            i32::try_from(length).map_err(|_| Error::protocol("the parameters have 2 GiB or more"))?;
+        let out = &mut self.output;
+        out.put_u8(b'B');
+        out.put_i32(length);
+        out.put_u8(0);
+        out.put_slice(name);
+        out.put_u8(0);
+        out.put_i16(1);
+        out.put_i16(BINARY);
+        out.put_u16(parameters.count());
+        out.put_slice(parameters.bytes());
+        out.put_i16(1);
+        out.put_i16(BINARY);
+        Ok(())
+    }
+
+    /// Forgets the statements that are kept, here and on the server: for when a table was altered that they read.
+    ///
+    /// # Errors
+    ///
+    /// If a name cannot be sent, which the names that this client makes can.
+    pub fn forget_statements(&mut self) -> Result<(), Error> {
+        for statement in self.kept.take() {
+            frontend::close(b'S', &statement.name, &mut self.output)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the statements that are kept, which the server has dropped already.
+    pub fn statements_were_dropped(&mut self) {
+        drop(self.kept.take());
+    }
+
+    /// Reads the answers of all commands that are queued.
+    ///
+    /// # Errors
+    ///
+    /// If one was refused, or the connection broke.
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        if self.queued == 0 {
+            return Ok(());
+        }
+        self.is_busy = true;
+        self.flush().await?;
+        let refusal = self.queued_answers().await?;
+        self.is_busy = false;
+        self.input.shrink();
+        refusal.map_or(Ok(()), |refusal| Err(Error::Server(refusal)))
+    }
+
+    /// Sends what is queued as far as the socket takes it at once. Returns whether that was all of it.
+    pub fn flush_now(&mut self) -> bool {
+        let flushed = pin!(self.flush()).poll(&mut Context::from_waker(Waker::noop()));
+        matches!(flushed, Poll::Ready(Ok(())))
+    }
+
+    /// Tells the server that the session ends, and waits until the server has closed the connection: then its process is
+    /// gone. Answers that come meanwhile are thrown away. Takes as long as the server does, and can be called again.
+    pub async fn close(&mut self) {
+        if !self.is_busy {
+            frontend::terminate(&mut self.output);
+        }
+        self.is_busy = true;
+        // A message that was sent in part cannot be followed by another; the end of the stream ends the session as well.
+        let _ = self.flush().await;
+        let _ = self.stream.shutdown().await;
+        let mut thrown_away = [0; 4096];
+        while self.stream.read(&mut thrown_away).await.is_ok_and(|bytes| bytes > 0) {}
+    }
+
+    /// Sends what is written, and reads the answers of what was queued and then that of one statement.
+    async fn round_trip<R: Rows>(
+        &mut self,
+        rows: &mut R,
+        mut description: Option<&mut Description>,
+    ) -> Result<u64, R::Error> {
+        self.is_busy = true;
+        self.flush().await?;
+        let refused_before = self.queued_answers().await?;
+        let answer = self.answer(rows, &mut description).await?;
+        self.is_busy = false;
+        self.input.shrink();
+        match (refused_before, answer) {
+            (Some(refusal), _) | (None, Err(refusal)) => Err(Error::Server(refusal).into()),
+            (None, Ok(affected)) => Ok(affected),
+        }
+    }
+
+    /// Reads the answers of what was queued. Returns the first refusal.
+    async fn queued_answers(&mut self) -> Result<Option<Box<ServerMessage>>, Error> {
+        let mut first = None;
+        while self.queued > 0 {
+            let answer = self.answer(&mut Ignored, &mut None).await?;
+            self.queued -= 1;
+            first = first.or(answer.err());
+        }
+        Ok(first)
+    }
+
+    /// Reads messages until the server is ready for the next statement. The inner error is a refusal.
+    async fn answer<R: Rows>(
+        &mut self,
+        rows: &mut R,
+        description: &mut Option<&mut Description>,
+    ) -> Result<Result<u64, Box<ServerMessage>>, R::Error> {
+        let (mut affected, mut refusal) = (0, None);
+        loop {
+            let Header { tag, length } = self.input.header(&mut self.stream).await?;
+            match tag {
+                b'D' if rows.wants_rows() => self.data_row(length, rows).await?,
+                b'D' | b'd' => self.skip(length).await?,
+                b'E' => {
+                    let message = Box::new(self.server_message(length).await?);
+                    if message.is_fatal() {
+                        return Err(Error::Server(message).into());
+                    }
+                    refusal = Some(message);
+                }
+                b'N' => {
+                    let notice = self.server_message(length).await?;
+                    if let Some(handler) = &mut self.on_notice {
+                        handler(notice);
+                    }
+                }
+                b'Z' => {
+                    self.status = match self.body(length).await? {
+                        b"I" => Status::Idle,
+                        b"T" => Status::InTransaction,
+                        _ => Status::Aborted,
+                    };
+                    self.input.consume(length);
+                    return Ok(refusal.map_or(Ok(affected), Err));
+                }
+                b'G' => {
+                    self.skip(length).await?;
+                    frontend::copy_fail("COPY FROM STDIN cannot cross", &mut self.output)
+                        .map_err(Error::from)?;
+                    self.flush().await?;
+                }
+                b'C' => affected += rows_affected(self.body(length).await?),
+                b't' => {
+                    let body = self.body(length).await?;
+                    if let Some(description) = description {
+                        description.parameters = count(body);
+                    }
+                }
+                b'T' => {
+                    let body = self.body(length).await?;
+                    if let Some(description) = description {
+                        description.columns =
+                            columns(body).ok_or_else(|| Error::protocol("a malformed row description"))?;
+                    }
+                }
+                // Completions, an empty statement, settings that are reported, notifications, COPY TO.
+                b'1' | b'2' | b'3' | b'I' | b'n' | b's' | b'S' | b'A' | b'H' | b'W' | b'c' | b'K' => {
+                    self.skip(length).await?;
+                }
+                other => return Err(Error::protocol(format!("unexpected message {other:#x}")).into()),
+            }
+            if matches!(tag, b'C' | b't' | b'T') {
+                self.input.consume(length);
+            }
+        }
+    }
+
+    /// A whole message that is known to be short.
+    async fn body(&mut self, length: usize) -> Result<&[u8], Error> {
+        self.input.peek(&mut self.stream, length).await
+    }
+
+    async fn skip(&mut self, length: usize) -> Result<(), Error> {
+        self.check(length)?;
+        self.input.each(&mut self.stream, length, |_| {}).await
+    }
+
+    fn check(&self, length: usize) -> Result<(), Error> {
+        let (length, limit) = (length as u64, self.limit.max(MAX_BUFFERED_BYTES as u64));
+        if length > limit { Err(Error::TooLong { length, limit: self.limit }) } else { Ok(()) }
+    }
+
+    async fn server_message(&mut self, length: usize) -> Result<ServerMessage, Error> {
+        self.check(length)?;
+        let mut fields = Fields::default();
+        self.input.each(&mut self.stream, length, |piece| fields.feed(piece)).await?;
+        Ok(fields.finish())
+    }
+
+    /// Hands on the fields of one row: from the buffer if all of them are in it, else one after the other.
+    async fn data_row<R: Rows>(&mut self, length: usize, rows: &mut R) -> Result<(), R::Error> {
+        rows.row()?;
+        if length > MAX_BUFFERED_BYTES {
+            self.long_row(length, rows).await?;
+        } else {
+            let body = self.input.peek(&mut self.stream, length).await?;
+            short_row(body, rows)?;
+            self.input.consume(length);
+        }
+        rows.row_end()
+    }
+
+    async fn long_row<R: Rows>(&mut self, length: usize, rows: &mut R) -> Result<(), R::Error> {
+        let malformed = || Error::protocol("a field is longer than its row");
+        let fields = count(self.input.peek(&mut self.stream, 2).await?);
+        self.input.consume(2);
+        let mut left = length - 2;
+        for column in 0..fields {
+            left = left.checked_sub(4).ok_or_else(malformed)?;
+            let length = self.input.int4(&mut self.stream).await?;
+            let Ok(length) = usize::try_from(length) else {
+                rows.field(column, None)?;
+                continue;
+            };
+            left = left.checked_sub(length).ok_or_else(malformed)?;
+            rows.admit(column, length)?;
+            let value = self.input.take(&mut self.stream, length).await?;
+            rows.field(column, Some(Cow::Owned(value)))?;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut stream = Pin::new(&mut self.stream);
+        while !self.output.is_empty() {
+            match stream.as_mut().poll_write(context, &self.output) {
+                Poll::Ready(Ok(written)) => drop(self.output.split_to(written)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        stream.poll_flush(context).map_err(Error::from)
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
+    }
+}
