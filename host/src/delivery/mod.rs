@@ -201,7 +201,7 @@ impl Delivery {
             Pool::new(database.server.clone(), settings)
         });
         let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
-        Resources::new(spec.limits.concurrency, pool, cohere)
+        Resources::new(spec, pool, cohere)
     }
 }
 
