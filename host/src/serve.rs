@@ -16,6 +16,7 @@ use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError};
 use crate::delivery::{AdoptError, Delivery, Watched};
+use crate::logging::Queue;
 use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
@@ -78,9 +79,9 @@ impl ServeError {
 
 /// Serves until it is told to stop and the requests in flight are done; with `watch`, what is saved meanwhile too. On the
 /// main thread: see [`Database::open`].
-pub async fn serve(config: &Config, watch: bool) -> Result<(), ServeError> {
+pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
     let watched = if watch { Some(Watched::new(config).await) } else { None };
-    let stop = shutdown::on_signal().map_err(ServeError::Signals)?;
+    let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
     let database = Database::open(config).await?;
     let served = Box::pin(serve_on(&database, config, watched, stop)).await;
     database.close().await;
