@@ -10,12 +10,14 @@ mod initdb;
 mod lock;
 mod orphan;
 mod server;
+mod supervision;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Pid;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::time::{Instant, sleep};
@@ -126,6 +128,14 @@ pub enum PrivateError {
         /// Its last lines.
         tail: String,
     },
+    /// The server has ended by itself, again and again, or could not be started again.
+    #[error("the private PostgreSQL ended {failures} times in a row; the last time: {last}")]
+    Lost {
+        /// How many times.
+        failures: u32,
+        /// Why it did the last time.
+        last: String,
+    },
     /// The server runs but cannot be used.
     #[error("the private PostgreSQL cannot be used: {0}")]
     Unusable(#[from] sqlx::Error),
@@ -144,6 +154,9 @@ pub struct PrivatePostgres {
     // In this order: the server is told to stop before its folder is given up.
     server: Server,
     home: Home,
+    binaries: PathBuf,
+    account: Option<Account>,
+    settings: PrivateSettings,
 }
 
 impl PrivatePostgres {
@@ -166,25 +179,8 @@ impl PrivatePostgres {
             // Another machine or image may have given the same user another number.
             account.own(&home.data()).map_err(PrivateError::file(home.data()))?;
         }
-        let command = || -> Result<Command, PrivateError> {
-            let mut command = command(&binaries, &home, account.as_ref(), settings)?;
-            if let Some(stale) = stale {
-                // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
-                command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
-            }
-            Ok(command)
-        };
-        let start = Instant::now();
-        loop {
-            match launch(command()?, &home).await {
-                Err(PrivateError::Failed { tail, .. })
-                    if tail.contains(LEFTOVERS) && start.elapsed() < START =>
-                {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                outcome => return outcome.map(|server| Self { server, home }),
-            }
-        }
+        let server = run(&binaries, &home, account.as_ref(), settings, stale).await?;
+        Ok(Self { server, home, binaries, account, settings: settings.clone() })
     }
 
     /// How to connect as the superuser, to the database `berth`.
@@ -199,8 +195,7 @@ impl PrivatePostgres {
         &self.home.path
     }
 
-    /// Waits until the server has ended, by itself or through [`PrivatePostgres::stop`]. A host without its database
-    /// has little to do but end, too, and be started again.
+    /// Waits until the server has ended.
     pub async fn ended(&self) {
         self.server.exited().await;
     }
@@ -210,6 +205,31 @@ impl PrivatePostgres {
     pub async fn stop(self) {
         if !self.server.stop().await {
             tracing::warn!("the private PostgreSQL did not stop in time and was killed");
+        }
+    }
+}
+
+/// Starts the server on the data in `home` and waits until it answers. `stale` is the process that the lock file names of
+/// a server that is no more.
+async fn run(
+    binaries: &Path,
+    home: &Home,
+    account: Option<&Account>,
+    settings: &PrivateSettings,
+    stale: Option<Pid>,
+) -> Result<Server, PrivateError> {
+    let start = Instant::now();
+    loop {
+        let mut command = command(binaries, home, account, settings)?;
+        if let Some(stale) = stale {
+            // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
+            command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
+        }
+        match launch(command, home).await {
+            Err(PrivateError::Failed { tail, .. }) if tail.contains(LEFTOVERS) && start.elapsed() < START => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
         }
     }
 }
