@@ -44,8 +44,9 @@ async fn a_component_that_shouts_neither_fills_the_log_nor_silences_its_neighbou
 /// What a line about dropped lines says of their number.
 fn dropped(log: &str) -> usize {
     let lines = log.lines().filter(|line| line.contains("more than its log budget"));
-    lines.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["lines"].as_u64().unwrap()).sum::<u64>()
-        as usize
+    lines
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["lines"].as_u64().unwrap())
+        .sum::<u64>() as usize
 }
 
 #[tokio::test]

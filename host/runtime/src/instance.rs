@@ -190,7 +190,8 @@ async fn wait_for_head(
     match head {
         Some(Ok(head)) => Ok((head, guest)),
         Some(Err(code)) => {
-            context.warn(format_args!("the component answered with an error instead of a response: {code:?}"));
+            context
+                .warn(format_args!("the component answered with an error instead of a response: {code:?}"));
             Err(HandleError::Failed)
         }
         None => {
