@@ -250,7 +250,7 @@ fn a_command_whose_output_nobody_reads_ends_as_it_would_have() {
     assert_eq!(run(full(), full(), &file), Some(1), "what should be kept is not");
     assert_eq!(run(closed(), closed(), &folder.path().join("missing.toml")), Some(1));
     let (_reader, mut unread) = pipe().unwrap();
-    unread.write_all(&[b'x'; 64 * 1024]).unwrap();
+    unread.write_all(&vec![b'x'; 64 * 1024]).unwrap();
     assert_eq!(run(closed(), unread.into(), &folder.path().join("missing.toml")), Some(1));
 }
 

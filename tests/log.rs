@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use futures_util::future::join_all;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::app::Host;
 use crate::support::{App, Component, Send};
@@ -41,12 +42,10 @@ async fn a_component_that_shouts_neither_fills_the_log_nor_silences_its_neighbou
     }
 }
 
-/// What a line about dropped lines says of their number.
-fn dropped(log: &str) -> usize {
+/// What the lines about dropped lines say of their number.
+fn dropped(log: &str) -> u64 {
     let lines = log.lines().filter(|line| line.contains("more than its log budget"));
-    lines
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["lines"].as_u64().unwrap())
-        .sum::<u64>() as usize
+    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["lines"].as_u64().unwrap()).sum()
 }
 
 #[tokio::test]
@@ -63,7 +62,7 @@ async fn every_line_that_a_component_causes_is_there_or_counted() {
     app.process.wait_for("more than its log budget");
     let log = app.process.whole_log();
     let written = log.lines().filter(|line| line.contains("a line") || line.contains("the component failed"));
-    let (written, dropped) = (written.count(), dropped(&log));
+    let (written, dropped) = (written.count() as u64, dropped(&log));
     assert!((5..=15).contains(&written), "{written} lines are more than the budget");
     assert_eq!(written + dropped, 20 + 30);
 }

@@ -245,12 +245,20 @@ async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
     Ok(server)
 }
 
-/// Waits for the first answer, and makes sure of the database.
+/// Waits for the first answer, and makes sure of the database. Its sessions write nothing into the server's log but why they
+/// ended: any of them could fill the disk with `RAISE LOG`, and only a superuser can change this.
 async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
     let mut connection = connect_when_ready(&options.database("postgres"), START).await?;
-    let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(DATABASE);
-    if known.fetch_optional(&mut connection).await?.is_none() {
+    let quiet = sqlx::query_scalar(
+        "SELECT coalesce(bool_or('log_min_messages=fatal' = ANY (setconfig)), false) FROM pg_database d \
+         LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE datname = $1 GROUP BY d.oid",
+    );
+    let quiet: Option<bool> = quiet.bind(DATABASE).fetch_optional(&mut connection).await?;
+    if quiet.is_none() {
         sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
+    }
+    if quiet != Some(true) {
+        sqlx::raw_sql("ALTER DATABASE berth SET log_min_messages = fatal").execute(&mut connection).await?;
     }
     connection.close().await
 }

@@ -174,7 +174,7 @@ impl<W: Write> Writer<W> {
 }
 
 fn count_lines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+    bytes.split_inclusive(|&byte| byte == b'\n').count() as u64
 }
 
 #[cfg(test)]
