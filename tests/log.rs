@@ -67,22 +67,26 @@ async fn every_line_that_a_component_causes_is_there_or_counted() {
     assert_eq!(written + dropped, 20 + 30);
 }
 
-/// Makes some requests of a host whose log goes to `stderr`, and ends it.
+/// A host whose log goes to `stderr`, with a component that may log as much as it likes.
+async fn logging_to(stderr: impl Into<Stdio>) -> App {
+    let shouts = Component::new("shouts").at("/shouts").granted(&["logging"]).limited("cpu", "1m");
+    let shouts = shouts.limited("time", "1m").limited("log_lines", "100000").limited("log_bytes", "1GiB");
+    App::serving([shouts]).start_unheard(stderr.into()).await
+}
+
+/// Requests that log more than a pipe and the host's memory for lines hold.
+async fn requests(host: &Host) {
+    for _ in 0..10 {
+        host.get("/shouts?lines=1000").answer().await.expect(200);
+        host.get("/health").answer().await.expect(200);
+    }
+}
+
 async fn serves_and_ends(stderr: impl Into<Stdio>) {
-    let shouts = Component::new("shouts").at("/shouts").granted(&["logging"]).limited("cpu", "500ms");
-    let shouts = shouts.limited("log_lines", "10000").limited("log_bytes", "16MiB");
-    let mut app = App::serving([shouts]).start_unheard(stderr.into()).await;
+    let mut app = logging_to(stderr).await;
     requests(&app).await;
     app.process.signal(Signal::TERM);
     assert!(app.process.wait().success(), "it ends as it should");
-}
-
-async fn requests(host: &Host) {
-    host.get("/shouts/everywhere").answer().await.expect(504);
-    for _ in 0..20 {
-        host.get("/shouts").answer().await.expect(200);
-        host.get("/health").answer().await.expect(200);
-    }
 }
 
 #[tokio::test]
@@ -107,9 +111,7 @@ async fn a_log_whose_reader_has_stopped_reading_is_no_obstacle() {
 #[tokio::test]
 async fn what_the_log_has_lost_is_said_when_it_can_be_written_again() {
     let (reader, writer) = pipe().unwrap();
-    let shouts = Component::new("shouts").at("/shouts").granted(&["logging"]).limited("cpu", "500ms");
-    let shouts = shouts.limited("log_lines", "10000").limited("log_bytes", "16MiB");
-    let mut app = App::serving([shouts]).start_unheard(writer.into()).await;
+    let mut app = logging_to(writer).await;
     requests(&app).await;
     // Somebody reads again.
     let mut reader = File::from(std::os::fd::OwnedFd::from(reader));

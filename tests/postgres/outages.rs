@@ -88,7 +88,7 @@ async fn a_server_that_is_out_of_something_is_no_fault_of_ours() {
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&mut connection).await.unwrap();
         is_away(&ann.post("/api/tasks", json!({ "title": "Buy bread" })).await);
-        is_away(&ann.post("/api/conversations", json!({})).await);
+        is_away(&ann.post("/api/chat", json!({ "message": "hello" })).await);
         let account = json!({ "email": "ann@example.com", "password": "correct horse" });
         is_away(&app.post("/auth/register").json(&account).answer().await);
     }
