@@ -34,5 +34,6 @@ mod swap;
 mod command_line;
 mod kubernetes;
 mod lifecycle;
+mod log;
 mod manifest;
 mod postgres;

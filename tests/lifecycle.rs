@@ -1,16 +1,18 @@
 //! A host from its start to its end, with a PostgreSQL of its own.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{Write, pipe};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::app::Host;
+use crate::support::patience::eventually;
 use crate::support::raw::Raw;
-use crate::support::{App, Component, Send};
+use crate::support::{App, Component, Send, tokens};
 
 /// A folder for a host's data, which PostgreSQL's user can reach.
 fn folder() -> TempDir {
@@ -68,6 +70,81 @@ async fn a_host_that_is_killed_loses_no_committed_task() {
             assert!(found.contains(&id), "{id} is lost");
         }
     }
+}
+
+fn send(process: &str, signal: Signal) {
+    kill_process(Pid::from_raw(process.parse().unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Kills the private server's first process, as the kernel does when memory runs out.
+fn kill_postgres(data: &Path) {
+    send(&postgres(data), Signal::KILL);
+}
+
+/// A process that this one has started.
+fn child(parent: &str) -> String {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let mut names = processes.filter_map(|process| process.file_name().into_string().ok());
+    let is_child = |name: &String| {
+        let stat = fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+        stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1)) == Some(parent)
+    };
+    names.find(is_child).unwrap()
+}
+
+#[tokio::test]
+async fn a_private_postgresql_that_was_killed_is_started_again_and_has_lost_nothing() {
+    let data = folder();
+    let mut app = private(data.path());
+    let task = app.user("ann").add_titled("Buy milk").await;
+    for round in 0..2 {
+        kill_postgres(data.path());
+        let away = async || {
+            let answer = app.user("ann").get("/api/tasks").await;
+            assert!(answer.status == 200 || answer.header("retry-after").is_some(), "{}", answer.text());
+            (answer.status, round < app.process.log().matches("the private PostgreSQL runs again").count())
+        };
+        eventually((200, true), away).await;
+        assert_eq!(app.user("ann").get("/api/tasks").await.expect(200).json(), json!([task]));
+    }
+    app.wait_until_ready();
+    let server = postgres(data.path());
+    app.process.signal(Signal::TERM);
+    assert!(app.process.wait().success());
+    assert!(!lives(&server), "the one that was started again stops with the host, too");
+}
+
+#[tokio::test]
+async fn while_a_private_postgresql_is_away_requests_are_told_to_come_back() {
+    let data = folder();
+    let app = private(data.path());
+    // As long as a process of the server that was killed is there, no other starts on its data.
+    let leftover = child(&postgres(data.path()));
+    send(&leftover, Signal::STOP);
+    kill_postgres(data.path());
+    eventually(503, async || app.get("/ready").answer().await.status).await;
+    let ready = app.get("/ready").answer().await;
+    assert!(ready.text().contains("The database does not answer"), "{}", ready.text());
+    let answer = app.user("ann").get("/api/tasks").await.expect(503);
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(app.get("/health").answer().await.status, 200);
+
+    send(&leftover, Signal::CONT);
+    app.wait_until_ready();
+    app.user("ann").add_titled("Buy milk").await;
+}
+
+#[tokio::test]
+async fn a_private_postgresql_that_cannot_be_started_again_ends_the_host() {
+    let data = folder();
+    let mut app = private(data.path());
+    fs::write(data.path().join("postgres/data/postgresql.auto.conf"), "no_such_setting = 1\n").unwrap();
+    kill_postgres(data.path());
+    assert_eq!(app.process.wait().code(), Some(1));
+    let log = app.process.whole_log();
+    let last = log.lines().last().unwrap();
+    assert!(last.contains("ended 6 times in a row") && last.contains("no_such_setting"), "{last}");
+    assert_eq!(log.matches("starting it again").count(), 5);
 }
 
 #[tokio::test]
@@ -155,6 +232,26 @@ async fn an_address_that_is_taken_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(&port) && text.contains("PORT"), "{text}");
+}
+
+#[test]
+fn a_command_whose_output_nobody_reads_ends_as_it_would_have() {
+    let folder = folder();
+    let file = folder.path().join("berth.toml");
+    fs::write(&file, "").unwrap();
+    let run = |stdout: Stdio, stderr: Stdio, manifest: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg("check").env_clear().env("BERTH_MANIFEST", manifest).env("JWT_SECRET", tokens::SECRET);
+        command.stdout(stdout).stderr(stderr).status().unwrap().code()
+    };
+    let closed = || Stdio::from(pipe().unwrap().1);
+    let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    assert_eq!(run(closed(), closed(), &file), Some(0));
+    assert_eq!(run(full(), full(), &file), Some(1), "what should be kept is not");
+    assert_eq!(run(closed(), closed(), &folder.path().join("missing.toml")), Some(1));
+    let (_reader, mut unread) = pipe().unwrap();
+    unread.write_all(&vec![b'x'; 64 * 1024]).unwrap();
+    assert_eq!(run(closed(), unread.into(), &folder.path().join("missing.toml")), Some(1));
 }
 
 #[test]

@@ -27,17 +27,18 @@ pub struct Database {
     server: Server,
     pool: Pool,
     backends: Backends,
-    private: Option<PrivatePostgres>,
 }
 
+/// The private server, if the host was given no other.
+pub struct OwnServer(Option<PrivatePostgres>);
+
 impl Database {
-    /// The server of `DATABASE_URL`, which need not be up, or a private one, which is when this returns. To be called
-    /// on the main thread: a private server ends with the thread that started it.
-    pub async fn open(config: &Config) -> Result<Self, DatabaseError> {
+    /// The server of `DATABASE_URL`, which need not be up, or a private one, which is when this returns.
+    pub async fn open(config: &Config) -> Result<(Self, OwnServer), DatabaseError> {
         if let Some(url) = &config.database_url {
             let server = url::parse(url.expose())?;
             tracing::info!(%server, "PostgreSQL");
-            return Ok(Self::new(server, None, config));
+            return Ok((Self::new(server, config), OwnServer(None)));
         }
         let settings = PrivateSettings {
             data_directory: config.data_directory.clone(),
@@ -50,10 +51,10 @@ impl Database {
         };
         let private = PrivatePostgres::start(&settings).await?;
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
-        Ok(Self::new(private.options().into(), Some(private), config))
+        Ok((Self::new(private.options().into(), config), OwnServer(Some(private))))
     }
 
-    fn new(server: Server, private: Option<PrivatePostgres>, config: &Config) -> Self {
+    fn new(server: Server, config: &Config) -> Self {
         let settings = PoolSettings {
             max_connections: config.sizes.host_connections,
             queue_timeout: Duration::from_secs(3),
@@ -62,7 +63,7 @@ impl Database {
             search_path: None,
         };
         let pool = Pool::new(server.clone(), settings);
-        Self { backends: Backends::new(pool.clone()), pool, server, private }
+        Self { backends: Backends::new(pool.clone()), pool, server }
     }
 
     /// How to connect, as the host itself.
@@ -82,20 +83,21 @@ impl Database {
     pub fn backends(&self) -> Backends {
         self.backends.clone()
     }
+}
 
-    /// Returns when a private server has ended by itself, which it should not while the host runs. Never for a server
-    /// that the host was given.
-    pub async fn ended(&self) {
-        match &self.private {
-            Some(private) => private.ended().await,
+impl OwnServer {
+    /// Starts the private server again whenever it has ended by itself. Returns why it is given up. Never returns for a
+    /// server that the host was given.
+    pub async fn supervise(&mut self) -> DatabaseError {
+        match &mut self.0 {
+            Some(private) => private.supervise().await.into(),
             None => std::future::pending().await,
         }
     }
 
-    /// Ends what components have running in the database. Stops a private server, and waits for its end.
-    pub async fn close(self) {
-        self.backends.end_all().await;
-        if let Some(private) = self.private {
+    /// Stops the private server, and waits for its end.
+    pub async fn stop(self) {
+        if let Some(private) = self.0 {
             private.stop().await;
             tracing::info!("private PostgreSQL stopped");
         }

@@ -14,8 +14,9 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, OwnServer};
 use crate::delivery::{AdoptError, Delivery, Watched};
+use crate::logging::Queue;
 use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
@@ -34,11 +35,6 @@ pub enum ServeError {
     /// There is no database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The private PostgreSQL has ended by itself.
-    #[error(
-        "the private PostgreSQL has ended by itself; its log is in the data directory; start the host again"
-    )]
-    DatabaseEnded,
     /// The host's own tables cannot be used.
     #[error("the host's own tables: {0}")]
     Tables(#[from] MigrationError),
@@ -76,19 +72,20 @@ impl ServeError {
     }
 }
 
-/// Serves until it is told to stop and the requests in flight are done; with `watch`, what is saved meanwhile too. On the
-/// main thread: see [`Database::open`].
-pub async fn serve(config: &Config, watch: bool) -> Result<(), ServeError> {
+/// Serves until it is told to stop and the requests in flight are done; with `watch`, what is saved meanwhile too.
+pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
     let watched = if watch { Some(Watched::new(config).await) } else { None };
-    let stop = shutdown::on_signal().map_err(ServeError::Signals)?;
-    let database = Database::open(config).await?;
-    let served = Box::pin(serve_on(&database, config, watched, stop)).await;
-    database.close().await;
+    let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
+    let (database, mut own_server) = Database::open(config).await?;
+    let served = Box::pin(serve_on(&database, &mut own_server, config, watched, stop)).await;
+    database.backends().end_all().await;
+    own_server.stop().await;
     served
 }
 
 async fn serve_on(
     database: &Database,
+    own_server: &mut OwnServer,
     config: &Config,
     watched: Option<Watched>,
     stop: CancellationToken,
@@ -119,6 +116,7 @@ async fn serve_on(
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
         () = admin::serve(operators, Arc::clone(&delivery), &config.admin) => Ok(()),
         result = work => result,
+        error = own_server.supervise() => Err(error.into()),
     };
     delivery.leave().await;
     result

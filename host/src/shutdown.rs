@@ -6,11 +6,14 @@ use std::process;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::logging::Queue;
+
 /// What a shell reports of a process that ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// A token that the first signal cancels. The second ends the process on the spot, whatever it is doing.
-pub fn on_signal() -> io::Result<CancellationToken> {
+/// A token that the first signal cancels. The second ends the process on the spot, whatever it is doing, when the lines
+/// that wait in `log` are written.
+pub fn on_signal(log: Queue) -> io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let asked = CancellationToken::new();
     let stop = asked.clone();
@@ -20,6 +23,7 @@ pub fn on_signal() -> io::Result<CancellationToken> {
         stop.cancel();
         let name = either(&mut terminate, &mut interrupt).await;
         tracing::warn!("{name} again: stopping at once");
+        log.flush();
         process::exit(INTERRUPTED);
     });
     Ok(asked)

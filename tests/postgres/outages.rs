@@ -71,6 +71,30 @@ async fn connections_that_the_server_cut_while_they_lay_idle_are_replaced_unnoti
     assert_eq!(app.user("ann").titles("/api/tasks").await, ["Buy milk"]);
 }
 
+#[tokio::test]
+async fn a_server_that_is_out_of_something_is_no_fault_of_ours() {
+    let app = App::start().await;
+    let ann = app.user("ann");
+    ann.add_titled("Buy milk").await;
+    let mut connection = app.database.connect().await;
+    for sqlstate in ["53100", "53200", "57P03"] {
+        // What a full disk does to every write.
+        let refuse = format!(
+            "CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '{sqlstate}'; END $$; \
+             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON todo.tasks EXECUTE FUNCTION public.refuse(); \
+             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON ai.conversations EXECUTE FUNCTION public.refuse(); \
+             CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON berth.accounts EXECUTE FUNCTION public.refuse();"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&mut connection).await.unwrap();
+        is_away(&ann.post("/api/tasks", json!({ "title": "Buy bread" })).await);
+        is_away(&ann.post("/api/chat", json!({ "message": "hello" })).await);
+        let account = json!({ "email": "ann@example.com", "password": "correct horse" });
+        is_away(&app.post("/auth/register").json(&account).answer().await);
+    }
+    assert_eq!(ann.titles("/api/tasks").await, ["Buy milk"], "what is not refused works");
+}
+
 /// What became of the requests of all callers.
 #[derive(Default)]
 struct Counts {

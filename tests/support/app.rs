@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use super::cluster::{self, Database};
 use super::components::{Component, manifest};
 use super::http::client;
 use super::operator::ADMIN_TOKEN;
+use super::postgres::free_port;
 use super::process::Process;
 use super::tokens;
 use super::user::User;
@@ -129,9 +130,12 @@ impl Host {
     pub(crate) fn wait_until_ready(&self) {
         for _ in 0..600 {
             let mut answer = [0; 12];
-            let mut socket = TcpStream::connect(self.address).unwrap();
-            socket.write_all(b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
-            if socket.read_exact(&mut answer).is_ok() && answer.ends_with(b"200") {
+            let request = b"GET /ready HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+            if let Ok(mut socket) = TcpStream::connect(self.address)
+                && socket.write_all(request).is_ok()
+                && socket.read_exact(&mut answer).is_ok()
+                && answer.ends_with(b"200")
+            {
                 return;
             }
             std::thread::sleep(Duration::from_millis(100));
@@ -201,6 +205,18 @@ impl AppBuilder {
         let files = tempfile::tempdir().unwrap();
         let host = Host::listening(self.command("serve", files.path()));
         Host { _files: Some(files), ..host }
+    }
+
+    /// Starts the host on a database of its own, with its log on `stderr`, and waits until it serves.
+    pub(crate) async fn start_unheard(self, stderr: Stdio) -> App {
+        let database = Arc::new(cluster::new_database().await);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let builder = self.with("DATABASE_URL", &database.url).with("PORT", address.port().to_string());
+        let files = tempfile::tempdir().unwrap();
+        let process = Process::start_with(builder.command("serve", files.path()), stderr);
+        let host = Host { process, address, client: client(), _files: Some(files) };
+        host.wait_until_ready();
+        App { host, database }
     }
 
     /// Runs `berth <subcommand>` to its end; no database comes with it.

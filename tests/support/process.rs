@@ -35,13 +35,16 @@ struct Printed {
 
 impl Process {
     /// Starts `command`.
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    pub(crate) fn start(command: Command) -> Self {
+        Self::start_with(command, Stdio::piped())
+    }
+
+    /// Starts `command`, whose standard error is followed only if it is piped.
+    pub(crate) fn start_with(mut command: Command, stderr: Stdio) -> Self {
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let log = Arc::new(Log::default());
-        log.printed().open = 2;
-        log.follow(child.stdout.take().unwrap());
-        log.follow(child.stderr.take().unwrap());
+        log.follow(child.stdout.take());
+        log.follow(child.stderr.take());
         Self { child, log }
     }
 
@@ -83,6 +86,15 @@ impl Process {
         self.log.printed().lines.join("\n")
     }
 
+    /// Everything that it has printed, once it has ended.
+    pub(crate) fn whole_log(&self) -> String {
+        let mut printed = self.log.printed();
+        while printed.open > 0 {
+            printed = self.log.changed.wait(printed).unwrap();
+        }
+        printed.lines.join("\n")
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
@@ -111,7 +123,9 @@ impl Log {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn follow(self: &Arc<Self>, stream: impl Read + std::marker::Send + 'static) {
+    fn follow(self: &Arc<Self>, stream: Option<impl Read + std::marker::Send + 'static>) {
+        let Some(stream) = stream else { return };
+        self.printed().open += 1;
         let log = Arc::clone(self);
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use berth_contract::{Violations, detail};
 
 use crate::bindings::http::berth::postgres::client;
-use crate::postgres::describe;
+use crate::postgres::{describe, is_temporary};
 use crate::{Response, log};
 
 /// A failed request, of which the message is the sentence that the caller reads.
@@ -117,6 +117,10 @@ fn postgres_failed(error: &client::Error, request: &str) -> Response {
         client::Error::Away => "The database is not available",
         client::Error::PoolExhausted => "The database is busy, try again later",
         client::Error::Timeout => "The database did not answer in time",
+        client::Error::Database(refusal) if is_temporary(refusal) => {
+            log::error(request, &describe(error));
+            "The database is not available"
+        }
         client::Error::Database(_)
         | client::Error::TooManyRows(_)
         | client::Error::TooManyBytes(_)
@@ -187,6 +191,20 @@ mod tests {
             Error::Internal("secret".into()),
         ] {
             assert_eq!(shown(error), (500, r#"{"detail":"Internal Server Error"}"#.to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_database_that_is_out_of_something_is_worth_another_try() {
+        for sqlstate in ["53100", "53200", "53300", "57P01", "57P03"] {
+            let refusal = client::DatabaseError {
+                sqlstate: sqlstate.into(),
+                message: "could not extend file: No space left on device".into(),
+                detail: None,
+                constraint: None,
+            };
+            let response = Error::from(client::Error::Database(refusal)).into_response("GET /");
+            assert_eq!((response.status(), response.header_value("retry-after")), (503, Some("1")));
         }
     }
 

@@ -92,6 +92,13 @@ pub fn describe(error: &Error) -> String {
     }
 }
 
+/// Whether PostgreSQL is out of something (class 53: a full disk, no memory, too many connections) or an operator has
+/// stopped it (57P): it passes by itself, and another try is worth while.
+#[must_use]
+pub fn is_temporary(refusal: &DatabaseError) -> bool {
+    ["53", "57P"].iter().any(|class| refusal.sqlstate.starts_with(class))
+}
+
 /// What stands between the brackets of a JSON array.
 #[must_use]
 pub fn elements(mut array: Vec<u8>) -> Vec<u8> {

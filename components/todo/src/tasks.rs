@@ -121,6 +121,9 @@ impl From<postgres::Error> for Error {
             postgres::Error::Away | postgres::Error::PoolExhausted | postgres::Error::Timeout => {
                 Self::Unavailable(describe(&error))
             }
+            postgres::Error::Database(refusal) if postgres::is_temporary(&refusal) => {
+                Self::Unavailable("the database is not available".to_owned())
+            }
             postgres::Error::Database(_)
             | postgres::Error::TooManyRows(_)
             | postgres::Error::TooManyBytes(_)

@@ -24,7 +24,25 @@ pub(crate) struct Call {
     key: Option<ApiKey>,
     started: Instant,
     ledger: Arc<Ledger>,
+    log: LogGate,
     outcome: Outcome,
+}
+
+/// Bytes of a text in the log that a component or Cohere wrote, after which it is cut.
+const MAX_LOGGED: usize = 1024;
+
+/// Whether the log has room for a line of so many bytes. By default it always has.
+#[derive(Clone, Default)]
+pub(crate) struct LogGate(Option<Arc<dyn Fn(usize) -> bool + Send + Sync>>);
+
+impl LogGate {
+    pub(crate) fn new(admit: impl Fn(usize) -> bool + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(admit)))
+    }
+
+    fn admits(&self, bytes: usize) -> bool {
+        self.0.as_ref().is_none_or(|admit| admit(bytes))
+    }
 }
 
 enum Outcome {
@@ -34,6 +52,21 @@ enum Outcome {
     Failed(String),
 }
 
+impl Outcome {
+    /// What went wrong, as far as anything did.
+    fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Abandoned => None,
+            Self::Replied(_, _, error) => error.as_deref(),
+            Self::Failed(detail) => Some(detail),
+        }
+    }
+}
+
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_LOGGED)]
+}
+
 impl Call {
     pub(crate) fn new(
         caller: Caller,
@@ -41,6 +74,7 @@ impl Call {
         streamed: bool,
         key: Option<ApiKey>,
         ledger: Arc<Ledger>,
+        log: LogGate,
     ) -> Self {
         Self {
             caller,
@@ -51,6 +85,7 @@ impl Call {
             key,
             started: Instant::now(),
             ledger,
+            log,
             outcome: Outcome::Abandoned,
         }
     }
@@ -77,13 +112,17 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
+        let (model, detail) = (cut(&self.model), self.outcome.detail().map(cut));
+        if !self.log.admits(model.len() + detail.map_or(0, str::len)) {
+            return;
+        }
         // tracing wants its levels and fields at compile time.
         macro_rules! line {
             ($level:ident, $($rest:tt)*) => {
                 tracing::$level!(
                     component = self.caller.component,
                     user = self.caller.user,
-                    model = self.model,
+                    model,
                     stream = self.streamed,
                     attempts = self.attempts,
                     duration_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -93,15 +132,15 @@ impl Drop for Call {
         }
         match &self.outcome {
             Outcome::Abandoned => line!(info, "a model was asked, and nobody waited for its reply"),
-            Outcome::Replied(usage, finish_reason, error) => line!(
+            Outcome::Replied(usage, finish_reason, _) => line!(
                 info,
                 input_tokens = usage.input_tokens,
                 output_tokens = usage.output_tokens,
                 finish_reason = ?finish_reason,
-                error,
+                error = detail,
                 "a model was asked"
             ),
-            Outcome::Failed(detail) => line!(warn, error = detail, "a model was asked, and gave no reply"),
+            Outcome::Failed(_) => line!(warn, error = detail, "a model was asked, and gave no reply"),
         }
     }
 }

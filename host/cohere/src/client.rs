@@ -10,7 +10,7 @@ use reqwest::{Response, Url};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::call::Call;
+use crate::call::{Call, LogGate};
 use crate::error::Error;
 use crate::events::Events;
 use crate::failure::{Failure, message};
@@ -27,7 +27,10 @@ const MAX_ERROR: u64 = 64 * 1024;
 
 /// A client of Cohere. Clones are the same client.
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
+pub struct Client {
+    shared: Arc<Shared>,
+    log: LogGate,
+}
 
 struct Shared {
     settings: Settings,
@@ -53,21 +56,28 @@ impl Client {
     /// Makes one. It connects to nothing yet. rustls must have its default provider by then.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         let account = settings.api_key.clone().map(|key| Account::new(key, &settings)).transpose()?;
-        Ok(Self(Arc::new(Shared {
+        let shared = Shared {
             account,
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
             ledger: Arc::default(),
             settings,
-        })))
+        };
+        Ok(Self { shared: Arc::new(shared), log: LogGate::default() })
+    }
+
+    /// The same client, whose calls write their lines into the log only if `admit` has room for so many bytes.
+    #[must_use]
+    pub fn logging_if(self, admit: impl Fn(usize) -> bool + Send + Sync + 'static) -> Self {
+        Self { log: LogGate::new(admit), ..self }
     }
 
     /// Asks a model and waits for the whole answer, until `deadline` at most.
     pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
-        let deadline = self.0.deadline(deadline);
-        let mut call = self.0.call(request, caller, false);
+        let deadline = self.shared.deadline(deadline);
+        let mut call = self.shared.call(request, caller, false, &self.log);
         let answer = async {
-            let response = self.0.begin(request, &mut call, deadline).await?;
-            let body = read(response, self.0.settings.max_reply).await?;
+            let response = self.shared.begin(request, &mut call, deadline).await?;
+            let body = read(response, self.shared.settings.max_reply).await?;
             serde_json::from_slice::<Answer>(&body)
                 .map_err(|error| Failure::broken(format_args!("the answer cannot be understood: {error}")))
         };
@@ -88,13 +98,13 @@ impl Client {
         caller: Caller,
         deadline: Instant,
     ) -> Result<ChatStream, Error> {
-        let deadline = self.0.deadline(deadline);
-        let mut call = self.0.call(request, caller, true);
-        let response = timeout_at(deadline, self.0.begin(request, &mut call, deadline));
+        let deadline = self.shared.deadline(deadline);
+        let mut call = self.shared.call(request, caller, true, &self.log);
+        let response = timeout_at(deadline, self.shared.begin(request, &mut call, deadline));
         match response.await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
             Ok(response) => {
-                let events = Events::new(response.bytes_stream(), self.0.settings.max_reply);
-                let silence = self.0.settings.silence_timeout;
+                let events = Events::new(response.bytes_stream(), self.shared.settings.max_reply);
+                let silence = self.shared.settings.silence_timeout;
                 Ok(ChatStream::new(Source { events, call, silence, deadline }))
             }
             Err(failure) => Err(call.failed(failure)),
@@ -104,13 +114,13 @@ impl Client {
     /// Who has used how many tokens since the client was made, by component and user.
     #[must_use]
     pub fn tallies(&self) -> Vec<(Caller, Tally)> {
-        self.0.ledger.read()
+        self.shared.ledger.read()
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Client").field(&self.0.settings).finish()
+        formatter.debug_tuple("Client").field(&self.shared.settings).finish()
     }
 }
 
@@ -119,9 +129,10 @@ impl Shared {
         deadline.min(Instant::now() + self.settings.total_timeout)
     }
 
-    fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
+    fn call(&self, request: &Request, caller: Caller, streamed: bool, log: &LogGate) -> Call {
         let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
-        Call::new(caller, model, streamed, self.settings.api_key.clone(), Arc::clone(&self.ledger))
+        let key = self.settings.api_key.clone();
+        Call::new(caller, model, streamed, key, Arc::clone(&self.ledger), log.clone())
     }
 
     /// Checks the request, waits for a place among the calls in flight, and sends it until an answer begins.

@@ -10,12 +10,14 @@ mod initdb;
 mod lock;
 mod orphan;
 mod server;
+mod supervision;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::Pid;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::time::{Instant, sleep};
@@ -126,6 +128,14 @@ pub enum PrivateError {
         /// Its last lines.
         tail: String,
     },
+    /// The server has ended by itself, again and again, or could not be started again.
+    #[error("the private PostgreSQL ended {failures} times in a row; the last time: {last}")]
+    Lost {
+        /// How many times.
+        failures: u32,
+        /// Why it did the last time.
+        last: String,
+    },
     /// The server runs but cannot be used.
     #[error("the private PostgreSQL cannot be used: {0}")]
     Unusable(#[from] sqlx::Error),
@@ -144,6 +154,9 @@ pub struct PrivatePostgres {
     // In this order: the server is told to stop before its folder is given up.
     server: Server,
     home: Home,
+    binaries: PathBuf,
+    account: Option<Account>,
+    settings: PrivateSettings,
 }
 
 impl PrivatePostgres {
@@ -166,25 +179,8 @@ impl PrivatePostgres {
             // Another machine or image may have given the same user another number.
             account.own(&home.data()).map_err(PrivateError::file(home.data()))?;
         }
-        let command = || -> Result<Command, PrivateError> {
-            let mut command = command(&binaries, &home, account.as_ref(), settings)?;
-            if let Some(stale) = stale {
-                // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
-                command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
-            }
-            Ok(command)
-        };
-        let start = Instant::now();
-        loop {
-            match launch(command()?, &home).await {
-                Err(PrivateError::Failed { tail, .. })
-                    if tail.contains(LEFTOVERS) && start.elapsed() < START =>
-                {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                outcome => return outcome.map(|server| Self { server, home }),
-            }
-        }
+        let server = run(&binaries, &home, account.as_ref(), settings, stale).await?;
+        Ok(Self { server, home, binaries, account, settings: settings.clone() })
     }
 
     /// How to connect as the superuser, to the database `berth`.
@@ -199,8 +195,7 @@ impl PrivatePostgres {
         &self.home.path
     }
 
-    /// Waits until the server has ended, by itself or through [`PrivatePostgres::stop`]. A host without its database
-    /// has little to do but end, too, and be started again.
+    /// Waits until the server has ended.
     pub async fn ended(&self) {
         self.server.exited().await;
     }
@@ -210,6 +205,31 @@ impl PrivatePostgres {
     pub async fn stop(self) {
         if !self.server.stop().await {
             tracing::warn!("the private PostgreSQL did not stop in time and was killed");
+        }
+    }
+}
+
+/// Starts the server on the data in `home` and waits until it answers. `stale` is the process that the lock file names of
+/// a server that is no more.
+async fn run(
+    binaries: &Path,
+    home: &Home,
+    account: Option<&Account>,
+    settings: &PrivateSettings,
+    stale: Option<Pid>,
+) -> Result<Server, PrivateError> {
+    let start = Instant::now();
+    loop {
+        let mut command = command(binaries, home, account, settings)?;
+        if let Some(stale) = stale {
+            // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
+            command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
+        }
+        match launch(command, home).await {
+            Err(PrivateError::Failed { tail, .. }) if tail.contains(LEFTOVERS) && start.elapsed() < START => {
+                sleep(Duration::from_millis(20)).await;
+            }
+            outcome => return outcome,
         }
     }
 }
@@ -225,12 +245,20 @@ async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
     Ok(server)
 }
 
-/// Waits for the first answer, and makes sure of the database.
+/// Waits for the first answer, and makes sure of the database. Its sessions write nothing into the server's log but why they
+/// ended: any of them could fill the disk with `RAISE LOG`, and only a superuser can change this.
 async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
     let mut connection = connect_when_ready(&options.database("postgres"), START).await?;
-    let known = sqlx::query("SELECT FROM pg_database WHERE datname = $1").bind(DATABASE);
-    if known.fetch_optional(&mut connection).await?.is_none() {
+    let quiet = sqlx::query_scalar(
+        "SELECT coalesce(bool_or('log_min_messages=fatal' = ANY (setconfig)), false) FROM pg_database d \
+         LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE datname = $1 GROUP BY d.oid",
+    );
+    let quiet: Option<bool> = quiet.bind(DATABASE).fetch_optional(&mut connection).await?;
+    if quiet.is_none() {
         sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
+    }
+    if quiet != Some(true) {
+        sqlx::raw_sql("ALTER DATABASE berth SET log_min_messages = fatal").execute(&mut connection).await?;
     }
     connection.close().await
 }

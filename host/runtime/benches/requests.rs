@@ -117,7 +117,8 @@ async fn load(
     let bytes = support::component(&format!("tests/fixtures/{}.wasm", spec.name))?;
     let machine_code = compiler.compile(bytes.clone(), &digest(&bytes)).await?;
     let candidate = Candidate::link(&machine_code, spec)?;
-    Ok(Arc::new(candidate.version(1, Resources::new(64, database, None))))
+    let resources = Resources::new(candidate.spec(), database, None);
+    Ok(Arc::new(candidate.version(1, resources)))
 }
 
 async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {

@@ -87,8 +87,8 @@ impl Host {
         let mut versions = Vec::new();
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
-            let concurrency = candidate.spec().limits.concurrency;
-            versions.push(Arc::new(candidate.version(1, Resources::new(concurrency, None, None))));
+            let resources = Resources::new(candidate.spec(), None, None);
+            versions.push(Arc::new(candidate.version(1, resources)));
         }
         let first = Arc::clone(&versions[0]);
         self.registry.publish(Deployment::new(versions).unwrap());

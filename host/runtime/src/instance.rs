@@ -19,6 +19,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::guest_body::{Guest, GuestBody};
 use crate::join::CallError;
+use crate::log_budget::LogBudget;
 use crate::meter::{CpuMeter, Metered, NoGuestMemory};
 use crate::principal::Principal;
 use crate::registry::Registry;
@@ -44,6 +45,8 @@ pub struct RequestContext {
     pub callers: Vec<String>,
     /// Where the versions of other components are found that it calls.
     pub registry: Arc<Registry>,
+    /// What the component may write into the host's log.
+    pub log: LogBudget,
 }
 
 /// Why a component gave no response, or not all of it.
@@ -98,13 +101,14 @@ impl Version {
             principal,
             callers: Vec::new(),
             registry: Arc::clone(registry),
+            log: self.resources.log.clone(),
         });
         let permit = self.permit().await?;
         let (sender, head) = oneshot::channel();
-        let guest = self.run(context, permit, |version, store| async move {
+        let guest = self.run(Arc::clone(&context), permit, |version, store| async move {
             version.answer(store, request, sender).await
         });
-        let (head, guest) = wait_for_head(head, guest).await?;
+        let (head, guest) = wait_for_head(head, guest, &context).await?;
         if exceeded.load(Ordering::Relaxed) {
             return Err(HandleError::BodyTooLarge(limit));
         }
@@ -173,6 +177,7 @@ impl Version {
 async fn wait_for_head(
     mut head: oneshot::Receiver<Head>,
     mut guest: Running<()>,
+    context: &RequestContext,
 ) -> Result<(Response<HyperOutgoingBody>, Option<Guest>), HandleError> {
     let (head, guest) = tokio::select! {
         biased;
@@ -185,11 +190,12 @@ async fn wait_for_head(
     match head {
         Some(Ok(head)) => Ok((head, guest)),
         Some(Err(code)) => {
-            tracing::warn!(?code, "the component answered with an error instead of a response");
+            context
+                .warn(format_args!("the component answered with an error instead of a response: {code:?}"));
             Err(HandleError::Failed)
         }
         None => {
-            tracing::warn!("the component returned without a response");
+            context.warn("the component returned without a response");
             Err(HandleError::Failed)
         }
     }
@@ -198,11 +204,11 @@ async fn wait_for_head(
 /// Logs, once, why a guest failed; what becomes of it is not for the client to know.
 fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
     if error.is::<PoolConcurrencyLimitError>() {
-        tracing::warn!(component = context.component, "the pool of instances is full");
+        context.warn("the pool of instances is full");
         return HandleError::Busy;
     }
     if error.is::<NoGuestMemory>() {
-        tracing::warn!(component = context.component, "{NoGuestMemory}");
+        context.warn(NoGuestMemory);
         return HandleError::Busy;
     }
     if let Some(error) = error.downcast_ref::<CallError>() {
@@ -212,23 +218,12 @@ fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
         return timed_out(context);
     }
-    tracing::error!(
-        component = context.component,
-        version = context.version,
-        request_id = context.request_id,
-        error = format!("{error:?}"),
-        "the component failed"
-    );
+    context.error("the component failed", format_args!("{error:?}"));
     HandleError::Failed
 }
 
 fn timed_out(context: &RequestContext) -> HandleError {
-    tracing::warn!(
-        component = context.component,
-        version = context.version,
-        request_id = context.request_id,
-        "the component used up its time"
-    );
+    context.warn("the component used up its time");
     HandleError::TimedOut
 }
 

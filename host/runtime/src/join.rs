@@ -164,6 +164,7 @@ impl Target {
             principal: caller.principal.clone(),
             callers,
             registry: Arc::clone(&caller.registry),
+            log: version.resources.log.clone(),
         };
         let name = self.callee.clone();
         self.run(&version, context, params, results)
@@ -227,12 +228,7 @@ impl CallError {
     }
 
     fn logged(self, caller: &RequestContext) -> Self {
-        tracing::error!(
-            component = caller.component,
-            version = caller.version,
-            request_id = caller.request_id,
-            "a call to another component was refused: {self}"
-        );
+        caller.error("a call to another component was refused", &self);
         self
     }
 }

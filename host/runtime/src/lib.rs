@@ -12,6 +12,7 @@
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
+//! - `log_budget`, `incident`: how much of the log a component may fill, and the host's lines about it
 //! - `capabilities`: what can be granted, a file each
 //! - `postgres`: what a statement of the capability of that name goes through
 //!
@@ -26,10 +27,12 @@ mod fit;
 #[cfg(test)]
 mod fixtures;
 mod guest_body;
+mod incident;
 mod instance;
 mod join;
 mod limits;
 mod link;
+mod log_budget;
 mod meter;
 mod postgres;
 mod principal;
@@ -50,6 +53,7 @@ pub use guest_body::{GuestBody, GuestBodyError};
 pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;
 pub use link::LinkError;
+pub use log_budget::{LogBudget, LogLimits};
 pub use principal::Principal;
 pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::log_budget::LogLimits;
+
 const MIB: u64 = 1024 * 1024;
 
 /// The limits of one component, applied to each of its instances. The manifest's `limits` table.
@@ -21,6 +23,8 @@ pub struct Limits {
     pub rows: u32,
     /// Bytes of one PostgreSQL result, and of one statement's parameters.
     pub result: u64,
+    /// What it may write into the host's log.
+    pub log: LogLimits,
 }
 
 impl Default for Limits {
@@ -33,6 +37,7 @@ impl Default for Limits {
             body: MIB,
             rows: 10_000,
             result: 16 * MIB,
+            log: LogLimits::default(),
         }
     }
 }

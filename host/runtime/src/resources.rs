@@ -6,6 +6,9 @@ use std::sync::Arc;
 use berth_database::SessionPool;
 use tokio::sync::Semaphore;
 
+use crate::log_budget::LogBudget;
+use crate::version::ComponentSpec;
+
 /// Instances of a version that is tried: one that is probed, and those that other components call in their turn.
 const TRIAL_CONCURRENCY: usize = 4;
 
@@ -18,24 +21,29 @@ pub struct Resources {
     pub(crate) database: Option<SessionPool>,
     /// The host's client, if it is granted.
     pub(crate) cohere: Option<berth_cohere::Client>,
+    /// What it may write into the host's log.
+    pub(crate) log: LogBudget,
 }
 
 impl Resources {
-    /// For `concurrency` instances at a time. `database` is the component's own and `cohere` the host's, each if it is
-    /// granted.
+    /// Those of the component that `spec` describes. `database` is the component's own and `cohere` the host's, each if
+    /// it is granted.
     #[must_use]
     pub fn new(
-        concurrency: usize,
+        spec: &ComponentSpec,
         database: Option<SessionPool>,
         cohere: Option<berth_cohere::Client>,
     ) -> Self {
-        Self { permits: Arc::new(Semaphore::new(concurrency)), database, cohere }
+        let log = LogBudget::new(&spec.name, &spec.limits.log);
+        let gate = log.clone();
+        let cohere = cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes)));
+        Self { permits: Arc::new(Semaphore::new(spec.limits.concurrency)), database, cohere, log }
     }
 
     /// The same for a version that is tried, with turns of its own: it neither waits for requests nor keeps them waiting.
     /// `database` sees what the version's migrations did.
     #[must_use]
     pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
-        Self::new(TRIAL_CONCURRENCY, database, self.cohere.clone())
+        Self { permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)), database, ..self.clone() }
     }
 }

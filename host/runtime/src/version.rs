@@ -95,7 +95,7 @@ impl Version {
             pre,
             openapi: None,
             migrations: Arc::default(),
-            resources: Resources::new(spec.limits.concurrency, None, None),
+            resources: Resources::new(&spec, None, None),
             config: Arc::new(spec.config.clone().into_iter().collect()),
             client,
             spec: Arc::new(spec),
@@ -169,7 +169,7 @@ impl Version {
             table,
             wasi: wasi(&request),
             http,
-            outgoing_http: OutgoingHttp::new(self.client.clone()),
+            outgoing_http: OutgoingHttp::new(self.client.clone(), Arc::clone(&request)),
             config: Arc::clone(&self.config),
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result)
@@ -215,6 +215,7 @@ impl Version {
             principal: None,
             callers: Vec::new(),
             registry: Arc::default(),
+            log: self.resources.log.clone(),
         });
         let meter = CpuMeter::new();
         let store = self.store(context, &meter);

@@ -3,7 +3,7 @@
 //! What came of a command is on standard output; how it goes, and why it did not, on standard error.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use berth_database::isolation::schema_name;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::client::{Client, Swap, admin_url, decode};
 use super::failure::{EXIT_CODES, Failure};
+use super::output::{Reader, print};
 use super::progress::{self, Steps};
 use super::report::{headline, report};
 use super::text::joined;
@@ -124,7 +125,8 @@ impl Components {
     /// Prints an answer, for people or as it is.
     fn print<T: DeserializeOwned>(&self, answer: &Value, show: impl Fn(T) -> String) -> Result<(), Failure> {
         let shown = decode(answer).map(show)?;
-        print(&if self.json { one_line(answer) } else { shown })
+        print(&if self.json { one_line(answer) } else { shown })?;
+        Ok(())
     }
 
     /// Swaps, and prints what came of it.
@@ -154,10 +156,9 @@ impl Components {
             if component.is_some_and(|component| component != component_of(&event.progress)) {
                 continue;
             }
-            if self.json {
-                print(&one_line(&event.json))?;
-            } else {
-                print(&event_line(&event.progress))?;
+            let line = if self.json { one_line(&event.json) } else { event_line(&event.progress) };
+            if print(&line)? == Reader::HasGone {
+                return Ok(());
             }
         }
         Err(Failure::BrokenOff("it has ended".to_owned()))
@@ -181,7 +182,10 @@ async fn follow(component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
     let mut steps = Steps::new(io::stderr().lock(), io::stderr().is_terminal());
     while let Some(event) = events.next().await? {
         match event.progress {
-            Progress::Step { component: of, step } if of == component => steps.show(&step)?,
+            Progress::Step { component: of, step } if of == component => {
+                // The report says the same, and is what the command is for.
+                drop(steps.show(&step));
+            }
             Progress::Report { report } if report.component == component => return Ok(report),
             // The swap of another component that follows from this one.
             Progress::Step { .. } | Progress::Report { .. } => {}
@@ -230,12 +234,6 @@ fn one_line(json: &Value) -> String {
     };
     let line: String = json.to_string().chars().map(escaped).collect();
     line + "\n"
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

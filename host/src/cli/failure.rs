@@ -116,7 +116,7 @@ pub(super) enum Failure {
         /// Where.
         step: Step,
     },
-    /// Nobody reads what is printed, or the disk is full.
+    /// Standard output cannot be written: the disk is full, say.
     #[error("this cannot be printed: {0}")]
     Output(#[from] io::Error),
 }

@@ -8,6 +8,7 @@
 //! - `progress`, `report`: the steps of a swap as they happen, and what came of them
 //! - `lists`, `sheet`, `table`: components and versions, a line each; one component; and how both are aligned
 //! - `text`: words, times and sizes
+//! - `output`: standard output and standard error, which may be closed
 
 mod client;
 mod components;
@@ -15,6 +16,7 @@ mod failure;
 mod healthcheck;
 mod lists;
 mod new;
+mod output;
 mod progress;
 mod report;
 mod sheet;
@@ -33,6 +35,7 @@ use self::components::Components;
 use self::failure::Failure;
 use self::healthcheck::healthcheck;
 use self::new::{New, new};
+use self::output::{complain, print};
 use crate::config::{Config, Variables};
 use crate::delivery::Checked;
 use crate::printable::printable;
@@ -111,25 +114,25 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
     // What came of a swap has been printed already, at length.
     if !matches!(failure, Some(Failure::Refused { .. })) {
-        eprintln!("berth: {}", printable(&format!("{error:#}")));
+        complain(&format!("berth: {}", printable(&format!("{error:#}"))));
     }
     failure.map_or(ExitCode::FAILURE, |failure| failure.exit_code().into())
 }
 
 async fn start(variables: &Variables, watch: bool) -> Result<()> {
     let config = Config::read(variables)?;
-    logging::start(&config.log);
+    let log = logging::start(&config.log)?;
     config.sizes.log();
     // Boxed, since it is large, and a part of everything that the command line may do.
-    Ok(Box::pin(serve(&config, watch)).await?)
+    Ok(Box::pin(serve(&config, watch, log.queue())).await?)
 }
 
 async fn check(variables: &Variables) -> Result<()> {
     let config = Config::read(variables)?;
     for Checked { component, digest } in delivery::check(&config.manifest, &config.code_cache).await? {
-        println!("{component}@{}: good", &digest[..12]);
+        print(&format!("{component}@{}: good\n", &digest[..12]))?;
     }
-    println!("The configuration is good.");
+    print("The configuration is good.\n")?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
+use super::output::print;
 use crate::config::Pattern;
 
 /// What stands for the component's name in the files.
@@ -67,7 +68,7 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
     let folder = path.as_deref().unwrap_or(Path::new(name));
     check_empty(folder)?;
     write(folder, name).with_context(|| format!("{} cannot be written", folder.display()))?;
-    println!(
+    print(&format!(
         "{name} is in {folder}. What comes next:\n\n    \
          cd {folder}\n    \
          cargo test\n    \
@@ -75,9 +76,9 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
          berth serve --watch\n\n\
          and, in another terminal:\n\n    \
          curl localhost:8000/{name}\n\n\
-         Its README.md says how it goes on.",
+         Its README.md says how it goes on.\n",
         folder = folder.display()
-    );
+    ))?;
     Ok(())
 }
 

@@ -240,6 +240,8 @@ mod tests {
 
     use std::time::Duration;
 
+    use berth_runtime::LogLimits;
+
     use super::*;
 
     const WHOLE: &str = r#"
@@ -247,7 +249,7 @@ mod tests {
         source = "todo.wasm"
         routes = ["/api/tasks/{*rest}", "/api/stats", "/api/{user_id}/tasks/{*rest}", "/dashboard/{*rest}"]
         capabilities = ["postgres", "identity", "config"]
-        limits = { memory = "128MiB", time = "2s 500ms", cpu = "1s", concurrency = 8, body = 1048577, rows = "5", result = "1KiB" }
+        limits = { memory = "128MiB", time = "2s 500ms", cpu = "1s", concurrency = 8, body = 1048577, rows = "5", result = "1KiB", log_lines = 7, log_bytes = "2KiB", log_burst = "3s" }
         probe = "GET /dashboard/stats?day=1"
         config = { greeting = "hello", retries = 3, verbose = true }
         authentication = "optional"
@@ -297,6 +299,7 @@ mod tests {
                 body: 1_048_577,
                 rows: 5,
                 result: 1024,
+                log: LogLimits { lines: 7, bytes: 2048, burst: Duration::from_secs(3) },
             }
         );
         let probe = Probe { method: Method::GET, path: "/dashboard/stats?day=1".to_owned() };

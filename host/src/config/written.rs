@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use berth_runtime::{AllowedDestination, Capability, Limits};
+use berth_runtime::{AllowedDestination, Capability, Limits, LogLimits};
 use http::Method;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use super::manifest::{Authentication, Probe};
 use super::pattern::Pattern;
-use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, Size, Time};
+use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 
 /// The file, as it is written. Whatever can be checked where it stands is checked by its type.
 #[derive(Deserialize)]
@@ -53,6 +53,9 @@ pub(super) struct WrittenLimits {
     body: Option<Quantity<Size, 0, { 1024 * GIB }>>,
     rows: Option<Quantity<Count, 1, 10_000_000>>,
     result: Option<Quantity<Size, KIB, GIB>>,
+    log_lines: Option<Quantity<Count, 1, 1_000_000>>,
+    log_bytes: Option<Quantity<Size, KIB, GIB>>,
+    log_burst: Option<Quantity<Time, SECOND, HOUR>>,
 }
 
 impl WrittenLimits {
@@ -66,6 +69,11 @@ impl WrittenLimits {
             body: self.body.map_or(default.body, |body| body.value()),
             rows: self.rows.and_then(|rows| u32::try_from(rows.value()).ok()).unwrap_or(default.rows),
             result: self.result.map_or(default.result, |result| result.value()),
+            log: LogLimits {
+                lines: self.log_lines.map_or(default.log.lines, |lines| lines.value()),
+                bytes: self.log_bytes.map_or(default.log.bytes, |bytes| bytes.value()),
+                burst: self.log_burst.map_or(default.log.burst, |burst| burst.duration()),
+            },
         }
     }
 }

@@ -186,7 +186,7 @@ impl Delivery {
         }
         let sessions = database.map(|database| self.sessions(spec, database));
         let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
-        Resources::new(spec.limits.concurrency, sessions, cohere)
+        Resources::new(spec, sessions, cohere)
     }
 
     /// The sessions of a component with its database.

@@ -51,11 +51,18 @@ pub(super) fn document<'a>(
 /// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. What is there already stays.
 fn merge(document: &mut Value, mut part: Value, component: &str) {
     let mut take = |key: &str| part.get_mut(key).map(Value::take);
-    add(&mut document["paths"], take("paths"), component);
+    let mut left_out = add(&mut document["paths"], take("paths"));
     if let Some(Value::Object(kinds)) = take("components") {
         for (kind, parts) in kinds {
-            add(&mut document["components"][kind], Some(parts), component);
+            left_out += add(&mut document["components"][kind], Some(parts));
         }
+    }
+    if left_out > 0 {
+        tracing::warn!(
+            component,
+            left_out,
+            "the OpenAPI document has parts of these names from another component"
+        );
     }
     if let (Some(Value::Array(tags)), Some(known)) = (take("tags"), document["tags"].as_array_mut()) {
         let names: Vec<Value> = known.iter().map(|tag| tag["name"].clone()).collect();
@@ -63,25 +70,24 @@ fn merge(document: &mut Value, mut part: Value, component: &str) {
     }
 }
 
-fn add(known: &mut Value, more: Option<Value>, component: &str) {
-    let Some(Value::Object(more)) = more else { return };
+/// Adds the parts whose names are new, and returns how many were left out because their names are taken.
+fn add(known: &mut Value, more: Option<Value>) -> usize {
+    let Some(Value::Object(more)) = more else { return 0 };
     if !known.is_object() {
         *known = Value::Object(Map::new());
     }
-    let Some(known) = known.as_object_mut() else { return };
+    let Some(known) = known.as_object_mut() else { return 0 };
+    let mut left_out = 0;
     for (name, value) in more {
         match known.get(&name) {
             None => {
                 known.insert(name, value);
             }
             Some(first) if *first == value => {}
-            Some(_) => tracing::warn!(
-                component,
-                name,
-                "the OpenAPI document has this part from someone else already"
-            ),
+            Some(_) => left_out += 1,
         }
     }
+    left_out
 }
 
 #[cfg(test)]

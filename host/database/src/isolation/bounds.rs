@@ -16,7 +16,11 @@ const HOSTS: i64 = 4;
 const HOST_PART: i64 = 5;
 
 /// Settings that a component cannot change back, which need a superuser.
-const SUPERUSER_SETTINGS: [(&str, &str); 1] = [("temp_file_limit", "'1GB'")];
+const SUPERUSER_SETTINGS: [(&str, &str); 2] = [
+    ("temp_file_limit", "'1GB'"),
+    // RAISE LOG writes into the server's own log, which has no other bound.
+    ("log_min_messages", "fatal"),
+];
 
 /// Settings that a component can change for the time of a request.
 const SETTINGS: [(&str, &str); 1] = [("work_mem", "'8MB'")];

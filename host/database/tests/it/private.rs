@@ -133,6 +133,19 @@ async fn a_server_that_does_not_start_says_why() {
 }
 
 #[tokio::test]
+async fn no_statement_fills_the_servers_log() {
+    let directory = DataDirectory::new();
+    for _ in 0..2 {
+        let server = directory.start().await;
+        let mut connection = connect(&server.options()).await;
+        run(&mut connection, "DO $$ BEGIN RAISE LOG 'shouted'; RAISE WARNING 'shouted'; END $$").await;
+        let log = fs::read_to_string(server.path().join("server.log")).unwrap();
+        assert!(log.contains("ready to accept connections") && !log.contains("shouted"), "{log}");
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn the_hosts_environment_stays_with_the_host() {
     let directory = DataDirectory::new();
     let server = directory.start().await;

@@ -4,6 +4,7 @@
 use wasmtime::component::{HasSelf, Linker};
 
 use self::bindings::wasi::logging::logging::{self, Level};
+use crate::incident::{MAX_LINE, one_line};
 use crate::instance::RequestContext;
 use crate::state::State;
 
@@ -14,9 +15,6 @@ mod bindings {
         world: "berth:host/logging",
     });
 }
-
-/// Bytes of one line, after which it is cut.
-const MAX_LINE: usize = 8 * 1024;
 
 /// Links the capability.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -29,64 +27,45 @@ impl logging::Host for State {
     }
 }
 
-/// Writes one line of a component.
+/// Writes one line of a component, if the log has room for it. What is not written costs hardly anything.
 pub(crate) fn write(request: &RequestContext, level: Level, context: &str, message: &str) {
     // tracing wants its levels at compile time.
     macro_rules! line {
         ($level:ident) => {
-            tracing::$level!(
-                target: "component",
-                component = request.component,
-                version = request.version,
-                request_id = request.request_id,
-                context = escape(context),
-                "{}",
-                escape(message)
-            )
+            if tracing::event_enabled!(target: "component", tracing::Level::$level)
+                && let Some((context, message)) = admit(request, context, message)
+            {
+                let RequestContext { component, version, request_id, .. } = request;
+                tracing::event!(
+                    target: "component",
+                    tracing::Level::$level,
+                    component,
+                    version,
+                    request_id,
+                    context,
+                    "{message}"
+                );
+            }
         };
     }
     match level {
-        Level::Trace => line!(trace),
-        Level::Debug => line!(debug),
-        Level::Info => line!(info),
-        Level::Warn => line!(warn),
-        Level::Error | Level::Critical => line!(error),
+        Level::Trace => line!(TRACE),
+        Level::Debug => line!(DEBUG),
+        Level::Info => line!(INFO),
+        Level::Warn => line!(WARN),
+        Level::Error | Level::Critical => line!(ERROR),
     }
 }
 
-/// Control characters as escapes, so that no component can end a line, forge the next or colour a terminal; and no
-/// more than [`MAX_LINE`] bytes.
-fn escape(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(MAX_LINE));
-    for character in text.chars() {
-        if line.len() >= MAX_LINE {
-            line.push('…');
-            break;
-        }
-        if character.is_control() {
-            line.extend(character.escape_default());
-        } else {
-            line.push(character);
-        }
+/// Both texts as they are written, if the component's log budget has room for them.
+fn admit(request: &RequestContext, context: &str, message: &str) -> Option<(String, String)> {
+    let bytes = context.len().min(MAX_LINE) + message.len().min(MAX_LINE);
+    if !request.log.admit(bytes) {
+        return None;
     }
-    line
+    let (context, message) = (one_line(context), one_line(message));
+    request.log.charge((context.len() + message.len()).saturating_sub(bytes));
+    Some((context, message))
 }
 
 pub(crate) use self::bindings::wasi::logging::logging::Level as LogLevel;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_stays_one_line() {
-        assert_eq!(escape("a\r\n\u{1b}[31mb\u{9b}c"), r"a\r\n\u{1b}[31mb\u{9b}c");
-        assert_eq!(escape("grün ✓"), "grün ✓");
-    }
-
-    #[test]
-    fn a_line_is_cut_at_its_limit() {
-        assert_eq!(escape(&"x".repeat(MAX_LINE)).len(), MAX_LINE);
-        assert_eq!(escape(&"x".repeat(MAX_LINE + 1)), "x".repeat(MAX_LINE) + "…");
-    }
-}

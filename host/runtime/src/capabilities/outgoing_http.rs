@@ -13,6 +13,8 @@ use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::instance::RequestContext;
+
 /// A destination that a component may send requests to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedDestination {
@@ -152,11 +154,12 @@ fn is_public(address: IpAddr) -> bool {
 /// How `wasi:http` sends an instance's requests.
 pub(crate) struct OutgoingHttp {
     client: Client,
+    context: Arc<RequestContext>,
 }
 
 impl OutgoingHttp {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client }
+    pub(crate) fn new(client: Client, context: Arc<RequestContext>) -> Self {
+        Self { client, context }
     }
 }
 
@@ -170,14 +173,14 @@ impl WasiHttpHooks for OutgoingHttp {
         options: Option<RequestOptions>,
         _: Io,
     ) -> Box<dyn Future<Output = Reply> + Send> {
-        let client = self.client.clone();
+        let (client, context) = (self.client.clone(), Arc::clone(&self.context));
         Box::new(async move {
             let allowed = client.0.filter(|allowed| allowed.permits(request.uri()));
             let Some(allowed) = allowed else {
-                tracing::warn!(
-                    host = request.uri().host(),
-                    "a component's request was refused: the manifest's `outgoing` does not list its destination"
-                );
+                context.warn(format_args!(
+                    "a request to {} was refused: the manifest's `outgoing` does not list its destination",
+                    request.uri().host().unwrap_or_default()
+                ));
                 return Err(Error::HttpRequestDenied);
             };
             let response = allowed.send(request, options.unwrap_or_default()).await?;

@@ -145,6 +145,9 @@ impl Host for View<'_> {
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
+        if let (Error::Away(_), Some(request)) = (&error, &self.postgres.request) {
+            request.warn(&error);
+        }
         error.try_into()
     }
 }

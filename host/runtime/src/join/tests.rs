@@ -65,6 +65,7 @@ async fn call(
         principal: Some(principal),
         callers: Vec::new(),
         registry: Arc::clone(&host.registry),
+        log: version.resources().log.clone(),
     };
     let mut results = Arc::new(target).run(version, context, params, 1).await?;
     Ok(results.remove(0))

@@ -102,11 +102,8 @@ impl TryFrom<Error> for bindings::Error {
             Error::TooManyBytes(limit) => Self::TooManyBytes(limit),
             Error::Unsupported(reason) => Self::Unsupported(reason),
             Error::PoolExhausted => Self::PoolExhausted,
-            Error::Away(_) => {
-                // The guest learns no more than that; whoever runs the host needs the cause.
-                tracing::warn!(message);
-                Self::Away
-            }
+            // The guest learns no more than that; the cause is in the log.
+            Error::Away(_) => Self::Away,
             Error::NotGranted | Error::Table(_) => return Err(wasmtime::Error::new(error)),
         })
     }

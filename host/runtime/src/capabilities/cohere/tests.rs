@@ -8,6 +8,7 @@ use fake_cohere::{FakeCohere, Gate, Refusal, Reply::Hang, Turn};
 use serde_json::json;
 
 use super::*;
+use crate::log_budget::{LogBudget, LogLimits};
 use crate::principal::Principal;
 
 /// A guest that answers a request of Ada's.
@@ -62,6 +63,7 @@ fn request() -> RequestContext {
         principal: Some(ada),
         callers: vec![],
         registry: Arc::default(),
+        log: LogBudget::new("ai", &LogLimits::default()),
     }
 }
 

@@ -1,0 +1,74 @@
+//! The host's lines about what a component did. A component can cause them at will, so they count in its log budget.
+
+use std::fmt::{self, Display, Write};
+
+use crate::instance::RequestContext;
+
+/// Bytes of text in one line of the log that a component causes, after which it is cut.
+pub(crate) const MAX_LINE: usize = 8 * 1024;
+
+impl RequestContext {
+    /// Logs what the component did and should not have.
+    pub(crate) fn warn(&self, message: impl Display) {
+        let message = one_line(message);
+        if self.log.admit(message.len()) {
+            let Self { component, version, request_id, .. } = self;
+            tracing::warn!(component, version, request_id, "{message}");
+        }
+    }
+
+    /// Logs how the component failed, and why.
+    pub(crate) fn error(&self, message: &str, error: impl Display) {
+        let error = one_line(error);
+        if self.log.admit(message.len() + error.len()) {
+            let Self { component, version, request_id, .. } = self;
+            tracing::error!(component, version, request_id, error, "{message}");
+        }
+    }
+}
+
+/// `text` with control characters as escapes, so that no component can end a line, forge the next or colour a terminal;
+/// and no more than [`MAX_LINE`] bytes of it, however long it would be: the rest is not even formatted.
+pub(crate) fn one_line(text: impl Display) -> String {
+    let mut line = Line(String::new());
+    if write!(line, "{text}").is_err() {
+        line.0.push('…');
+    }
+    line.0
+}
+
+struct Line(String);
+
+impl Write for Line {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if self.0.len() >= MAX_LINE {
+                return Err(fmt::Error);
+            }
+            if character.is_control() {
+                self.0.extend(character.escape_default());
+            } else {
+                self.0.push(character);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line() {
+        assert_eq!(one_line("a\r\n\u{1b}[31mb\u{9b}c"), r"a\r\n\u{1b}[31mb\u{9b}c");
+        assert_eq!(one_line("grün ✓"), "grün ✓");
+    }
+
+    #[test]
+    fn a_line_is_cut_at_its_limit() {
+        assert_eq!(one_line("x".repeat(MAX_LINE)).len(), MAX_LINE);
+        assert_eq!(one_line("x".repeat(MAX_LINE + 1)), "x".repeat(MAX_LINE) + "…");
+        assert!(one_line("\u{1b}".repeat(MAX_LINE)).len() < MAX_LINE + 16);
+    }
+}

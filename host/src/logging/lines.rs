@@ -1,0 +1,54 @@
+//! From the subscriber's events to whole lines of text.
+
+use std::io::{self, Write};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::queue::Queue;
+use crate::printable::printable;
+
+/// Makes a line of each event, for the queue.
+pub(super) struct Lines(pub(super) Queue);
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line(&self.0)
+    }
+}
+
+/// Takes one event. The subscriber writes an event with one call.
+pub(super) struct Line<'a>(&'a Queue);
+
+impl Write for Line<'_> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.push(&one_line(event));
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The event with control characters escaped, but for the line end that closes it.
+fn one_line(event: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(event);
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let mut line = printable(text);
+    line.push('\n');
+    line.into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_neither_break_a_line_nor_reach_the_terminal() {
+        let event = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\n";
+        let line = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t";
+        assert_eq!(String::from_utf8_lossy(&one_line(event.as_bytes())), format!("{line}\n"));
+    }
+}
