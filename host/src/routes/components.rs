@@ -97,6 +97,7 @@ impl From<HandleError> for ApiError {
             HandleError::TimedOut => Self::ComponentTimedOut,
             HandleError::Busy => Self::Busy,
             HandleError::BodyTooLarge(_) => Self::PayloadTooLarge,
+            HandleError::BodyBroken => Self::UnreadableBody,
         }
     }
 }
