@@ -10,6 +10,7 @@ mod in_flight;
 mod keep;
 mod openapi;
 mod request_id;
+mod response_headers;
 mod trailing_slash;
 
 use std::sync::Arc;
