@@ -19,6 +19,7 @@ mod cors;
 mod docs;
 mod edge;
 mod health;
+mod targets;
 mod tasks;
 
 // What component developers see.

@@ -12,6 +12,9 @@ use http::{HeaderValue, StatusCode, header};
 /// How long a client should wait before it tries a host again that is busy, draining or without its database.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
+/// The methods that routes have.
+pub(crate) const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -21,6 +24,9 @@ pub enum ApiError {
     /// The path is known, the method is not. The router adds `Allow`, which lists the methods that are.
     #[error("Method Not Allowed")]
     MethodNotAllowed,
+    /// No route has this method, which would show a component what is not for it (`TRACE`), or is for proxies (`CONNECT`).
+    #[error("Method Not Allowed")]
+    MethodNotServed,
     /// The route needs a login and the request carries no token.
     #[error("Not authenticated")]
     NotAuthenticated,
@@ -98,7 +104,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed | Self::MethodNotServed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 StatusCode::UNAUTHORIZED
             }
@@ -136,6 +142,7 @@ impl ApiError {
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
+            Self::MethodNotServed => Some((header::ALLOW, HeaderValue::from_static(METHODS))),
             Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
             Self::Busy | Self::Starting | Self::DatabaseAway(_) => {
                 Some((header::RETRY_AFTER, whole_seconds(RETRY_SOON)))
@@ -186,6 +193,7 @@ mod tests {
         vec![
             ApiError::NotFound,
             ApiError::MethodNotAllowed,
+            ApiError::MethodNotServed,
             ApiError::NotAuthenticated,
             ApiError::InvalidCredentials,
             ApiError::Forbidden,
@@ -234,6 +242,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
         404 {"detail":"Not Found"}
         405 {"detail":"Method Not Allowed"}
+        405 {"detail":"Method Not Allowed"} allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT
         401 {"detail":"Not authenticated"} www-authenticate: Bearer
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
         403 {"detail":"Forbidden"}

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use berth_runtime::{HandleError, Principal, Version};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::App;
@@ -26,6 +26,9 @@ pub(super) const RESERVED_PREFIX: &str = "x-berth-";
 
 /// Finds the component that has the request's path, and lets it answer.
 pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        return Err(ApiError::MethodNotServed);
+    }
     let deployment = app.registry().current();
     let Some(version) = deployment.find(request.uri().path()) else {
         return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });

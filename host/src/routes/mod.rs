@@ -11,6 +11,7 @@ mod keep;
 mod openapi;
 mod request_id;
 mod response_headers;
+mod target;
 mod trailing_slash;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::ORIGIN;
 use tower::ServiceExt;
@@ -30,6 +31,7 @@ use access_log::Entry;
 use cors::Cors;
 pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
+use target::settle;
 
 /// Everything behind the socket. A clone is the same.
 #[derive(Clone)]
@@ -60,14 +62,22 @@ impl Routes {
 
     /// Answers as CORS has it.
     async fn answer_shared(&self, mut request: Request) -> Response {
-        if let Some(answer) = self.cors.preflight(&request) {
-            return answer;
-        }
         let origin = request.headers().get(ORIGIN).cloned();
+        let mut response = match settle(&mut request) {
+            Err(error) => error.into_response(),
+            Ok(()) => match self.cors.preflight(&request) {
+                Some(answer) => return answer,
+                None => self.route(request).await,
+            },
+        };
+        self.cors.finish(origin.as_ref(), response.headers_mut());
+        response
+    }
+
+    async fn route(&self, mut request: Request) -> Response {
         // What changes a path comes before it is looked up.
         trailing_slash::strip(request.uri_mut());
-        let Ok(mut response) = self.router.clone().oneshot(request).await;
-        self.cors.finish(origin.as_ref(), response.headers_mut());
+        let Ok(response) = self.router.clone().oneshot(request).await;
         response
     }
 }
