@@ -19,6 +19,7 @@ mod cors;
 mod docs;
 mod edge;
 mod health;
+mod request_bodies;
 mod targets;
 mod tasks;
 

@@ -39,6 +39,9 @@ pub enum ApiError {
     /// The body broke off or was framed wrongly.
     #[error("There was an error parsing the body")]
     UnreadableBody,
+    /// The body did not come in time. The connection is closed, since the rest of the body is on it.
+    #[error("The request's body took too long")]
+    BodyTooSlow,
     /// There is an account with this address already.
     #[error("Email already registered")]
     EmailTaken,
@@ -117,6 +120,7 @@ impl ApiError {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -143,6 +147,7 @@ impl ApiError {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::MethodNotServed => Some((header::ALLOW, HeaderValue::from_static(METHODS))),
+            Self::BodyTooSlow => Some((header::CONNECTION, HeaderValue::from_static("close"))),
             Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
             Self::Busy | Self::Starting | Self::DatabaseAway(_) => {
                 Some((header::RETRY_AFTER, whole_seconds(RETRY_SOON)))
@@ -198,6 +203,7 @@ mod tests {
             ApiError::InvalidCredentials,
             ApiError::Forbidden,
             ApiError::UnreadableBody,
+            ApiError::BodyTooSlow,
             ApiError::EmailTaken,
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
@@ -247,6 +253,7 @@ mod tests {
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
         403 {"detail":"Forbidden"}
         400 {"detail":"There was an error parsing the body"}
+        408 {"detail":"The request's body took too long"} connection: close
         400 {"detail":"Email already registered"}
         401 {"detail":"Invalid email or password"} www-authenticate: Bearer
         403 {"detail":"Account is disabled"}

@@ -13,12 +13,13 @@ mod request_id;
 mod response_headers;
 mod target;
 mod trailing_slash;
+mod whole_body;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::ORIGIN;
@@ -83,13 +84,16 @@ impl Routes {
 }
 
 fn router(app: &App) -> Router {
+    let bound = from_fn_with_state(app.clone(), in_flight::bound);
     let bounded = Router::new()
-        .merge(auth::router(Arc::clone(app.auth())))
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
         .route("/docs/{file}", get(docs::asset))
         .fallback(components::dispatch)
-        .layer(from_fn_with_state(app.clone(), in_flight::bound));
+        .layer(bound.clone());
+
+    // A request that comes slowly takes no place until it is there.
+    let accounts = auth::router(Arc::clone(app.auth())).layer(bound).layer(from_fn(whole_body::read_first));
 
     // Outside of the bound, so that a host that is merely busy is not taken for a dead one.
     let probes = Router::new()
@@ -97,7 +101,11 @@ fn router(app: &App) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready));
 
-    bounded.merge(probes).method_not_allowed_fallback(method_not_allowed).with_state(app.clone())
+    bounded
+        .merge(accounts)
+        .merge(probes)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app.clone())
 }
 
 /// The body of a 405; the router adds the header `Allow`.
