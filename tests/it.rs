@@ -15,6 +15,7 @@ mod support;
 // What REST clients see.
 mod auth;
 mod chat;
+mod connections;
 mod cors;
 mod docs;
 mod edge;

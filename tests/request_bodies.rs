@@ -88,3 +88,15 @@ async fn a_guest_whose_body_breaks_off_ends_at_once() {
     Raw::connect(&app).await.send(chunked("POST", "/bad/swallow", "") + "5\r\nhello\r\n").await;
     eventually(200, async || app.get("/bad/nothing").answer().await.status).await;
 }
+
+#[tokio::test]
+async fn a_push_that_breaks_off_is_told_so() {
+    let app = App::serving([Component::new("hello").at("/hello")]).start().await;
+    let address = app.admin_url().trim_start_matches("http://").parse().unwrap();
+    let token = crate::support::operator::ADMIN_TOKEN;
+    let headers = format!("authorization: Bearer {token}\r\ncontent-type: application/wasm\r\n");
+    let mut connection = Raw(tokio::net::TcpStream::connect::<std::net::SocketAddr>(address).await.unwrap());
+    let push = chunked("PUT", "/admin/components/hello", &headers) + "5\r\nhello\r\nZZ\r\n";
+    let answer = connection.send(push).await.rest().await;
+    assert_eq!(raw::failure(&answer), ("400", "The body broke off".to_owned()));
+}

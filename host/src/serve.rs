@@ -117,7 +117,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Arc::clone(&delivery), &config.admin) => Ok(()),
+        () = admin::serve(operators, Arc::clone(&delivery), &config.admin, &config.edge) => Ok(()),
         result = work => result,
     };
     delivery.leave().await;

@@ -7,7 +7,7 @@ mod cors;
 mod docs;
 mod health;
 mod in_flight;
-mod keep;
+pub(crate) mod keep;
 mod openapi;
 mod request_id;
 mod response_headers;
@@ -32,7 +32,7 @@ use access_log::Entry;
 use cors::Cors;
 pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
-use target::settle;
+pub(crate) use target::settle;
 
 /// Everything behind the socket. A clone is the same.
 #[derive(Clone)]
