@@ -15,10 +15,13 @@ mod support;
 // What REST clients see.
 mod auth;
 mod chat;
+mod connections;
 mod cors;
 mod docs;
 mod edge;
 mod health;
+mod request_bodies;
+mod targets;
 mod tasks;
 
 // What component developers see.
@@ -27,6 +30,7 @@ mod components;
 mod data;
 mod getting_started;
 mod isolation;
+mod responses;
 mod streaming;
 mod swap;
 

@@ -12,6 +12,9 @@ use http::{HeaderValue, StatusCode, header};
 /// How long a client should wait before it tries a host again that is busy, draining or without its database.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
+/// The methods that routes have.
+pub(crate) const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
+
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
@@ -21,6 +24,9 @@ pub enum ApiError {
     /// The path is known, the method is not. The router adds `Allow`, which lists the methods that are.
     #[error("Method Not Allowed")]
     MethodNotAllowed,
+    /// No route has this method, which would show a component what is not for it (`TRACE`), or is for proxies (`CONNECT`).
+    #[error("Method Not Allowed")]
+    MethodNotServed,
     /// The route needs a login and the request carries no token.
     #[error("Not authenticated")]
     NotAuthenticated,
@@ -33,6 +39,9 @@ pub enum ApiError {
     /// The body broke off or was framed wrongly.
     #[error("There was an error parsing the body")]
     UnreadableBody,
+    /// The body did not come in time. The connection is closed, since the rest of the body is on it.
+    #[error("The request's body took too long")]
+    BodyTooSlow,
     /// There is an account with this address already.
     #[error("Email already registered")]
     EmailTaken,
@@ -98,7 +107,7 @@ impl ApiError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::MethodNotAllowed | Self::MethodNotServed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 StatusCode::UNAUTHORIZED
             }
@@ -111,6 +120,7 @@ impl ApiError {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -136,6 +146,8 @@ impl ApiError {
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
+            Self::MethodNotServed => Some((header::ALLOW, HeaderValue::from_static(METHODS))),
+            Self::BodyTooSlow => Some((header::CONNECTION, HeaderValue::from_static("close"))),
             Self::TooManyRequests { retry_after } => Some((header::RETRY_AFTER, whole_seconds(*retry_after))),
             Self::Busy | Self::Starting | Self::DatabaseAway(_) => {
                 Some((header::RETRY_AFTER, whole_seconds(RETRY_SOON)))
@@ -186,10 +198,12 @@ mod tests {
         vec![
             ApiError::NotFound,
             ApiError::MethodNotAllowed,
+            ApiError::MethodNotServed,
             ApiError::NotAuthenticated,
             ApiError::InvalidCredentials,
             ApiError::Forbidden,
             ApiError::UnreadableBody,
+            ApiError::BodyTooSlow,
             ApiError::EmailTaken,
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
@@ -234,10 +248,12 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"), @r#"
         404 {"detail":"Not Found"}
         405 {"detail":"Method Not Allowed"}
+        405 {"detail":"Method Not Allowed"} allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT
         401 {"detail":"Not authenticated"} www-authenticate: Bearer
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
         403 {"detail":"Forbidden"}
         400 {"detail":"There was an error parsing the body"}
+        408 {"detail":"The request's body took too long"} connection: close
         400 {"detail":"Email already registered"}
         401 {"detail":"Invalid email or password"} www-authenticate: Bearer
         403 {"detail":"Account is disabled"}

@@ -6,7 +6,8 @@
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
 //! - [`delivery`]: versions of components, and swapping one for another
-//! - [`server`], `linger`, [`shutdown`]: the socket, what is left on it, and when to stop
+//! - [`server`], `connections`, `linger`, [`shutdown`]: the socket, how many there may be, what is left on it, and when to
+//!   stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
 //! - [`auth`]: accounts, passwords, tokens, and who a request is made for
@@ -18,6 +19,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+mod connections;
 pub mod database;
 pub mod delivery;
 pub mod error;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use berth_database::{MigrationError, host_tables};
 use berth_runtime::EngineError;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,10 @@ use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Connections that the system has ready for the host to accept. With tokio's 128, many that come at once fill it: the next
+/// client, or a probe, is heard only when it asks again after a second.
+const BACKLOG: u32 = 4096;
 
 /// Pauses between attempts to reach a database that is away.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
@@ -101,9 +105,9 @@ async fn serve_on(
         tracing::warn!("the database has not answered yet: listening without it");
     }
 
-    let listener = listen(config.address, "HOST and PORT").await?;
+    let listener = listen(config.address, "HOST and PORT")?;
     tracing::info!("listening on http://{}", address(&listener, config.address));
-    let operators = listen(config.admin.address, "ADMIN_ADDR").await?;
+    let operators = listen(config.admin.address, "ADMIN_ADDR")?;
     tracing::info!("operators are served on http://{}", address(&operators, config.admin.address));
     let work = async {
         if !is_live {
@@ -114,7 +118,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Arc::clone(&delivery), &config.admin) => Ok(()),
+        () = admin::serve(operators, Arc::clone(&delivery), &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };
@@ -130,8 +134,15 @@ async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
     }
 }
 
-async fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|error| ServeError::Listen { address, variables, error })
+fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
+    let listen = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // A host that is started anew takes the port of the one before.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| ServeError::Listen { address, variables, error })
 }
 
 /// Where a listener listens, whose port the system may have chosen.

@@ -9,19 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::App;
 use crate::config::Edge;
+use crate::connections::{Connection, Connections};
 use crate::linger::Lingering;
 use crate::routes::Routes;
 use refusals::Refusals;
@@ -30,12 +32,20 @@ use refusals::Refusals;
 /// take a moment to notice that it is no longer ready, and `/ready` is how they do.
 const STILL_ACCEPTING: Duration = Duration::from_secs(5);
 
-/// How long to wait when the process has no file descriptors left for another connection.
+/// How long to wait when the process has no file descriptors left for another connection, and none that it can close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
+
+/// How long a connection may take to end after it was told to, before the host tries to accept the next.
+const CLOSING_TIME: Duration = Duration::from_millis(1);
 
 /// Serves until `stop`, and then for as long as requests are in flight, but no longer than the drain timeout.
 pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: CancellationToken) {
-    let server = Server::new(app, edge, stop.clone());
+    let routes = Routes::new(app);
+    let answer = move |request| {
+        let routes = routes.clone();
+        async move { routes.answer(request).await }
+    };
+    let server = Server::new(answer, edge, stop.clone());
     tokio::select! {
         () = server.accept(&listener) => {}
         () = stop.cancelled() => {}
@@ -47,44 +57,62 @@ pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: Cancella
         () = sleep(STILL_ACCEPTING.min(edge.drain_timeout)) => {}
     }
     drop(listener);
-    server.connections.close();
-    if timeout_at(deadline, server.connections.wait()).await.is_err() {
+    server.tasks.close();
+    if timeout_at(deadline, server.tasks.wait()).await.is_err() {
         tracing::warn!(
-            connections = server.connections.len(),
+            connections = server.tasks.len(),
             "requests have not finished in time: breaking them off"
         );
     }
 }
 
-struct Server {
-    routes: Routes,
+/// Serves HTTP/1 on one listener: `answer` gets every request.
+pub(crate) struct Server<A> {
+    answer: A,
     http: http1::Builder,
-    slots: Arc<Semaphore>,
-    connections: TaskTracker,
+    connections: Arc<Connections>,
+    write_timeout: Duration,
+    tasks: TaskTracker,
     stop: CancellationToken,
 }
 
-impl Server {
-    fn new(app: &App, edge: &Edge, stop: CancellationToken) -> Self {
+impl<A, F> Server<A>
+where
+    A: Fn(Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Response> + Send + 'static,
+{
+    /// A server whose connections end once `stop` is cancelled, each after its request in flight.
+    pub(crate) fn new(answer: A, edge: &Edge, stop: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(edge.header_timeout)
             .max_header_size(edge.max_header_size);
         Self {
-            routes: Routes::new(app),
+            answer,
             http,
-            slots: Arc::new(Semaphore::new(edge.max_connections)),
-            connections: TaskTracker::new(),
+            connections: Connections::new(edge.max_connections, edge.max_connections_per_client),
+            write_timeout: edge.write_timeout,
+            tasks: TaskTracker::new(),
             stop,
         }
     }
 
     /// Accepts connections for ever, each in a task of its own.
-    async fn accept(&self, listener: &TcpListener) {
+    pub(crate) async fn accept(&self, listener: &TcpListener) {
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((socket, peer)) => self.spawn(socket, peer, slot),
+                Ok((socket, peer)) => {
+                    if let Some(connection) = self.connections.admit(peer) {
+                        self.spawn(socket, peer, connection);
+                    } else {
+                        tracing::debug!(%peer, "a connection was refused: every other is busy");
+                    }
+                }
+                // Connections that wait may be what took the file descriptors.
+                Err(error) if self.connections.close_oldest() => {
+                    tracing::debug!(%error, "the oldest connection was closed to accept another");
+                    sleep(CLOSING_TIME).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     sleep(OUT_OF_SOCKETS).await;
@@ -94,27 +122,33 @@ impl Server {
     }
 
     /// Serves one connection. Its requests live in its task: when the client goes away, they end with it.
-    fn spawn(&self, socket: TcpStream, peer: SocketAddr, slot: OwnedSemaphorePermit) {
+    fn spawn(&self, socket: TcpStream, peer: SocketAddr, place: Connection) {
         // Without it, what is streamed in small pieces waits 40 ms for an acknowledgement.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
         }
-        let routes = self.routes.clone();
+        let mut socket = TimeoutWriter::new(socket);
+        socket.set_timeout(Some(self.write_timeout));
+        let (answer, activity) = (self.answer.clone(), place.activity());
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let request = Lingering::of(request).map(Body::new);
-            let routes = routes.clone();
-            async move { Ok::<_, Infallible>(routes.answer(request).await) }
+            request.extensions_mut().insert(activity.clone());
+            let answering = answer(Lingering::of(request).map(Body::new));
+            async move { Ok::<_, Infallible>(answering.await) }
         });
         let mut http = self.http.clone();
         http.keep_alive(!self.stop.is_cancelled());
-        let connection = http.serve_connection(TokioIo::new(Refusals::new(socket)), service);
+        let connection = http.serve_connection(TokioIo::new(Refusals::new(Box::pin(socket))), service);
         let stop = self.stop.clone();
         let was_stopping = stop.is_cancelled();
-        self.connections.spawn(async move {
-            let _slot = slot;
+        self.tasks.spawn(async move {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
+                biased;
+                () = place.closing() => {
+                    tracing::debug!(%peer, "the connection was closed: others need its place");
+                    return;
+                }
                 ended = connection.as_mut() => ended,
                 () = stop.cancelled(), if !was_stopping => {
                     connection.as_mut().graceful_shutdown();

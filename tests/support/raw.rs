@@ -1,7 +1,9 @@
 //! Bytes on a socket, for what no HTTP client would send.
 
+use std::net::SocketAddr;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::app::Host;
@@ -14,6 +16,13 @@ impl Raw {
     /// Connects.
     pub(crate) async fn connect(host: &Host) -> Self {
         Self(TcpStream::connect(host.address).await.unwrap())
+    }
+
+    /// Connects from another of this machine's own addresses: `127.0.0.2`.
+    pub(crate) async fn connect_from(address: &str, host: &Host) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        Self(socket.connect(host.address).await.unwrap())
     }
 
     /// Sends bytes. A host that has answered and closed already is not a failure.
@@ -49,6 +58,15 @@ impl Raw {
 /// Sends `request` as it is, and returns all that comes back until the host closes the connection.
 pub(crate) async fn exchange(host: &Host, request: impl AsRef<[u8]>) -> String {
     Raw::connect(host).await.send(request).await.rest().await
+}
+
+/// What a client sees of a failure: the status, and the sentence in `detail`. Checks what every failure has.
+pub(crate) fn failure(answer: &str) -> (&str, String) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+    assert!(head.contains("\r\nx-request-id: "), "{head}");
+    let json: serde_json::Value =
+        serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON in {body:?}"));
+    (status(answer), json["detail"].as_str().unwrap_or_else(|| panic!("no sentence in {json}")).to_owned())
 }
 
 /// The status of an answer.

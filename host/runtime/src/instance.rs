@@ -3,7 +3,6 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,6 +63,9 @@ pub enum HandleError {
     /// The request's body is longer than the component's limit, which is given in bytes.
     #[error("the request's body is larger than {0} bytes")]
     BodyTooLarge(u64),
+    /// The request's body ended before it was complete, or is not framed as HTTP says.
+    #[error("the request's body broke off")]
+    BodyBroken,
 }
 
 /// A guest, which runs while it is polled.
@@ -92,8 +94,8 @@ impl Version {
         if content_length(request.headers()).is_some_and(|length| length > limit) {
             return Err(HandleError::BodyTooLarge(limit));
         }
-        let exceeded = Arc::new(AtomicBool::new(false));
-        let request = request.map(|body| LimitedBody::new(body, limit, Arc::clone(&exceeded)));
+        let (fault, mut faults) = oneshot::channel();
+        let request = request.map(|body| LimitedBody::new(body, limit, fault));
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
             version: self.number,
@@ -108,10 +110,18 @@ impl Version {
         let guest = self.run(Arc::clone(&context), permit, |version, store| async move {
             version.answer(store, request, sender).await
         });
-        let (head, guest) = wait_for_head(head, guest, &context).await?;
-        if exceeded.load(Ordering::Relaxed) {
-            return Err(HandleError::BodyTooLarge(limit));
+        let head = tokio::select! {
+            biased;
+            // The guest ends here: it must not take what came of the body for the whole.
+            Ok(fault) = &mut faults => return Err(fault),
+            head = wait_for_head(head, guest, &context) => head,
+        };
+        // From here on, a body that breaks is for the guest to deal with.
+        faults.close();
+        if let Ok(fault) = faults.try_recv() {
+            return Err(fault);
         }
+        let (head, guest) = head?;
         let length = content_length(head.headers());
         Ok(head.map(|body| GuestBody::new(body, guest, length)))
     }

@@ -1,29 +1,43 @@
-//! A request's body on its way into a guest: streamed, and cut at the component's limit.
+//! A request's body on its way into a guest: streamed, cut at the component's limit, and never shorter than it should be.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
 use wasmtime_wasi_http::Error;
+
+use crate::instance::HandleError;
 
 /// What went wrong with a body that a client sends. The guest sees an I/O error, the log sees the reason.
 pub type RequestBodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body that ends in an error when it is longer than it may be.
+/// A body with a fault ends for the host, which answers instead of the guest; the guest waits for the next bytes until the host
+/// drops it. A guest that has begun its response sees an error.
+///
+/// wasi:http lets a guest go on reading after an error, and then says that the body has ended: many take that for its end.
 pub(crate) struct LimitedBody<B> {
     inner: B,
     limit: u64,
-    remaining: u64,
-    exceeded: Arc<AtomicBool>,
+    received: u64,
+    /// Bytes that the client said it would send, where it said so.
+    expected: Option<u64>,
+    fault: Option<oneshot::Sender<HandleError>>,
+    /// Whether the host has been told of a fault.
+    is_told: bool,
 }
 
-impl<B> LimitedBody<B> {
-    /// Lets `limit` bytes of `inner` pass, and sets `exceeded` at the next.
-    pub(crate) fn new(inner: B, limit: u64, exceeded: Arc<AtomicBool>) -> Self {
-        Self { inner, limit, remaining: limit, exceeded }
+impl<B: Body> LimitedBody<B> {
+    /// Lets `limit` bytes of `inner` pass. If there are more, or fewer than the client said, `fault` gets to know.
+    pub(crate) fn new(inner: B, limit: u64, fault: oneshot::Sender<HandleError>) -> Self {
+        let expected = inner.size_hint().exact();
+        Self { inner, limit, received: 0, expected, fault: Some(fault), is_told: false }
+    }
+
+    fn fail(&mut self, fault: HandleError, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        self.is_told = self.fault.take().is_some_and(|host| host.send(fault).is_ok());
+        if self.is_told { Poll::Pending } else { Poll::Ready(Some(Err(error))) }
     }
 }
 
@@ -38,31 +52,103 @@ where
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let Some(frame) = ready!(Pin::new(&mut self.inner).poll_frame(context)) else {
-            return Poll::Ready(None);
-        };
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => {
-                tracing::debug!(error = %error.into(), "the request's body broke off");
-                return Poll::Ready(Some(Err(Error::ConnectionTerminated)));
-            }
-        };
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        if let Some(remaining) = self.remaining.checked_sub(length) {
-            self.remaining = remaining;
-            Poll::Ready(Some(Ok(frame)))
-        } else {
-            self.exceeded.store(true, Ordering::Relaxed);
-            Poll::Ready(Some(Err(Error::HttpRequestBodySize(Some(self.limit)))))
+        if self.is_told {
+            return Poll::Pending;
         }
+        let frame = match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+            Some(Ok(frame)) => frame,
+            Some(Err(error)) => {
+                tracing::debug!(error = %error.into(), "the request's body broke off");
+                return self.fail(HandleError::BodyBroken, Error::ConnectionTerminated);
+            }
+            None if self.expected.is_some_and(|expected| self.received < expected) => {
+                tracing::debug!("the request's body ended too soon");
+                return self.fail(HandleError::BodyBroken, Error::ConnectionTerminated);
+            }
+            None => return Poll::Ready(None),
+        };
+        self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+        let limit = self.limit;
+        if self.received > limit {
+            return self.fail(HandleError::BodyTooLarge(limit), Error::HttpRequestBodySize(Some(limit)));
+        }
+        Poll::Ready(Some(Ok(frame)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        !self.is_told && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use http_body_util::{BodyExt as _, Full, StreamBody};
+
+    use super::*;
+
+    /// A body of two pieces, of which the second may be an error.
+    fn body(
+        first: &'static str,
+        second: Result<&'static str, &'static str>,
+    ) -> impl Body<Data = Bytes, Error = RequestBodyError> + Unpin {
+        let pieces = [Ok(first), second];
+        let pieces = pieces.map(|piece| piece.map(|text| Frame::data(Bytes::from(text))).map_err(Into::into));
+        StreamBody::new(futures_util::stream::iter(pieces))
+    }
+
+    /// A body that a client said would be longer.
+    struct Short(Full<Bytes>);
+
+    impl Body for Short {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            Pin::new(&mut self.0).poll_frame(context)
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(10)
+        }
+    }
+
+    /// Reads until nothing comes any more; returns what the host is told, and whether the guest still waits.
+    fn read<B>(body: B, is_listening: bool) -> (Option<HandleError>, bool)
+    where
+        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Unpin,
+    {
+        let (fault, mut faults) = oneshot::channel();
+        if !is_listening {
+            faults.close();
+        }
+        let mut body = LimitedBody::new(body, 10, fault);
+        loop {
+            match body.frame().now_or_never() {
+                Some(Some(Ok(_))) => {}
+                Some(Some(Err(_)) | None) => return (faults.try_recv().ok(), false),
+                None => {
+                    assert!(body.frame().now_or_never().is_none(), "it does not end later, either");
+                    return (faults.try_recv().ok(), true);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_guest_never_sees_the_end_of_a_body_with_a_fault() {
+        let broken = || body("hello", Err("cut off"));
+        assert_eq!(read(broken(), true), (Some(HandleError::BodyBroken), true));
+        assert_eq!(read(body("hello", Ok("world!")), true), (Some(HandleError::BodyTooLarge(10)), true));
+        assert_eq!(read(Short(Full::from("hello")), true), (Some(HandleError::BodyBroken), true));
+        assert_eq!(read(body("hello", Ok("world")), true), (None, false));
+        assert_eq!(read(broken(), false), (None, false), "its response has begun");
     }
 }

@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 use super::error::AdminError;
 use crate::config::Secret;
+use crate::connections::{Busy, Closing};
+use crate::routes::keep::keep;
 
 /// The token that operators must have.
 #[derive(Clone)]
@@ -43,7 +45,7 @@ impl Access {
     }
 }
 
-/// Turns away who may not use the listener.
+/// Turns away requests that may not use the listener. The connection of one that may stays open.
 pub(super) async fn check(
     State(access): State<Access>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -51,7 +53,10 @@ pub(super) async fn check(
     next: Next,
 ) -> Response {
     match access.allow(request.method(), request.headers(), peer) {
-        Ok(()) => next.run(request).await,
+        Ok(()) => match Busy::begin(request.extensions()) {
+            Ok(busy) => keep(next.run(request).await, busy),
+            Err(Closing) => AdminError::Closing.into_response(),
+        },
         Err(error) => error.into_response(),
     }
 }

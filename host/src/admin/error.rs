@@ -30,6 +30,8 @@ pub(super) enum AdminError {
     Invalid(String),
     #[error(transparent)]
     Operator(#[from] OperatorError),
+    #[error("Too many connections, try again later")]
+    Closing,
     #[error("Internal Server Error")]
     Internal,
 }
@@ -45,6 +47,7 @@ impl AdminError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Operator(error) => match error {
                 OperatorError::UnknownComponent { .. }
@@ -61,7 +64,8 @@ impl AdminError {
     fn header(&self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
-            Self::Operator(OperatorError::Busy | OperatorError::Starting | OperatorError::Away(_)) => {
+            Self::Closing
+            | Self::Operator(OperatorError::Busy | OperatorError::Starting | OperatorError::Away(_)) => {
                 Some((header::RETRY_AFTER, "1"))
             }
             _ => None,

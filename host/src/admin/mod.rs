@@ -10,33 +10,56 @@ mod components;
 mod error;
 mod events;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn_with_state, map_request};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
-use crate::config::Admin;
+use crate::config::{Admin, Edge};
 use crate::delivery::Delivery;
-use crate::linger::Lingering;
+use crate::routes::{RequestId, settle};
+use crate::server::Server;
 use access::Access;
 use error::AdminError;
 
 /// The longest body that is read: a little more than a component may have, so that the swap says what is wrong with it.
 const MAX_BODY: usize = 65 * 1024 * 1024;
 
-/// Serves operators for ever.
-pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin) {
-    let app = router(delivery, Access::new(admin.token.clone()));
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, service).await {
-        tracing::error!(%error, "operators are no longer served");
-    }
-    std::future::pending::<()>().await;
+/// The most connections to the operators' listener. Those that have shown the token are not closed for others.
+const MAX_CONNECTIONS: usize = 64;
+
+/// Serves operators for ever, with the time limits of `edge`.
+pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin, edge: &Edge) {
+    let router = router(delivery, Access::new(admin.token.clone()));
+    let edge = Edge {
+        max_connections: MAX_CONNECTIONS,
+        max_connections_per_client: MAX_CONNECTIONS,
+        ..edge.clone()
+    };
+    let server = Server::new(move |request| answer(router.clone(), request), &edge, CancellationToken::new());
+    server.accept(&listener).await;
+}
+
+/// Answers a request, under an id that its response and every line logged meanwhile carry.
+async fn answer(router: Router, mut request: Request) -> Response {
+    let id = RequestId::name(&mut request);
+    let span = id.span();
+    let answer = async {
+        match settle(&mut request) {
+            Ok(()) => router.oneshot(request).await.into_response(),
+            Err(error) => error.into_response(),
+        }
+    };
+    let mut response = answer.instrument(span).await;
+    id.write_on(&mut response);
+    response
 }
 
 fn router(delivery: Arc<Delivery>, access: Access) -> Router {
@@ -51,11 +74,5 @@ fn router(delivery: Arc<Delivery>, access: Access) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         // Around everything, so that nobody learns what is there.
         .layer(from_fn_with_state(access, access::check))
-        .layer(map_request(linger))
         .with_state(delivery)
-}
-
-/// A push that is refused before it was read is still answered.
-async fn linger(request: Request) -> Request {
-    Lingering::of(request).map(Body::new)
 }

@@ -2,16 +2,22 @@
 //!
 //! Both are extractors: a handler that takes one has a request whose content type, size and fields are right.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use berth_contract::{Fields, Text};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::email::{Email, EmailAddress};
 use crate::error::ApiError;
+
+/// How long a body may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes of a body; a registration has some hundred.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -56,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for Registration {
         let Encoding::Json = Encoding::of(request.headers())? else {
             return Err(ApiError::UnsupportedMediaType);
         };
-        let mut fields = Fields::json(&read(request).await?)?;
+        let mut fields = Fields::json(&read(request.into_body()).await?)?;
         let email = fields.required("email", &Email);
         let password = fields.required("password", &PASSWORD);
         let name = fields.optional("name", &NAME);
@@ -69,7 +75,7 @@ impl<S: Send + Sync> FromRequest<S> for Login {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let encoding = Encoding::of(request.headers())?;
-        let body = read(request).await?;
+        let body = read(request.into_body()).await?;
         // Either name is taken in either form; the usual one is the one that is missed.
         let (mut fields, usual, other) = match encoding {
             Encoding::Json => (Fields::json(&body)?, "email", "username"),
@@ -102,11 +108,13 @@ impl Encoding {
     }
 }
 
-async fn read(request: Request<Body>) -> Result<Bytes, ApiError> {
-    match Limited::new(request.into_body(), LONGEST_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
-        Err(_) => Err(ApiError::UnreadableBody),
+/// Reads a whole body, up to 64 KiB and for 10 seconds.
+pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
+    match timeout(BODY_TIMEOUT, Limited::new(body, LONGEST_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
+        Ok(Err(_)) => Err(ApiError::UnreadableBody),
+        Err(_) => Err(ApiError::BodyTooSlow),
     }
 }
 
@@ -220,6 +228,15 @@ mod tests {
         }
         let refused = read_as::<Registration>(FORM, "email=a").await;
         assert!(matches!(refused, Err(ApiError::UnsupportedMediaType)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_waited_for_10_seconds() {
+        let began = tokio::time::Instant::now();
+        let stream = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        let refused = read_as::<Login>(JSON, Body::from_stream(stream)).await;
+        assert!(matches!(refused, Err(ApiError::BodyTooSlow)));
+        assert_eq!(began.elapsed().as_secs(), 10);
     }
 
     #[tokio::test]

@@ -198,6 +198,15 @@ pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>,
     })
 }
 
+/// The part of all connections that are one client address's: a quarter, since a host has many clients.
+const CLIENTS_PART: usize = 4;
+
+/// Browsers open six connections each, and several people may share an address.
+const MIN_CONNECTIONS_PER_CLIENT: usize = 32;
+
+/// The part of all connections that no request in flight takes, and that answers probes.
+const PROBES_PART: usize = 8;
+
 /// The limits of the edge: `BERTH_MAX_…` and `BERTH_…_TIMEOUT`.
 pub(super) fn edge(variables: &Variables, sizes: &Sizes) -> Result<Edge, ConfigError> {
     type Header = Quantity<Size, KIB, { 16 * MIB }>;
@@ -208,13 +217,20 @@ pub(super) fn edge(variables: &Variables, sizes: &Sizes) -> Result<Edge, ConfigE
         |name, default| variables.parse_or(name, default, |value| Ok(value.parse::<Connections>()?.count()));
     let time =
         |name, default| variables.parse_or(name, default, |value| Ok(value.parse::<Timeout>()?.duration()));
+    let max_connections = count("BERTH_MAX_CONNECTIONS", sizes.max_connections)?;
+    let share = (max_connections / CLIENTS_PART).max(MIN_CONNECTIONS_PER_CLIENT);
+    let for_probes = max_connections.div_ceil(PROBES_PART);
     Ok(Edge {
         max_header_size: variables.parse_or("BERTH_MAX_HEADER_SIZE", default.max_header_size, |value| {
             Ok(value.parse::<Header>()?.count())
         })?,
-        max_connections: count("BERTH_MAX_CONNECTIONS", sizes.max_connections)?,
-        max_in_flight: count("BERTH_MAX_IN_FLIGHT", sizes.max_in_flight)?,
+        max_connections,
+        max_connections_per_client: count("BERTH_MAX_CONNECTIONS_PER_CLIENT", share)?,
+        max_in_flight: count("BERTH_MAX_IN_FLIGHT", sizes.max_in_flight)?
+            .min(max_connections - for_probes)
+            .max(1),
         header_timeout: time("BERTH_HEADER_TIMEOUT", default.header_timeout)?,
+        write_timeout: time("BERTH_WRITE_TIMEOUT", default.write_timeout)?,
         drain_timeout: time("BERTH_DRAIN_TIMEOUT", default.drain_timeout)?,
     })
 }
@@ -291,8 +307,10 @@ mod tests {
             ("RUST_LOG", "warn,berth=debug"),
             ("BERTH_MAX_HEADER_SIZE", "8KiB"),
             ("BERTH_MAX_CONNECTIONS", "10"),
+            ("BERTH_MAX_CONNECTIONS_PER_CLIENT", "4"),
             ("BERTH_MAX_IN_FLIGHT", "5"),
             ("BERTH_HEADER_TIMEOUT", "5s"),
+            ("BERTH_WRITE_TIMEOUT", "7s"),
             ("BERTH_DRAIN_TIMEOUT", "1m"),
             ("BERTH_GUEST_MEMORY", "64MiB"),
             ("BERTH_DATABASE_CONNECTIONS", "5"),
@@ -317,12 +335,27 @@ mod tests {
             Edge {
                 max_header_size: 8192,
                 max_connections: 10,
+                max_connections_per_client: 4,
                 max_in_flight: 5,
                 header_timeout: Duration::from_secs(5),
+                write_timeout: Duration::from_secs(7),
                 drain_timeout: Duration::from_mins(1),
             }
         );
         assert_eq!((config.sizes.guest_memory, config.sizes.component_connections), (64 * MIB, 5));
+    }
+
+    #[test]
+    fn connections_are_shared_among_clients_and_some_are_kept_for_probes() {
+        let edge = |all: &str, in_flight: &str| {
+            let edge =
+                read(&[("BERTH_MAX_CONNECTIONS", all), ("BERTH_MAX_IN_FLIGHT", in_flight)]).unwrap().edge;
+            (edge.max_connections_per_client, edge.max_in_flight)
+        };
+        assert_eq!(edge("2048", "1024"), (512, 1024));
+        assert_eq!(edge("2048", "5000"), (512, 1792));
+        assert_eq!(edge("20", "1024"), (32, 17));
+        assert_eq!(edge("1", "1"), (32, 1));
     }
 
     #[test]

@@ -112,12 +112,17 @@ pub enum LogFormat {
 pub struct Edge {
     /// `BERTH_MAX_HEADER_SIZE`: bytes of a request's line and headers; more is 431.
     pub max_header_size: usize,
-    /// `BERTH_MAX_CONNECTIONS`: sockets at once; more wait to be accepted.
+    /// `BERTH_MAX_CONNECTIONS`: sockets at once; for one more, that is closed which has waited longest for a request.
     pub max_connections: usize,
-    /// `BERTH_MAX_IN_FLIGHT`: requests at once; more are 503.
+    /// `BERTH_MAX_CONNECTIONS_PER_CLIENT`: sockets at once of one client address, not counting those with a request in flight.
+    pub max_connections_per_client: usize,
+    /// `BERTH_MAX_IN_FLIGHT`: requests at once; more are 503. Fewer than [`Edge::max_connections`], so that there is always
+    /// a connection left for a probe.
     pub max_in_flight: usize,
     /// `BERTH_HEADER_TIMEOUT`: for a request's line and headers to come, and for an idle connection.
     pub header_timeout: Duration,
+    /// `BERTH_WRITE_TIMEOUT`: how long a client may read nothing of its response before its connection is closed.
+    pub write_timeout: Duration,
     /// `BERTH_DRAIN_TIMEOUT`: for requests in flight to finish when the host is told to stop. Kubernetes kills after 30 s.
     pub drain_timeout: Duration,
 }
@@ -127,8 +132,10 @@ impl Default for Edge {
         Self {
             max_header_size: 32 * 1024,
             max_connections: 2048,
+            max_connections_per_client: 512,
             max_in_flight: 1024,
             header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             drain_timeout: Duration::from_secs(25),
         }
     }

@@ -6,13 +6,14 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use berth_runtime::{HandleError, Principal, Version};
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::App;
 use crate::auth::bearer;
 use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
+use crate::routes::response_headers;
 
 /// Which component answered, and in which version: `todo@3`.
 pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
@@ -21,10 +22,13 @@ pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component"
 const X_BERTH_USER: HeaderName = HeaderName::from_static("x-berth-user");
 
 /// What the host tells components, and nobody else may.
-const RESERVED_PREFIX: &str = "x-berth-";
+pub(super) const RESERVED_PREFIX: &str = "x-berth-";
 
 /// Finds the component that has the request's path, and lets it answer.
 pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        return Err(ApiError::MethodNotServed);
+    }
     let deployment = app.registry().current();
     let Some(version) = deployment.find(request.uri().path()) else {
         return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });
@@ -47,14 +51,31 @@ async fn run(
 ) -> Result<Response, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
     withhold_secrets(request.headers_mut(), principal.as_ref());
-    let mut response = match version.handle(request, request_id, principal, app.registry()).await {
-        Ok(response) => response.map(Body::new),
+    let mut response = match version.handle(request, request_id.clone(), principal, app.registry()).await {
+        Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
     };
     if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.number())) {
         response.headers_mut().insert(X_COMPONENT, label);
     }
     Ok(response)
+}
+
+/// A component's response, without what is not for a component to say, or a 502 in its place.
+fn check(mut response: Response, version: &Version, request_id: &str) -> Response {
+    let (component, status) = (&version.spec().name, response.status().as_u16());
+    // A status of 1xx is no response yet, and HTTP has none from 600 on (RFC 9110, 15).
+    if !(200..600).contains(&status) {
+        tracing::warn!(component, request_id, "the component answered with the status {status}");
+        return ApiError::ComponentFailed.into_response();
+    }
+    let withheld = response_headers::withhold(response.headers_mut());
+    if !withheld.is_empty() {
+        let headers: Vec<_> = withheld.iter().map(HeaderName::as_str).collect();
+        let headers = headers.join(", ");
+        tracing::warn!(component, request_id, headers, "headers were taken off the component's response");
+    }
+    response
 }
 
 /// Takes away what a component must not see, the token, and what a client must not say, the host's own headers.
@@ -97,6 +118,7 @@ impl From<HandleError> for ApiError {
             HandleError::TimedOut => Self::ComponentTimedOut,
             HandleError::Busy => Self::Busy,
             HandleError::BodyTooLarge(_) => Self::PayloadTooLarge,
+            HandleError::BodyBroken => Self::UnreadableBody,
         }
     }
 }

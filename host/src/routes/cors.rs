@@ -12,9 +12,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::config::CorsOrigins;
-use crate::error::ApiError;
+use crate::error::{ApiError, METHODS};
 
-const METHODS: &str = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT";
 const DEFAULT_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("x-request-id, x-component, x-total-count, retry-after");

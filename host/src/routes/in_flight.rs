@@ -8,6 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::keep::keep;
 use crate::app::App;
+use crate::connections::{Busy, Closing};
 use crate::error::ApiError;
 
 /// The requests that are being served, from their first byte to the last of their response.
@@ -38,11 +39,12 @@ impl InFlight {
     }
 }
 
-/// Turns requests away that are too many: 503 with `Retry-After`.
+/// Turns requests away that are too many: 503 with `Retry-After`. The connection of one that is let in stays open.
 pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.in_flight().enter() {
-        Some(token) => keep(next.run(request).await, token),
-        None => ApiError::Busy.into_response(),
+    let Some(token) = app.in_flight().enter() else { return ApiError::Busy.into_response() };
+    match Busy::begin(request.extensions()) {
+        Ok(busy) => keep(next.run(request).await, (token, busy)),
+        Err(Closing) => ApiError::Busy.into_response(),
     }
 }
 

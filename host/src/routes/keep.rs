@@ -8,7 +8,7 @@ use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 /// `response`, with `kept` dropped no sooner than its body.
-pub(super) fn keep<T: Send + Unpin + 'static>(response: Response, kept: T) -> Response {
+pub(crate) fn keep<T: Send + Unpin + 'static>(response: Response, kept: T) -> Response {
     response.map(|body| Body::new(Keeping { body, _kept: kept }))
 }
 

@@ -7,17 +7,20 @@ mod cors;
 mod docs;
 mod health;
 mod in_flight;
-mod keep;
+pub(crate) mod keep;
 mod openapi;
 mod request_id;
+mod response_headers;
+mod target;
 mod trailing_slash;
+mod whole_body;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
-use axum::response::Response;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use http::header::ORIGIN;
 use tower::ServiceExt;
@@ -29,6 +32,7 @@ use access_log::Entry;
 use cors::Cors;
 pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
+pub(crate) use target::settle;
 
 /// Everything behind the socket. A clone is the same.
 #[derive(Clone)]
@@ -59,26 +63,37 @@ impl Routes {
 
     /// Answers as CORS has it.
     async fn answer_shared(&self, mut request: Request) -> Response {
-        if let Some(answer) = self.cors.preflight(&request) {
-            return answer;
-        }
         let origin = request.headers().get(ORIGIN).cloned();
+        let mut response = match settle(&mut request) {
+            Err(error) => error.into_response(),
+            Ok(()) => match self.cors.preflight(&request) {
+                Some(answer) => return answer,
+                None => self.route(request).await,
+            },
+        };
+        self.cors.finish(origin.as_ref(), response.headers_mut());
+        response
+    }
+
+    async fn route(&self, mut request: Request) -> Response {
         // What changes a path comes before it is looked up.
         trailing_slash::strip(request.uri_mut());
-        let Ok(mut response) = self.router.clone().oneshot(request).await;
-        self.cors.finish(origin.as_ref(), response.headers_mut());
+        let Ok(response) = self.router.clone().oneshot(request).await;
         response
     }
 }
 
 fn router(app: &App) -> Router {
+    let bound = from_fn_with_state(app.clone(), in_flight::bound);
     let bounded = Router::new()
-        .merge(auth::router(Arc::clone(app.auth())))
         .route("/openapi.json", get(docs::document))
         .route("/docs", get(docs::page))
         .route("/docs/{file}", get(docs::asset))
         .fallback(components::dispatch)
-        .layer(from_fn_with_state(app.clone(), in_flight::bound));
+        .layer(bound.clone());
+
+    // A request that comes slowly takes no place until it is there.
+    let accounts = auth::router(Arc::clone(app.auth())).layer(bound).layer(from_fn(whole_body::read_first));
 
     // Outside of the bound, so that a host that is merely busy is not taken for a dead one.
     let probes = Router::new()
@@ -86,7 +101,11 @@ fn router(app: &App) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready));
 
-    bounded.merge(probes).method_not_allowed_fallback(method_not_allowed).with_state(app.clone())
+    bounded
+        .merge(accounts)
+        .merge(probes)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(app.clone())
 }
 
 /// The body of a 405; the router adds the header `Allow`.

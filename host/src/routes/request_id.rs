@@ -30,7 +30,7 @@ impl RequestId {
     }
 
     /// Names a request: whoever looks at its headers or extensions finds the name.
-    pub(super) fn name(request: &mut Request) -> Self {
+    pub(crate) fn name(request: &mut Request) -> Self {
         let id = Self::of(request.headers());
         request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
         request.extensions_mut().insert(id.clone());
@@ -38,13 +38,13 @@ impl RequestId {
     }
 
     /// What is logged within carries the name.
-    pub(super) fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         // At this level no filter drops the span, and with it the name from a line that is logged.
         tracing::error_span!("request", request_id = %self)
     }
 
     /// Writes the name on the response.
-    pub(super) fn write_on(self, response: &mut Response) {
+    pub(crate) fn write_on(self, response: &mut Response) {
         response.headers_mut().insert(X_REQUEST_ID, self.0);
     }
 

@@ -52,7 +52,7 @@ impl Host {
     }
 
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let mut request = Request::builder().method(method).uri(path);
+        let mut request = Request::builder().method(method).uri(path).header("host", "x");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -183,7 +183,7 @@ async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
 #[tokio::test]
 async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
     let host = Host::started(&[("BERTH_MAX_IN_FLIGHT", "1")]);
-    let request = Request::get("/docs").body(Body::empty()).unwrap();
+    let request = Request::get("/docs").header("host", "x").body(Body::empty()).unwrap();
     let served = Routes::new(&host.app).answer(request).await;
 
     let refused = host.get("/docs").await;

@@ -1,0 +1,118 @@
+//! What a component may not say in the headers of a response, because it is the host's word or is about the whole site.
+//!
+//! All components and the host share one origin, so a browser takes a header about the site from any of them.
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::components::RESERVED_PREFIX;
+use crate::auth::bearer;
+
+/// Headers by which a response speaks for every component of the site, and for the host: its cookies and storage, its
+/// encryption, where its requests go, and who may answer them in the browser.
+const ABOUT_THE_SITE: [HeaderName; 4] = [
+    HeaderName::from_static("clear-site-data"),
+    HeaderName::from_static("service-worker-allowed"),
+    header::STRICT_TRANSPORT_SECURITY,
+    header::ALT_SVC,
+];
+
+/// Headers about the connection, which is the host's. `Trailer` is not one of them: it belongs to the response.
+const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Takes away what a component may not say, and returns the names of what was taken. The host writes `x-request-id` and
+/// `x-component` anew afterwards.
+pub(super) fn withhold(headers: &mut HeaderMap) -> Vec<HeaderName> {
+    let mut withheld: Vec<_> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
+    for name in &withheld {
+        headers.remove(name);
+    }
+    if withhold_cookies(headers) {
+        withheld.push(header::SET_COOKIE);
+    }
+    withheld
+}
+
+fn is_reserved(name: &HeaderName) -> bool {
+    let prefixes = [RESERVED_PREFIX, "access-control-", "proxy-"];
+    prefixes.iter().any(|prefix| name.as_str().starts_with(prefix))
+        || ABOUT_THE_SITE.contains(name)
+        || ABOUT_THE_CONNECTION.contains(name)
+}
+
+/// Takes away the cookies of the host's own name, and returns whether there were any.
+fn withhold_cookies(headers: &mut HeaderMap) -> bool {
+    if !headers.get_all(header::SET_COOKIE).iter().any(is_the_hosts) {
+        return false;
+    }
+    let others: Vec<HeaderValue> =
+        headers.get_all(header::SET_COOKIE).iter().filter(|cookie| !is_the_hosts(cookie)).cloned().collect();
+    headers.remove(header::SET_COOKIE);
+    headers.extend(others.into_iter().map(|cookie| (header::SET_COOKIE, cookie)));
+    true
+}
+
+/// Whether a browser may send this cookie in a way that the host takes for its own.
+///
+/// White space around a name is ignored. A cookie whose name is empty is sent as its value alone, so that `=access_token=x`
+/// and `access_token` come back as the host's. Case, quotes and the prefixes of RFC 6265bis make another name for today's
+/// host and browsers; no component needs them, so they are taken as well.
+fn is_the_hosts(cookie: &HeaderValue) -> bool {
+    let pair = cookie.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let is_filler = |byte: &u8| matches!(byte, b'=' | b'"') || byte.is_ascii_whitespace();
+    let begin = pair.iter().position(|byte| !is_filler(byte)).unwrap_or(pair.len());
+    let name = pair[begin..].split(is_filler).next().unwrap_or_default();
+    let name = without_prefix(name, b"__host-");
+    without_prefix(name, b"__secure-").eq_ignore_ascii_case(bearer::COOKIE.as_bytes())
+}
+
+fn without_prefix<'a>(name: &'a [u8], prefix: &[u8]) -> &'a [u8] {
+    match name.split_at_checked(prefix.len()) {
+        Some((begin, rest)) if begin.eq_ignore_ascii_case(prefix) => rest,
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_the_hosts(cookie: &'static [u8]) -> bool {
+        super::is_the_hosts(&HeaderValue::from_bytes(cookie).unwrap_or(HeaderValue::from_static("")))
+    }
+
+    #[test]
+    fn the_hosts_cookie_is_found_however_it_is_written() {
+        for cookie in [
+            &b"access_token=x; Path=/"[..],
+            b" \taccess_token =x",
+            b"ACCESS_TOKEN=x",
+            b"\"access_token\"=x",
+            b"access_token",
+            b"access_token;Path=/",
+            b"=access_token=x",
+            b"= access_token=x",
+            b"__Host-access_token=x; Secure",
+            b"__SECURE-access_token=x",
+            b"access_token=\xff",
+        ] {
+            assert!(is_the_hosts(cookie), "{:?}", cookie.escape_ascii().to_string());
+        }
+        for cookie in [
+            &b""[..],
+            b"=",
+            b"a=access_token=x",
+            b"access_token2=x",
+            b"my-access_token=x",
+            b"a=b; access_token=x",
+            b"\xff=x",
+        ] {
+            assert!(!is_the_hosts(cookie), "{:?}", cookie.escape_ascii().to_string());
+        }
+    }
+}
