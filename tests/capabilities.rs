@@ -46,11 +46,13 @@ async fn no_token_and_no_forged_identity_reaches_a_component() {
         .bearer_auth(tokens::of("ann"))
         .header("x-berth-user", "root")
         .header("X-Berth-Anything", "1")
+        .header("x-berth-client", "203.0.113.9")
         .header("x-mine", "kept")
         .header("cookie", format!("theme=dark; access_token={}", tokens::of("ann")));
     let headers = request.answer().await.expect(200).text().to_ascii_lowercase();
     assert!(headers.contains("x-mine: kept"), "{headers}");
     assert!(headers.contains("x-berth-user: ann"), "{headers}");
+    assert!(headers.contains("x-berth-client: 127.0.0.1"), "{headers}");
     assert!(!headers.contains("authorization") && !headers.contains("x-berth-anything"), "{headers}");
     assert!(!headers.contains("access_token") && !headers.contains(&tokens::of("ann")[..20]), "{headers}");
     let anonymous = app.get("/show/headers").header("x-berth-user", "root").answer().await.text();

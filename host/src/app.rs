@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment};
+use crate::config::{Config, CorsOrigins, Environment, TrustedProxies};
 use crate::delivery::Standings;
 use crate::routes::InFlight;
 
@@ -26,6 +26,7 @@ pub struct App {
 struct Shared {
     environment: Environment,
     cors_origins: CorsOrigins,
+    trusted_proxies: TrustedProxies,
     auth: Arc<Auth>,
     pool: Pool,
     one_check: Mutex<()>,
@@ -40,6 +41,7 @@ impl App {
         let shared = Shared {
             environment: config.environment.clone(),
             cors_origins: config.cors_origins.clone(),
+            trusted_proxies: config.trusted_proxies.clone(),
             auth: Arc::new(auth),
             pool,
             one_check: Mutex::new(()),
@@ -66,6 +68,12 @@ impl App {
     #[must_use]
     pub fn cors_origins(&self) -> &CorsOrigins {
         &self.shared.cors_origins
+    }
+
+    /// The proxies that are believed about their clients.
+    #[must_use]
+    pub fn trusted_proxies(&self) -> &TrustedProxies {
+        &self.shared.trusted_proxies
     }
 
     /// Accounts and tokens.

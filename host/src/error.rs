@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use berth_contract::{Violations, detail};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::auth::bearer;
+
 /// How long a client should wait before it tries a host again that is busy, draining or without its database.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
@@ -33,6 +35,12 @@ pub enum ApiError {
     /// The request's token is malformed, forged, expired or revoked; which, is nobody's business.
     #[error("Could not validate credentials")]
     InvalidCredentials,
+    /// The same of a token in the cookie, which the answer clears: the browser's next request has none.
+    #[error("Could not validate credentials")]
+    InvalidCookie,
+    /// A page of another site makes a request that changes something, with its visitor's cookie.
+    #[error("Cross-site request refused")]
+    CrossSite,
     /// The caller is known and may not do this.
     #[error("Forbidden")]
     Forbidden,
@@ -108,10 +116,10 @@ impl ApiError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed | Self::MethodNotServed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
+            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidCookie | Self::InvalidLogin => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::Forbidden | Self::AccountDisabled => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::AccountDisabled | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::EmailTaken
             | Self::UnreadableBody
             | Self::OriginNotAllowed
@@ -143,7 +151,7 @@ impl ApiError {
     /// The one header that some failures have beside the body's own.
     fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
         match self {
-            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidLogin => {
+            Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidCookie | Self::InvalidLogin => {
                 Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::MethodNotServed => Some((header::ALLOW, HeaderValue::from_static(METHODS))),
@@ -154,6 +162,12 @@ impl ApiError {
             }
             _ => None,
         }
+    }
+
+    /// The cookie that some failures clear.
+    fn cookie(&self) -> Option<HeaderValue> {
+        // Without `Secure`, it clears a cookie with it too, unless it comes in the clear: then there is none to clear.
+        matches!(self, Self::InvalidCookie).then(|| bearer::no_cookie(false)).flatten()
     }
 
     fn log(&self) {
@@ -176,6 +190,9 @@ impl IntoResponse for ApiError {
         let mut response = (self.status(), json, self.body()).into_response();
         if let Some((name, value)) = self.header() {
             response.headers_mut().insert(name, value);
+        }
+        if let Some(cookie) = self.cookie() {
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
         }
         response
     }
@@ -201,6 +218,8 @@ mod tests {
             ApiError::MethodNotServed,
             ApiError::NotAuthenticated,
             ApiError::InvalidCredentials,
+            ApiError::InvalidCookie,
+            ApiError::CrossSite,
             ApiError::Forbidden,
             ApiError::UnreadableBody,
             ApiError::BodyTooSlow,
@@ -251,6 +270,8 @@ mod tests {
         405 {"detail":"Method Not Allowed"} allow: DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT
         401 {"detail":"Not authenticated"} www-authenticate: Bearer
         401 {"detail":"Could not validate credentials"} www-authenticate: Bearer
+        401 {"detail":"Could not validate credentials"} www-authenticate: Bearer; set-cookie: access_token=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0
+        403 {"detail":"Cross-site request refused"}
         403 {"detail":"Forbidden"}
         400 {"detail":"There was an error parsing the body"}
         408 {"detail":"The request's body took too long"} connection: close

@@ -10,6 +10,7 @@
 //!   stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
+//! - [`client`]: whose request it is, behind which proxies
 //! - [`auth`]: accounts, passwords, tokens, and who a request is made for
 //! - [`admin`]: what operators are served
 //! - [`error`]: every way a request can fail, and `storage`: statements on the host's own tables
@@ -18,6 +19,7 @@ pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod config;
 mod connections;
 pub mod database;

@@ -156,6 +156,7 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
         token_lifetime: config.jwt_lifetime,
         anonymous_user: config.anonymous_user.clone(),
         secure_cookies: config.environment.is_production(),
+        cors_origins: config.cors_origins.clone(),
     })
 }
 

@@ -100,7 +100,7 @@ async fn a_disabled_account_is_told_so_after_its_password() {
     assert_eq!(log_in(PASSWORD).answer().await.failure(), (403, "Account is disabled".to_owned()));
     assert_eq!(log_in("wrong horse").answer().await.failure(), (401, WRONG.to_owned()));
     let user = User::new(&app, token(&known).to_owned());
-    assert_eq!(user.get("/auth/me").await.failure(), (403, "Account is disabled".to_owned()));
+    assert_eq!(user.get("/auth/me").await.failure(), (401, "Could not validate credentials".to_owned()));
 }
 
 #[tokio::test]

@@ -2,12 +2,20 @@
 //!
 //! - `register`, `login`, `logout`, `me`: the routes
 //! - `tokens`: which tokens are good
+//! - `closed`: accounts that were disabled or deleted
+//! - `guessing`: many wrong passwords
+//! - `proxies`: the client's address, behind proxies
+//! - `cross_site`: requests that other sites make with the cookie
 //! - `anonymous`: `ANONYMOUS_USER`
 
 mod anonymous;
+mod closed;
+mod cross_site;
+mod guessing;
 mod login;
 mod logout;
 mod me;
+mod proxies;
 mod register;
 mod tokens;
 

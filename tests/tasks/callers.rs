@@ -81,7 +81,7 @@ async fn a_subject_may_be_any_string_of_1_to_100_characters() {
 #[tokio::test]
 async fn a_reserved_word_is_never_a_user() {
     let app = App::start().await;
-    for word in ["auth", "chat", "conversations", "dashboard", "tasks"] {
+    for word in ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"] {
         let user = app.user(word);
         for path in [
             format!("/api/{word}/tasks"),

@@ -1,4 +1,4 @@
-//! The host's own tables, in a schema that no component can see into: accounts, revoked tokens, and what is known of
+//! The host's own tables, in a schema that no component can see into: accounts and those that are closed, revoked tokens, and what is known of
 //! components: roles, versions, replicas.
 
 use sqlx::postgres::PgConnectOptions;
@@ -20,12 +20,16 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
 }
 
 /// What has been done to the tables so far, oldest first. Never changed, only added to.
-fn migrations() -> [Migration; 5] {
+fn migrations() -> [Migration; 6] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
         Migration::new(3, "component roles", include_str!("../sql/component_roles.sql")),
         Migration::new(4, "component versions", include_str!("../sql/component_versions.sql")),
         Migration::new(5, "locks", include_str!("../sql/locks.sql")),
+        Migration {
+            compatible: true,
+            ..Migration::new(6, "closed accounts", include_str!("../sql/closed_accounts.sql"))
+        },
     ]
 }

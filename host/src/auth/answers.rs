@@ -164,6 +164,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::auth::bearer::Carrier;
 
     fn account() -> Account {
         Account {
@@ -223,7 +224,7 @@ mod tests {
             name: Some("Bob".to_owned()),
             anonymous: false,
         };
-        let caller = Identity { principal, token: None };
+        let caller = Identity { principal, token: None, carrier: Carrier::Explicit };
         assert_eq!(
             serde_json::to_value(Me::of(caller.clone(), None)).unwrap(),
             json!({ "id": "7", "email": null, "name": "Bob", "is_active": true, "created_at": null })

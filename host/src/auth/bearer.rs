@@ -7,12 +7,23 @@ use http::{HeaderMap, HeaderValue, header};
 /// The cookie's name.
 pub const COOKIE: &str = "access_token";
 
+/// How a request carries its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// In a place that only the caller's own program can write to: a header, or the query.
+    Explicit,
+    /// In the cookie, which a browser adds to every request for this host, whichever page makes it.
+    Cookie,
+}
+
 /// The token that a request carries, unchecked: `Authorization: Bearer` (RFC 6750, 2.1), else the cookie.
 ///
 /// Another scheme than `Bearer` is no token, as in FastAPI: the header may belong to a proxy before us.
 #[must_use]
-pub fn token_of(headers: &HeaderMap) -> Option<&[u8]> {
-    from_authorization(headers).or_else(|| from_cookie(headers))
+pub fn token_of(headers: &HeaderMap) -> Option<(&[u8], Carrier)> {
+    from_authorization(headers)
+        .map(|token| (token, Carrier::Explicit))
+        .or_else(|| from_cookie(headers).map(|token| (token, Carrier::Cookie)))
 }
 
 /// `Set-Cookie` for a new token: out of scripts' reach, and not sent along by other sites' forms.
@@ -30,16 +41,6 @@ pub fn cookie(token: &str, lifetime: Duration, secure: bool) -> Option<HeaderVal
 #[must_use]
 pub fn no_cookie(secure: bool) -> Option<HeaderValue> {
     cookie("", Duration::ZERO, secure)
-}
-
-/// Whether the client spoke TLS to the proxy before us, as that proxy says.
-#[must_use]
-pub fn came_by_https(headers: &HeaderMap) -> bool {
-    headers
-        .get("x-forwarded-proto")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(',').next())
-        .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 fn from_authorization(headers: &HeaderMap) -> Option<&[u8]> {
@@ -84,14 +85,17 @@ mod tests {
     fn the_authorization_header_comes_first_in_any_case() {
         for value in ["Bearer abc", "bearer abc", "BEARER   abc "] {
             let headers = headers(&[(header::AUTHORIZATION, value), (header::COOKIE, "access_token=xyz")]);
-            assert_eq!(token_of(&headers), Some(&b"abc"[..]), "{value}");
+            assert_eq!(token_of(&headers), Some((&b"abc"[..], Carrier::Explicit)), "{value}");
         }
     }
 
     #[test]
     fn a_bearer_header_without_a_token_is_an_empty_token_and_not_none() {
         for value in ["Bearer", "Bearer "] {
-            assert_eq!(token_of(&headers(&[(header::AUTHORIZATION, value)])), Some(&b""[..]));
+            assert_eq!(
+                token_of(&headers(&[(header::AUTHORIZATION, value)])),
+                Some((&b""[..], Carrier::Explicit))
+            );
         }
     }
 
@@ -101,7 +105,7 @@ mod tests {
             assert_eq!(token_of(&headers(&[(header::AUTHORIZATION, value)])), None, "{value}");
         }
         let both = headers(&[(header::AUTHORIZATION, "Basic YTpi"), (header::COOKIE, "access_token=xyz")]);
-        assert_eq!(token_of(&both), Some(&b"xyz"[..]));
+        assert_eq!(token_of(&both), Some((&b"xyz"[..], Carrier::Cookie)));
     }
 
     #[test]
@@ -114,7 +118,8 @@ mod tests {
             "xaccess_token=no;access_token=abc",
             "access_token=; access_token=abc",
         ] {
-            assert_eq!(token_of(&headers(&[(header::COOKIE, value)])), Some(&b"abc"[..]), "{value}");
+            let found = headers(&[(header::COOKIE, value)]);
+            assert_eq!(token_of(&found), Some((&b"abc"[..], Carrier::Cookie)), "{value}");
         }
         for value in ["", "access_token", "access_token=", "access_token2=abc", "ACCESS_TOKEN=abc"] {
             assert_eq!(token_of(&headers(&[(header::COOKIE, value)])), None, "{value}");
@@ -133,14 +138,5 @@ mod tests {
             "access_token=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=60; Secure"
         );
         assert_eq!(no_cookie(false).unwrap(), "access_token=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
-    }
-
-    #[test]
-    fn the_first_proxy_says_how_the_client_came() {
-        let name = HeaderName::from_static("x-forwarded-proto");
-        for (value, secure) in [("https", true), ("HTTPS, http", true), ("http, https", false), ("", false)] {
-            assert_eq!(came_by_https(&headers(&[(name.clone(), value)])), secure, "{value}");
-        }
-        assert!(!came_by_https(&HeaderMap::new()));
     }
 }

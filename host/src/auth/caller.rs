@@ -6,6 +6,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
 use super::{Auth, AuthError, Identity};
+use crate::client::Client;
 use crate::error::ApiError;
 
 /// Whoever makes the request, by header or cookie, or as `ANONYMOUS_USER`.
@@ -39,11 +40,14 @@ where
     }
 }
 
-async fn identity<S>(parts: &Parts, state: &S, token: Option<&str>) -> Result<Identity, ApiError>
+async fn identity<S>(parts: &mut Parts, state: &S, token: Option<&str>) -> Result<Identity, ApiError>
 where
     Arc<Auth>: FromRef<S>,
+    S: Sync,
 {
-    let identity = Arc::<Auth>::from_ref(state).authenticate(&parts.headers, token).await?;
+    let Ok(client) = Client::from_request_parts(parts, state).await;
+    let auth = Arc::<Auth>::from_ref(state);
+    let identity = auth.authenticate(&parts.method, &parts.headers, &client, token).await?;
     Ok(identity.ok_or(AuthError::NoToken)?)
 }
 

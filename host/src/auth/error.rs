@@ -2,6 +2,7 @@
 
 use berth_database::PoolError;
 
+use super::bearer::Carrier;
 use super::passwords::PasswordError;
 use super::throttle::Throttled;
 use super::tokens::InvalidToken;
@@ -17,6 +18,12 @@ pub enum AuthError {
     /// There is a token, and it is not to be trusted.
     #[error(transparent)]
     InvalidToken(#[from] InvalidToken),
+    /// The same of a token that the cookie carries.
+    #[error("the cookie's token is not valid")]
+    InvalidCookie,
+    /// The cookie's token is good, and a page of another site makes the request.
+    #[error("a page of another site makes the request with the cookie")]
+    CrossSite,
     /// The address has an account already.
     #[error("the address has an account already")]
     EmailTaken,
@@ -40,11 +47,23 @@ pub enum AuthError {
     Signing(#[from] jsonwebtoken::errors::Error),
 }
 
+impl AuthError {
+    /// The error for a token that is not to be trusted, by how it came.
+    pub(super) fn invalid(carrier: Carrier) -> Self {
+        match carrier {
+            Carrier::Explicit => InvalidToken.into(),
+            Carrier::Cookie => Self::InvalidCookie,
+        }
+    }
+}
+
 impl From<AuthError> for ApiError {
     fn from(error: AuthError) -> Self {
         match error {
             AuthError::NoToken => Self::NotAuthenticated,
             AuthError::InvalidToken(InvalidToken) => Self::InvalidCredentials,
+            AuthError::InvalidCookie => Self::InvalidCookie,
+            AuthError::CrossSite => Self::CrossSite,
             AuthError::EmailTaken => Self::EmailTaken,
             AuthError::InvalidLogin => Self::InvalidLogin,
             AuthError::Disabled => Self::AccountDisabled,

@@ -1,8 +1,8 @@
 //! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
 //!
 //! - [`tokens`]: what a token says, and whether to believe it; `verified`: those that were believed before
-//! - [`bearer`]: where a request carries one
-//! - [`revocation`]: which were logged out
+//! - [`bearer`]: where a request carries one; `cross_site`: when a cookie is not enough
+//! - [`revocation`]: which were logged out, or are of accounts that were closed
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
 //! - [`sessions`]: register, log in, log out
 //! - [`accounts`], [`email`], [`passwords`], [`throttle`]: what those stand on
@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod answers;
 pub mod bearer;
 pub mod caller;
+mod cross_site;
 pub mod email;
 mod error;
 pub mod passwords;
@@ -28,15 +29,21 @@ use std::time::Duration;
 
 use berth_database::Pool;
 use berth_runtime::Principal;
-use http::HeaderMap;
+use http::{HeaderMap, Method, header};
+use tokio::sync::Semaphore;
 
-use crate::config::Secret;
+use crate::client::Client;
+use crate::config::{CorsOrigins, Secret};
 use accounts::Accounts;
+use bearer::Carrier;
 pub use error::AuthError;
 use passwords::Passwords;
 use revocation::Revocations;
 use throttle::Throttle;
-use tokens::{InvalidToken, TokenKey, Tokens};
+use tokens::{TokenKey, Tokens};
+
+/// Logins that look up an account at the same time: so few that a flood of them leaves the host connections for the rest.
+const MAX_LOOKUPS: usize = 2;
 
 /// What an operator decides about authentication.
 #[derive(Clone, Debug)]
@@ -49,6 +56,8 @@ pub struct AuthSettings {
     pub anonymous_user: Option<String>,
     /// Whether the cookie is `Secure` when the request came by https; so in production.
     pub secure_cookies: bool,
+    /// `CORS_ORIGINS`: the sites whose pages may change something with the cookie.
+    pub cors_origins: CorsOrigins,
 }
 
 /// Authentication, as all requests share it.
@@ -58,6 +67,8 @@ pub struct Auth {
     accounts: Accounts,
     passwords: Passwords,
     throttle: Throttle,
+    lookups: Semaphore,
+    cors_origins: CorsOrigins,
     anonymous_user: Option<String>,
     secure_cookies: bool,
 }
@@ -69,6 +80,8 @@ pub struct Identity {
     pub principal: Principal,
     /// The token that says so; none for `ANONYMOUS_USER`.
     pub token: Option<TokenKey>,
+    /// How the token came.
+    pub carrier: Carrier,
 }
 
 impl Auth {
@@ -85,32 +98,48 @@ impl Auth {
             accounts: Accounts::new(pool),
             passwords: Passwords::default(),
             throttle: Throttle::default(),
+            lookups: Semaphore::new(MAX_LOOKUPS),
+            cors_origins: settings.cors_origins,
             anonymous_user: settings.anonymous_user,
             secure_cookies: settings.secure_cookies,
         }
     }
 
-    /// Who sends a request with these headers, and, where a route takes one, this token in its query. None if the
-    /// request carries no token and nobody is configured to act for it. A token that is there must be a good one.
+    /// Who makes this request, and, where a route takes one, with this token in its query. None if the request carries no
+    /// token and nobody is configured to act for it. A token that is there must be a good one; one in the cookie is not
+    /// enough for a page of another site to change something.
     pub async fn authenticate(
         &self,
+        method: &Method,
         headers: &HeaderMap,
+        client: &Client,
         query_token: Option<&str>,
     ) -> Result<Option<Identity>, AuthError> {
-        match bearer::token_of(headers).or(query_token.map(str::as_bytes)) {
-            Some(token) => self.identity_of(token).await.map(Some),
-            None => Ok(self.anonymous_user.as_deref().map(Identity::anonymous)),
+        let in_query = || query_token.map(|token| (token.as_bytes(), Carrier::Explicit));
+        let Some((token, carrier)) = bearer::token_of(headers).or_else(in_query) else {
+            return Ok(self.anonymous_user.as_deref().map(Identity::anonymous));
+        };
+        let identity = self.identity_of(token, carrier).await?;
+        let by_cookie = carrier == Carrier::Cookie && !method.is_safe();
+        if by_cookie && cross_site::is_cross_site(headers, client, &self.cors_origins) {
+            let origin = headers.get(header::ORIGIN);
+            tracing::info!(
+                ?origin,
+                "a cross-site request is refused; to allow its site, name it in CORS_ORIGINS"
+            );
+            return Err(AuthError::CrossSite);
         }
+        Ok(Some(identity))
     }
 
-    async fn identity_of(&self, token: &[u8]) -> Result<Identity, AuthError> {
-        let claims = self.tokens.verify(token)?;
-        if self.revocations.contains(&claims.key).await {
-            return Err(InvalidToken.into());
+    async fn identity_of(&self, token: &[u8], carrier: Carrier) -> Result<Identity, AuthError> {
+        let claims = self.tokens.verify(token).map_err(|_| AuthError::invalid(carrier))?;
+        if self.revocations.contains(&claims.key, &claims.subject).await {
+            return Err(AuthError::invalid(carrier));
         }
         let principal =
             Principal { subject: claims.subject, email: claims.email, name: claims.name, anonymous: false };
-        Ok(Identity { principal, token: Some(claims.key) })
+        Ok(Identity { principal, token: Some(claims.key), carrier })
     }
 
     /// A token for a caller of the host's own, for requests that it makes to itself.
@@ -118,17 +147,17 @@ impl Auth {
         Ok(self.tokens.issue(subject, None, None)?)
     }
 
-    /// Whether a cookie for this request is to be `Secure`.
+    /// Whether a cookie for this client is to be `Secure`.
     #[must_use]
-    pub fn secures_cookies_of(&self, headers: &HeaderMap) -> bool {
-        self.secure_cookies && bearer::came_by_https(headers)
+    pub fn secures_cookies_of(&self, client: &Client) -> bool {
+        self.secure_cookies && client.https
     }
 }
 
 impl Identity {
     fn anonymous(user: &str) -> Self {
         let principal = Principal { subject: user.to_owned(), email: None, name: None, anonymous: true };
-        Self { principal, token: None }
+        Self { principal, token: None, carrier: Carrier::Explicit }
     }
 }
 
@@ -136,8 +165,9 @@ impl Identity {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use http::{HeaderValue, header};
+    use http::HeaderValue;
 
+    use super::tokens::InvalidToken;
     use super::*;
 
     fn auth(anonymous_user: Option<&str>) -> Auth {
@@ -146,8 +176,17 @@ mod tests {
             token_lifetime: Duration::from_hours(1),
             anonymous_user: anonymous_user.map(str::to_owned),
             secure_cookies: true,
+            cors_origins: CorsOrigins::Any,
         };
         Auth::new(settings, test_database::nowhere())
+    }
+
+    async fn authenticate(
+        auth: &Auth,
+        headers: &HeaderMap,
+        query_token: Option<&str>,
+    ) -> Result<Option<Identity>, AuthError> {
+        auth.authenticate(&Method::GET, headers, &Client::default(), query_token).await
     }
 
     fn carrying(token: &'static str) -> HeaderMap {
@@ -156,8 +195,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_token_a_caller_is_nobody_or_the_anonymous_user() {
-        assert_eq!(auth(None).authenticate(&HeaderMap::new(), None).await.unwrap(), None);
-        let anonymous = auth(Some("demo")).authenticate(&HeaderMap::new(), None).await.unwrap().unwrap();
+        assert_eq!(authenticate(&auth(None), &HeaderMap::new(), None).await.unwrap(), None);
+        let anonymous = authenticate(&auth(Some("demo")), &HeaderMap::new(), None).await.unwrap().unwrap();
         assert_eq!((anonymous.principal.subject.as_str(), anonymous.principal.anonymous), ("demo", true));
         assert_eq!(anonymous.token, None);
     }
@@ -165,7 +204,7 @@ mod tests {
     #[tokio::test]
     async fn a_bad_token_is_refused_even_where_none_is_needed() {
         for token in ["Bearer", "Bearer abc", "Bearer a.b.c"] {
-            let refused = auth(Some("demo")).authenticate(&carrying(token), None).await;
+            let refused = authenticate(&auth(Some("demo")), &carrying(token), None).await;
             assert!(matches!(refused, Err(AuthError::InvalidToken(InvalidToken))), "{token}");
         }
     }
@@ -174,8 +213,8 @@ mod tests {
     async fn a_query_token_counts_where_there_is_no_other() {
         let auth = auth(None);
         let token = auth.tokens.issue("7", Some("ann@example.com"), None).unwrap();
-        let caller = auth.authenticate(&HeaderMap::new(), Some(&token)).await.unwrap().unwrap();
+        let caller = authenticate(&auth, &HeaderMap::new(), Some(&token)).await.unwrap().unwrap();
         assert_eq!(caller.principal.subject, "7");
-        assert!(auth.authenticate(&carrying("Bearer abc"), Some(&token)).await.is_err());
+        assert!(authenticate(&auth, &carrying("Bearer abc"), Some(&token)).await.is_err());
     }
 }

@@ -1,9 +1,13 @@
 //! Passwords: Argon2id hashes (RFC 9106), made and checked off the async threads, only so many at once.
 //!
 //! One hash takes 19 MiB and some 20 ms of a core. Without a bound a burst of logins would take all memory and
-//! starve everything else; with one it forms a queue, and who would make the queue too long is turned away.
+//! starve everything else; with one it forms a queue, and a password that would make the queue too long is turned away. One
+//! client has at most half of the queue, so that a flood of its logins costs everybody else a second or two, never their turn.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
 
 use argon2::Argon2;
@@ -14,10 +18,12 @@ use tokio::task::{JoinError, spawn_blocking};
 /// Hashes under way or waiting: at 20 ms each on two cores, the last one waits for some three seconds.
 const LONGEST_QUEUE: usize = 256;
 
+/// The part of the queue that one client may have.
+const CLIENTS_PART: usize = 2;
+
 /// Hashes passwords and checks them.
 pub struct Passwords {
-    /// Places in the queue.
-    queue: Semaphore,
+    queue: Queue,
     /// Hashes that run at the same time.
     cores: Arc<Semaphore>,
 }
@@ -25,7 +31,7 @@ pub struct Passwords {
 /// Why a password could be neither hashed nor checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// Too many others are waiting already.
+    /// Too many others are waiting already, or too many of the same client.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
     /// Argon2 failed, or what the table holds is not one of its hashes.
@@ -46,31 +52,37 @@ impl Default for Passwords {
 
 impl Passwords {
     fn bounded(queue: usize, cores: usize) -> Self {
-        Self { queue: Semaphore::new(queue), cores: Arc::new(Semaphore::new(cores)) }
+        Self { queue: Queue::of(queue), cores: Arc::new(Semaphore::new(cores)) }
     }
 
     /// The hash of a new password, as a PHC string.
-    pub async fn hash(&self, password: String) -> Result<String, PasswordError> {
-        self.in_turn(move || hash(password.as_bytes())).await
+    pub async fn hash(&self, password: String, client: Option<IpAddr>) -> Result<String, PasswordError> {
+        self.in_turn(client, move || hash(password.as_bytes())).await
     }
 
     /// Whether `password` is the one that `made` was made from. Without a hash it is not, and finding that out takes as
     /// long, so that a login does not tell which addresses have an account: to check is to hash once more and compare.
-    pub async fn verify(&self, password: String, made: Option<&str>) -> Result<bool, PasswordError> {
+    pub async fn verify(
+        &self,
+        password: String,
+        made: Option<&str>,
+        client: Option<IpAddr>,
+    ) -> Result<bool, PasswordError> {
         let made = made.map(str::to_owned);
         let check = move || match made {
             Some(made) => matches(password.as_bytes(), &made),
             None => hash(password.as_bytes()).map(|_| false),
         };
-        self.in_turn(check).await
+        self.in_turn(client, check).await
     }
 
     /// Runs `work` on a blocking thread when it is its turn.
     async fn in_turn<T: Send + 'static>(
         &self,
+        client: Option<IpAddr>,
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let _place = self.queue.try_acquire().map_err(|_| PasswordError::Busy)?;
+        let _place = self.queue.enter(client).ok_or(PasswordError::Busy)?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
         // The thread keeps its core until it is done, even when the client has gone and nobody waits any more.
         spawn_blocking(move || {
@@ -78,6 +90,64 @@ impl Passwords {
             work()
         })
         .await?
+    }
+}
+
+/// Who waits for a hash, or has one made.
+struct Queue {
+    length: usize,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    all: usize,
+    by_client: HashMap<IpAddr, usize>,
+}
+
+/// A place in the queue, given back when it is dropped.
+struct Place<'a> {
+    queue: &'a Queue,
+    client: Option<IpAddr>,
+}
+
+impl Queue {
+    fn of(length: usize) -> Self {
+        Self { length, waiting: Mutex::default() }
+    }
+
+    /// A place for `client`, if there is one, and the client has not had its part.
+    fn enter(&self, client: Option<IpAddr>) -> Option<Place<'_>> {
+        let mut waiting = self.waiting();
+        let clients = client.and_then(|client| waiting.by_client.get(&client)).copied().unwrap_or_default();
+        if waiting.all >= self.length || clients >= self.length.div_ceil(CLIENTS_PART) {
+            return None;
+        }
+        waiting.all += 1;
+        if let Some(client) = client {
+            waiting.by_client.insert(client, clients + 1);
+        }
+        Some(Place { queue: self, client })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Nothing panics while the lock is held.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.waiting();
+        waiting.all -= 1;
+        if let Some(client) = self.client
+            && let Entry::Occupied(mut clients) = waiting.by_client.entry(client)
+        {
+            *clients.get_mut() -= 1;
+            if *clients.get() == 0 {
+                clients.remove();
+            }
+        }
     }
 }
 
@@ -103,15 +173,15 @@ mod tests {
     #[tokio::test]
     async fn a_password_matches_its_own_hash_alone() {
         let passwords = Passwords::default();
-        let hash = passwords.hash("correct horse".to_owned()).await.unwrap();
-        assert!(passwords.verify("correct horse".to_owned(), Some(&hash)).await.unwrap());
-        assert!(!passwords.verify("battery staple".to_owned(), Some(&hash)).await.unwrap());
+        let hash = passwords.hash("correct horse".to_owned(), None).await.unwrap();
+        assert!(passwords.verify("correct horse".to_owned(), Some(&hash), None).await.unwrap());
+        assert!(!passwords.verify("battery staple".to_owned(), Some(&hash), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_hash_is_argon2id_as_owasp_asks_and_salted() {
         let passwords = Passwords::default();
-        let hash = || passwords.hash("correct horse".to_owned());
+        let hash = || passwords.hash("correct horse".to_owned(), None);
         let (one, other) = (hash().await.unwrap(), hash().await.unwrap());
         assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
         assert_ne!(one, other);
@@ -120,20 +190,35 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_account_waits_its_turn_and_has_no_password() {
         let passwords = Passwords::default();
-        assert!(!passwords.verify("correct horse".to_owned(), None).await.unwrap());
+        assert!(!passwords.verify("correct horse".to_owned(), None, None).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_full_queue_turns_people_away() {
         let passwords = Passwords::bounded(0, 1);
-        let refused = passwords.verify("correct horse".to_owned(), None).await;
+        let refused = passwords.verify("correct horse".to_owned(), None, None).await;
         assert!(matches!(refused, Err(PasswordError::Busy)));
+    }
+
+    #[test]
+    fn one_client_has_half_of_the_queue_and_gives_it_back() {
+        let queue = Queue::of(4);
+        let client = |last| Some(IpAddr::from([192, 0, 2, last]));
+        let first = queue.enter(client(1)).unwrap();
+        let _second = queue.enter(client(1)).unwrap();
+        assert!(queue.enter(client(1)).is_none());
+        let _other = queue.enter(client(2)).unwrap();
+        let _nobody = queue.enter(None).unwrap();
+        assert!(queue.enter(client(3)).is_none(), "it is full");
+        drop(first);
+        assert!(queue.enter(client(1)).is_some());
+        assert_eq!(queue.waiting().by_client.len(), 2);
     }
 
     #[tokio::test]
     async fn what_is_no_hash_is_our_fault_and_not_a_wrong_password() {
         let passwords = Passwords::default();
-        let failed = passwords.verify("correct horse".to_owned(), Some("plain text")).await;
+        let failed = passwords.verify("correct horse".to_owned(), Some("plain text"), None).await;
         assert!(matches!(failed, Err(PasswordError::Argon2(_))));
     }
 }

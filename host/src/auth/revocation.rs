@@ -1,8 +1,12 @@
-//! Tokens that were logged out before they expired: the rows of `berth.revoked_tokens`, kept at hand.
+//! Tokens that are good no longer though they have not expired: those that were logged out, and those of accounts that were
+//! disabled or deleted. The rows of `berth.revoked_tokens` and `berth.closed_accounts`, kept at hand.
 //!
 //! A token is checked at every request, so the check reads memory alone. What this process revokes it knows at once;
-//! what others on the same database revoke it learns by reading the table again, at most every few seconds and only
+//! what others on the same database change it learns by reading the tables again, at most every few seconds and only
 //! when a token is to be checked: an idle host leaves its database alone, so that it may go to sleep.
+//!
+//! An account's number is never used again, so it is closed by number, whoever signed the token. A number that was never
+//! an account's is another issuer's, and means nothing here.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,19 +14,22 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use berth_database::Pool;
+use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::accounts::id_of;
 use super::tokens::TokenKey;
 use crate::storage::{StorageError, with_connection};
 
-/// How long what was read from the table counts as current: the longest that a logout on another host goes unheard.
-const CURRENT: Duration = Duration::from_secs(5);
+/// How long what was read counts as current, from when the reading began. With [`READ_TIMEOUT`] it is five seconds: the
+/// longest that a change goes unheard while the database answers.
+const CURRENT: Duration = Duration::from_secs(4);
 
-/// How long a request waits for the table before it goes by what was read last.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a request waits for the tables before it goes by what was read last.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The revoked tokens that have not expired yet.
+/// The revoked tokens that have not expired yet, and the accounts that are closed.
 pub struct Revocations {
     pool: Pool,
     current: Duration,
@@ -33,8 +40,16 @@ pub struct Revocations {
 
 #[derive(Clone, Default)]
 struct Known {
-    ids: HashSet<String>,
+    tokens: HashSet<String>,
+    closed: ClosedAccounts,
     read_at: Option<Instant>,
+}
+
+#[derive(Clone, Default)]
+struct ClosedAccounts {
+    ids: Arc<HashSet<i64>>,
+    /// PostgreSQL's number of the first transaction whose changes may be missing here.
+    complete_before: i64,
 }
 
 impl Revocations {
@@ -48,14 +63,15 @@ impl Revocations {
         Self { pool, current, known: ArcSwap::default(), writing: Mutex::default() }
     }
 
-    /// Whether this token was logged out, here or on another host up to five seconds ago.
+    /// Whether this token was logged out, or the account of its subject closed: here, or elsewhere up to five seconds ago.
     ///
     /// While the database is away, what was read last goes on to count: a request that needs no database is served.
-    pub async fn contains(&self, key: &TokenKey) -> bool {
-        if !self.is_current() {
+    pub async fn contains(&self, key: &TokenKey, subject: &str) -> bool {
+        if !self.is_younger_than(self.current) {
             self.read_again().await;
         }
-        self.known.load().ids.contains(&key.id)
+        let known = self.known.load();
+        known.tokens.contains(&key.id) || id_of(subject).is_some_and(|id| known.closed.ids.contains(&id))
     }
 
     /// Logs a token out. The rows of those that have expired meanwhile are removed.
@@ -70,41 +86,91 @@ impl Revocations {
         .await?;
         let _writing = self.writing.lock().await;
         let mut known = Known::clone(&self.known.load());
-        known.ids.insert(key.id.clone());
+        known.tokens.insert(key.id.clone());
         self.known.store(Arc::new(known));
         Ok(())
     }
 
-    fn is_current(&self) -> bool {
-        self.known.load().read_at.is_some_and(|read_at| read_at.elapsed() < self.current)
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.known.load().read_at.is_some_and(|read_at| read_at.elapsed() < age)
     }
 
     async fn read_again(&self) {
-        let _writing = self.writing.lock().await;
-        if self.is_current() {
-            return; // Another request read it while this one waited.
+        let _writing = match self.writing.try_lock() {
+            Ok(writing) => writing,
+            // Another request reads it. Only the first waits for a database that is slow.
+            Err(_) if self.is_younger_than(self.current.saturating_add(READ_TIMEOUT)) => return,
+            Err(_) => self.writing.lock().await,
+        };
+        if self.is_younger_than(self.current) {
+            return;
         }
-        let ids = match timeout(PATIENCE, self.read()).await {
-            Ok(Ok(ids)) => ids,
+        let began = Instant::now();
+        let read = match timeout(READ_TIMEOUT, self.read()).await {
+            Ok(Ok(read)) => read,
             Ok(Err(error)) => self.keep_what_is_known(&error.to_string()),
             Err(elapsed) => self.keep_what_is_known(&elapsed.to_string()),
         };
-        self.known.store(Arc::new(Known { ids, read_at: Some(Instant::now()) }));
+        self.known.store(Arc::new(Known { read_at: Some(began), ..read }));
     }
 
-    async fn read(&self) -> Result<HashSet<String>, StorageError> {
-        with_connection(&self.pool, async |connection| {
-            sqlx::query_scalar("SELECT jti FROM berth.revoked_tokens WHERE expires_at >= now()")
-                .fetch_all(connection)
-                .await
+    async fn read(&self) -> Result<Known, StorageError> {
+        let statement = "SELECT jti FROM berth.revoked_tokens WHERE expires_at >= now()";
+        let mut closed = self.known.load().closed.clone();
+        let tokens: Vec<String> = with_connection(&self.pool, async |connection| {
+            closed.follow(connection).await?;
+            sqlx::query_scalar(statement).fetch_all(connection).await
         })
-        .await
-        .map(HashSet::from_iter)
+        .await?;
+        Ok(Known { tokens: tokens.into_iter().collect(), closed, read_at: None })
     }
 
-    fn keep_what_is_known(&self, error: &str) -> HashSet<String> {
-        tracing::warn!(error, "revoked tokens cannot be read; logouts on other hosts go unheard for now");
-        self.known.load().ids.clone()
+    fn keep_what_is_known(&self, error: &str) -> Known {
+        tracing::warn!(
+            error,
+            "revoked tokens and closed accounts cannot be read: changes by others go unheard for now"
+        );
+        Known::clone(&self.known.load())
+    }
+}
+
+impl ClosedAccounts {
+    /// Reads what has changed. A table with many rows is read whole only once.
+    async fn follow(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
+        let mut changes = Changes::since(self.complete_before, connection).await?;
+        if changes.complete_before < self.complete_before {
+            // Transactions are counted anew: another server, restored from a backup.
+            self.ids = Arc::default();
+            changes = Changes::since(0, connection).await?;
+        }
+        if !(changes.closed.is_empty() && changes.opened.is_empty()) {
+            let ids = Arc::make_mut(&mut self.ids);
+            ids.extend(changes.closed);
+            for id in changes.opened {
+                ids.remove(&id);
+            }
+        }
+        self.complete_before = changes.complete_before;
+        Ok(())
+    }
+}
+
+/// The accounts that transactions have closed and opened.
+struct Changes {
+    closed: Vec<i64>,
+    opened: Vec<i64>,
+    complete_before: i64,
+}
+
+impl Changes {
+    async fn since(transaction: i64, connection: &mut PgConnection) -> sqlx::Result<Self> {
+        let statement = "SELECT coalesce(array_agg(id) FILTER (WHERE is_closed), '{}'), \
+             coalesce(array_agg(id) FILTER (WHERE NOT is_closed), '{}'), \
+             txid_snapshot_xmin(txid_current_snapshot()) \
+             FROM berth.closed_accounts WHERE changed_in >= $1";
+        let (closed, opened, complete_before) =
+            sqlx::query_as(statement).bind(transaction).fetch_one(connection).await?;
+        Ok(Self { closed, opened, complete_before })
     }
 }
 
@@ -132,12 +198,12 @@ mod tests {
         let database = TestDatabase::start().await;
         let here = Revocations::read_every(NEVER, database.pool());
         let elsewhere = Revocations::read_every(Duration::ZERO, database.pool());
-        assert!(!here.contains(&token()).await);
-        assert!(!elsewhere.contains(&token()).await);
+        assert!(!here.contains(&token(), "ann").await);
+        assert!(!elsewhere.contains(&token(), "ann").await);
         here.insert(&token()).await.unwrap();
-        assert!(here.contains(&token()).await);
-        assert!(elsewhere.contains(&token()).await);
-        assert!(!elsewhere.contains(&key("another", SignedDuration::from_hours(1))).await);
+        assert!(here.contains(&token(), "ann").await);
+        assert!(elsewhere.contains(&token(), "ann").await);
+        assert!(!elsewhere.contains(&key("another", SignedDuration::from_hours(1)), "ann").await);
     }
 
     #[tokio::test]
@@ -148,7 +214,70 @@ mod tests {
         revocations.insert(&token()).await.unwrap();
         let forever = TokenKey { expires_at: Timestamp::MAX, ..key("another", SignedDuration::ZERO) };
         revocations.insert(&forever).await.unwrap();
-        assert!(revocations.contains(&forever).await);
+        assert!(revocations.contains(&forever, "ann").await);
+    }
+
+    #[tokio::test]
+    async fn an_account_is_closed_while_it_is_disabled_or_gone() {
+        let database = TestDatabase::start().await;
+        let revocations = Revocations::read_every(Duration::ZERO, database.pool());
+        let is_closed = async |subject: &str| revocations.contains(&token(), subject).await;
+        for (statement, closed) in [
+            (
+                "INSERT INTO berth.accounts (email, password_hash) VALUES ('1', ''), ('2', ''), ('3', '')",
+                [false; 3],
+            ),
+            ("UPDATE berth.accounts SET is_active = false WHERE id = 1", [true, false, false]),
+            ("DELETE FROM berth.accounts WHERE id = 2", [true, true, false]),
+            ("UPDATE berth.accounts SET is_active = true", [false, true, false]),
+            ("DELETE FROM berth.accounts WHERE id = 3", [false, true, true]),
+            ("INSERT INTO berth.accounts OVERRIDING SYSTEM VALUE VALUES (3, '3', '')", [false, true, false]),
+            ("TRUNCATE berth.accounts", [true; 3]),
+        ] {
+            with_connection(&database.pool(), async |connection| {
+                sqlx::query(statement).execute(connection).await
+            })
+            .await
+            .unwrap();
+            let found = [is_closed("1").await, is_closed("2").await, is_closed("3").await];
+            assert_eq!(found, closed, "{statement}");
+            for foreign in ["4", "01", "+1", "-1", "one"] {
+                assert!(!is_closed(foreign).await, "{foreign}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_heard_however_late_its_transaction_ends() {
+        let database = TestDatabase::start().await;
+        let revocations = Revocations::read_every(Duration::ZERO, database.pool());
+        let mut slow = database.pool().acquire().await.unwrap();
+        for statement in [
+            "INSERT INTO berth.accounts (email, password_hash) VALUES ('1', ''), ('2', '')",
+            "BEGIN",
+            "DELETE FROM berth.accounts WHERE id = 1",
+        ] {
+            sqlx::raw_sql(statement).execute(&mut *slow).await.unwrap();
+        }
+        with_connection(&database.pool(), async |connection| {
+            sqlx::query("DELETE FROM berth.accounts WHERE id = 2").execute(connection).await
+        })
+        .await
+        .unwrap();
+        assert!(revocations.contains(&token(), "2").await);
+        assert!(!revocations.contains(&token(), "1").await);
+        sqlx::raw_sql("COMMIT").execute(&mut *slow).await.unwrap();
+        assert!(revocations.contains(&token(), "1").await);
+    }
+
+    #[tokio::test]
+    async fn on_a_server_that_counts_transactions_anew_everything_is_read_again() {
+        let database = TestDatabase::start().await;
+        let revocations = Revocations::read_every(Duration::ZERO, database.pool());
+        let ids = Arc::new(HashSet::from([7]));
+        let closed = ClosedAccounts { ids, complete_before: i64::MAX };
+        revocations.known.store(Arc::new(Known { closed, ..Known::default() }));
+        assert!(!revocations.contains(&token(), "7").await);
     }
 
     #[tokio::test]
@@ -157,7 +286,7 @@ mod tests {
         let revocations = Revocations::read_every(Duration::ZERO, database.pool());
         let expired = key("expired", SignedDuration::from_hours(-1));
         revocations.insert(&expired).await.unwrap();
-        assert!(!revocations.contains(&expired).await);
+        assert!(!revocations.contains(&expired, "ann").await);
         revocations.insert(&token()).await.unwrap();
         let rows: Vec<String> = with_connection(&database.pool(), async |connection| {
             sqlx::query_scalar("SELECT jti FROM berth.revoked_tokens").fetch_all(connection).await
@@ -170,11 +299,16 @@ mod tests {
     #[tokio::test]
     async fn without_a_database_what_was_read_last_counts_and_nothing_can_be_revoked() {
         let revocations = Revocations::read_every(Duration::ZERO, nowhere());
-        let known = Known { ids: HashSet::from([token().id]), read_at: None };
+        let known = Known {
+            tokens: HashSet::from([token().id]),
+            closed: ClosedAccounts { ids: Arc::new(HashSet::from([7])), complete_before: 0 },
+            read_at: None,
+        };
         revocations.known.store(Arc::new(known));
-        assert!(revocations.contains(&token()).await);
+        assert!(revocations.contains(&token(), "ann").await);
         let another = key("another", SignedDuration::from_hours(1));
+        assert!(revocations.contains(&another, "7").await);
         assert!(revocations.insert(&another).await.unwrap_err().is_outage());
-        assert!(!revocations.contains(&another).await);
+        assert!(!revocations.contains(&another, "ann").await);
     }
 }

@@ -1,15 +1,21 @@
 //! Registering, logging in and logging out.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use berth_runtime::Principal;
+use berth_database::PoolError;
+use tokio::time::timeout;
 
-use super::accounts::Account;
+use super::accounts::{Account, Found};
 use super::email::EmailAddress;
 use super::requests::{Login, Registration};
 use super::throttle::Attempt;
 use super::{Auth, AuthError, Identity};
+use crate::client::Client;
+use crate::storage::StorageError;
+
+/// How long a login waits until it may look up its account.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Someone who has just shown who they are, and the token that says so from now on.
 pub struct Session {
@@ -23,25 +29,33 @@ pub struct Session {
 
 impl Auth {
     /// A new account, logged in.
-    pub async fn register(&self, registration: Registration) -> Result<Session, AuthError> {
+    pub async fn register(&self, registration: Registration, client: &Client) -> Result<Session, AuthError> {
         let Registration { email, password, name } = registration;
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.hash(password, client.network()).await?;
         let account = self.accounts.create(&email, &hash, name.as_deref()).await?;
         self.session(account.ok_or(AuthError::EmailTaken)?)
     }
 
-    /// Logs in who knows the address and the password. `client` is the other end of the connection.
+    /// Logs in who knows the address and the password.
     ///
     /// An address without an account takes as long as one that has one, to be refused in the same words.
-    pub async fn log_in(&self, login: Login, client: Option<IpAddr>) -> Result<Session, AuthError> {
-        let attempt = Attempt { address: &login.address, client };
-        self.throttle.admit(attempt, Instant::now())?;
-        let Some(account) = self.account_with(&login.address, login.password).await? else {
-            tokio::time::sleep(self.throttle.failed(attempt, Instant::now())).await;
+    pub async fn log_in(&self, login: Login, client: &Client) -> Result<Session, AuthError> {
+        let client = client.network();
+        let found = self.find(&login.address, client).await?;
+        let is_known = found.as_ref().is_some_and(|found| found.knows_client);
+        let turn = self.throttle.admit(Attempt { address: &login.address, client, is_known }).await?;
+        let hash = found.as_ref().map(|found| found.password_hash.as_str());
+        let matches = self.passwords.verify(login.password, hash, client).await?;
+        let Some(Found { account, .. }) = found.filter(|_| matches) else {
+            turn.failed().await?;
             return Err(AuthError::InvalidLogin);
         };
-        self.throttle.succeeded(attempt);
-        if account.is_active { self.session(account) } else { Err(AuthError::Disabled) }
+        turn.succeeded();
+        if !account.is_active {
+            return Err(AuthError::Disabled);
+        }
+        self.remember(&account, client).await;
+        self.session(account)
     }
 
     /// Revokes the caller's token until it expires. Who has none, `ANONYMOUS_USER` included, cannot log out.
@@ -52,22 +66,28 @@ impl Auth {
 
     /// The account of a caller; none for whom another issuer's token stands, or for one that is made up, as
     /// `ANONYMOUS_USER` may be.
-    pub async fn account_of(&self, caller: &Principal) -> Result<Option<Account>, AuthError> {
-        match self.accounts.find_by_subject(&caller.subject).await? {
-            Some(account) if !account.is_active => Err(AuthError::Disabled),
+    pub async fn account_of(&self, caller: &Identity) -> Result<Option<Account>, AuthError> {
+        match self.accounts.find_by_subject(&caller.principal.subject).await? {
+            // Just now: its tokens are not refused yet, but will be.
+            Some(account) if !account.is_active => Err(AuthError::invalid(caller.carrier)),
             found => Ok(found),
         }
     }
 
-    /// The account with this address and this password.
-    async fn account_with(&self, address: &str, password: String) -> Result<Option<Account>, AuthError> {
-        let found = match EmailAddress::parse(address) {
-            Ok(email) => self.accounts.find_by_email(&email).await?,
-            Err(_) => None,
-        };
-        let hash = found.as_ref().map(|(_, hash)| hash.as_str());
-        let matches = self.passwords.verify(password, hash).await?;
-        Ok(found.filter(|_| matches).map(|(account, _)| account))
+    /// The account with this address.
+    async fn find(&self, address: &str, client: Option<IpAddr>) -> Result<Option<Found>, AuthError> {
+        let Ok(email) = EmailAddress::parse(address) else { return Ok(None) };
+        let lookup = timeout(LOOKUP_TIMEOUT, self.lookups.acquire()).await;
+        let _lookup = lookup.map_err(|_| StorageError::from(PoolError::Exhausted))?;
+        Ok(self.accounts.find_by_email(&email, client).await?)
+    }
+
+    /// Remembers where an account has logged in from. A login does not fail because it cannot be written down.
+    async fn remember(&self, account: &Account, client: Option<IpAddr>) {
+        let Some(client) = client else { return };
+        if let Err(error) = self.accounts.remember_client(account.id, client).await {
+            tracing::warn!(%error, "a client's address cannot be written down: it stays a stranger to the account");
+        }
     }
 
     fn session(&self, account: Account) -> Result<Session, AuthError> {
@@ -80,11 +100,12 @@ impl Auth {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use http::{HeaderMap, header};
+    use http::{HeaderMap, Method, header};
 
     use super::*;
     use crate::auth::AuthSettings;
     use crate::auth::test_database::TestDatabase;
+    use crate::config::CorsOrigins;
     use crate::storage::with_connection;
 
     const ADDRESS: &str = "ann@example.com";
@@ -96,22 +117,26 @@ mod tests {
             token_lifetime: Duration::from_hours(1),
             anonymous_user: None,
             secure_cookies: false,
+            cors_origins: CorsOrigins::Any,
         };
         Auth::new(settings, database.pool())
     }
 
     async fn register(auth: &Auth) -> Result<Session, AuthError> {
         let email = EmailAddress::parse(ADDRESS).unwrap();
-        auth.register(Registration { email, password: PASSWORD.to_owned(), name: None }).await
+        let registration = Registration { email, password: PASSWORD.to_owned(), name: None };
+        auth.register(registration, &Client::default()).await
     }
 
     async fn log_in(auth: &Auth, address: &str, password: &str) -> Result<Session, AuthError> {
-        auth.log_in(Login { address: address.to_owned(), password: password.to_owned() }, None).await
+        let login = Login { address: address.to_owned(), password: password.to_owned() };
+        auth.log_in(login, &Client::default()).await
     }
 
     async fn authenticate(auth: &Auth, token: &str) -> Result<Identity, AuthError> {
         let bearer = (header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        auth.authenticate(&HeaderMap::from_iter([bearer]), None).await.map(Option::unwrap)
+        let headers = HeaderMap::from_iter([bearer]);
+        auth.authenticate(&Method::GET, &headers, &Client::default(), None).await.map(Option::unwrap)
     }
 
     #[tokio::test]
@@ -124,7 +149,7 @@ mod tests {
 
         let caller = authenticate(&auth, &session.token).await.unwrap();
         assert_eq!(caller.principal.subject, session.account.subject());
-        assert_eq!(auth.account_of(&caller.principal).await.unwrap(), Some(session.account));
+        assert_eq!(auth.account_of(&caller).await.unwrap(), Some(session.account));
 
         auth.log_out(&caller).await.unwrap();
         assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
@@ -160,7 +185,8 @@ mod tests {
         let auth = auth(&database);
         register(&auth).await.unwrap();
         for _ in 0..8 {
-            auth.throttle.failed(Attempt { address: ADDRESS, client: None }, Instant::now());
+            let attempt = Attempt { address: ADDRESS, client: None, is_known: false };
+            auth.throttle.admit(attempt).await.unwrap().failed().await.unwrap();
         }
         assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Throttled(_))));
     }
@@ -177,7 +203,6 @@ mod tests {
         .unwrap();
         assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Disabled)));
         assert!(matches!(log_in(&auth, ADDRESS, "battery staple").await, Err(AuthError::InvalidLogin)));
-        let caller = authenticate(&auth, &session.token).await.unwrap();
-        assert!(matches!(auth.account_of(&caller.principal).await, Err(AuthError::Disabled)));
+        assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
     }
 }

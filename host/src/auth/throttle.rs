@@ -1,48 +1,34 @@
-//! Guessing passwords is made slow: failed logins for one address, or from one client, first delay the answer
-//! and then are refused until some time has passed.
+//! Guessing passwords is made slow, and locks nobody out but the guesser.
 //!
-//! Each failure is a debt that time pays off at a fixed rate (the "generic cell rate algorithm"), so one instant
-//! per address or client is all there is to remember: the one at which everything is paid. Debts are made when an
-//! attempt has failed, not when it begins, so many logins at once with the right password do not shut each other
-//! out; a burst of guesses that slips through together pays for it together afterwards.
+//! - A client that an account has logged in from before is known to it, and has a budget of its own for that account: what
+//!   strangers do does not matter to it, nor what it does to strangers.
+//! - All other clients are strangers to the account and share its budget. Once that is spent they are refused unheard, the
+//!   right password included: else whoever asks from ever new clients could go on guessing.
+//! - A client's budget over all accounts never refuses a right password, since many people may share one client. Once it is
+//!   spent, the client's attempts on accounts that do not know it go one after the other, and the failures are told to come
+//!   later.
 //!
-//! Each process counts for itself: with several replicas a guesser gets as many times more.
+//! Attempts on one account go one after the other ([`lanes`]), its known clients each in a lane of their own, and a failure
+//! keeps its lane until it is answered. So of a burst of guesses no more are tried than the budget has.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::net::{IpAddr, Ipv6Addr};
+mod budgets;
+mod lanes;
+
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
+use budgets::{Budget, Debts, LONGEST_DELAY, digest};
+use lanes::{Lanes, Place};
 
-/// Eight wrong passwords for one address in a row, then two a minute.
-const PER_ADDRESS: Rate = Rate { burst: 8, each: Duration::from_secs(30), longest: Duration::from_mins(15) };
+/// When to come again if too many others wait.
+const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// Far more for one client, since a proxy or an office makes many people one client.
-const PER_CLIENT: Rate = Rate { burst: 200, each: Duration::from_secs(1), longest: Duration::from_mins(5) };
-
-/// Failures for one address that are answered without delay: slips of the finger.
-const FORGIVEN: u32 = 3;
-
-/// The delay of the first failure that is not forgiven; it doubles with each that follows.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-
-/// The longest delay of an answer.
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
-
-/// How many addresses, and how many clients, are remembered.
-const REMEMBERED: usize = 10_000;
-
-/// Counts the failed logins of one process. Time is given by the caller, so that tests need not wait for it.
+/// Counts the failed logins of one process.
 #[derive(Default)]
-pub struct Throttle(Mutex<Debts>);
-
-#[derive(Default)]
-struct Debts {
-    /// By digest, so that a long address takes no more room than a short one.
-    addresses: HashMap<[u8; 32], Instant>,
-    clients: HashMap<IpAddr, Instant>,
+pub struct Throttle {
+    debts: Mutex<Debts>,
+    lanes: Lanes<Budget>,
 }
 
 /// Who tries to log in, and as whom.
@@ -50,8 +36,10 @@ struct Debts {
 pub struct Attempt<'a> {
     /// The address as the client wrote it.
     pub address: &'a str,
-    /// The other end of the connection. Without one, as in a test that has no socket, addresses alone count.
+    /// The client's network. Without one, as in a test that has no socket, addresses alone count.
     pub client: Option<IpAddr>,
+    /// Whether the address is of an account that has logged in from there before.
+    pub is_known: bool,
 }
 
 /// Too many attempts have failed; the next one is worth while after this long.
@@ -59,93 +47,86 @@ pub struct Attempt<'a> {
 #[error("too many failed logins, try again in {} s", .0.as_secs())]
 pub struct Throttled(pub Duration);
 
+/// An attempt that may be made now. Others of its lane wait until it is dropped.
+pub struct Turn<'a> {
+    throttle: &'a Throttle,
+    budget: Budget,
+    client: Option<Budget>,
+    _lane: Place<'a, Budget>,
+    clients_lane: Option<Place<'a, Budget>>,
+}
+
 impl Throttle {
-    /// Whether an attempt may be made at all.
-    pub fn admit(&self, attempt: Attempt<'_>, now: Instant) -> Result<(), Throttled> {
-        let debts = self.debts();
-        let address = debts.addresses.get(&address_key(attempt.address));
-        let client = attempt.client.and_then(|client| debts.clients.get(&client_key(client)));
-        let wait = PER_ADDRESS.wait(address, now).max(PER_CLIENT.wait(client, now));
+    /// Waits for an attempt's turn. Refused if its budget is spent, or too many wait before it.
+    pub async fn admit(&self, attempt: Attempt<'_>) -> Result<Turn<'_>, Throttled> {
+        let client = attempt.client.map(Budget::Client);
+        if let Some(known) = attempt.known()
+            && self.affords(known).is_ok()
+        {
+            let lane = self.enter(known).await?;
+            if self.affords(known).is_ok() {
+                return Ok(Turn { throttle: self, budget: known, client, _lane: lane, clients_lane: None });
+            }
+        }
+        let budget = Budget::Address(digest(attempt.address));
+        self.affords(budget)?;
+        let clients_lane = match client {
+            Some(client) if self.affords(client).is_err() => Some(self.enter(client).await?),
+            _ => None,
+        };
+        let lane = self.enter(budget).await?;
+        // Those before it may have spent the rest.
+        self.affords(budget)?;
+        Ok(Turn { throttle: self, budget, client, _lane: lane, clients_lane })
+    }
+
+    fn affords(&self, budget: Budget) -> Result<(), Throttled> {
+        let wait = self.debts().wait(budget, Instant::now());
         if wait.is_zero() { Ok(()) } else { Err(Throttled(wait)) }
     }
 
-    /// Counts a failure. Returns how long its answer should be kept back.
-    pub fn failed(&self, attempt: Attempt<'_>, now: Instant) -> Duration {
-        let mut debts = self.debts();
-        if let Some(client) = attempt.client {
-            charge(&mut debts.clients, client_key(client), PER_CLIENT, now);
-        }
-        let failures = charge(&mut debts.addresses, address_key(attempt.address), PER_ADDRESS, now);
-        delay(failures)
-    }
-
-    /// Forgets the failures for this address: whoever made them knows the password.
-    pub fn succeeded(&self, attempt: Attempt<'_>) {
-        self.debts().addresses.remove(&address_key(attempt.address));
+    async fn enter(&self, budget: Budget) -> Result<Place<'_, Budget>, Throttled> {
+        self.lanes.enter(budget).await.ok_or(Throttled(RETRY_SOON))
     }
 
     fn debts(&self) -> MutexGuard<'_, Debts> {
         // Every change is a single insertion or removal, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How many failures are allowed.
-#[derive(Clone, Copy)]
-struct Rate {
-    /// So many at once.
-    burst: u32,
-    /// One more after each of these.
-    each: Duration,
-    /// The most that one can owe.
-    longest: Duration,
-}
-
-impl Rate {
-    /// How long it is until a next failure could be afforded.
-    fn wait(self, paid_at: Option<&Instant>, now: Instant) -> Duration {
-        let debt = paid_at.map_or(Duration::ZERO, |paid_at| paid_at.saturating_duration_since(now));
-        debt.saturating_sub(self.each * (self.burst - 1))
+impl Attempt<'_> {
+    fn known(&self) -> Option<Budget> {
+        self.client.filter(|_| self.is_known).map(|client| Budget::Known(digest(self.address), client))
     }
 }
 
-/// Adds a failure to what `key` owes. Returns how many failures it owes for now.
-fn charge<K: Copy + Eq + Hash>(debts: &mut HashMap<K, Instant>, key: K, rate: Rate, now: Instant) -> u32 {
-    if debts.len() >= REMEMBERED && !debts.contains_key(&key) {
-        make_room(debts, now);
+impl Turn<'_> {
+    /// Counts a failure, and returns when it may be answered. An error if the answer is to be that the client comes later.
+    pub async fn failed(mut self) -> Result<(), Throttled> {
+        let (delay, outcome) = self.charge();
+        // Others of the client do not wait for this answer.
+        self.clients_lane = None;
+        tokio::time::sleep(delay).await;
+        outcome
     }
-    let paid_at = debts.entry(key).or_insert(now);
-    *paid_at = ((*paid_at).max(now) + rate.each).min(now + rate.longest);
-    let failures = (*paid_at - now).as_millis().div_ceil(rate.each.as_millis());
-    u32::try_from(failures).unwrap_or(u32::MAX)
-}
 
-/// Drops who owes nothing any more; if everyone does, who owes least.
-fn make_room<K: Copy + Eq + Hash>(debts: &mut HashMap<K, Instant>, now: Instant) {
-    debts.retain(|_, paid_at| *paid_at > now);
-    if debts.len() >= REMEMBERED
-        && let Some(least) = debts.iter().min_by_key(|(_, paid_at)| **paid_at).map(|(key, _)| *key)
-    {
-        debts.remove(&least);
+    /// Forgets the failures that count against this attempt: whoever made them knows the password.
+    pub fn succeeded(self) {
+        self.throttle.debts().forgive(self.budget);
     }
-}
 
-fn delay(failures: u32) -> Duration {
-    match failures.checked_sub(FORGIVEN + 1) {
-        None => Duration::ZERO,
-        Some(doublings) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_DELAY),
-    }
-}
-
-fn address_key(address: &str) -> [u8; 32] {
-    Sha256::digest(address.trim().to_lowercase()).into()
-}
-
-/// Whoever has one IPv6 address usually has all of its /64.
-fn client_key(client: IpAddr) -> IpAddr {
-    match client.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        v4 @ IpAddr::V4(_) => v4,
+    fn charge(&self) -> (Duration, Result<(), Throttled>) {
+        let now = Instant::now();
+        let mut debts = self.throttle.debts();
+        let delay = debts.charge(self.budget, now);
+        let Some(client) = self.client else { return (delay, Ok(())) };
+        let was_spent = !debts.wait(client, now).is_zero();
+        debts.charge(client, now);
+        match self.budget {
+            Budget::Address(_) if was_spent => (LONGEST_DELAY, Err(Throttled(debts.wait(client, now)))),
+            _ => (delay, Ok(())),
+        }
     }
 }
 
@@ -153,104 +134,76 @@ fn client_key(client: IpAddr) -> IpAddr {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+    use futures_util::FutureExt as _;
+    use futures_util::future::join_all;
+
     use super::*;
 
-    const ANN: Attempt<'static> = Attempt { address: "ann@example.com", client: None };
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
+    const ANN: Attempt<'static> = Attempt { address: "ann@example.com", client: None, is_known: false };
+    const ANN_AT_HOME: Attempt<'static> = Attempt { client: Some(HOME), is_known: true, ..ANN };
 
-    fn from(client: &str) -> Attempt<'static> {
-        Attempt { client: Some(client.parse().unwrap()), ..ANN }
+    async fn fail(throttle: &Throttle, attempt: Attempt<'_>) -> Result<(), Throttled> {
+        throttle.admit(attempt).await?.failed().await
     }
 
-    fn after_failures(count: u32, now: Instant) -> Throttle {
+    async fn after_failures(count: u32, attempt: Attempt<'_>) -> Throttle {
         let throttle = Throttle::default();
         for _ in 0..count {
-            throttle.failed(ANN, now);
+            fail(&throttle, attempt).await.unwrap();
         }
         throttle
     }
 
-    #[test]
-    fn the_ninth_attempt_for_an_address_is_refused() {
-        let now = Instant::now();
-        assert_eq!(after_failures(7, now).admit(ANN, now), Ok(()));
-        assert_eq!(after_failures(8, now).admit(ANN, now), Err(Throttled(Duration::from_secs(30))));
+    #[tokio::test(start_paused = true)]
+    async fn strangers_spend_their_budget_and_not_that_of_a_known_client() {
+        let throttle = after_failures(8, ANN).await;
+        assert!(throttle.admit(ANN).await.is_err());
+        throttle.admit(ANN_AT_HOME).await.unwrap().succeeded();
+        assert!(throttle.admit(ANN).await.is_err(), "nor does the owner's success give it back");
     }
 
-    #[test]
-    fn an_attempt_is_admitted_again_when_the_wait_is_over() {
-        let now = Instant::now();
-        let throttle = after_failures(8, now);
-        assert!(throttle.admit(ANN, now + Duration::from_millis(29_999)).is_err());
-        let later = now + Duration::from_secs(30);
-        assert_eq!(throttle.admit(ANN, later), Ok(()));
-        throttle.failed(ANN, later);
-        assert_eq!(throttle.admit(ANN, later), Err(Throttled(Duration::from_secs(30))));
+    #[tokio::test(start_paused = true)]
+    async fn a_known_client_has_failures_of_its_own_and_not_for_ever() {
+        let throttle = after_failures(100, ANN_AT_HOME).await;
+        throttle.admit(ANN).await.unwrap();
+        for _ in 0..8 {
+            fail(&throttle, ANN_AT_HOME).await.unwrap();
+        }
+        assert!(throttle.admit(ANN_AT_HOME).await.is_err(), "it has become a stranger");
     }
 
-    #[test]
-    fn a_burst_that_slipped_through_pays_for_it_but_not_for_ever() {
-        let now = Instant::now();
-        let Err(Throttled(wait)) = after_failures(10, now).admit(ANN, now) else { unreachable!() };
-        assert_eq!(wait, Duration::from_secs(90));
-        let Err(Throttled(wait)) = after_failures(1000, now).admit(ANN, now) else { unreachable!() };
-        assert!(wait < PER_ADDRESS.longest);
+    #[tokio::test(start_paused = true)]
+    async fn a_success_gives_the_budget_back() {
+        let throttle = after_failures(7, ANN).await;
+        throttle.admit(ANN).await.unwrap().succeeded();
+        fail(&throttle, ANN).await.unwrap();
+        assert!(throttle.admit(ANN).await.is_ok());
     }
 
-    #[test]
-    fn a_success_resets_the_address() {
-        let now = Instant::now();
-        let throttle = after_failures(8, now);
-        throttle.succeeded(ANN);
-        assert_eq!(throttle.admit(ANN, now), Ok(()));
-        assert_eq!(throttle.failed(ANN, now), Duration::ZERO);
-    }
-
-    #[test]
-    fn an_address_is_the_same_in_any_case() {
-        let now = Instant::now();
-        let throttle = after_failures(8, now);
-        assert!(throttle.admit(Attempt { address: " Ann@EXAMPLE.com", ..ANN }, now).is_err());
-        assert_eq!(throttle.admit(Attempt { address: "bob@example.com", ..ANN }, now), Ok(()));
-    }
-
-    #[test]
-    fn answers_are_kept_back_ever_longer_after_the_third_failure() {
-        let now = Instant::now();
+    #[tokio::test(start_paused = true)]
+    async fn of_a_burst_no_more_are_tried_than_the_budget_has() {
         let throttle = Throttle::default();
-        let delays: Vec<u128> = (0..9).map(|_| throttle.failed(ANN, now).as_millis()).collect();
-        assert_eq!(delays, [0, 0, 0, 100, 200, 400, 800, 1000, 1000]);
+        let burst = join_all((0..100).map(|_| fail(&throttle, ANN))).await;
+        assert_eq!(burst.iter().filter(|outcome| outcome.is_ok()).count(), 8);
     }
 
-    #[test]
-    fn one_client_cannot_try_address_after_address() {
-        let now = Instant::now();
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_spent_its_budget_is_heard_one_attempt_after_the_other() {
         let throttle = Throttle::default();
         for number in 0..200 {
             let address = format!("user{number}@example.com");
-            let attempt = Attempt { address: &address, ..from("192.0.2.1") };
-            assert_eq!(throttle.admit(attempt, now), Ok(()));
-            throttle.failed(attempt, now);
+            fail(&throttle, Attempt { address: &address, client: Some(HOME), is_known: false })
+                .await
+                .unwrap();
         }
-        assert_eq!(throttle.admit(from("192.0.2.1"), now), Err(Throttled(Duration::from_secs(1))));
-        assert_eq!(throttle.admit(from("192.0.2.2"), now), Ok(()));
-    }
-
-    #[test]
-    fn a_client_is_its_ipv4_address_or_its_ipv6_network() {
-        let key = |client: &str| client_key(client.parse().unwrap());
-        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
-        assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
-        assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
-    }
-
-    #[test]
-    fn no_more_is_remembered_than_the_bound_and_the_worst_longest() {
-        let now = Instant::now();
-        let throttle = after_failures(8, now);
-        for number in 0..=REMEMBERED {
-            throttle.failed(Attempt { address: &format!("user{number}"), client: None }, now);
-        }
-        assert_eq!(throttle.debts().addresses.len(), REMEMBERED);
-        assert!(throttle.admit(ANN, now).is_err());
+        let bob = Attempt { address: "bob@example.com", client: Some(HOME), is_known: false };
+        assert!(fail(&throttle, bob).await.is_err(), "a failure is to come later");
+        let turn = throttle.admit(bob).await.unwrap();
+        let other = Attempt { address: "cat@example.com", ..bob };
+        assert!(throttle.admit(other).now_or_never().is_none(), "it waits for the one before");
+        assert!(throttle.admit(ANN_AT_HOME).now_or_never().unwrap().is_ok(), "unless it is known");
+        turn.succeeded();
+        throttle.admit(other).await.unwrap().succeeded();
     }
 }

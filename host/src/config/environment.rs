@@ -8,13 +8,15 @@ use berth_cohere::{ApiKeyError, BaseUrl, BaseUrlError};
 use tracing_subscriber::EnvFilter;
 
 use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
-use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, Variables};
+use super::{
+    Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, TrustedProxies, Variables,
+};
 
 /// The shortest secret that HS256 allows: as long as its hash (RFC 7518, section 3.2).
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
 
 /// Words that stand where a `{user_id}` could, so no user may be called by them.
-const RESERVED_USERS: [&str; 5] = ["auth", "chat", "conversations", "dashboard", "tasks"];
+const RESERVED_USERS: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
 
 /// What the deployment is for: the value of `ENVIRONMENT`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,6 +141,11 @@ pub(super) fn cors_origins(
     let default =
         if environment.is_production() { CorsOrigins::Listed(Vec::new()) } else { CorsOrigins::Any };
     variables.parse_or("CORS_ORIGINS", default, CorsOrigins::parse)
+}
+
+/// `TRUSTED_PROXIES`.
+pub(super) fn trusted_proxies(variables: &Variables) -> Result<TrustedProxies, ConfigError> {
+    variables.parse_or("TRUSTED_PROXIES", TrustedProxies::default(), TrustedProxies::parse)
 }
 
 /// `LOG_FORMAT` and `RUST_LOG`.
@@ -270,6 +277,7 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
         assert_eq!(config.anonymous_user, None);
         assert_eq!(config.cors_origins, CorsOrigins::Any);
+        assert!(config.trusted_proxies.is_empty());
         assert_eq!(config.cohere.default_model, "command-a-03-2025");
         assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
         assert_eq!(config.admin.address.to_string(), "127.0.0.1:8001");
@@ -298,6 +306,7 @@ mod tests {
             ("JWT_EXPIRES_IN", "3600"),
             ("ANONYMOUS_USER", "demo"),
             ("CORS_ORIGINS", "https://a.example"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8"),
             ("COHERE_BASE_URL", "http://localhost:9/"),
             ("COHERE_MODEL", "command-r-08-2024"),
             ("COHERE_MODELS", "command-r7b-12-2024, command-a-plus-05-2026,"),
@@ -324,6 +333,7 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
         assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
         assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
+        assert!(config.trusted_proxies.contains(Ipv4Addr::new(10, 0, 0, 1).into()));
         assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
         assert_eq!(config.cohere.default_model, "command-r-08-2024");
         assert_eq!(config.cohere.models, ["command-r7b-12-2024", "command-a-plus-05-2026"]);
@@ -408,7 +418,9 @@ mod tests {
             ("JWT_EXPIRES_IN", "0"),
             ("JWT_EXPIRES_IN", "soon"),
             ("ANONYMOUS_USER", "tasks"),
+            ("ANONYMOUS_USER", "users"),
             ("CORS_ORIGINS", "example.com"),
+            ("TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
             ("LOG_FORMAT", "xml"),
             ("RUST_LOG", "berth=loud"),
             ("COHERE_BASE_URL", "cohere"),

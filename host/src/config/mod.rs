@@ -11,6 +11,7 @@ mod machine;
 mod manifest;
 mod origins;
 mod pattern;
+mod proxies;
 mod quantity;
 mod secret;
 mod signing_secret;
@@ -31,6 +32,7 @@ pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
 pub use pattern::{HOST_ROUTES, Pattern};
+pub use proxies::TrustedProxies;
 pub use secret::Secret;
 pub use sizes::Sizes;
 pub use variables::Variables;
@@ -60,6 +62,8 @@ pub struct Config {
     pub anonymous_user: Option<String>,
     /// `CORS_ORIGINS`
     pub cors_origins: CorsOrigins,
+    /// `TRUSTED_PROXIES`: the proxies that are believed about their clients.
+    pub trusted_proxies: TrustedProxies,
     /// `COHERE_…`: the language models that components may be granted.
     pub cohere: berth_cohere::Settings,
     /// `ADMIN_…`
@@ -162,6 +166,7 @@ impl Config {
             jwt_lifetime: environment::jwt_lifetime(variables)?,
             anonymous_user: environment::anonymous_user(variables)?,
             cors_origins: environment::cors_origins(variables, &environment)?,
+            trusted_proxies: environment::trusted_proxies(variables)?,
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,

@@ -12,6 +12,12 @@ pub enum CorsOrigins {
 }
 
 impl CorsOrigins {
+    /// Whether `origin`, as a browser writes it, is named. `*` names none.
+    #[must_use]
+    pub fn lists(&self, origin: &str) -> bool {
+        matches!(self, Self::Listed(origins) if origins.iter().any(|listed| listed == origin))
+    }
+
     /// Reads a comma-separated list, a JSON array, or `*`.
     pub(super) fn parse(value: &str) -> Result<Self, String> {
         let entries: Vec<String> = if value.starts_with('[') {
@@ -69,6 +75,8 @@ mod tests {
         assert_eq!(CorsOrigins::parse("https://a.example, http://localhost:3000,").unwrap(), two);
         assert_eq!(CorsOrigins::parse(r#"["https://a.example","http://localhost:3000"]"#).unwrap(), two);
         assert_eq!(CorsOrigins::parse("[]").unwrap(), listed(&[]));
+        assert!(two.lists("https://a.example") && !two.lists("https://b.example"));
+        assert!(!CorsOrigins::Any.lists("https://a.example"));
     }
 
     #[test]

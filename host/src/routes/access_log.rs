@@ -3,6 +3,7 @@
 //! The path is logged without its query, which may carry a token. Probes come every few seconds and are only logged
 //! with `RUST_LOG=berth=debug`.
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::Request;
@@ -19,18 +20,20 @@ pub(super) struct Entry {
     method: Method,
     path: String,
     request_id: Option<RequestId>,
+    client: Option<IpAddr>,
     status: Option<StatusCode>,
     component: Option<HeaderValue>,
 }
 
 impl Entry {
-    /// The request has come.
-    pub(super) fn begin(request: &Request) -> Self {
+    /// The request has come, from this client.
+    pub(super) fn begin(request: &Request, client: Option<IpAddr>) -> Self {
         Self {
             began: Instant::now(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
             request_id: request.extensions().get().cloned(),
+            client,
             status: None,
             component: None,
         }
@@ -49,19 +52,20 @@ impl Drop for Entry {
         let Self { began, method, path, .. } = self;
         let duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id.as_ref().map(tracing::field::display);
+        let client = self.client.map(tracing::field::display);
         let component = self
             .component
             .as_ref()
             .and_then(|component| component.to_str().ok())
             .map(tracing::field::display);
         let Some(status) = self.status.map(|status| status.as_u16()) else {
-            tracing::info!(%method, %path, duration_ms, request_id, "the client went away before the response");
+            tracing::info!(%method, %path, duration_ms, request_id, client, "the client went away before the response");
             return;
         };
         if matches!(&**path, "/health" | "/ready") {
-            tracing::debug!(%method, %path, status, duration_ms, request_id, "request");
+            tracing::debug!(%method, %path, status, duration_ms, request_id, client, "request");
         } else {
-            tracing::info!(%method, %path, status, duration_ms, request_id, component, "request");
+            tracing::info!(%method, %path, status, duration_ms, request_id, client, component, "request");
         }
     }
 }

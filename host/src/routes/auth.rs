@@ -1,15 +1,12 @@
 //! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`.
 
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -17,10 +14,11 @@ use crate::auth::answers::{LoggedIn, Me, Message, Registered};
 use crate::auth::caller::{Caller, CallerByLink};
 use crate::auth::requests::{Login, Registration};
 use crate::auth::{Auth, bearer};
+use crate::client::Client;
 use crate::error::ApiError;
 
 /// The routes, ready to be merged into a router with any state of its own. For logins to be slowed down by client,
-/// requests need [`ConnectInfo<SocketAddr>`] among their extensions.
+/// requests need [`Client`] among their extensions.
 pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
     let routes = Router::new()
         .route("/register", post(register))
@@ -58,9 +56,10 @@ pub struct AuthDoc;
 )]
 async fn register(
     State(auth): State<Arc<Auth>>,
+    client: Client,
     registration: Registration,
 ) -> Result<(StatusCode, Json<Registered>), ApiError> {
-    let session = auth.register(registration).await?;
+    let session = auth.register(registration, &client).await?;
     Ok((StatusCode::CREATED, Json(session.into())))
 }
 
@@ -87,14 +86,9 @@ async fn register(
         (status = 503, description = "Too busy, or the database is away; see `Retry-After`"),
     ),
 )]
-async fn log_in(
-    State(auth): State<Arc<Auth>>,
-    Client(client): Client,
-    headers: HeaderMap,
-    login: Login,
-) -> Result<Response, ApiError> {
-    let session = auth.log_in(login, client).await?;
-    let cookie = bearer::cookie(&session.token, session.lifetime, auth.secures_cookies_of(&headers));
+async fn log_in(State(auth): State<Arc<Auth>>, client: Client, login: Login) -> Result<Response, ApiError> {
+    let session = auth.log_in(login, &client).await?;
+    let cookie = bearer::cookie(&session.token, session.lifetime, auth.secures_cookies_of(&client));
     Ok(with_cookie(cookie, Json(LoggedIn::from(session))))
 }
 
@@ -109,16 +103,17 @@ async fn log_in(
     responses(
         (status = 200, description = "Logged out", body = Message),
         (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
+        (status = 403, description = "`Cross-site request refused`: by the cookie alone, from a page of another site"),
         (status = 503, description = "The database is away, the token still good; see `Retry-After`"),
     ),
 )]
 async fn log_out(
     State(auth): State<Arc<Auth>>,
     Caller(caller): Caller,
-    headers: HeaderMap,
+    client: Client,
 ) -> Result<Response, ApiError> {
     auth.log_out(&caller).await?;
-    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&headers)), Json(Message::LOGGED_OUT)))
+    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&client)), Json(Message::LOGGED_OUT)))
 }
 
 /// Who am I
@@ -134,12 +129,11 @@ async fn log_out(
     responses(
         (status = 200, description = "The caller", body = Me),
         (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
-        (status = 403, description = "`Account is disabled`"),
         (status = 503, description = "The database is away; see `Retry-After`"),
     ),
 )]
 async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -> Result<Json<Me>, ApiError> {
-    let account = auth.account_of(&caller.principal).await?;
+    let account = auth.account_of(&caller).await?;
     Ok(Json(Me::of(caller, account.as_ref())))
 }
 
@@ -147,18 +141,6 @@ fn with_cookie(cookie: Option<HeaderValue>, answer: impl IntoResponse) -> Respon
     let mut response = answer.into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
-}
-
-/// The other end of the connection, if the server told it. What proxies say about theirs is not believed.
-struct Client(Option<IpAddr>);
-
-impl<S: Sync> FromRequestParts<S> for Client {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(Self(peer.map(|ConnectInfo(address)| address.ip())))
-    }
 }
 
 struct Bearer;
@@ -185,6 +167,7 @@ mod tests {
     use super::*;
     use crate::auth::AuthSettings;
     use crate::auth::test_database::nowhere;
+    use crate::config::CorsOrigins;
 
     /// What a host answers whose database is away.
     async fn answer(method: &str, path: &str, body: &'static str) -> Response {
@@ -193,6 +176,7 @@ mod tests {
             token_lifetime: Duration::from_hours(1),
             anonymous_user: None,
             secure_cookies: false,
+            cors_origins: CorsOrigins::Any,
         };
         let auth = Auth::new(settings, nowhere());
         let request = Request::builder().method(method).uri(path);

@@ -11,6 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::App;
 use crate::auth::bearer;
+use crate::client::Client;
 use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
 use crate::routes::response_headers;
@@ -20,6 +21,9 @@ pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component"
 
 /// For components that cannot import `berth:identity`: the caller's `sub`, percent-encoded where a header needs it.
 const X_BERTH_USER: HeaderName = HeaderName::from_static("x-berth-user");
+
+/// The IP address of the client that makes the request, as far as trusted proxies tell it.
+const X_BERTH_CLIENT: HeaderName = HeaderName::from_static("x-berth-client");
 
 /// What the host tells components, and nobody else may.
 pub(super) const RESERVED_PREFIX: &str = "x-berth-";
@@ -33,7 +37,8 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     let Some(version) = deployment.find(request.uri().path()) else {
         return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });
     };
-    let identity = app.auth().authenticate(request.headers(), None).await?;
+    let client = request.extensions().get::<Client>().cloned().unwrap_or_default();
+    let identity = app.auth().authenticate(request.method(), request.headers(), &client, None).await?;
     if identity.is_none() && version.spec().authentication_required {
         return Err(ApiError::NotAuthenticated);
     }
@@ -51,6 +56,7 @@ async fn run(
 ) -> Result<Response, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
     withhold_secrets(request.headers_mut(), principal.as_ref());
+    tell_client(&mut request);
     let mut response = match version.handle(request, request_id.clone(), principal, app.registry()).await {
         Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
@@ -92,6 +98,14 @@ fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
         if let Ok(value) = HeaderValue::try_from(subject) {
             headers.insert(X_BERTH_USER, value);
         }
+    }
+}
+
+/// Says which client makes the request. What the client and its proxies said of it is gone already: see [`Client`].
+fn tell_client(request: &mut Request) {
+    let address = request.extensions().get::<Client>().and_then(|client| client.address);
+    if let Some(Ok(address)) = address.map(|address| HeaderValue::try_from(address.to_string())) {
+        request.headers_mut().insert(X_BERTH_CLIENT, address);
     }
 }
 

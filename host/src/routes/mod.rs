@@ -27,6 +27,8 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 use crate::app::App;
+use crate::client::Client;
+use crate::config::TrustedProxies;
 use crate::error::ApiError;
 use access_log::Entry;
 use cors::Cors;
@@ -38,6 +40,7 @@ pub(crate) use target::settle;
 #[derive(Clone)]
 pub struct Routes {
     cors: Cors,
+    proxies: Arc<TrustedProxies>,
     router: Router,
 }
 
@@ -45,15 +48,20 @@ impl Routes {
     /// The host's own routes, and behind them the components'.
     #[must_use]
     pub fn new(app: &App) -> Self {
-        Self { cors: Cors::new(app.cors_origins()), router: router(app) }
+        Self {
+            cors: Cors::new(app.cors_origins()),
+            proxies: Arc::new(app.trusted_proxies().clone()),
+            router: router(app),
+        }
     }
 
     /// Answers a request, under a name that its response and every line logged meanwhile carry.
     pub async fn answer(&self, mut request: Request) -> Response {
         let id = RequestId::name(&mut request);
         let span = id.span();
+        let client = Client::identify(&mut request, &self.proxies);
         let answer = async {
-            let entry = Entry::begin(&request);
+            let entry = Entry::begin(&request, client.address);
             entry.end(self.answer_shared(request).await)
         };
         let mut response = answer.instrument(span).await;

@@ -38,6 +38,7 @@ impl Host {
             token_lifetime: config.jwt_lifetime,
             anonymous_user: None,
             secure_cookies: false,
+            cors_origins: config.cors_origins.clone(),
         };
         let stop = CancellationToken::new();
         let app = App::new(&config, Auth::new(settings, nowhere()), nowhere(), stop.clone());

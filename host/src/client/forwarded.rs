@@ -1,0 +1,168 @@
+//! What proxies write about the requests that they pass on: `Forwarded` (RFC 7239) and the older `X-Forwarded-…`.
+//!
+//! A proxy appends to what it was sent, so the lists are read from the right, each element by itself: whatever a client
+//! has begun further left, a quotation for instance, cannot reach into an element that a proxy has written.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::{HeaderMap, HeaderName, header};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The other end of a proxy's connection, as the proxy tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Hop {
+    /// Its address.
+    pub(super) address: IpAddr,
+    /// Whether it spoke TLS.
+    pub(super) https: bool,
+    /// The `Host` that it sent.
+    pub(super) host: Option<String>,
+}
+
+/// The hops in `X-Forwarded-For`, the last one first. None for one that cannot be read.
+pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
+    from_the_right(headers, X_FORWARDED_FOR).map(|element| {
+        let address = address(element?)?;
+        Some(Hop { address, https: false, host: None })
+    })
+}
+
+/// The hops in `Forwarded`, the last one first. None for one that cannot be read.
+pub(super) fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
+    from_the_right(headers, header::FORWARDED).map(|element| hop(element?))
+}
+
+/// Whether the first proxy says, in `X-Forwarded-Proto`, that its client spoke TLS.
+pub(super) fn is_https(headers: &HeaderMap) -> bool {
+    headers
+        .get(X_FORWARDED_PROTO)
+        .and_then(|value| value.to_str().ok()?.split(',').next())
+        .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
+}
+
+/// The `Host` that the last proxy was sent, from `X-Forwarded-Host`.
+pub(super) fn host(headers: &HeaderMap) -> Option<String> {
+    from_the_right(headers, X_FORWARDED_HOST).next().flatten().map(str::to_owned)
+}
+
+/// The elements of a list that may be spread over several headers, the last one first. None for text that is not ASCII.
+fn from_the_right(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<&str>> {
+    let values: Vec<_> = headers.get_all(name).iter().collect();
+    values.into_iter().rev().flat_map(|value| {
+        let text = value.to_str().ok();
+        let elements = text.map(|text| text.rsplit(',').map(|element| Some(element.trim())));
+        elements.into_iter().flatten().chain(text.is_none().then_some(None))
+    })
+}
+
+/// An element of `Forwarded`. One malformed pair spoils it: it may be a piece of a quotation with a comma in it.
+fn hop(element: &str) -> Option<Hop> {
+    let (mut from, mut https, mut host) = (None, false, None);
+    for pair in element.split(';') {
+        let (name, value) = pair.trim().split_once('=')?;
+        let value = unquoted(value)?;
+        match name.to_ascii_lowercase().as_str() {
+            "for" => from = Some(address(value)?),
+            "proto" => https = value.eq_ignore_ascii_case("https"),
+            "host" => host = Some(value.to_owned()),
+            _ => {}
+        }
+    }
+    from.map(|address| Hop { address, https, host })
+}
+
+/// A token, or the inside of a quotation without escapes, which no address and no authority needs.
+fn unquoted(value: &str) -> Option<&str> {
+    let inside = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
+    (!inside.is_empty() && !inside.contains(['"', '\\'])).then_some(inside)
+}
+
+/// An IP address, with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let with_port = || text.parse().map(|address: SocketAddr| address.ip());
+    bare.parse().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn addresses_come_with_and_without_ports_and_brackets() {
+        for (text, expected) in [
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("192.0.2.1:4711", Some("192.0.2.1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:4711", Some("2001:db8::1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("unknown", None),
+            ("_hidden", None),
+            ("192.0.2", None),
+            ("192.0.2.1:http", None),
+            ("", None),
+        ] {
+            assert_eq!(address(text), expected.map(|address| address.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_read_from_the_right_over_several_headers() {
+        let mut headers = headers(&X_FORWARDED_FOR, &["192.0.2.1, 192.0.2.2", "192.0.2.3"]);
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(b"\xff").unwrap());
+        let addresses: Vec<_> =
+            forwarded_for(&headers).map(|hop| hop.map(|hop| hop.address.to_string())).collect();
+        let expected = [None, Some("192.0.2.3"), Some("192.0.2.2"), Some("192.0.2.1")];
+        assert_eq!(addresses, expected.map(|address| address.map(str::to_owned)));
+    }
+
+    #[test]
+    fn an_element_has_an_address_a_scheme_and_a_host_in_any_order() {
+        let element = "Proto=HTTPS; by=203.0.113.43;host=\"a.example:80\";For=\"[2001:db8::1]:4711\"";
+        let headers = headers(&header::FORWARDED, &[element]);
+        let hops: Vec<_> = forwarded(&headers).collect();
+        let host = Some("a.example:80".to_owned());
+        assert_eq!(hops, [Some(Hop { address: "2001:db8::1".parse().unwrap(), https: true, host })]);
+    }
+
+    #[test]
+    fn a_quotation_forges_no_element() {
+        for element in [
+            "for=192.0.2.1;host=\"a, for=198.51.100.1\"",
+            "for=192.0.2.1;host=\"a, for=198.51.100.1;x=\"",
+            "for=192.0.2.1;host=\"a\\\", for=198.51.100.1;x=\\\"y\"",
+            "for=192.0.2.1;host=\"a, for=198.51.100.1;x\"",
+            "for=\"192.0.2.1",
+            "for=",
+            "for",
+            "proto=https",
+            "",
+        ] {
+            let headers = headers(&header::FORWARDED, &[element]);
+            assert_eq!(forwarded(&headers).next(), Some(None), "{element}");
+        }
+        // What a client leaves open is closed by the next element's comma.
+        let headers = headers(&header::FORWARDED, &["for=\"198.51.100.1, for=192.0.2.1"]);
+        assert_eq!(forwarded(&headers).next().flatten().unwrap().address.to_string(), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_first_proxy_says_how_the_client_came() {
+        for (value, secure) in [("https", true), ("HTTPS, http", true), ("http, https", false), ("", false)] {
+            assert_eq!(is_https(&headers(&X_FORWARDED_PROTO, &[value])), secure, "{value}");
+        }
+        assert!(!is_https(&HeaderMap::new()));
+    }
+}
