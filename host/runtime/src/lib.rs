@@ -12,11 +12,14 @@
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
+//! - `guest_memory`: the memory that all instances may hold, and each component's share of it
+//! - `background`: where guests go on that compute for long
 //! - `capabilities`: what can be granted, a file each
 //! - `postgres`: what a statement of the capability of that name goes through
 //!
 //! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
+mod background;
 mod candidate;
 mod capabilities;
 mod capability;
@@ -26,6 +29,7 @@ mod fit;
 #[cfg(test)]
 mod fixtures;
 mod guest_body;
+mod guest_memory;
 mod instance;
 mod join;
 mod limits;
