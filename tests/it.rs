@@ -27,6 +27,7 @@ mod components;
 mod data;
 mod getting_started;
 mod isolation;
+mod shares;
 mod streaming;
 mod swap;
 
