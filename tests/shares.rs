@@ -115,7 +115,7 @@ fn niceness(stat: &str) -> i32 {
     fields(stat)[16].parse().unwrap()
 }
 
-/// The fields of a line of proc_pid_stat(5), from the third.
+/// The fields of a line of `proc_pid_stat(5)`, from the third.
 fn fields(stat: &str) -> Vec<&str> {
     stat.rsplit_once(')').unwrap().1.split_whitespace().collect()
 }
