@@ -137,16 +137,3 @@ async fn more_than_the_host_takes_at_once_are_told_to_come_back() {
     assert_eq!(app.get("/health").answer().await.status, 200, "who asks whether it lives is answered");
     drop(running);
 }
-
-#[tokio::test]
-async fn instances_share_the_memory_that_the_host_has_for_them() {
-    let hoards = Component::new("misbehaves").at("/bad").limited("memory", "64MiB").limited("time", "1m");
-    let app = App::serving([hoards.limited("cpu", "1m"), Component::new("hello").at("/hello")]);
-    let app = app.with("BERTH_GUEST_MEMORY", "16MiB").start().await;
-    for _ in 0..3 {
-        let answer = app.get("/bad/hoard").answer().await.expect(503);
-        assert!(answer.header("retry-after").is_some(), "it had not reached its own limit");
-        assert_eq!(app.get("/hello").answer().await.status, 200, "what it had is free again");
-    }
-    app.process.wait_for("have taken all the memory");
-}

@@ -17,7 +17,6 @@ use wasmparser::{ComponentExternalKind, Parser, Payload};
 use wasmtime::component::Component;
 
 use crate::engine::Engine;
-use crate::meter::GuestMemory;
 
 /// The largest component that is compiled, in bytes. Compilation is not hardened against hostile input.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -90,8 +89,8 @@ pub struct Compiler {
 pub struct Compiled {
     pub(crate) component: Component,
     pub(crate) digest: Arc<str>,
-    /// What its instances share with those of every other component.
-    pub(crate) memory: GuestMemory,
+    /// Runs it, and has what its instances share with those of every other component.
+    pub(crate) engine: Engine,
     /// Whether it was compiled before, and taken from the cache.
     pub was_cached: bool,
 }
@@ -151,8 +150,7 @@ impl Compiler {
     }
 
     fn compiled(&self, component: Component, digest: &str, was_cached: bool) -> Compiled {
-        let memory = self.engine.memory().clone();
-        Compiled { component, digest: Arc::from(digest), memory, was_cached }
+        Compiled { component, digest: Arc::from(digest), engine: self.engine.clone(), was_cached }
     }
 
     fn file(&self, digest: &str) -> String {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
-use crate::meter::GuestMemory;
+use crate::background::Background;
+use crate::guest_memory::GuestMemory;
 
 /// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
 /// worker thread from its other requests.
@@ -40,15 +41,16 @@ pub enum EngineError {
     #[error("the WebAssembly engine does not start: {0:#}")]
     Configuration(wasmtime::Error),
     /// The operating system gave no thread.
-    #[error("the thread that ends guests over their time does not start: {0}")]
-    Ticker(#[from] std::io::Error),
+    #[error("a thread of the WebAssembly engine does not start: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
-/// A compiler, a pool of instances, and a clock.
+/// A compiler, a pool of instances, a clock, and threads for guests that compute for long.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
     memory: GuestMemory,
+    background: Background,
 }
 
 impl Engine {
@@ -56,7 +58,8 @@ impl Engine {
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
         let inner = wasmtime::Engine::new(&configuration(settings)).map_err(EngineError::Configuration)?;
         start_ticker(&inner)?;
-        Ok(Self { inner, memory: GuestMemory::new(settings.guest_memory) })
+        let background = Background::start()?;
+        Ok(Self { inner, memory: GuestMemory::new(settings.guest_memory), background })
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -65,6 +68,10 @@ impl Engine {
 
     pub(crate) fn memory(&self) -> &GuestMemory {
         &self.memory
+    }
+
+    pub(crate) fn background(&self) -> &Background {
+        &self.background
     }
 }
 

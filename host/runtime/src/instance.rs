@@ -10,24 +10,27 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, Response, header};
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
+use crate::background::Scheduled;
 use crate::guest_body::{Guest, GuestBody};
+use crate::guest_memory::{Charge, NoGuestMemory};
 use crate::join::CallError;
 use crate::log_budget::LogBudget;
-use crate::meter::{CpuMeter, Metered, NoGuestMemory};
+use crate::meter::CpuMeter;
 use crate::principal::Principal;
 use crate::registry::Registry;
 use crate::request_body::{LimitedBody, RequestBodyError};
 use crate::state::State;
 use crate::version::Version;
 
-/// How long a request waits for its turn when as many as may run are running.
-const QUEUE_TIME: Duration = Duration::from_secs(5);
+/// How long a request waits for its turn when as many as may run are running, and for memory that others hold.
+pub(crate) const QUEUE_TIME: Duration = Duration::from_secs(5);
 
 /// What the host knows of a request. A guest sees the principal, if it is granted `identity`; the rest is for the log.
 #[derive(Clone, Debug)]
@@ -68,6 +71,13 @@ pub enum HandleError {
     BodyBroken,
 }
 
+/// The right to run one more instance.
+pub(crate) struct Admission {
+    permit: OwnedSemaphorePermit,
+    /// What the instance begins with.
+    memory: Charge,
+}
+
 /// A guest, which runs while it is polled.
 pub(crate) type Running<R> = Pin<Box<dyn Future<Output = Result<R, HandleError>> + Send>>;
 
@@ -105,9 +115,9 @@ impl Version {
             registry: Arc::clone(registry),
             log: self.resources.log.clone(),
         });
-        let permit = self.permit().await?;
+        let admission = self.admit(&context).await?;
         let (sender, head) = oneshot::channel();
-        let guest = self.run(Arc::clone(&context), permit, |version, store| async move {
+        let guest = self.run(Arc::clone(&context), admission, |version, store| async move {
             version.answer(store, request, sender).await
         });
         let head = tokio::select! {
@@ -126,12 +136,15 @@ impl Version {
         Ok(head.map(|body| GuestBody::new(body, guest, length)))
     }
 
-    /// Waits for its turn to run one more instance.
-    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, HandleError> {
+    /// Waits for its turn to run one more instance, and for the memory that it is likely to take.
+    pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
+        let deadline = Instant::now() + QUEUE_TIME;
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
-        match tokio::time::timeout(QUEUE_TIME, permit).await {
-            Ok(Ok(permit)) => Ok(permit),
-            _ => Err(HandleError::Busy),
+        let Ok(Ok(permit)) = timeout_at(deadline, permit).await else { return Err(HandleError::Busy) };
+        let memory = self.memory.charge_for_instance(self.spec.limits.memory);
+        match timeout_at(deadline, memory).await.unwrap_or_else(|_| Err(self.memory.none_left())) {
+            Ok(memory) => Ok(Admission { permit, memory }),
+            Err(error) => Err(no_memory(&error, context)),
         }
     }
 
@@ -139,7 +152,7 @@ impl Version {
     pub(crate) fn run<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
-        permit: OwnedSemaphorePermit,
+        admission: Admission,
         work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
     ) -> Running<R>
     where
@@ -149,9 +162,12 @@ impl Version {
         let version = Arc::clone(self);
         let meter = CpuMeter::new();
         let guest = async move {
-            let store = version.store(Arc::clone(&context), &meter);
+            let Admission { permit, memory } = admission;
+            let store = version.store(Arc::clone(&context), &meter, memory);
             let time = version.spec.limits.time;
-            let work = Metered::new(meter, work(version, store));
+            let (background, processors) = (version.background.clone(), version.resources.processors.clone());
+            let work = work(version, store);
+            let work = Scheduled::new(background, processors, meter, work);
             let result = match tokio::time::timeout(time, work).await {
                 Ok(result) => result.map_err(|error| classify(&error, &context)),
                 Err(_) => Err(timed_out(&context)),
@@ -217,9 +233,8 @@ fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
         context.warn("the pool of instances is full");
         return HandleError::Busy;
     }
-    if error.is::<NoGuestMemory>() {
-        context.warn(NoGuestMemory);
-        return HandleError::Busy;
+    if let Some(error) = error.downcast_ref::<NoGuestMemory>() {
+        return no_memory(error, context);
     }
     if let Some(error) = error.downcast_ref::<CallError>() {
         // Logged where it happened.
@@ -230,6 +245,11 @@ fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
     }
     context.error("the component failed", format_args!("{error:?}"));
     HandleError::Failed
+}
+
+fn no_memory(error: &NoGuestMemory, context: &RequestContext) -> HandleError {
+    context.warn(error);
+    HandleError::Busy
 }
 
 fn timed_out(context: &RequestContext) -> HandleError {

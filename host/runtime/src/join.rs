@@ -180,8 +180,8 @@ impl Target {
         params: Vec<Val>,
         results: usize,
     ) -> Result<Vec<Val>, HandleError> {
-        let permit = version.permit().await?;
-        let work = version.run(Arc::new(context), permit, move |version, mut store| async move {
+        let admission = version.admit(&context).await?;
+        let work = version.run(Arc::new(context), admission, move |version, mut store| async move {
             let function = self.find(version.component())?;
             let instance = version.pre.instance_pre().instantiate_async(&mut store).await?;
             let function = instance.get_func(&mut store, function).ok_or_else(|| self.missing())?;

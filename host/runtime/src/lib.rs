@@ -13,11 +13,14 @@
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
 //! - `log_budget`, `incident`: how much of the log a component may fill, and the host's lines about it
+//! - `guest_memory`: the memory that all instances may hold, and each component's share of it
+//! - `background`: where guests go on that compute for long
 //! - `capabilities`: what can be granted, a file each
 //! - `postgres`: what a statement of the capability of that name goes through
 //!
 //! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
+mod background;
 mod candidate;
 mod capabilities;
 mod capability;
@@ -27,6 +30,7 @@ mod fit;
 #[cfg(test)]
 mod fixtures;
 mod guest_body;
+mod guest_memory;
 mod incident;
 mod instance;
 mod join;

@@ -4,18 +4,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use wasmtime::ResourceLimiter;
+use async_trait::async_trait;
+use wasmtime::ResourceLimiterAsync;
+
+use crate::guest_memory::{Charge, NoGuestMemory};
+use crate::instance::QUEUE_TIME;
 
 /// Bytes that an entry of a table counts as.
 const TABLE_ENTRY: u64 = 8;
 
-/// The time that one request has spent executing. Waiting is not counted: wasmtime's epochs run on while a guest
-/// waits for the host, so they say when to look at this clock and not what it shows.
+/// The processor time that one request has used. Neither waiting for the host counts, nor waiting for a processor:
+/// wasmtime's epochs run on during both, so they say when to look at this clock and not what it shows.
 pub(crate) struct CpuMeter {
-    origin: Instant,
+    /// Nanoseconds, up to the last poll.
     spent: AtomicU64,
+    /// The time of the polling thread when the poll began, in nanoseconds, or [`IDLE`].
     poll_started: AtomicU64,
 }
 
@@ -24,23 +29,32 @@ const IDLE: u64 = u64::MAX;
 
 impl CpuMeter {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            origin: Instant::now(),
-            spent: AtomicU64::new(0),
-            poll_started: AtomicU64::new(IDLE),
-        })
+        Arc::new(Self { spent: AtomicU64::new(0), poll_started: AtomicU64::new(IDLE) })
     }
 
-    /// What has been spent, the poll that is under way included.
+    /// What has been spent. The poll that is under way counts for the thread that polls.
     pub(crate) fn spent(&self) -> Duration {
         let started = self.poll_started.load(Ordering::Relaxed);
-        let current = if started == IDLE { 0 } else { self.now().saturating_sub(started) };
+        let current = if started == IDLE { 0 } else { thread_time().saturating_sub(started) };
         Duration::from_nanos(self.spent.load(Ordering::Relaxed) + current)
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(IDLE - 1)
+    /// Counts what `poll` takes.
+    pub(crate) fn measure<R>(&self, poll: impl FnOnce() -> R) -> R {
+        let started = thread_time();
+        self.poll_started.store(started, Ordering::Relaxed);
+        let result = poll();
+        self.poll_started.store(IDLE, Ordering::Relaxed);
+        self.spent.fetch_add(thread_time().saturating_sub(started), Ordering::Relaxed);
+        result
     }
+}
+
+/// Nanoseconds that the calling thread has had a processor for.
+fn thread_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let time = Duration::try_from(time).unwrap_or_default();
+    u64::try_from(time.as_nanos()).unwrap_or_default()
 }
 
 /// A future whose polls are counted by a [`CpuMeter`].
@@ -59,62 +73,43 @@ impl<F: Future> Future for Metered<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let started = self.meter.now();
-        self.meter.poll_started.store(started, Ordering::Relaxed);
-        let poll = self.future.as_mut().poll(context);
-        self.meter.poll_started.store(IDLE, Ordering::Relaxed);
-        self.meter.spent.fetch_add(self.meter.now().saturating_sub(started), Ordering::Relaxed);
-        poll
+        let Self { meter, future } = &mut *self;
+        meter.measure(|| future.as_mut().poll(context))
     }
 }
-
-/// The memory that there is for all instances of a host together: bytes that nobody has taken. A clone is the same.
-#[derive(Clone, Debug)]
-pub(crate) struct GuestMemory(Arc<AtomicU64>);
-
-impl GuestMemory {
-    pub(crate) fn new(bytes: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(bytes)))
-    }
-
-    fn take(&self, bytes: u64) -> Result<(), NoGuestMemory> {
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        taken.map(drop).map_err(|_| NoGuestMemory)
-    }
-
-    fn give_back(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-}
-
-/// An instance within its own limit asked for more than the others have left.
-#[derive(Debug, thiserror::Error)]
-#[error("the instances of this host have taken all the memory that there is for them")]
-pub(crate) struct NoGuestMemory;
 
 /// Counts all linear memories and tables of an instance against one limit. wasmtime's own `StoreLimits` counts each
 /// memory for itself, so that a guest with several could have several times as much.
 ///
-/// A guest that meets its own limit is told so, and may do with less. One that meets the host's ends: its request can be
-/// made again when others are done.
+/// A guest that meets its own limit is told so, and may do with less. One that meets the host's waits, for
+/// [`QUEUE_TIME`], and then ends: its request can be made again when others are done.
 pub(crate) struct MemoryMeter {
     limit: u64,
     used: u64,
-    shared: GuestMemory,
+    charge: Charge,
+    /// Whether the instance was never given what it asked for last.
+    is_short: bool,
 }
 
 impl MemoryMeter {
-    pub(crate) fn new(limit: u64, shared: GuestMemory) -> Self {
-        Self { limit, used: 0, shared }
+    /// `charge` is what the instance begins with, and grows with it.
+    pub(crate) fn new(limit: u64, charge: Charge) -> Self {
+        Self { limit, used: 0, charge, is_short: false }
     }
 
-    fn grow(&mut self, current: usize, desired: usize, unit: u64) -> Result<bool, NoGuestMemory> {
+    async fn grow(&mut self, current: usize, desired: usize, unit: u64) -> Result<bool, NoGuestMemory> {
         let growth = (desired.saturating_sub(current) as u64).saturating_mul(unit);
         let used = self.used.saturating_add(growth);
         if used > self.limit {
             return Ok(false);
         }
-        self.shared.take(growth)?;
+        let missing = used.saturating_sub(self.charge.bytes());
+        if !self.charge.try_grow(missing) {
+            self.is_short = true;
+            let wait = tokio::time::timeout(QUEUE_TIME, self.charge.grow(missing));
+            wait.await.unwrap_or_else(|_| Err(self.charge.account().none_left()))?;
+            self.is_short = false;
+        }
         self.used = used;
         Ok(true)
     }
@@ -122,17 +117,29 @@ impl MemoryMeter {
 
 impl Drop for MemoryMeter {
     fn drop(&mut self) {
-        self.shared.give_back(self.used);
+        let held = if self.is_short { self.limit } else { self.used };
+        self.charge.account().record_instance(held);
     }
 }
 
-impl ResourceLimiter for MemoryMeter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(current, desired, 1).map_err(wasmtime::Error::new)
+#[async_trait]
+impl ResourceLimiterAsync for MemoryMeter {
+    async fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.grow(current, desired, 1).await.map_err(wasmtime::Error::new)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        self.grow(current, desired, TABLE_ENTRY).map_err(wasmtime::Error::new)
+    async fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        self.grow(current, desired, TABLE_ENTRY).await.map_err(wasmtime::Error::new)
     }
 }
 
@@ -141,27 +148,56 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
     use super::*;
+    use crate::guest_memory::GuestMemory;
 
-    #[test]
-    fn memories_and_tables_share_one_limit() {
-        let mut meter = MemoryMeter::new(1000, GuestMemory::new(2000));
-        assert!(meter.grow(0, 600, 1).unwrap());
-        assert!(meter.grow(0, 50, TABLE_ENTRY).unwrap(), "600 + 400 is at the limit");
-        assert!(!meter.grow(600, 601, 1).unwrap(), "one more is over it");
-        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY).unwrap(), "and nothing overflows");
+    fn meter(limit: u64, memory: &GuestMemory) -> MemoryMeter {
+        MemoryMeter::new(limit, memory.account("one").charge())
+    }
+
+    #[tokio::test]
+    async fn memories_and_tables_share_one_limit() {
+        let memory = GuestMemory::new(16_000);
+        let mut meter = meter(1000, &memory);
+        assert!(meter.grow(0, 600, 1).await.unwrap());
+        assert!(meter.grow(0, 50, TABLE_ENTRY).await.unwrap(), "600 + 400 is at the limit");
+        assert!(!meter.grow(600, 601, 1).await.unwrap(), "one more is over it");
+        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY).await.unwrap(), "and nothing overflows");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instance_waits_for_what_others_hold_and_ends_if_they_keep_it() {
+        let memory = GuestMemory::new(1600);
+        let mut first = meter(1000, &memory);
+        let mut second = meter(1000, &memory);
+        assert!(first.grow(0, 1000, 1).await.unwrap());
+        assert!(second.grow(0, 400, 1).await.unwrap(), "1,400 of 1,600 are not for trials");
+        let refused = second.grow(400, 401, 1).await;
+        assert!(refused.is_err(), "within its own limit, and the host's is met");
+        let (grown, ()) = tokio::join!(second.grow(400, 800, 1), async { drop(first) });
+        assert!(grown.unwrap(), "it was given what the first gave back");
+    }
+
+    #[tokio::test]
+    async fn the_next_instances_begin_with_what_the_last_ones_held() {
+        let memory = GuestMemory::new(1_000_000);
+        let account = memory.account("one");
+        for _ in 0..100 {
+            let mut meter = MemoryMeter::new(2000, account.charge_for_instance(2000).await.unwrap());
+            meter.grow(0, 1000, 1).await.unwrap();
+        }
+        let bytes = account.charge_for_instance(2000).await.unwrap().bytes();
+        assert!((950..=1000).contains(&bytes), "{bytes}");
+        assert_eq!(
+            account.charge_for_instance(500).await.unwrap().bytes(),
+            500,
+            "but no more than the limit"
+        );
     }
 
     #[test]
-    fn instances_share_what_the_host_has_and_give_it_back() {
-        let memory = GuestMemory::new(1000);
-        let mut first = MemoryMeter::new(800, memory.clone());
-        let mut second = MemoryMeter::new(800, memory.clone());
-        assert!(first.grow(0, 800, 1).unwrap());
-        assert!(second.grow(0, 200, 1).unwrap());
-        assert!(second.grow(200, 201, 1).is_err(), "within its own limit, and the host's is met");
-        drop(first);
-        assert!(second.grow(200, 800, 1).unwrap());
-        drop(second);
-        assert!(memory.take(1000).is_ok(), "all of it is there again");
+    fn a_thread_that_waits_is_not_charged_for_it() {
+        let meter = CpuMeter::new();
+        meter.measure(|| std::thread::sleep(Duration::from_millis(50)));
+        assert!(meter.spent() < Duration::from_millis(40), "{:?}", meter.spent());
     }
 }

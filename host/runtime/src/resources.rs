@@ -6,6 +6,7 @@ use std::sync::Arc;
 use berth_database::SessionPool;
 use tokio::sync::Semaphore;
 
+use crate::background::ProcessorUse;
 use crate::log_budget::LogBudget;
 use crate::version::ComponentSpec;
 
@@ -17,6 +18,10 @@ const TRIAL_CONCURRENCY: usize = 4;
 pub struct Resources {
     /// One permit for each instance that may live at the same time.
     pub(crate) permits: Arc<Semaphore>,
+    /// What its instances use of the processors.
+    pub(crate) processors: ProcessorUse,
+    /// Whether a version with these is tried, and not live.
+    pub(crate) is_trial: bool,
     /// The component's own schema, if it is granted.
     pub(crate) database: Option<SessionPool>,
     /// The host's client, if it is granted.
@@ -36,14 +41,26 @@ impl Resources {
     ) -> Self {
         let log = LogBudget::new(&spec.name, &spec.limits.log);
         let gate = log.clone();
-        let cohere = cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes)));
-        Self { permits: Arc::new(Semaphore::new(spec.limits.concurrency)), database, cohere, log }
+        Self {
+            permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
+            processors: ProcessorUse::new(),
+            is_trial: false,
+            database,
+            cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
+            log,
+        }
     }
 
     /// The same for a version that is tried, with turns of its own: it neither waits for requests nor keeps them waiting.
     /// `database` sees what the version's migrations did.
     #[must_use]
     pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
-        Self { permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)), database, ..self.clone() }
+        Self {
+            permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)),
+            processors: ProcessorUse::new(),
+            is_trial: true,
+            database,
+            ..self.clone()
+        }
     }
 }

@@ -11,6 +11,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use crate::background::Background;
 use crate::candidate::Authority;
 use crate::capabilities::cohere::Cohere;
 use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
@@ -18,10 +19,11 @@ use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
 use crate::compile::Compiled;
+use crate::guest_memory::{Charge, MemoryAccount};
 use crate::instance::RequestContext;
 use crate::join;
 use crate::limits::Limits;
-use crate::meter::{CpuMeter, GuestMemory, MemoryMeter, Metered};
+use crate::meter::{CpuMeter, MemoryMeter, Metered};
 use crate::resources::Resources;
 use crate::state::State;
 
@@ -77,7 +79,9 @@ pub struct Version {
     pub(crate) resources: Resources,
     config: Arc<WasiConfigVariables>,
     client: Client,
-    memory: GuestMemory,
+    /// That of trials, for one without a number.
+    pub(crate) memory: MemoryAccount,
+    pub(crate) background: Background,
 }
 
 impl Version {
@@ -91,7 +95,8 @@ impl Version {
         Self {
             number: 0,
             digest: Arc::clone(&compiled.digest),
-            memory: compiled.memory.clone(),
+            memory: compiled.engine.memory().trials(),
+            background: compiled.engine.background().clone(),
             pre,
             openapi: None,
             migrations: Arc::default(),
@@ -104,7 +109,9 @@ impl Version {
 
     /// The same with a number, and with `resources` behind its grants.
     pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
-        Self { number, resources, ..self.clone() }
+        let memory = self.memory.memory();
+        let memory = if resources.is_trial { memory.trials() } else { memory.account(&self.spec.name) };
+        Self { number, resources, memory, ..self.clone() }
     }
 
     /// What the manifest says of the component.
@@ -158,8 +165,13 @@ impl Version {
         self.openapi.as_deref()
     }
 
-    /// A store for one instance, with every limit set.
-    pub(crate) fn store(&self, request: Arc<RequestContext>, meter: &Arc<CpuMeter>) -> Store<State> {
+    /// A store for one instance, with every limit set, that begins with `memory`.
+    pub(crate) fn store(
+        &self,
+        request: Arc<RequestContext>,
+        meter: &Arc<CpuMeter>,
+        memory: Charge,
+    ) -> Store<State> {
         let limits = &self.spec.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -174,11 +186,11 @@ impl Version {
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result)
                 .logged_for(&request),
-            memory: MemoryMeter::new(limits.memory, self.memory.clone()),
+            memory: MemoryMeter::new(limits.memory, memory),
             request,
         };
         let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter_async(|state| &mut state.memory);
         store.set_max_component_handles(MAX_RESOURCES);
         let fuel = limits.result.saturating_add(HOSTCALL_ALLOWANCE);
         store.set_hostcall_fuel(usize::try_from(fuel).unwrap_or(usize::MAX));
@@ -218,7 +230,7 @@ impl Version {
             log: self.resources.log.clone(),
         });
         let meter = CpuMeter::new();
-        let store = self.store(context, &meter);
+        let store = self.store(context, &meter, self.memory.charge());
         let call = Metered::new(meter, call(store));
         match tokio::time::timeout(self.spec.limits.time, call).await {
             Ok(result) => result.map_err(|error| format!("{error:#}")),
