@@ -169,7 +169,7 @@ impl Version {
             table,
             wasi: wasi(&request),
             http,
-            outgoing_http: OutgoingHttp::new(self.client.clone()),
+            outgoing_http: OutgoingHttp::new(self.client.clone(), Arc::clone(&request)),
             config: Arc::clone(&self.config),
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result),
