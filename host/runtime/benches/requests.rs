@@ -11,7 +11,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Uncompiled,
+    Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -115,7 +116,7 @@ async fn load(
     database: Option<Pool>,
 ) -> anyhow::Result<Arc<Version>> {
     let bytes = support::component(&format!("tests/fixtures/{}.wasm", spec.name))?;
-    let machine_code = compiler.compile(bytes.clone(), &digest(&bytes)).await?;
+    let machine_code = compiler.compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes)).await?;
     let candidate = Candidate::link(&machine_code, spec)?;
     Ok(Arc::new(candidate.version(1, Resources::new(64, database, None))))
 }
