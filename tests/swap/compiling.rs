@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,7 +14,10 @@ use crate::support::process::Process;
 use crate::support::{App, Component, Send as _};
 
 /// Functions that take a while to compile, and more memory than the host itself may grow by.
-const MANY: usize = 20_000;
+const MANY: usize = 10_000;
+
+/// How long a push may take. Compiling gets what is left of a busy machine.
+const PUSH_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What a host may grow by while it serves requests and takes a push, in KiB.
 const GROWTH: u64 = 48 * 1024;
@@ -37,10 +41,15 @@ impl Compiling {
         Self { app, operator, data }
     }
 
+    /// A push that is about to be sent, of a component of so many functions.
+    fn pushing(&self, functions: usize) -> reqwest::RequestBuilder {
+        self.operator.pushing("hello", "", component(functions, "")).timeout(PUSH_TIMEOUT)
+    }
+
     /// Pushes a component that compiles for a while, and kills the process that compiles it once `look` has seen it.
     /// Returns the report.
     async fn push_and_kill(&self, look: impl FnOnce(u32)) -> Value {
-        let pushing = tokio::spawn(self.operator.pushing("hello", "", component(MANY, "")).answer());
+        let pushing = tokio::spawn(self.pushing(MANY).answer());
         let compiler = compiler_of(&self.app.process).await;
         look(compiler);
         kill_process(Pid::from_raw(compiler.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
@@ -123,10 +132,9 @@ async fn what_may_not_go_live_for_its_names_is_not_compiled() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_memory_that_compiling_takes_is_not_the_hosts() {
     let host = Compiling::start("1GiB").await;
-    let large = component(MANY, "");
     host.app.get("/hello").answer().await.expect(200);
     let before = peak(host.app.process.pid());
-    let pushing = tokio::spawn(host.operator.pushing("hello", "", large).answer());
+    let pushing = tokio::spawn(host.pushing(MANY).answer());
     let mut served = 0;
     while !pushing.is_finished() {
         host.app.get("/hello").answer().await.expect(200);
@@ -144,8 +152,9 @@ async fn the_memory_that_compiling_takes_is_not_the_hosts() {
 #[tokio::test]
 async fn a_component_that_needs_more_memory_than_compiling_may_take_is_refused() {
     let host = Compiling::start("64MiB").await;
-    let (step, reason) = host.operator.push_refused("hello", component(MANY, "")).await;
-    assert_eq!(step, "compile");
+    let report = host.pushing(2 * MANY).answer().await.expect(422).json();
+    assert_eq!(report["failure"]["step"], "compile", "{report:#}");
+    let reason = report["failure"]["reason"].as_str().unwrap();
     assert!(reason.contains("64 MiB") && reason.contains("BERTH_COMPILE_MEMORY"), "{reason}");
     host.app.get("/hello").answer().await.expect(200);
 }
@@ -162,7 +171,7 @@ async fn a_compilation_that_is_killed_is_refused_and_the_next_goes_well() {
     let partial = left.filter(|entry| entry.path().extension().is_some_and(|end| end == "partial"));
     assert_eq!(partial.count(), 0, "something half-written is left");
     // The same bytes again: nothing of the first attempt is in the way.
-    let report = host.operator.push("hello", component(MANY, "")).await.expect(422).json();
+    let report = host.pushing(MANY).answer().await.expect(422).json();
     assert_eq!(report["failure"]["step"], "exports", "{report:#}");
 }
 
@@ -181,7 +190,7 @@ async fn the_process_that_compiles_knows_no_secret() {
 #[tokio::test]
 async fn the_process_that_compiles_ends_with_its_host() {
     let mut host = Compiling::start("1GiB").await;
-    let pushing = tokio::spawn(host.operator.pushing("hello", "", component(MANY, "")).send());
+    let pushing = tokio::spawn(host.pushing(MANY).send());
     let compiler = compiler_of(&host.app.process).await;
     host.app.process.signal(Signal::KILL);
     host.app.process.wait();

@@ -94,12 +94,12 @@ pub enum CompileError {
         .0 / MIB
     )]
     Killed(u64),
-    /// The process that compiled it failed in a way that nobody thought of.
+    /// The process that compiled it failed in any other way: a bug of the compiler.
     #[error("the process that compiled it failed ({status}): {reason}")]
     Crashed {
         /// How it ended.
         status: ExitStatus,
-        /// The last that it said.
+        /// What it said.
         reason: String,
     },
     /// The process that compiles cannot be started, or waited for.

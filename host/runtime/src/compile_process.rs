@@ -74,6 +74,8 @@ impl CompilerProcess {
             // What mimalloc does not use goes back at once, and what it may never use is not taken ahead.
             .envs([("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")])
             .current_dir("/")
+            // A ctrl-C is for the host, which lets the swap end or ends the process itself.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(Stdio::piped())
@@ -119,7 +121,7 @@ impl CompilerProcess {
     }
 }
 
-/// The last line of what the process says, which is read to its end.
+/// The beginning of what the process says, all of which is read, so that it never waits for a reader.
 async fn reason(said: Option<ChildStderr>) -> String {
     let Some(mut said) = said else { return String::new() };
     let mut text = Vec::new();

@@ -92,9 +92,9 @@ impl Uncompiled {
         let mut names = Names::default();
         let mut counts = Counts::default();
         for payload in Parser::new(0).parse_all(&bytes) {
-            let payload = payload.map_err(malformed)?;
-            names.read(&payload, counts.depth()).map_err(malformed)?;
-            counts.add(&payload).map_err(malformed)?;
+            let payload = payload.map_err(|error| malformed(&error))?;
+            names.read(&payload, counts.depth()).map_err(|error| malformed(&error))?;
+            counts.add(&payload).map_err(|error| malformed(&error))?;
             counts.check()?;
         }
         let Names { wasi_03, imports, exports } = names;
@@ -110,7 +110,7 @@ impl Uncompiled {
     }
 }
 
-fn malformed(error: BinaryReaderError) -> CompileError {
+fn malformed(error: &BinaryReaderError) -> CompileError {
     CompileError::Invalid(error.to_string())
 }
 
