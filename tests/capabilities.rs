@@ -138,3 +138,38 @@ async fn requests_go_out_to_listed_destinations_alone() {
     let answer = app.get("/call").query(&[("url", format!("{by_name}/hello"))]).answer().await;
     assert_ne!(answer.status, 200, "{}", answer.text());
 }
+
+#[tokio::test]
+async fn a_request_that_may_not_go_out_is_refused_by_name_and_logged() {
+    let by_list = ("[\"http://10.0.0.1\"]", "http://127.0.0.1:9", "ErrorCode::HttpRequestDenied");
+    let by_address = ("[\"http://localhost:9\"]", "http://localhost:9", "ErrorCode::DestinationIpProhibited");
+    // Every way to write an address is the address.
+    let written_otherwise =
+        ["http://2130706433:9", "http://0x7f.1:9", "http://0177.1:9", "http://127.0.0.1.:9"]
+            .map(|url| ("[\"http://localhost:9\", \"127.0.0.0/8\"]", url, "ErrorCode::HttpRequestDenied"));
+    for (outgoing, url, code) in [by_list, by_address].into_iter().chain(written_otherwise) {
+        let calls = Component::new("calls-out").at("/call").saying(&format!("outgoing = {outgoing}"));
+        let app = App::serving([calls]).start().await;
+        let request = app.get("/call").query(&[("url", url)]).header("x-request-id", "the-refused");
+        let answer = request.answer().await;
+        assert_eq!((answer.status, &*answer.text()), (400, code), "{url}");
+        let line = app.process.wait_for("was refused");
+        for part in ["calls-out", "the-refused", "`outgoing` in [components.calls-out]", "127.0.0.1"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listed_address_is_reached_however_the_manifest_writes_it() {
+    let target = App::serving([Component::new("hello").at("/hello")]).start().await;
+    let port = target.address.port();
+    let listed = format!("http://2130706433:{port}");
+    let calls = Component::new("calls-out").at("/call").saying(&format!("outgoing = [{listed:?}]"));
+    let app = App::serving([calls]).start().await;
+    for host in ["127.0.0.1", "2130706433", "0x7f.1"] {
+        let url = format!("http://{host}:{port}/hello");
+        let answer = app.get("/call").query(&[("url", url)]).answer().await;
+        assert_eq!(answer.text(), "200 hello, request 1", "{host}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod access;
 mod command_line;
+mod compiling;
 mod killed;
 mod load;
 mod probes;

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use berth_runtime::digest;
+use berth_runtime::{Uncompiled, digest};
 use criterion::Criterion;
 use tokio::runtime::Runtime;
 
@@ -17,16 +17,17 @@ fn main() -> anyhow::Result<()> {
     let compiler = support::compiler(&folder.path().join("cache"))?;
     let bytes = support::component(TODO)?;
     let digest = digest(&bytes);
+    let uncompiled = Uncompiled::read(bytes)?;
 
     criterion.bench_function("compile todo", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
             // What is not there yet need not be removed.
             let _ = fs::remove_dir_all(folder.path().join("cache"));
-            compiler.compile(bytes.clone(), &digest).await.map(drop)
+            compiler.compile(&uncompiled, &digest).await.map(drop)
         });
     });
 
-    runtime.block_on(compiler.compile(bytes, &digest))?;
+    runtime.block_on(compiler.compile(&uncompiled, &digest))?;
     criterion.bench_function("load todo from the code cache", |bencher| {
         bencher.to_async(&runtime).iter(|| compiler.recall(&digest));
     });

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings};
+use berth_database::{Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Uncompiled,
+    Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -112,10 +113,10 @@ fn percent_encoded(text: &str) -> String {
 async fn load(
     compiler: &Compiler,
     spec: ComponentSpec,
-    database: Option<Pool>,
+    database: Option<SessionPool>,
 ) -> anyhow::Result<Arc<Version>> {
     let bytes = support::component(&format!("tests/fixtures/{}.wasm", spec.name))?;
-    let machine_code = compiler.compile(bytes.clone(), &digest(&bytes)).await?;
+    let machine_code = compiler.compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes)).await?;
     let candidate = Candidate::link(&machine_code, spec)?;
     let resources = Resources::new(candidate.spec(), database, None);
     Ok(Arc::new(candidate.version(1, resources)))
@@ -130,7 +131,7 @@ async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> an
     Ok(body)
 }
 
-fn pool(server: &PrivatePostgres) -> Pool {
+fn pool(server: &PrivatePostgres) -> SessionPool {
     let settings = PoolSettings {
         max_connections: 4,
         queue_timeout: Duration::from_secs(5),
@@ -138,7 +139,8 @@ fn pool(server: &PrivatePostgres) -> Pool {
         statement_timeout: Duration::from_secs(10),
         search_path: None,
     };
-    Pool::new(server.options(), settings)
+    let host = Pool::new(server.options(), settings.clone());
+    SessionPool::new(server.options(), settings, Backends::new(host), None)
 }
 
 /// What a manifest says of a component with these grants, and nothing else.

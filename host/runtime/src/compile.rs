@@ -1,28 +1,34 @@
-//! Bytes → compiled component, through a cache on disk.
+//! A component's bytes → machine code, through a cache on disk.
 //!
-//! A component is compiled once for each version of wasmtime and kind of processor: its machine code is kept in a
-//! directory that only the host writes, under the SHA-256 of the wasm and the engine's compatibility hash, and
-//! mapped into memory at the next start. Before that, in a directory that is only read, where an image brings what was
+//! A component is compiled once for each version of wasmtime and kind of processor, in a process of its own: its machine
+//! code is kept in a directory that only the host writes, under the SHA-256 of the wasm and the engine's compatibility hash,
+//! and mapped into memory at the next start. Before that, in a directory that is only read, where an image brings what was
 //! compiled when it was built.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fs, io};
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
-use wasmparser::{ComponentExternalKind, Parser, Payload};
+use tokio::task::spawn_blocking;
 use wasmtime::component::Component;
 
+use crate::compile_process::CompilerProcess;
 use crate::engine::Engine;
+use crate::uncompiled::{Counted, MAX_BYTES, Uncompiled};
 
-/// The largest component that is compiled, in bytes. Compilation is not hardened against hostile input.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
-/// The longest that a compilation may take.
-const MAX_TIME: Duration = Duration::from_mins(2);
+/// How the names of files end that are not finished.
+const PARTIAL: &str = "partial";
+
+/// How old a file that was not finished must be for its process to be gone.
+const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
 /// How many compiled components the host's own cache keeps. A developer who saves all day makes as many.
 const MOST_KEPT: usize = 500;
@@ -51,12 +57,53 @@ pub enum CompileError {
          `wasi:http/incoming-handler@0.2` instead"
     )]
     NeedsWasi03(String),
-    /// wasmtime refused it.
-    #[error("it is not a valid component: {0:#}")]
-    Invalid(wasmtime::Error),
+    /// There is more of something than the host compiles.
+    #[error(
+        "it has {found} {kind}, and the host compiles no more than {most}; split it into several components, or leave out \
+         what it does not use"
+    )]
+    TooMuch {
+        /// Of what.
+        kind: Counted,
+        /// How much there is.
+        found: u64,
+        /// How much there may be.
+        most: u64,
+    },
+    /// It is malformed, or wasmtime refused it.
+    #[error("it is not a valid component: {0}")]
+    Invalid(String),
     /// It took too long.
-    #[error("it takes more than {} seconds to compile", MAX_TIME.as_secs())]
-    TooSlow,
+    #[error(
+        "it takes more than {} seconds to compile; split it into several components, or leave out what it does not use",
+        .0.as_secs()
+    )]
+    TooSlow(Duration),
+    /// It took too much memory.
+    #[error(
+        "it takes more than {} MiB of memory to compile; set BERTH_COMPILE_MEMORY to more, if there is more, or compile it \
+         ahead into BERTH_CODE_CACHE by `berth check` on a larger machine",
+        .0 / MIB
+    )]
+    TooMuchMemory(u64),
+    /// The process that compiled it was killed from outside.
+    #[error(
+        "the process that compiled it was killed, by the system if memory ran out; push it again, and give the host more \
+         memory than {} MiB for compiling (BERTH_COMPILE_MEMORY) if that happens again",
+        .0 / MIB
+    )]
+    Killed(u64),
+    /// The process that compiled it failed in any other way: a bug of the compiler.
+    #[error("the process that compiled it failed ({status}): {reason}")]
+    Crashed {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it said.
+        reason: String,
+    },
+    /// The process that compiles cannot be started, or waited for.
+    #[error("the process that compiles cannot be run: {0}")]
+    Process(io::Error),
     /// The cache cannot be used.
     #[error("the code cache `{}` cannot be used: {error}", path.display())]
     Cache {
@@ -81,8 +128,9 @@ pub struct CodeCache {
 pub struct Compiler {
     engine: Engine,
     cache: CodeCache,
+    process: Option<CompilerProcess>,
     compatibility: u64,
-    one_at_a_time: Arc<Mutex<()>>,
+    one_at_a_time: Mutex<()>,
 }
 
 /// Machine code of a component, ready to be linked.
@@ -107,33 +155,33 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Compiler {
-    /// A compiler that keeps in `cache` what it compiles.
+    /// A compiler that keeps in `cache` what it compiles in a `process` of its own, or, for tests, in this one.
     #[must_use]
-    pub fn new(engine: Engine, cache: CodeCache) -> Self {
-        let mut hasher = DefaultHasher::new();
-        engine.wasmtime().precompile_compatibility_hash().hash(&mut hasher);
-        Self { engine, cache, compatibility: hasher.finish(), one_at_a_time: Arc::default() }
+    pub fn new(engine: Engine, cache: CodeCache, process: Option<CompilerProcess>) -> Self {
+        let compatibility = compatibility(engine.wasmtime());
+        Self { engine, cache, process, compatibility, one_at_a_time: Mutex::default() }
     }
 
-    /// Compiles `bytes`, whose [`digest`] is `digest`, or takes the machine code from the cache.
-    pub async fn compile(&self, bytes: Arc<[u8]>, digest: &str) -> Result<Compiled, CompileError> {
-        check(&bytes)?;
-        let (engine, own) = (self.engine.wasmtime().clone(), self.cache.own.join(self.file(digest)));
+    /// Compiles a component, the [`digest`] of whose bytes is `digest`, or takes the machine code from the cache.
+    pub async fn compile(&self, component: &Uncompiled, digest: &str) -> Result<Compiled, CompileError> {
         // Waiting for the one before is not counted: each has the whole time for itself.
-        let turn = Arc::clone(&self.one_at_a_time).lock_owned().await;
+        let _turn = self.one_at_a_time.lock().await;
         if let Some(compiled) = self.recall(digest).await {
             return Ok(compiled);
         }
-        let work = tokio::task::spawn_blocking(move || {
-            // Held until the work ends, which it does even when nobody waits for it any longer.
-            let _turn = turn;
-            compile_into(&engine, &bytes, &own)
-        });
-        let component = match tokio::time::timeout(MAX_TIME, work).await {
-            Ok(Ok(result)) => result?,
-            Ok(Err(panic)) => return Err(CompileError::Invalid(wasmtime::Error::msg(panic.to_string()))),
-            Err(_) => return Err(CompileError::TooSlow),
-        };
+        let path = self.cache.own.join(self.file(digest));
+        let place = path.clone();
+        let unusable = |error| CompileError::Cache { path: place.clone(), error };
+        let partial = Partial::beside(&path).map_err(unusable)?;
+        match &self.process {
+            Some(process) => process.compile(&component.bytes, partial.output().map_err(unusable)?).await?,
+            None => partial.fill(self.engine.wasmtime(), &component.bytes)?,
+        }
+        partial.finish(&path).map_err(unusable)?;
+        let engine = self.engine.wasmtime().clone();
+        let loaded = spawn_blocking(move || load(&engine, &path)).await;
+        let component = loaded.map_err(io::Error::from).map_err(CompileError::Process)?;
+        let component = component.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
         Ok(self.compiled(component, digest, false))
     }
 
@@ -142,7 +190,7 @@ impl Compiler {
         let file = self.file(digest);
         let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
         let (engine, own) = (self.engine.wasmtime().clone(), self.cache.own.join(&file));
-        let kept = tokio::task::spawn_blocking(move || {
+        let kept = spawn_blocking(move || {
             ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own))
         });
         let component = kept.await.ok().flatten()?;
@@ -158,55 +206,11 @@ impl Compiler {
     }
 }
 
-/// Whether the bytes are worth compiling: refuses by name what people push by mistake.
-pub fn check(bytes: &[u8]) -> Result<(), CompileError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(CompileError::TooLarge(bytes.len()));
-    }
-    if wasmtime::Engine::detect_precompiled(bytes).is_some() {
-        return Err(CompileError::Precompiled);
-    }
-    if Parser::is_core_wasm(bytes) {
-        return Err(CompileError::CoreModule);
-    }
-    if !Parser::is_component(bytes) {
-        return Err(CompileError::NotWebAssembly);
-    }
-    match wasi_03(bytes) {
-        Some(interface) => Err(CompileError::NeedsWasi03(interface)),
-        None => Ok(()),
-    }
-}
-
-/// The first interface of WASI 0.3 that the component itself exports or imports. wasmtime says of such a component
-/// no more than that it needs a feature. A malformed component has none: wasmtime says what is wrong with it.
-fn wasi_03(bytes: &[u8]) -> Option<String> {
-    let is_03 = |name: &str| name.starts_with("wasi:") && name.contains("@0.3.");
-    let mut depth = 0_usize;
-    for payload in Parser::new(0).parse_all(bytes) {
-        match payload.ok()? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentExportSection(exports) if depth == 0 => {
-                for export in exports {
-                    let export = export.ok()?;
-                    if export.kind == ComponentExternalKind::Instance && is_03(export.name.name) {
-                        return Some(export.name.name.to_owned());
-                    }
-                }
-            }
-            Payload::ComponentImportSection(imports) if depth == 0 => {
-                for import in imports {
-                    let name = import.ok()?.name.name;
-                    if is_03(name) {
-                        return Some(name.to_owned());
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    None
+/// What machine code has to have in common to be exchanged.
+pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
 }
 
 fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
@@ -223,27 +227,62 @@ fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
 #[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file is in a directory that only the host's user, or who installed it, can write to, and was written by
-    // `compile_into`.
+    // `Compiler::compile`.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
-fn compile_into(engine: &wasmtime::Engine, bytes: &[u8], path: &Path) -> Result<Component, CompileError> {
-    let code = engine.precompile_component(bytes).map_err(CompileError::Invalid)?;
-    write_whole(path, &code).map_err(|error| CompileError::Cache { path: path.to_owned(), error })?;
-    path.parent().map_or(Ok(()), forget_oldest).unwrap_or_else(|error| {
-        tracing::warn!(path = %path.display(), %error, "old machine code cannot be removed from the cache");
-    });
-    load(engine, path).map_err(CompileError::Invalid)
+/// A file that is being written: beside where it will be, and renamed when it is whole, so that a host that starts or dies
+/// meanwhile sees all of it or nothing. Dropped, it is removed.
+struct Partial(PathBuf);
+
+impl Partial {
+    fn beside(path: &Path) -> io::Result<Self> {
+        path.parent().map_or(Ok(()), create_private)?;
+        Ok(Self(path.with_extension(format!("{}.{PARTIAL}", std::process::id()))))
+    }
+
+    /// The file, empty and open for writing.
+    fn output(&self) -> io::Result<File> {
+        File::create(&self.0)
+    }
+
+    /// Compiles into the file in this process.
+    fn fill(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Result<(), CompileError> {
+        let code = engine
+            .precompile_component(bytes)
+            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+        fs::write(&self.0, code).map_err(|error| CompileError::Cache { path: self.0.clone(), error })
+    }
+
+    fn finish(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.0, path)?;
+        path.parent().map_or(Ok(()), forget_oldest).unwrap_or_else(|error| {
+            tracing::warn!(path = %path.display(), %error, "old machine code cannot be removed from the cache");
+        });
+        Ok(())
+    }
 }
 
-/// Removes what was compiled longest ago. What is in use stays in memory until nobody uses it.
+impl Drop for Partial {
+    fn drop(&mut self) {
+        // Once it is finished there is none.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Removes what was compiled longest ago, and what killed hosts left half-written. What is in use stays in memory until
+/// nobody uses it.
 fn forget_oldest(directory: &Path) -> io::Result<()> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         // Another host may be quicker to remove it.
-        if let Ok(compiled) = fs::metadata(&path).and_then(|file| file.modified()) {
-            kept.push((compiled, path));
+        let Ok(written) = fs::metadata(&path).and_then(|file| file.modified()) else { continue };
+        let is_partial = path.extension().is_some_and(|extension| extension == PARTIAL);
+        if is_partial && written.elapsed().is_ok_and(|age| age > ABANDONED_AFTER) {
+            let _ = fs::remove_file(path);
+        } else {
+            kept.push((written, path));
         }
     }
     kept.sort_unstable();
@@ -252,14 +291,6 @@ fn forget_oldest(directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     })
-}
-
-/// Written beside and renamed over, so that a host that starts or dies meanwhile sees all of a file or none of it.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    path.parent().map_or(Ok(()), create_private)?;
-    let partial = path.with_extension(format!("{}.partial", std::process::id()));
-    fs::write(&partial, bytes)?;
-    fs::rename(&partial, path)
 }
 
 fn create_private(directory: &Path) -> io::Result<()> {
@@ -281,9 +312,8 @@ mod tests {
         let engine = Engine::new(EngineSettings { instances: 1, guest_memory: u64::MAX }).unwrap();
         let image = tempfile::tempdir().unwrap();
         let compile = async |cache| {
-            Compiler::new(engine.clone(), cache)
-                .compile(EMPTY_COMPONENT.into(), &digest(EMPTY_COMPONENT))
-                .await
+            let component = Uncompiled::read(EMPTY_COMPONENT.into()).unwrap();
+            Compiler::new(engine.clone(), cache, None).compile(&component, &digest(EMPTY_COMPONENT)).await
         };
         let read_only = |ahead| CodeCache { ahead, own: "/dev/null/cache".into() };
 
@@ -307,10 +337,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_component_is_refused_by_name() {
-        assert!(matches!(check(b"hello"), Err(CompileError::NotWebAssembly)));
-        assert!(matches!(check(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
-        assert!(matches!(check(b""), Err(CompileError::NotWebAssembly)));
-        assert!(check(EMPTY_COMPONENT).is_ok(), "an empty component is one, though a useless one");
+    fn what_a_killed_host_left_half_written_is_removed() {
+        let cache = tempfile::tempdir().unwrap();
+        let file = |name: &str, age: Duration| {
+            let path = cache.path().join(name);
+            fs::File::create(&path).unwrap().set_modified(std::time::SystemTime::now() - age).unwrap();
+            path
+        };
+        let abandoned = file("a.1.partial", 2 * ABANDONED_AFTER);
+        let under_way = file("b.2.partial", Duration::ZERO);
+        let whole = file("c.cwasm", 2 * ABANDONED_AFTER);
+        forget_oldest(cache.path()).unwrap();
+        assert_eq!([abandoned, under_way, whole].map(|path| path.exists()), [false, true, true]);
     }
 }

@@ -12,7 +12,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
     Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
-    Limits, Registry, Resources, Version, digest,
+    Limits, Registry, Resources, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
@@ -67,7 +67,7 @@ impl Host {
         let engine = Engine::new(EngineSettings { instances: 16, guest_memory: u64::MAX }).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let cache = CodeCache { ahead: None, own: directory.path().join("cache") };
-        let compiler = Compiler::new(engine, cache);
+        let compiler = Compiler::new(engine, cache, None);
         Self { registry: Arc::default(), compiler, _cache: directory }
     }
 
@@ -76,7 +76,9 @@ impl Host {
         spec: ComponentSpec,
         component: &[u8],
     ) -> Result<Candidate, CandidateError> {
-        let compiled = self.compiler.compile(component.into(), &digest(component)).await.unwrap();
+        let uncompiled = Uncompiled::read(component.into()).unwrap();
+        uncompiled.check(&spec)?;
+        let compiled = self.compiler.compile(&uncompiled, &digest(component)).await.unwrap();
         let mut candidate = Candidate::link(&compiled, spec)?;
         candidate.ask().await?;
         Ok(candidate)

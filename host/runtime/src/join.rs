@@ -65,11 +65,7 @@ pub(crate) fn add_to_linker(
     spec: &ComponentSpec,
 ) -> Result<(), LinkError> {
     for (import, interface) in imports(component) {
-        let callee = spec.callee(&import).ok_or_else(|| LinkError::Unassigned {
-            interface: without_version(&import).to_owned(),
-            component: spec.name.clone(),
-            import: import.clone(),
-        })?;
+        let callee = callee(&import, spec)?;
         let functions = functions(&import, &interface, component.engine())?;
         let mut instance = linker.instance(&import).map_err(LinkError::Mismatch)?;
         for function in functions {
@@ -78,6 +74,15 @@ pub(crate) fn add_to_linker(
         }
     }
     Ok(())
+}
+
+/// The component that answers an import, by the manifest.
+pub(crate) fn callee<'a>(import: &str, spec: &'a ComponentSpec) -> Result<&'a str, LinkError> {
+    spec.callee(import).ok_or_else(|| LinkError::Unassigned {
+        interface: without_version(import).to_owned(),
+        component: spec.name.clone(),
+        import: import.to_owned(),
+    })
 }
 
 /// `todo:tasks/tasks@0.1.0` → `todo:tasks/tasks`

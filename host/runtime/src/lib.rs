@@ -3,7 +3,9 @@
 //! In the order in which a component meets them:
 //!
 //! - [`engine`](Engine): wasmtime, configured in one function
-//! - `compile`: bytes → compiled component, through the code cache on disk
+//! - `uncompiled`: bytes → a component that is worth compiling, or a refusal that says why not
+//! - `compile`: a component's bytes → machine code, through the code cache on disk
+//! - `compile_process`: the process that compiles
 //! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
 //! - `candidate`: a component that is linked, and what it brings: an OpenAPI document, migrations
 //! - `join`: imports that another component answers, and the calls between the two
@@ -25,6 +27,7 @@ mod candidate;
 mod capabilities;
 mod capability;
 mod compile;
+mod compile_process;
 mod engine;
 mod fit;
 #[cfg(test)]
@@ -44,13 +47,15 @@ mod registry;
 mod request_body;
 mod resources;
 mod state;
+mod uncompiled;
 mod version;
 mod wit_type;
 
 pub use candidate::{Authority, Candidate, CandidateError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
-pub use compile::{CodeCache, CompileError, Compiled, Compiler, check, digest};
+pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
+pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_standard_input};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};
@@ -62,4 +67,5 @@ pub use principal::Principal;
 pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;
 pub use resources::Resources;
+pub use uncompiled::{Counted, Uncompiled};
 pub use version::{ComponentSpec, Version};

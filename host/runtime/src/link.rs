@@ -12,10 +12,15 @@ use crate::capabilities;
 use crate::capability::Capability;
 use crate::join;
 use crate::state::State;
+use crate::uncompiled::Uncompiled;
 use crate::version::ComponentSpec;
 
 /// The interface that every component must export.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2";
+
+/// The packages that the world of `wasi:cli` and `wasi:http` are made of: linked without a grant, in their 0.2 releases.
+const WASI_PACKAGES: [&str; 7] =
+    ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
 
 /// Why a component cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -76,14 +81,39 @@ pub enum LinkError {
     Mismatch(wasmtime::Error),
 }
 
+/// Whether the names of what a component imports and exports are such that [`link`] can go well: asked before it is
+/// compiled. What the names do not tell, `link` finds out.
+pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
+    let imports = &component.imports;
+    check_grants(imports, &spec.name, &spec.capabilities)?;
+    for import in imports.iter().filter(|import| !join::is_of_the_host(import)) {
+        join::callee(import, spec)?;
+    }
+    let mut of_the_host = imports.iter().filter(|import| join::is_of_the_host(import));
+    if let Some(import) = of_the_host.find(|import| !may_be_linked(import)) {
+        return Err(LinkError::Unknown { hint: hint(import), import: import.clone() });
+    }
+    check_handler(component.exports.iter().map(String::as_str))
+}
+
+/// Whether the host has the package of an interface, in a version of which this could be one.
+fn may_be_linked(import: &str) -> bool {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    let (package, _) = name.split_once('/').unwrap_or((name, ""));
+    let is_capability = Capability::ALL.into_iter().any(|capability| capability.package() == package);
+    let is_release = version.starts_with("0.2.") && !version.contains('-');
+    is_capability || WASI_PACKAGES.contains(&package) && is_release
+}
+
 /// Links a component against its grants, and against the components that it may call.
 pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyPre<State>, LinkError> {
-    check_grants(component, &spec.name, &spec.capabilities)?;
+    check_grants(&imports(component), &spec.name, &spec.capabilities)?;
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
     join::add_to_linker(&mut linker, component, spec)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
     // Last, since what it imports is looked at before what it exports.
-    check_handler(component)?;
+    let exports = component.component_type();
+    check_handler(exports.exports(component.engine()).map(|(name, _)| name))?;
     ProxyPre::new(pre).map_err(LinkError::OtherHandler)
 }
 
@@ -109,22 +139,23 @@ fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime:
     Ok(linker)
 }
 
-fn check_grants(component: &Component, name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
-    for import in imports(component) {
-        let (package, _) = import.split_once('/').unwrap_or((&import, ""));
+fn check_grants(imports: &[String], name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
+    for import in imports {
+        let (package, _) = import.split_once('/').unwrap_or((import, ""));
         let capability = Capability::ALL.into_iter().find(|capability| capability.package() == package);
         if let Some(capability) = capability.filter(|capability| !grants.contains(capability)) {
-            return Err(LinkError::NotGranted { import, capability, component: name.to_owned() });
+            return Err(LinkError::NotGranted {
+                import: import.clone(),
+                capability,
+                component: name.to_owned(),
+            });
         }
     }
     Ok(())
 }
 
-fn check_handler(component: &Component) -> Result<(), LinkError> {
-    let engine = component.engine();
-    let exports = component.component_type();
-    let found = exports.exports(engine).any(|(name, _)| name.starts_with(HANDLER));
-    if found { Ok(()) } else { Err(LinkError::NoHandler) }
+fn check_handler<'a>(mut exports: impl Iterator<Item = &'a str>) -> Result<(), LinkError> {
+    if exports.any(|name| name.starts_with(HANDLER)) { Ok(()) } else { Err(LinkError::NoHandler) }
 }
 
 /// Finds the import that wasmtime's error is about, when a whole interface is missing.

@@ -80,7 +80,10 @@ pub(super) async fn push(
         StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge,
         _ => AdminError::Unreadable,
     })?;
-    let requested = delivery.push(&name, (&*body).into(), &pushed_by(&headers, peer), dry_run).await?;
+    let bytes = Arc::from(&*body);
+    // A swap takes long, and one copy is enough of what may be large.
+    drop(body);
+    let requested = delivery.push(&name, bytes, &pushed_by(&headers, peer), dry_run).await?;
     answer(requested, &headers).await
 }
 

@@ -29,6 +29,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use berth_runtime::{COMPILE_ARGUMENT, compile_standard_input};
 use clap::{Parser, Subcommand};
 
 use self::components::Components;
@@ -64,6 +65,14 @@ enum Command {
     New(New),
     /// Ask the host on this machine whether it lives: exit code 0 if it does
     Healthcheck,
+    /// What the host runs to compile: a component from standard input into machine code on standard output
+    #[command(name = COMPILE_ARGUMENT, hide = true)]
+    CompileComponent {
+        /// The component's bytes
+        size: usize,
+        /// Bytes of memory that it may take
+        memory: u64,
+    },
     /// See and swap the components of a host that runs
     Components(Components),
 }
@@ -90,6 +99,7 @@ Everything is configured by the manifest and by environment variables:
   BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB; 2048 and 1024, or by memory
   BERTH_HEADER_TIMEOUT, BERTH_DRAIN_TIMEOUT                         30s, 25s
   BERTH_GUEST_MEMORY     of all instances together                  half of the memory
+  BERTH_COMPILE_MEMORY   of the process that compiles              5/8 of the memory, 1GiB at most
   BERTH_DATABASE_CONNECTIONS of each component                      8 to 16, by processors
 
 DATABASE_URL, JWT_SECRET, COHERE_API_KEY and ADMIN_TOKEN may also be read from the file that
@@ -104,6 +114,7 @@ impl Arguments {
             Command::Check => check(&variables).await,
             Command::New(what) => new(&what),
             Command::Healthcheck => healthcheck(&variables),
+            Command::CompileComponent { size, memory } => return compile_standard_input(size, memory).into(),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
         };
         outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
@@ -129,7 +140,8 @@ async fn start(variables: &Variables, watch: bool) -> Result<()> {
 
 async fn check(variables: &Variables) -> Result<()> {
     let config = Config::read(variables)?;
-    for Checked { component, digest } in delivery::check(&config.manifest, &config.code_cache).await? {
+    let Config { manifest, code_cache, compiler, .. } = config;
+    for Checked { component, digest } in delivery::check(&manifest, &code_cache, compiler).await? {
         print(&format!("{component}@{}: good\n", &digest[..12]))?;
     }
     print("The configuration is good.\n")?;

@@ -37,7 +37,7 @@ pub use secret::Secret;
 pub use sizes::Sizes;
 pub use variables::Variables;
 
-use berth_runtime::CodeCache;
+use berth_runtime::{CodeCache, CompilerProcess};
 use environment::SHORTEST_JWT_SECRET;
 
 /// A configuration that can be used: the proof that everything in it has been checked.
@@ -54,6 +54,8 @@ pub struct Config {
     /// `BERTH_CODE_CACHE`, for machine code that was compiled ahead, and a folder of [`Config::data_directory`] for what
     /// is compiled here.
     pub code_cache: CodeCache,
+    /// The process that compiles: this program, within `BERTH_COMPILE_MEMORY`.
+    pub compiler: CompilerProcess,
     /// `PATH`: where PostgreSQL's programs are looked for first, for the private server.
     pub program_path: Option<OsString>,
     /// `JWT_EXPIRES_IN`: how long an issued token is good for.
@@ -161,6 +163,7 @@ impl Config {
                 own: data_directory.join("cache"),
             },
             data_directory,
+            compiler: CompilerProcess { program: this_program()?, memory: sizes.compile_memory },
             program_path: variables.raw("PATH").cloned(),
             jwt_secret: environment::jwt_secret(variables, &environment)?,
             jwt_lifetime: environment::jwt_lifetime(variables)?,
@@ -213,6 +216,12 @@ impl Config {
     }
 }
 
+/// The program that this process runs: on Linux also after its file was replaced by another version's.
+fn this_program() -> Result<PathBuf, ConfigError> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Ok(running) } else { std::env::current_exe().map_err(ConfigError::NoProgram) }
+}
+
 /// A configuration that cannot be used, in one line.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -234,6 +243,9 @@ pub enum ConfigError {
         /// Why it was not there.
         error: std::io::Error,
     },
+    /// The system does not say which file this process runs.
+    #[error("the host's own program, which compiles components, is not found: {0}")]
+    NoProgram(std::io::Error),
     /// A place in the manifest.
     #[error("{file}:{line}:{column}: {reason}")]
     Manifest {

@@ -13,6 +13,10 @@ use super::{ConfigError, Machine, Variables};
 /// hashes of 19 MiB each.
 const GUESTS_PART: u64 = 2;
 
+/// Eighths of the memory that the process that compiles may take: in the smallest pod what a component in Python takes, and
+/// room for the host beside it. It is seldom there, and guests have seldom all of theirs.
+const COMPILER_EIGHTHS: u64 = 5;
+
 /// What one instance is reckoned to hold. Most hold less; the sum is bounded by [`Sizes::guest_memory`].
 const INSTANCE: u64 = 4 * MIB;
 
@@ -26,6 +30,8 @@ pub struct Sizes {
     pub machine: Machine,
     /// `BERTH_GUEST_MEMORY`: bytes of linear memories and tables that all instances may have together.
     pub guest_memory: u64,
+    /// `BERTH_COMPILE_MEMORY`: bytes that the process that compiles may take.
+    pub compile_memory: u64,
     /// Instances of a component that run at once, where the manifest does not say.
     pub concurrency: usize,
     /// `BERTH_DATABASE_CONNECTIONS`: connections to PostgreSQL that each component may have open.
@@ -47,8 +53,12 @@ impl Sizes {
         let guest_memory = variables.parse_or("BERTH_GUEST_MEMORY", default.guest_memory, |value| {
             Ok(value.parse::<Memory>()?.value())
         })?;
+        let compile_memory = variables.parse_or("BERTH_COMPILE_MEMORY", default.compile_memory, |value| {
+            Ok(value.parse::<Quantity<Size, { 64 * MIB }, { 64 * GIB }>>()?.value())
+        })?;
         Ok(Self {
             guest_memory,
+            compile_memory,
             concurrency: concurrency(guest_memory),
             component_connections: variables.parse_or(
                 "BERTH_DATABASE_CONNECTIONS",
@@ -66,6 +76,7 @@ impl Sizes {
         Self {
             machine,
             guest_memory,
+            compile_memory: (memory / 8 * COMPILER_EIGHTHS).clamp(128 * MIB, GIB),
             concurrency: concurrency(guest_memory),
             component_connections: for_processors(16.0, machine).clamp(8, 16),
             host_connections: for_processors(8.0, machine).clamp(4, 8),
@@ -82,9 +93,10 @@ impl Sizes {
 
     /// Says what was chosen, and for what.
     pub fn log(&self) {
-        let Self { machine, guest_memory, concurrency, .. } = self;
+        let Self { machine, guest_memory, compile_memory, concurrency, .. } = self;
         tracing::info!(
             guest_memory = %ByteSize(*guest_memory).display().iec(),
+            compile_memory = %ByteSize(*compile_memory).display().iec(),
             concurrency,
             component_connections = self.component_connections,
             host_connections = self.host_connections,
@@ -131,6 +143,7 @@ mod tests {
     fn the_pod_of_the_deployment_specification_has_what_it_needs() {
         let sizes = sizes(0.5, 512 * MIB, &[]).unwrap();
         assert_eq!(sizes.guest_memory, 256 * MIB);
+        assert_eq!(sizes.compile_memory, 320 * MIB);
         assert_eq!(sizes.concurrency, 64);
         assert_eq!((sizes.component_connections, sizes.host_connections), (8, 4));
         assert_eq!((sizes.max_in_flight, sizes.max_connections), (1024, 2048));
@@ -140,6 +153,7 @@ mod tests {
     fn everything_shrinks_with_the_machine_and_nothing_vanishes() {
         let small = sizes(0.25, 128 * MIB, &[]).unwrap();
         assert_eq!((small.guest_memory, small.concurrency), (64 * MIB, 16));
+        assert_eq!(small.compile_memory, 128 * MIB);
         assert_eq!((small.component_connections, small.host_connections), (8, 4));
         assert_eq!((small.max_in_flight, small.max_connections), (256, 512));
         let tiny = sizes(0.01, MIB, &[]).unwrap();
@@ -150,7 +164,7 @@ mod tests {
     #[test]
     fn a_large_machine_is_not_taken_whole() {
         let large = sizes(64.0, 256 * GIB, &[]).unwrap();
-        assert_eq!(large.concurrency, 64);
+        assert_eq!((large.concurrency, large.compile_memory), (64, GIB));
         assert_eq!((large.component_connections, large.host_connections), (16, 8));
         assert_eq!((large.max_in_flight, large.max_connections), (1024, 2048));
         assert_eq!(sizes(1.0, u64::MAX, &[]).unwrap().max_in_flight, 1024);
@@ -158,8 +172,13 @@ mod tests {
 
     #[test]
     fn what_the_operator_says_wins() {
-        let said = [("BERTH_GUEST_MEMORY", "48MiB"), ("BERTH_DATABASE_CONNECTIONS", "3")];
+        let said = [
+            ("BERTH_GUEST_MEMORY", "48MiB"),
+            ("BERTH_COMPILE_MEMORY", "100MiB"),
+            ("BERTH_DATABASE_CONNECTIONS", "3"),
+        ];
         let sizes = sizes(0.5, 512 * MIB, &said).unwrap();
         assert_eq!((sizes.guest_memory, sizes.concurrency, sizes.component_connections), (48 * MIB, 12, 3));
+        assert_eq!(sizes.compile_memory, 100 * MIB);
     }
 }

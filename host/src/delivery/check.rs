@@ -1,10 +1,16 @@
 //! `berth check`: what a swap checks without a database, of every component of a manifest.
 
-use berth_runtime::{Candidate, CodeCache, Compiler, Engine, EngineSettings, check_fit, digest};
+use std::sync::Arc;
+
+use berth_runtime::{
+    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, check_fit,
+    digest,
+};
 
 use super::adopt::{self, AdoptError};
 use super::instances;
 use super::report::{Failure, Step};
+use super::verify;
 use crate::config::{Component, Manifest};
 
 /// A component that is good.
@@ -15,11 +21,15 @@ pub struct Checked {
     pub digest: String,
 }
 
-/// Compiles, or takes from `cache`, what the manifest lists, links each component against its grants, and sees whether
-/// those that call each other agree on it.
-pub async fn check(manifest: &Manifest, cache: &CodeCache) -> Result<Vec<Checked>, AdoptError> {
+/// Compiles by `process`, or takes from `cache`, what the manifest lists, links each component against its grants, and sees
+/// whether those that call each other agree on it.
+pub async fn check(
+    manifest: &Manifest,
+    cache: &CodeCache,
+    process: CompilerProcess,
+) -> Result<Vec<Checked>, AdoptError> {
     let engine = Engine::new(EngineSettings { instances: instances(manifest), guest_memory: u64::MAX })?;
-    let compiler = Compiler::new(engine, cache.clone());
+    let compiler = Compiler::new(engine, cache.clone(), Some(process));
     let files = adopt::read(manifest).await?;
     let mut candidates = Vec::with_capacity(files.len());
     for component in &manifest.components {
@@ -36,8 +46,14 @@ pub async fn check(manifest: &Manifest, cache: &CodeCache) -> Result<Vec<Checked
     Ok(candidates.iter().map(checked).collect())
 }
 
-async fn candidate(compiler: &Compiler, component: &Component, bytes: &[u8]) -> Result<Candidate, Failure> {
-    let code = compiler.compile(bytes.into(), &digest(bytes)).await.map_err(|error| Failure::from(&error))?;
+async fn candidate(
+    compiler: &Compiler,
+    component: &Component,
+    bytes: &Arc<[u8]>,
+) -> Result<Candidate, Failure> {
+    let uncompiled = verify::read(Arc::clone(bytes)).await?;
+    uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
+    let code = compiler.compile(&uncompiled, &digest(bytes)).await.map_err(|error| Failure::from(&error))?;
     let mut candidate = Candidate::link(&code, component.spec())?;
     candidate.ask().await?;
     Ok(candidate)

@@ -109,7 +109,7 @@ impl Delivery {
         let host = host_name();
         Ok(Self {
             app,
-            compiler: Compiler::new(engine, config.code_cache.clone()),
+            compiler: Compiler::new(engine, config.code_cache.clone(), Some(config.compiler.clone())),
             instances,
             connections: config.sizes.component_connections,
             server: database.server().clone(),

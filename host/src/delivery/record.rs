@@ -108,7 +108,8 @@ impl Record {
         self.write(step, StepState::Skipped, Some(why.to_owned()), 0.0);
     }
 
-    /// Fails a step that has passed already, but not together with other components.
+    /// Fails a step that was not taken, since it was seen before that it would fail; or one that has passed already, but not
+    /// together with other components.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.report.steps.retain(|one| one.step != failure.step);
         self.write(failure.step, StepState::Failed, Some(failure.reason.clone()), 0.0);

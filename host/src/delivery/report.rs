@@ -13,7 +13,7 @@ pub enum Step {
     Size,
     /// They are a component: no core module, no machine code, no garbage, no WASI that the host does not run.
     Kind,
-    /// They become machine code, in bounded time.
+    /// They are no more than the host compiles, and become machine code in bounded time and memory.
     Compile,
     /// What it imports is granted, and other components have what it wants of them.
     Imports,

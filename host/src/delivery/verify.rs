@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use berth_database::Migration;
-use berth_runtime::{Authority, Candidate, CandidateError, CompileError, Compiled, LinkError};
+use berth_runtime::{Authority, Candidate, CandidateError, CompileError, Compiled, LinkError, Uncompiled};
+use tokio::task::spawn_blocking;
 
 use super::Delivery;
 use super::plan::{Change, Source};
 use super::record::{Record, Remark};
 use super::report::{Difference, Failure, Step};
 use super::versions::Known;
+use crate::config::Component;
 
 /// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, unless it is a dry
 /// run.
@@ -23,12 +25,14 @@ pub(super) async fn verify(
     let Change { component, source } = change;
     let compiled = match source {
         Source::Bytes { bytes, digest, origin, by } => {
-            look_at(bytes, record).await?;
+            let looked = look_at(component, bytes).await;
+            record_first_steps(&looked, bytes.len(), record).await?;
             if !is_dry_run {
                 let staged = delivery.versions.stage(&component.name, digest, bytes.len(), *origin, by).await;
                 record.report().number = Some(staged.map_err(|error| Failure::passing(Step::Kind, &error))?);
             }
-            record.step(Step::Compile, compile(delivery, Arc::clone(bytes), digest)).await?
+            let uncompiled = looked.inspect_err(|failure| record.fail(failure))?;
+            record.step(Step::Compile, compile(delivery, &uncompiled, digest)).await?
         }
         Source::Kept(known) | Source::Live(known) => {
             record.report().number = Some(known.number);
@@ -42,18 +46,42 @@ pub(super) async fn verify(
     Ok(candidate)
 }
 
-/// The first two steps: is it worth compiling?
-async fn look_at(bytes: &[u8], record: &mut Record) -> Result<(), Failure> {
-    let looked = berth_runtime::check(bytes).map_err(|error| Failure::from(&error));
-    let too_large = matches!(&looked, Err(failure) if failure.step == Step::Size);
-    let size = || Some(format!("{} bytes", bytes.len()));
-    let (first, second) = if too_large { (looked, Ok(())) } else { (Ok(()), looked) };
-    record.step(Step::Size, async { first.map(|()| ((), size())) }).await?;
-    record.step(Step::Kind, async { second.map(|()| ((), None)) }).await
+/// Looks whether it is worth compiling: how much it is, and whether what it imports and exports can do, by the names.
+async fn look_at(component: &Component, bytes: &Arc<[u8]>) -> Result<Uncompiled, Failure> {
+    let uncompiled = read(Arc::clone(bytes)).await?;
+    uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
+    Ok(uncompiled)
 }
 
-async fn compile(delivery: &Delivery, bytes: Arc<[u8]>, digest: &str) -> Result<(Compiled, Remark), Failure> {
-    let compiled = delivery.compiler.compile(bytes, digest).await.map_err(|error| Failure::from(&error))?;
+/// Reads a component's sections.
+pub(super) async fn read(bytes: Arc<[u8]>) -> Result<Uncompiled, Failure> {
+    let read = spawn_blocking(|| Uncompiled::read(bytes)).await;
+    let read = read.map_err(|error| Failure::passing(Step::Kind, &error))?;
+    read.map_err(|error| Failure::from(&error))
+}
+
+/// The first two steps of a report. What fails at a later one has passed these.
+async fn record_first_steps(
+    looked: &Result<Uncompiled, Failure>,
+    size: usize,
+    record: &mut Record,
+) -> Result<(), Failure> {
+    let failed = looked.as_ref().err();
+    let step = |step, remark| {
+        let failed = failed.filter(|failure| failure.step == step).cloned();
+        async { failed.map_or(Ok(((), remark)), Err) }
+    };
+    record.step(Step::Size, step(Step::Size, Some(format!("{size} bytes")))).await?;
+    record.step(Step::Kind, step(Step::Kind, None)).await
+}
+
+async fn compile(
+    delivery: &Delivery,
+    uncompiled: &Uncompiled,
+    digest: &str,
+) -> Result<(Compiled, Remark), Failure> {
+    let compiled = delivery.compiler.compile(uncompiled, digest).await;
+    let compiled = compiled.map_err(|error| Failure::from(&error))?;
     let remark = compiled.was_cached.then(|| "from the code cache".to_owned());
     Ok((compiled, remark))
 }
@@ -68,7 +96,7 @@ async fn recall(delivery: &Delivery, component: &str, known: &Known) -> Result<(
         let reason = format!("the bytes of version {} are no longer kept; push them again", known.number);
         return Err(Failure { step: Step::Compile, reason, temporary: false });
     };
-    compile(delivery, bytes.into(), &known.digest).await
+    compile(delivery, &read(bytes.into()).await?, &known.digest).await
 }
 
 /// Writes down how a candidate differs from the version that is live.
@@ -96,7 +124,15 @@ impl From<&CompileError> for Failure {
             | CompileError::CoreModule
             | CompileError::NotWebAssembly
             | CompileError::NeedsWasi03(_) => Step::Kind,
-            CompileError::Invalid(_) | CompileError::TooSlow | CompileError::Cache { .. } => Step::Compile,
+            CompileError::TooMuch { .. }
+            | CompileError::Invalid(_)
+            | CompileError::TooSlow(_)
+            | CompileError::TooMuchMemory(_)
+            | CompileError::Crashed { .. }
+            | CompileError::Cache { .. } => Step::Compile,
+            CompileError::Killed(_) | CompileError::Process(_) => {
+                return Failure::passing(Step::Compile, error);
+            }
         };
         Failure::lasting(step, error)
     }

@@ -18,5 +18,5 @@ pub(crate) fn component(path: &str) -> anyhow::Result<Arc<[u8]>> {
 /// A compiler with a code cache in `folder`.
 pub(crate) fn compiler(folder: &Path) -> anyhow::Result<Compiler> {
     let engine = Engine::new(EngineSettings { instances: 64, guest_memory: u64::MAX })?;
-    Ok(Compiler::new(engine, CodeCache { ahead: None, own: folder.to_owned() }))
+    Ok(Compiler::new(engine, CodeCache { ahead: None, own: folder.to_owned() }, None))
 }

@@ -1,77 +1,26 @@
 //! `wasi:http/outgoing-handler`: requests to the destinations that the manifest lists, and to no other.
 //!
-//! A listed name that resolves to an address of this machine or of a private network is refused as well, unless that
-//! address is listed: a component must not become a way into the network that the host stands in.
+//! The origin of a request (scheme, host, port) must be listed. An origin whose host is an address is allowed by being
+//! listed. An origin whose host is a name is resolved once, and only to addresses that are public or listed too: a
+//! component must not become a way into the network that the host stands in. The addresses that were checked are those
+//! that are connected to.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
+mod addresses;
+mod destination;
+
 use std::sync::Arc;
 
 use http_body_util::{BodyDataStream, BodyExt as _};
-use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
+use self::addresses::{AddressProhibited, AllowedAddresses};
+use self::destination::origin;
+pub use self::destination::{AllowedDestination, DestinationError};
 use crate::instance::RequestContext;
 
-/// A destination that a component may send requests to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AllowedDestination {
-    /// `https://api.example.com` or `http://example.com:8080`: one scheme, host and port.
-    Origin {
-        /// `http` or `https`.
-        scheme: String,
-        /// A name in lower case, or an address.
-        host: String,
-        /// The port; the scheme's own if none was given.
-        port: u16,
-    },
-    /// `10.1.0.0/16` or `127.0.0.1`: addresses that a listed name may resolve to although they are not public.
-    Network(IpNet),
-}
-
-/// Text that is neither an origin nor a network.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "`{0}` is not a destination; write `https://host`, `http://host:port`, or a network as `10.1.0.0/16`"
-)]
-pub struct DestinationError(String);
-
-impl FromStr for AllowedDestination {
-    type Err = DestinationError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || DestinationError(text.to_owned());
-        if let Ok(network) = text.parse() {
-            return Ok(Self::Network(network));
-        }
-        if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Network(address.into()));
-        }
-        let uri = text.trim_end_matches('/').parse::<http::Uri>().map_err(|_| refuse())?;
-        let origin = origin(&uri).ok_or_else(refuse)?;
-        if uri.path_and_query().is_some_and(|path| path.as_str() != "/") {
-            return Err(refuse());
-        }
-        Ok(origin)
-    }
-}
-
-fn origin(uri: &http::Uri) -> Option<AllowedDestination> {
-    let scheme = uri.scheme_str()?.to_ascii_lowercase();
-    let default_port = match scheme.as_str() {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    let authority = uri.authority()?;
-    if authority.as_str().contains('@') {
-        return None;
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    Some(AllowedDestination::Origin { scheme, host, port: authority.port_u16().unwrap_or(default_port) })
-}
+/// The longest host that a line of the log shows, in bytes: the longest name of DNS.
+const MAX_LOGGED_HOST_BYTES: usize = 253;
 
 /// Why requests cannot be sent at all.
 #[derive(Debug, thiserror::Error)]
@@ -83,8 +32,7 @@ pub struct ClientError(#[from] reqwest::Error);
 pub(crate) struct Client(Option<Arc<Allowed>>);
 
 struct Allowed {
-    origins: Vec<AllowedDestination>,
-    addresses: Arc<AllowedAddresses>,
+    destinations: Vec<AllowedDestination>,
     http: reqwest::Client,
 }
 
@@ -97,63 +45,20 @@ impl Client {
             AllowedDestination::Network(network) => Some(*network),
             AllowedDestination::Origin { .. } => None,
         });
-        let addresses = Arc::new(AllowedAddresses(networks.collect()));
+        let addresses = Arc::new(AllowedAddresses::new(networks.collect()));
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(Arc::clone(&addresses))
+            .dns_resolver(addresses)
             .build()?;
-        Ok(Self(Some(Arc::new(Allowed { origins: destinations.to_vec(), addresses, http }))))
-    }
-}
-
-/// The addresses that names may resolve to: public ones, and those that the manifest lists.
-struct AllowedAddresses(Vec<IpNet>);
-
-impl AllowedAddresses {
-    fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        is_public(address) || self.0.iter().any(|network| network.contains(&address))
-    }
-}
-
-impl Resolve for AllowedAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        let networks = Self(self.0.clone());
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed: Vec<SocketAddr> = found.filter(|address| networks.contains(address.ip())).collect();
-            if allowed.is_empty() {
-                return Err(io::Error::from(io::ErrorKind::PermissionDenied).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Whether an address is one of the public internet's: neither this machine's, nor a private network's, nor special
-/// (IANA's special-purpose registries for IPv4 and IPv6).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let benchmark = a == 198 && (b == 18 || b == 19);
-            let special = v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_documentation();
-            !(special || shared || benchmark || a == 0 || a >= 224 || v4.octets()[..3] == [192, 0, 0])
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, ..] = v6.segments();
-            let global = a & 0xe000 == 0x2000;
-            let documentation_or_tunnel = a == 0x2001 && (b == 0xdb8 || b < 0x200) || a == 0x2002;
-            global && !documentation_or_tunnel
-        }
+        Ok(Self(Some(Arc::new(Allowed { destinations: destinations.to_vec(), http }))))
     }
 }
 
 /// How `wasi:http` sends an instance's requests.
 pub(crate) struct OutgoingHttp {
     client: Client,
+    /// The request that the instance answers, for the log.
     context: Arc<RequestContext>,
 }
 
@@ -175,39 +80,72 @@ impl WasiHttpHooks for OutgoingHttp {
     ) -> Box<dyn Future<Output = Reply> + Send> {
         let (client, context) = (self.client.clone(), Arc::clone(&self.context));
         Box::new(async move {
-            let allowed = client.0.filter(|allowed| allowed.permits(request.uri()));
+            // What is checked here is parsed as it will be for sending: a host must not be read in two ways.
+            let url = Url::parse(&request.uri().to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
+            let allowed = client.0.filter(|allowed| allowed.permits(&url));
             let Some(allowed) = allowed else {
-                context.warn(format_args!(
-                    "a request to {} was refused: the manifest's `outgoing` does not list its destination",
-                    request.uri().host().unwrap_or_default()
-                ));
+                log_refusal(&context, &url, None);
                 return Err(Error::HttpRequestDenied);
             };
-            let response = allowed.send(request, options.unwrap_or_default()).await?;
-            let finished: Io = Box::new(async { Ok(()) });
-            Ok((response, finished))
+            match allowed.send(request, options.unwrap_or_default()).await {
+                Ok(response) => Ok((response, Box::new(async { Ok(()) }) as Io)),
+                Err(SendError::Prohibited(address)) => {
+                    log_refusal(&context, &url, Some(address));
+                    Err(Error::DestinationIpProhibited)
+                }
+                Err(SendError::Failed(error)) => Err(error),
+            }
         })
     }
 }
 
+/// Writes into the log that a request was refused, by the list or for the address that its host's name leads to, and
+/// what the manifest would have to list.
+fn log_refusal(context: &RequestContext, url: &Url, address: Option<AddressProhibited>) {
+    let host = url.host_str().unwrap_or_default();
+    let host = &host[..host.floor_char_boundary(MAX_LOGGED_HOST_BYTES)];
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let origin = format!("{}://{host}{port}", url.scheme());
+    let (reason, missing) = match address {
+        None => ("the manifest does not list it".to_owned(), origin.clone()),
+        Some(AddressProhibited(address)) => {
+            let reason = "is not public, and the manifest does not list it";
+            (format!("its host leads to {address}, which {reason}"), address.to_string())
+        }
+    };
+    context.warn(format_args!(
+        "a component's request to {origin} was refused: {reason}; add \"{missing}\" to `outgoing` in [components.{}] of the \
+         manifest, if it may go there",
+        context.component
+    ));
+}
+
+/// Why a request that is listed was not answered.
+enum SendError {
+    /// The name of its host leads where it may not go.
+    Prohibited(AddressProhibited),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<Error> for SendError {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 impl Allowed {
-    fn permits(&self, uri: &http::Uri) -> bool {
-        let Some(wanted) = origin(uri) else { return false };
-        // A literal address never meets the resolver.
-        let literal =
-            uri.host().map(|host| host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>());
-        let address_allowed = match literal {
-            Some(Ok(address)) => self.addresses.contains(address) || self.origins.contains(&wanted),
-            _ => true,
-        };
-        address_allowed && self.origins.contains(&wanted)
+    /// Whether the manifest lists the origin. An origin whose host is an address never meets the resolver: listing it
+    /// says that the component may go to that address.
+    fn permits(&self, url: &Url) -> bool {
+        origin(url).is_some_and(|wanted| self.destinations.contains(&wanted))
     }
 
     async fn send(
         &self,
         request: http::Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<http::Response<WasiBody>, Error> {
+    ) -> Result<http::Response<WasiBody>, SendError> {
         let request =
             request.map(|body| reqwest::Body::wrap_stream(BodyDataStream::new(body.map_err(Failed))));
         let request = reqwest::Request::try_from(request).map_err(|_| Error::HttpRequestUriInvalid)?;
@@ -228,96 +166,80 @@ impl Allowed {
 #[error("the component's request body broke off: {0:?}")]
 struct Failed(Error);
 
-fn explain(error: &reqwest::Error) -> Error {
-    if error.is_timeout() {
+fn explain(error: &reqwest::Error) -> SendError {
+    if let Some(prohibited) = prohibited(error) {
+        return SendError::Prohibited(prohibited);
+    }
+    SendError::Failed(if error.is_timeout() {
         Error::ConnectionTimeout
-    } else if denied(error) {
-        Error::DestinationIpProhibited
     } else if error.is_connect() {
         Error::ConnectionRefused
     } else {
         Error::HttpProtocolError
-    }
+    })
 }
 
-/// Whether the resolver refused every address.
-fn denied(error: &reqwest::Error) -> bool {
+/// What the resolver refused, if that is the cause.
+fn prohibited(error: &reqwest::Error) -> Option<AddressProhibited> {
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        let io = cause.downcast_ref::<io::Error>();
-        if io.is_some_and(|io| io.kind() == io::ErrorKind::PermissionDenied) {
-            return true;
+        if let Some(prohibited) = cause.downcast_ref() {
+            return Some(*prohibited);
         }
         source = cause.source();
     }
-    false
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn allowed(destinations: &[&str]) -> Vec<AllowedDestination> {
-        destinations.iter().map(|text| text.parse().unwrap_or_else(|error| unreachable!("{error}"))).collect()
-    }
-
-    #[test]
-    fn an_origin_has_a_scheme_a_host_and_a_port() {
-        let origin = |scheme: &str, host: &str, port| AllowedDestination::Origin {
-            scheme: scheme.to_owned(),
-            host: host.to_owned(),
-            port,
+    /// Whether a component with these destinations may send a request to this URL, as far as the list says.
+    fn permits(destinations: &[&str], url: &str) -> bool {
+        let allowed = Allowed {
+            destinations: destinations.iter().filter_map(|text| text.parse().ok()).collect(),
+            http: reqwest::Client::new(),
         };
-        assert_eq!(
-            allowed(&["https://API.example.com/", "http://example.com:8080", "http://[::1]:1"]),
-            [
-                origin("https", "api.example.com", 443),
-                origin("http", "example.com", 8080),
-                origin("http", "::1", 1)
-            ]
-        );
-        for bad in
-            ["example.com", "ftp://example.com", "https://u@example.com", "https://example.com/path", ""]
-        {
-            assert!(bad.parse::<AllowedDestination>().is_err(), "{bad}");
-        }
+        Url::parse(url).is_ok_and(|url| allowed.permits(&url))
     }
 
     #[test]
-    fn only_public_addresses_are_public() {
-        for special in [
-            "127.0.0.1",
-            "10.0.0.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "192.0.0.1",
-            "::1",
-            "::",
-            "fe80::1",
-            "fc00::1",
-            "ff02::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-            "64:ff9b::7f00:1",
+    fn only_a_listed_origin_is_permitted_however_it_is_written() {
+        install_tls();
+        for url in [
+            "http://127.0.0.1:9000/",
+            "http://2130706433:9000/",
+            "http://0x7f.1:9000/",
+            "http://0177.0.0.01:9000/",
+            "http://127.0.0.1.:9000/",
         ] {
-            assert!(special.parse().is_ok_and(|address| !is_public(address)), "{special}");
+            assert!(permits(&["http://127.0.0.1:9000"], url), "{url}");
+            assert!(permits(&[url], "http://127.0.0.1:9000/"), "{url}");
+            // A network lists where names may lead, and no origin.
+            assert!(!permits(&["http://localhost:9000", "127.0.0.0/8"], url), "{url}");
         }
-        for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"] {
-            assert!(public.parse().is_ok_and(is_public), "{public}");
+        for (listed, url) in [
+            ("http://127.0.0.1", "http://[::ffff:127.0.0.1]/"),
+            ("http://127.0.0.1", "http://[::127.0.0.1]/"),
+            ("http://127.0.0.1", "http://[64:ff9b::127.0.0.1]/"),
+            ("http://127.0.0.1", "http://[2002:7f00:1::]/"),
+            ("http://127.0.0.1", "https://127.0.0.1/"),
+            ("http://127.0.0.1", "http://127.0.0.1:81/"),
+            ("http://127.0.0.1", "http://127.0.0.2/"),
+            ("https://example.com", "https://example.com./"),
+            ("https://example.com", "https://example.com.evil.example/"),
+            ("https://example.com", "https://example.com@evil.example/"),
+            ("https://example.com", "https://u@example.com/"),
+            ("https://example.com", "https://sub.example.com/"),
+        ] {
+            assert!(!permits(&[listed], url), "{url}");
         }
+        assert!(permits(&["https://example.com"], "https://EXAMPLE.com:443/path?query"));
     }
 
-    #[test]
-    fn a_mapped_address_is_the_address_that_it_maps() {
-        let addresses = AllowedAddresses(vec![]);
-        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| !addresses.contains(address)));
-        let listed = AllowedAddresses(vec![IpNet::from(IpAddr::from([127, 0, 0, 1]))]);
-        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| listed.contains(address)));
+    /// reqwest's client wants an implementation of TLS, which the host's `main` installs as a rule.
+    fn install_tls() {
+        drop(rustls::crypto::ring::default_provider().install_default());
     }
 }

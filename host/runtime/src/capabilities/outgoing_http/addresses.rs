@@ -1,0 +1,141 @@
+//! The addresses that the name of a listed origin may lead to.
+//!
+//! A name is resolved here and nowhere else, and its connection goes to an address that was checked: what the name leads to
+//! a moment later is of no interest.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// The addresses that names may resolve to: public ones, and those that the manifest lists.
+pub(super) struct AllowedAddresses(Vec<IpNet>);
+
+impl AllowedAddresses {
+    /// Public addresses, and those of these networks.
+    pub(super) fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        is_public(address) || self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// Those of a name's addresses that may be connected to.
+    fn filter(&self, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, AddressProhibited> {
+        let (allowed, prohibited): (Vec<_>, Vec<_>) = found.partition(|found| self.contains(found.ip()));
+        match prohibited.first() {
+            Some(first) if allowed.is_empty() => Err(AddressProhibited(first.ip().to_canonical())),
+            _ => Ok(allowed),
+        }
+    }
+}
+
+/// A name leads to addresses that are neither public nor listed, of which this is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the address {0} is neither public nor listed")]
+pub(super) struct AddressProhibited(pub(super) IpAddr);
+
+impl Resolve for AllowedAddresses {
+    fn resolve(&self, name: Name) -> Resolving {
+        let networks = Self(self.0.clone());
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed = networks.filter(found)?;
+            if allowed.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::NotFound).into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one of the public internet's: neither this machine's, nor a private network's, nor special
+/// (IANA's special-purpose registries for IPv4 and IPv6).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let benchmark = a == 198 && (b == 18 || b == 19);
+            let special = v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_documentation();
+            let special_24 = [[192, 0, 0], [192, 88, 99]].iter().any(|net| v4.octets().starts_with(net));
+            !(special || shared || benchmark || special_24 || a == 0 || a >= 224)
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            // Every form that carries an address of IPv4, but for 6to4 and Teredo, lies outside of 2000::/3.
+            let global = a & 0xe000 == 0x2000;
+            let documentation = a == 0x2001 && b == 0xdb8 || a == 0x3fff && b < 0x1000;
+            let tunnel_or_special = a == 0x2001 && b < 0x200 || a == 0x2002;
+            global && !documentation && !tunnel_or_special
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        for special in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "0.0.0.0",
+            "224.0.0.1",
+            "255.255.255.255",
+            "198.18.0.1",
+            "192.0.0.1",
+            "::1",
+            "::",
+            "fe80::1",
+            "fc00::1",
+            "ff02::1",
+            "192.88.99.1",
+            "2001:db8::1",
+            "3fff::1",
+            "2002:7f00:1::",
+            "64:ff9b::7f00:1",
+        ] {
+            assert!(special.parse().is_ok_and(|address| !is_public(address)), "{special}");
+        }
+        for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"] {
+            assert!(public.parse().is_ok_and(is_public), "{public}");
+        }
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_address_that_it_maps() {
+        let addresses = AllowedAddresses(vec![]);
+        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| !addresses.contains(address)));
+        let listed = AllowedAddresses(vec![IpNet::from(IpAddr::from([127, 0, 0, 1]))]);
+        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| listed.contains(address)));
+    }
+
+    #[test]
+    fn only_allowed_addresses_of_a_name_are_tried() {
+        let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().filter_map(|text| text.parse().ok()).map(|ip| SocketAddr::new(ip, 0)).collect()
+        };
+        let filter = |listed: &[IpNet], found: &[&str]| {
+            AllowedAddresses(listed.to_vec()).filter(addresses(found).into_iter())
+        };
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(filter(&[], &["1.1.1.1", "127.0.0.1", "::1"]), Ok(addresses(&["1.1.1.1"])));
+        assert_eq!(filter(&[], &["127.0.0.1", "::1"]), Err(AddressProhibited(loopback)));
+        assert_eq!(filter(&[], &["::ffff:127.0.0.1"]), Err(AddressProhibited(loopback)));
+        assert_eq!(filter(&[loopback.into()], &["127.0.0.1", "::1"]), Ok(addresses(&["127.0.0.1"])));
+        for special in
+            ["64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1", "::ffff:0:7f00:1", "64:ff9b:1::7f00:1"]
+        {
+            assert!(filter(&[loopback.into()], &[special]).is_err(), "{special}");
+        }
+    }
+}
