@@ -127,9 +127,8 @@ async fn a_swap_during_a_swap_is_turned_away() {
     // Somebody else has the turn for as long as this transaction is open.
     let mut other = swapping.app.database.connect().await;
     sqlx::raw_sql("BEGIN").execute(&mut other).await.unwrap();
-    let locks = "SELECT pg_advisory_xact_lock($1)";
-    let key = turn_key();
-    sqlx::query(locks).bind(key).execute(&mut other).await.unwrap();
+    let locks = "SELECT FROM berth.locks WHERE name = 'swap' FOR UPDATE";
+    sqlx::raw_sql(locks).execute(&mut other).await.unwrap();
     for query in ["", "?dry_run=true"] {
         let answer = swapping.operator.pushing("version", query, version("name=two")).answer().await;
         assert_eq!(
@@ -141,13 +140,6 @@ async fn a_swap_during_a_swap_is_turned_away() {
     assert_eq!(swapping.answer().await, "version@1 one");
     sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
     swapping.operator.push_live("version", version("name=two")).await;
-}
-
-/// The number of the lock called `berth swap`, as the host reckons it.
-fn turn_key() -> i64 {
-    use sha2::Digest as _;
-    let hash = sha2::Sha256::digest("berth swap");
-    i64::from_be_bytes(hash[..8].try_into().unwrap())
 }
 
 #[tokio::test]

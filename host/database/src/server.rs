@@ -171,7 +171,9 @@ impl fmt::Debug for Server {
 pub fn target(options: &PgConnectOptions) -> Target {
     let url = options.clone().username("user").host("localhost").to_url_lossy();
     let parameter = |wanted: &str| {
-        url.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| Pem::from(value.as_ref()))
+        let (_, value) = url.query_pairs().find(|(name, _)| name == wanted)?;
+        // sqlx marks a path so.
+        Some(Pem::from(value.strip_prefix("file: ").unwrap_or(&value)))
     };
     let password =
         url.password().map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());

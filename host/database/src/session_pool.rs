@@ -10,7 +10,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use berth_postgres::{Connection, Error, Status};
 use deadpool::managed::{
@@ -322,13 +322,12 @@ struct Manager {
     repair: Option<Repair>,
 }
 
-/// A session, and the time when it last showed to be alive.
+/// A session of the pool.
 struct Pooled {
     /// `None` while the backend is being ended.
     backend: Option<Backend>,
     sessions: Sessions,
     begin: Arc<str>,
-    answered: Instant,
 }
 
 impl Manager {
@@ -359,7 +358,7 @@ impl managed::Manager for Manager {
         };
         let sessions = self.server.sessions(self.settings.connect_timeout).await?;
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { backend: Some(backend), sessions, begin, answered: Instant::now() })
+        Ok(Pooled { backend: Some(backend), sessions, begin })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
@@ -369,12 +368,11 @@ impl managed::Manager for Manager {
         if metrics.last_used() > MAX_IDLE {
             return Err(RecycleError::message("idle for too long"));
         }
-        let resets = connection.has_queued();
+        // The answer to the reset.
         connection.settle().await?;
-        if pooled.answered.elapsed() > TRUST && !resets {
+        if metrics.last_used() > TRUST {
             connection.execute("").await?;
         }
-        pooled.answered = Instant::now();
         Ok(())
     }
 }

@@ -145,6 +145,15 @@ impl Delivery {
         Ok(())
     }
 
+    /// Tells the other hosts how far this one is, if it follows them.
+    pub(super) async fn tell_others(&self) {
+        if let Some(every) = self.follow_interval
+            && let Err(error) = self.tell(every).await
+        {
+            tracing::debug!(%error, "the other hosts could not be told of a swap");
+        }
+    }
+
     async fn tell(&self, every: Duration) -> Result<(), StorageError> {
         self.replicas.tell(&self.app.standings().all(), every * MISSED_LOOKS).await
     }

@@ -206,6 +206,7 @@ impl Requested {
         let changes = vec![Change { component: component.clone(), source }];
         let plan = Plan { turn: Some(turn), is_dry_run, caller, ..Plan::of(manifest.clone(), changes) };
         let reports = swap(&delivery, &here, plan).await.unwrap_or_else(|Refused { reports, .. }| reports);
+        delivery.tell_others().await;
         reports.into_iter().next()
     }
 }
