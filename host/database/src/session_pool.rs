@@ -207,14 +207,14 @@ impl Lease {
 
     fn backend(&self) -> Option<&Backend> {
         match self.inner.as_ref()? {
-            Inner::Shared(pooled) => pooled.backend.as_ref(),
+            Inner::Shared(pooled) => pooled.backend.as_deref(),
             Inner::Trial(session) => session.as_ref(),
         }
     }
 
     fn backend_mut(&mut self) -> Option<&mut Backend> {
         match self.inner.as_mut()? {
-            Inner::Shared(pooled) => pooled.backend.as_mut(),
+            Inner::Shared(pooled) => pooled.backend.as_deref_mut(),
             Inner::Trial(session) => session.as_mut(),
         }
     }
@@ -325,7 +325,7 @@ struct Manager {
 /// A session of the pool.
 struct Pooled {
     /// `None` while the backend is being ended.
-    backend: Option<Backend>,
+    backend: Option<Box<Backend>>,
     sessions: Sessions,
     begin: Arc<str>,
 }
@@ -358,11 +358,11 @@ impl managed::Manager for Manager {
         };
         let sessions = self.server.sessions(self.settings.connect_timeout).await?;
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { backend: Some(backend), sessions, begin })
+        Ok(Pooled { backend: Some(Box::new(backend)), sessions, begin })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
-        let Some(Backend { connection, .. }) = &mut pooled.backend else {
+        let Some(Backend { connection, .. }) = pooled.backend.as_deref_mut() else {
             return Err(RecycleError::message("its backend is being ended"));
         };
         if metrics.last_used() > MAX_IDLE {
