@@ -3,12 +3,13 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@manifests`], [`container`]: the commands
+//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`]: the commands
 //! - [`command`]: running a program
 //! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a database and a model for a while, requests, and who makes them
 
 mod account;
 mod bench;
+mod blast;
 mod build;
 mod command;
 mod container;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Chore {
     /// Measure Berth beside native code, and with --peers beside what it replaces: one table, with ratios.
     Bench(bench::Options),
+    /// Attack a host of hostile components for some seconds each, and print what a neighbour noticed.
+    Blast(blast::Options),
     /// Build every component, and the host in release: `release/berth` in the target directory.
     Build,
     /// Build the image without any registry, run it read-only and small, use it, and stop it under load.
@@ -76,6 +79,7 @@ fn main() -> anyhow::Result<()> {
     let workspace = Workspace::find()?;
     match chore {
         Chore::Bench(options) => bench::bench(&workspace, &options),
+        Chore::Blast(options) => blast::blast(&workspace, &options),
         Chore::Build => build::build(&workspace),
         Chore::ContainerTest => container::test(&workspace),
         Chore::Dev { fake_cohere } => dev::dev(&workspace, fake_cohere),

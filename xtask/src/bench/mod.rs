@@ -11,19 +11,19 @@
 
 mod bars;
 mod cohere;
-mod load;
-mod machine;
+pub(crate) mod load;
+pub(crate) mod machine;
 mod measurement;
 mod once;
 mod plot;
 mod programs;
 mod same;
-mod server;
+pub(crate) mod server;
 mod summary;
 mod table;
-mod usage;
-mod users;
-mod work;
+pub(crate) mod usage;
+pub(crate) mod users;
+pub(crate) mod work;
 
 use std::fs::{self, File};
 use std::io::Write as _;
