@@ -6,6 +6,7 @@
 //! - [`connect`]: one connection, with patience for a server that is starting
 //! - [`pool`]: the host's own connections, which requests share
 //! - [`session_pool`]: the sessions of one component, each as new for every request
+//! - [`lease`]: a session that a request has for itself, and its reset
 //! - [`backends`]: the server's processes behind those, and how they end
 //! - [`loan`]: the same, where a pooler lends a session for each transaction
 //! - [`migrations`]: bringing a schema's tables up to date
@@ -21,6 +22,7 @@ pub mod connect;
 mod hash;
 pub mod host_tables;
 pub mod isolation;
+pub mod lease;
 pub mod listen;
 pub mod loan;
 pub mod lock;
@@ -35,6 +37,7 @@ pub mod url;
 
 pub use backends::Backends;
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
+pub use lease::{Bounds, Lease};
 pub use listen::Listener;
 pub use loan::End;
 pub use lock::Turn;
@@ -43,4 +46,4 @@ pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
-pub use session_pool::{Bounds, Lease, Repair, SessionError, SessionPool};
+pub use session_pool::{Repair, SessionError, SessionPool};

@@ -7,30 +7,21 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_postgres::{Connection, Error, Status};
-use deadpool::managed::{
-    self, Metrics, Object, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool,
-};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use berth_postgres::{Connection, Error};
+use deadpool::managed::{self, Metrics, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends, is_full};
+use crate::lease::{Inner, Lease};
 use crate::loan;
 use crate::pool::{MAX_IDLE, PoolSettings, SWEEP_INTERVAL, TRUST};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
-
-/// Undoes what a statement may leave on a session. Every name is PostgreSQL's own, whatever the search path was.
-const RESET: &str = "RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_catalog.pg_advisory_unlock_all(); \
-     DISCARD TEMP; DISCARD SEQUENCES";
-
-/// The same, where a statement has also left another one prepared.
-const RESET_WHOLE: &str = "DISCARD ALL";
 
 /// How often a server looks whether the client of a running statement is still there, in milliseconds.
 const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
@@ -126,7 +117,7 @@ impl SessionPool {
                 Inner::Trial(session)
             }
         };
-        Ok(Lease { inner: Some(lease), is_changed: false })
+        Ok(lease.into())
     }
 }
 
@@ -148,172 +139,8 @@ impl fmt::Debug for SessionPool {
     }
 }
 
-/// What a transaction of a request is on its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bounds {
-    /// A transaction.
-    Transaction,
-    /// A savepoint, since the session is in a transaction of the host.
-    Savepoint,
-    /// A transaction, outside of which a pooler gives the session to others: each statement needs one.
-    Pooler,
-}
-
-/// A session that a request has for itself. Dropped, it is reset and goes back to the pool; if a statement is still running, the
-/// session is closed, and its place in the pool is free when its backend is gone.
-pub struct Lease {
-    /// `None` once it was discarded.
-    inner: Option<Inner>,
-    is_changed: bool,
-}
-
-enum Inner {
-    Shared(Object<Manager>),
-    Trial(OwnedMutexGuard<Option<Backend>>),
-}
-
-impl Lease {
-    /// What a transaction is on this session.
-    #[must_use]
-    pub fn bounds(&self) -> Bounds {
-        match &self.inner {
-            Some(Inner::Shared(pooled)) if pooled.sessions == Sessions::Shared => Bounds::Pooler,
-            Some(Inner::Trial(_)) => Bounds::Savepoint,
-            _ => Bounds::Transaction,
-        }
-    }
-
-    /// The statements that begin a transaction on a pooler's session, with the settings that a session of the component's own
-    /// would keep.
-    #[must_use]
-    pub fn begin_pooled(&self) -> Option<Arc<str>> {
-        match &self.inner {
-            Some(Inner::Shared(pooled)) => Some(Arc::clone(&pooled.begin)),
-            _ => None,
-        }
-    }
-
-    /// Says that a statement may have left another one prepared: the reset is to be a whole one.
-    pub fn mark_changed(&mut self) {
-        self.is_changed = true;
-    }
-
-    /// Closes the session instead of giving it back.
-    pub fn discard(mut self) {
-        if let Some(inner) = self.inner.take() {
-            inner.close();
-        }
-    }
-
-    fn backend(&self) -> Option<&Backend> {
-        match self.inner.as_ref()? {
-            Inner::Shared(pooled) => pooled.backend.as_deref(),
-            Inner::Trial(session) => session.as_ref(),
-        }
-    }
-
-    fn backend_mut(&mut self) -> Option<&mut Backend> {
-        match self.inner.as_mut()? {
-            Inner::Shared(pooled) => pooled.backend.as_deref_mut(),
-            Inner::Trial(session) => session.as_mut(),
-        }
-    }
-
-    /// Sends what has the session as it was when it was new. Returns false where that cannot be.
-    fn reset(&mut self) -> bool {
-        let (bounds, is_changed) = (self.bounds(), self.is_changed);
-        let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
-        if connection.is_busy() {
-            return false;
-        }
-        connection.set_notice_handler(None);
-        let is_in_transaction = connection.status() != Status::Idle || connection.has_queued();
-        match bounds {
-            // The transaction of the trial goes on, and is taken back as a whole.
-            Bounds::Savepoint => return true,
-            // The session was given back when its transaction ended.
-            Bounds::Pooler => return !is_in_transaction,
-            Bounds::Transaction => {}
-        }
-        if is_changed {
-            connection.statements_were_dropped();
-        }
-        (!is_in_transaction || connection.queue("ROLLBACK").is_ok())
-            && connection.queue(if is_changed { RESET_WHOLE } else { RESET }).is_ok()
-            && connection.flush_now()
-    }
-}
-
-impl Inner {
-    /// Closes the session. Its place in the pool is free when the backend is gone.
-    fn close(self) {
-        match self {
-            Self::Shared(mut pooled) => {
-                if let Some(backend) = pooled.backend.take() {
-                    backend.end(Place(Some(pooled)));
-                }
-            }
-            Self::Trial(mut session) => {
-                if let Some(backend) = session.take() {
-                    backend.end(());
-                }
-            }
-        }
-    }
-}
-
-/// The place in the pool of a session that is being closed.
-struct Place(Option<Object<Manager>>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        if let Some(pooled) = self.0.take() {
-            drop(Object::take(pooled));
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        if self.inner.is_some()
-            && !self.reset()
-            && let Some(inner) = self.inner.take()
-        {
-            inner.close();
-        }
-    }
-}
-
-impl Deref for Lease {
-    type Target = Connection;
-
-    #[expect(
-        clippy::expect_used,
-        reason = "only `discard` and `drop` empty it, and nothing comes after them"
-    )]
-    fn deref(&self) -> &Connection {
-        &self.backend().expect("a session that was not discarded").connection
-    }
-}
-
-impl DerefMut for Lease {
-    #[expect(
-        clippy::expect_used,
-        reason = "only `discard` and `drop` empty it, and nothing comes after them"
-    )]
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.backend_mut().expect("a session that was not discarded").connection
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Lease")
-    }
-}
-
 /// Opens sessions and looks after them.
-struct Manager {
+pub(crate) struct Manager {
     server: Server,
     /// How a transaction begins on a pooler's session.
     begin: Arc<str>,
@@ -323,11 +150,12 @@ struct Manager {
 }
 
 /// A session of the pool.
-struct Pooled {
+pub(crate) struct Pooled {
     /// `None` while the backend is being ended.
-    backend: Option<Box<Backend>>,
-    sessions: Sessions,
-    begin: Arc<str>,
+    pub(crate) backend: Option<Box<Backend>>,
+    pub(crate) sessions: Sessions,
+    /// How a transaction begins on a pooler's session.
+    pub(crate) begin: Arc<str>,
 }
 
 impl Manager {

@@ -15,6 +15,7 @@
 //! - [`rows`]: receivers of results
 //! - `messages`: the messages that are read whole
 //! - `cancel`: cancelling a statement
+//! - `answer`: the answer to one statement
 //! - [`parameters`]: values on their way to the server
 //! - [`statement`], `types`: statements that are prepared, and the types of their columns
 //! - [`error`]: the ways in which a statement fails, and PostgreSQL's own error messages
@@ -23,6 +24,7 @@
 //!
 //! Source of the format: <https://www.postgresql.org/docs/current/protocol.html>.
 
+mod answer;
 mod cancel;
 pub mod connection;
 pub mod error;

@@ -4,4 +4,5 @@ mod isolation;
 mod migrations;
 mod pool;
 mod private;
+mod sessions;
 mod support;
