@@ -178,7 +178,7 @@ impl managed::Manager for Manager {
     async fn create(&self) -> Result<Pooled, Error> {
         let backend = match (self.open().await, &self.repair) {
             (Err(error), Some(repair)) if error.code() == Some(WRONG_PASSWORD) => {
-                tracing::warn!("a component has changed the password of its role: it is set again");
+                tracing::debug!("a component has changed the password of its role: it is set again");
                 repair().await;
                 self.open().await?
             }

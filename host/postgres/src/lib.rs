@@ -20,7 +20,7 @@
 //! - [`statement`], `types`: statements that are prepared, and the types of their columns
 //! - [`error`]: the ways in which a statement fails, and PostgreSQL's own error messages
 //!
-//! `docs/bench.md` has the figures of the three clients that were measured before this one was written.
+//! `ARCHITECTURE.md` says which clients were measured before this one was written, and why it was.
 //!
 //! Source of the format: <https://www.postgresql.org/docs/current/protocol.html>.
 

@@ -3,6 +3,8 @@
 use std::fmt::{self, Display, Write};
 
 use crate::instance::RequestContext;
+use crate::log_budget::LogBudget;
+use crate::version::Version;
 
 /// Bytes of text in one line of the log that a component causes, after which it is cut.
 pub(crate) const MAX_LINE: usize = 8 * 1024;
@@ -10,11 +12,7 @@ pub(crate) const MAX_LINE: usize = 8 * 1024;
 impl RequestContext {
     /// Logs what the component did and should not have.
     pub(crate) fn warn(&self, message: impl Display) {
-        let message = one_line(message);
-        if self.log.admit(message.len()) {
-            let Self { component, version, request_id, .. } = self;
-            tracing::warn!(component, version, request_id, "{message}");
-        }
+        warn(&self.log, &self.component, self.version, &self.request_id, message);
     }
 
     /// Logs how the component failed, and why.
@@ -24,6 +22,21 @@ impl RequestContext {
             let Self { component, version, request_id, .. } = self;
             tracing::error!(component, version, request_id, error, "{message}");
         }
+    }
+}
+
+impl Version {
+    /// Logs what is wrong with the answer to a request, if the component's log budget has room for it. The line is cut at
+    /// 8 KiB.
+    pub fn warn(&self, request_id: &str, message: impl Display) {
+        warn(&self.resources.log, &self.spec.name, self.number, request_id, message);
+    }
+}
+
+fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, message: impl Display) {
+    let message = one_line(message);
+    if log.admit(message.len()) {
+        tracing::warn!(component, version, request_id, "{message}");
     }
 }
 

@@ -69,17 +69,17 @@ async fn run(
 
 /// A component's response, without what is not for a component to say, or a 502 in its place.
 fn check(mut response: Response, version: &Version, request_id: &str) -> Response {
-    let (component, status) = (&version.spec().name, response.status().as_u16());
+    let status = response.status().as_u16();
     // A status of 1xx is no response yet, and HTTP has none from 600 on (RFC 9110, 15).
     if !(200..600).contains(&status) {
-        tracing::warn!(component, request_id, "the component answered with the status {status}");
+        version.warn(request_id, format_args!("the component answered with the status {status}"));
         return ApiError::ComponentFailed.into_response();
     }
     let withheld = response_headers::withhold(response.headers_mut());
     if !withheld.is_empty() {
         let headers: Vec<_> = withheld.iter().map(HeaderName::as_str).collect();
         let headers = headers.join(", ");
-        tracing::warn!(component, request_id, headers, "headers were taken off the component's response");
+        version.warn(request_id, format_args!("headers were taken off the component's response: {headers}"));
     }
     response
 }
