@@ -78,11 +78,15 @@ fn get(host: SocketAddr, path: &str, stop: &AtomicBool) {
     wait(&mut socket, stop);
 }
 
-/// A connection on which nothing is sent.
+/// A connection on which nothing is sent, and no other once the host has closed it.
 fn silent(host: SocketAddr, stop: &AtomicBool) {
-    match TcpStream::connect(host) {
-        Ok(mut socket) if socket.set_read_timeout(Some(10 * PAUSE)).is_ok() => wait(&mut socket, stop),
-        _ => sleep(PAUSE),
+    if let Ok(mut socket) = TcpStream::connect(host)
+        && socket.set_read_timeout(Some(10 * PAUSE)).is_ok()
+    {
+        wait(&mut socket, stop);
+    }
+    while !stop.load(Ordering::Relaxed) {
+        sleep(10 * PAUSE);
     }
 }
 

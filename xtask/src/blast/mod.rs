@@ -58,22 +58,24 @@ pub(crate) fn blast(workspace: &Workspace, options: &Options) -> Result<()> {
         "| attack | list alone: requests/s | p99 ms | attacked: requests/s | p99 ms | failed | of its throughput | log MiB | RSS MiB |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let mut users = None;
     for attack in attacks::all() {
         if options.only.as_ref().is_none_or(|text| attack.name.contains(text.as_str())) {
             // Each attack has a host of its own, so that none sees what another one left.
             let mut host = Host::start(workspace, &folder, &database.url())?;
             host.server.wait_until_ready()?;
-            let row = measure(&host, &load, &attack, options.seconds)?;
+            let known = users.take().map_or_else(|| Users::register(host.server.address), Ok)?;
+            let users = &*users.insert(known);
+            let row = measure(&host, &load, users, &attack, options.seconds)?;
             println!("{row}");
         }
     }
     Ok(())
 }
 
-fn measure(host: &Host, load: &Load, attack: &Attack, seconds: u32) -> Result<String> {
+fn measure(host: &Host, load: &Load, users: &Users, attack: &Attack, seconds: u32) -> Result<String> {
     let address = host.server.address;
-    let users = Users::register(address)?;
-    let list = || load.run(address, &Work::List.request(&users), CONCURRENCY, seconds);
+    let list = || load.run(address, &Work::List.request(users), CONCURRENCY, seconds);
     list().context("the list before the attack")?;
     let alone = list()?;
     let logged = host.logged_bytes()?;
