@@ -8,7 +8,7 @@
 //!   spent, the client's attempts on accounts that do not know it go one after the other, and the failures are told to come
 //!   later.
 //!
-//! Attempts on one account go one after the other ([`lanes`]), its known clients each in a lane of their own, and a failure
+//! Attempts on one account go one after the other (`lanes`), its known clients each in a lane of their own, and a failure
 //! keeps its lane until it is answered. So of a burst of guesses no more are tried than the budget has.
 
 mod budgets;
