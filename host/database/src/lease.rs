@@ -46,7 +46,9 @@ impl From<Inner> for Lease {
 }
 
 pub(crate) enum Inner {
-    Shared(Object<Manager>),
+    /// A place in the pool, and the session that has it.
+    Shared(Object<Manager>, Box<Backend>),
+    /// The session of a trial; `None` once it was closed.
     Trial(OwnedMutexGuard<Option<Backend>>),
 }
 
@@ -55,7 +57,7 @@ impl Lease {
     #[must_use]
     pub fn bounds(&self) -> Bounds {
         match &self.inner {
-            Some(Inner::Shared(pooled)) if pooled.sessions == Sessions::Shared => Bounds::Pooler,
+            Some(Inner::Shared(pooled, _)) if pooled.sessions == Sessions::Shared => Bounds::Pooler,
             Some(Inner::Trial(_)) => Bounds::Savepoint,
             _ => Bounds::Transaction,
         }
@@ -66,7 +68,7 @@ impl Lease {
     #[must_use]
     pub fn begin_pooled(&self) -> Option<Arc<str>> {
         match &self.inner {
-            Some(Inner::Shared(pooled)) => Some(Arc::clone(&pooled.begin)),
+            Some(Inner::Shared(pooled, _)) => Some(Arc::clone(&pooled.begin)),
             _ => None,
         }
     }
@@ -85,19 +87,20 @@ impl Lease {
 
     fn backend(&self) -> Option<&Backend> {
         match self.inner.as_ref()? {
-            Inner::Shared(pooled) => pooled.backend.as_deref(),
+            Inner::Shared(_, backend) => Some(backend),
             Inner::Trial(session) => session.as_ref(),
         }
     }
 
     fn backend_mut(&mut self) -> Option<&mut Backend> {
         match self.inner.as_mut()? {
-            Inner::Shared(pooled) => pooled.backend.as_deref_mut(),
+            Inner::Shared(_, backend) => Some(backend),
             Inner::Trial(session) => session.as_mut(),
         }
     }
 
-    /// Sends what has the session as it was when it was new. Returns false where that cannot be.
+    /// Queues what has the session as it was when it was new; an open transaction is rolled back at once, since others may wait
+    /// for its locks. Returns false where that cannot be.
     fn reset(&mut self) -> bool {
         let (bounds, is_changed) = (self.bounds(), self.is_changed);
         let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
@@ -118,7 +121,7 @@ impl Lease {
         }
         (!is_in_transaction || connection.queue("ROLLBACK").is_ok())
             && connection.queue(if is_changed { RESET_WHOLE } else { RESET }).is_ok()
-            && connection.flush_now()
+            && (!(is_in_transaction || is_changed) || connection.flush_now())
     }
 }
 
@@ -126,11 +129,7 @@ impl Inner {
     /// Closes the session. Its place in the pool is free when the backend is gone.
     fn close(self) {
         match self {
-            Self::Shared(mut pooled) => {
-                if let Some(backend) = pooled.backend.take() {
-                    backend.end(Place(Some(pooled)));
-                }
-            }
+            Self::Shared(pooled, backend) => backend.end(Place(Some(pooled))),
             Self::Trial(mut session) => {
                 if let Some(backend) = session.take() {
                     backend.end(());
@@ -153,11 +152,11 @@ impl Drop for Place {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.inner.is_some()
-            && !self.reset()
-            && let Some(inner) = self.inner.take()
-        {
-            inner.close();
+        let is_reset = self.inner.is_some() && self.reset();
+        match self.inner.take() {
+            Some(Inner::Shared(mut pooled, backend)) if is_reset => pooled.put_back(backend),
+            Some(inner) if !is_reset => inner.close(),
+            _ => {}
         }
     }
 }

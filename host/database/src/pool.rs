@@ -29,7 +29,7 @@ pub(crate) const TRUST: Duration = Duration::from_secs(1);
 pub(crate) const MAX_IDLE: Duration = Duration::from_mins(3);
 
 /// How often idle connections are looked for, so that none lies there for five minutes.
-pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The knobs of a [`Pool`].
 #[derive(Clone, Debug)]

@@ -3,25 +3,29 @@
 //!
 //! The next request must not meet what the one before left on a session: settings, locks, temporary tables, cursors. A function,
 //! a view or a trigger can hide all of these from a look at the statement, so every session is reset after every request. The
-//! reset is sent at once and its answer is read by the next request: nobody waits for it. `docs/security.md` has its cost.
+//! reset goes out with the first statement of the next request, in one write, and costs no round trip. A session that no request
+//! takes is reset within [`RESET_INTERVAL`]. `docs/security.md` has the cost.
 
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use berth_postgres::{Connection, Error};
 use deadpool::managed::{self, Metrics, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool};
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends, is_full};
 use crate::lease::{Inner, Lease};
 use crate::loan;
-use crate::pool::{MAX_IDLE, PoolSettings, SWEEP_INTERVAL, TRUST};
+use crate::pool::{MAX_IDLE, PoolSettings, TRUST};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
+
+/// How long a session that no request takes may lie there before it is reset.
+const RESET_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often a server looks whether the client of a running statement is still there, in milliseconds.
 const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
@@ -55,7 +59,7 @@ enum Source {
     /// They are opened as they are needed.
     Shared(managed::Pool<Manager>),
     /// There is a single one, in a transaction of the host. `None` once it was closed.
-    Trial { session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration },
+    Trial { session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration },
 }
 
 impl SessionPool {
@@ -92,11 +96,11 @@ impl SessionPool {
             reason = "the only failure is a time-out without a runtime, and one is given"
         )]
         let pool = builder.build().expect("a runtime");
-        tokio::spawn(close_idle(pool.weak()));
+        tokio::spawn(look_after_idle(pool.weak()));
         Self(Source::Shared(pool))
     }
 
-    pub(crate) fn of_trial(session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
+    pub(crate) fn of_trial(session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
         Self(Source::Trial { session, queue_timeout })
     }
 
@@ -107,7 +111,11 @@ impl SessionPool {
     /// See [`SessionError`].
     pub async fn acquire(&self) -> Result<Lease, SessionError> {
         let lease = match &self.0 {
-            Source::Shared(pool) => Inner::Shared(pool.get().await.map_err(SessionError::from)?),
+            Source::Shared(pool) => {
+                let mut pooled = pool.get().await.map_err(SessionError::from)?;
+                let backend = pooled.take().ok_or_else(|| SessionError::Away(closed()))?;
+                Inner::Shared(pooled, backend)
+            }
             Source::Trial { session, queue_timeout } => {
                 let session = timeout(*queue_timeout, Arc::clone(session).lock_owned());
                 let session = session.await.map_err(|_| SessionError::Exhausted)?;
@@ -151,11 +159,35 @@ pub(crate) struct Manager {
 
 /// A session of the pool.
 pub(crate) struct Pooled {
-    /// `None` while the backend is being ended.
-    pub(crate) backend: Option<Box<Backend>>,
+    /// `None` while a request has it, and while it is being ended. The lock is never waited for: the pool hands a session to
+    /// one request, and the task that looks after idle sessions sees the others.
+    backend: Mutex<Option<Box<Backend>>>,
     pub(crate) sessions: Sessions,
     /// How a transaction begins on a pooler's session.
     pub(crate) begin: Arc<str>,
+}
+
+impl Pooled {
+    /// Takes the session, for a request.
+    fn take(&mut self) -> Option<Box<Backend>> {
+        self.backend().take()
+    }
+
+    /// Gives the session back.
+    pub(crate) fn put_back(&mut self, backend: Box<Backend>) {
+        *self.backend() = Some(backend);
+    }
+
+    fn backend(&mut self) -> &mut Option<Box<Backend>> {
+        self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a reset that no request has sent. Returns false if the session is gone.
+    fn reset(&self) -> bool {
+        self.backend
+            .try_lock()
+            .is_ok_and(|mut backend| backend.as_deref_mut().is_some_and(|it| it.connection.flush_now()))
+    }
 }
 
 impl Manager {
@@ -186,18 +218,16 @@ impl managed::Manager for Manager {
         };
         let sessions = self.server.sessions(self.settings.connect_timeout).await?;
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { backend: Some(Box::new(backend)), sessions, begin })
+        Ok(Pooled { backend: Mutex::new(Some(Box::new(backend))), sessions, begin })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
-        let Some(Backend { connection, .. }) = pooled.backend.as_deref_mut() else {
+        let Some(Backend { connection, .. }) = pooled.backend().as_deref_mut() else {
             return Err(RecycleError::message("its backend is being ended"));
         };
         if metrics.last_used() > MAX_IDLE {
             return Err(RecycleError::message("idle for too long"));
         }
-        // The answer to the reset.
-        connection.settle().await?;
         if metrics.last_used() > TRUST {
             connection.execute("").await?;
         }
@@ -229,12 +259,13 @@ async fn open_with_settings(
     }
 }
 
-/// Closes sessions that no request has used for a while, until the pool itself is gone.
-async fn close_idle(pool: WeakPool<Manager>) {
+/// Resets sessions that no request has taken since, and closes those that no request has used for long, until the pool itself
+/// is gone.
+async fn look_after_idle(pool: WeakPool<Manager>) {
     loop {
-        tokio::time::sleep(SWEEP_INTERVAL).await;
+        tokio::time::sleep(RESET_INTERVAL).await;
         let Some(pool) = pool.upgrade() else { return };
-        let _ = pool.retain(|_, metrics| metrics.last_used() < MAX_IDLE);
+        let _ = pool.retain(|pooled, metrics| pooled.reset() && metrics.last_used() < MAX_IDLE);
     }
 }
 
