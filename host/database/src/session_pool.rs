@@ -4,7 +4,7 @@
 //! The next request must not meet what the one before left on a session: settings, locks, temporary tables, cursors. A function,
 //! a view or a trigger can hide all of these from a look at the statement, so every session is reset after every request. The
 //! reset goes out with the first statement of the next request, in one write, and costs no round trip. A session that no request
-//! takes is reset within [`RESET_INTERVAL`]. `docs/security.md` has the cost.
+//! takes is reset within 250 ms. `docs/security.md` has the cost.
 
 use std::fmt;
 use std::io;
