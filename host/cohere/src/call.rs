@@ -53,7 +53,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// What went wrong, as far as anything did.
+    /// The failure of the call, if there was one.
     fn detail(&self) -> Option<&str> {
         match self {
             Self::Abandoned => None,

@@ -26,7 +26,7 @@ const TERMINATE_TIMEOUT: Duration = Duration::from_secs(3);
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(250);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(10);
 
-/// What a request may take longer than its limit before its statement counts as left over.
+/// How much longer than its limit a request may take before its statement counts as left over.
 const OVERDUE_GRACE: Duration = Duration::from_secs(2);
 
 /// The backends of all components of one host. A clone is the same.

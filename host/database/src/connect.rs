@@ -126,7 +126,7 @@ impl MayPass for berth_postgres::Error {
     }
 }
 
-/// What arrives and makes no sense, a certificate of an unknown authority say, will be no other next time.
+/// An answer that makes no sense, such as the certificate of an unknown authority, will be the same next time.
 fn is_passing(error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::InvalidData
 }

@@ -69,24 +69,9 @@ impl Pool {
     /// Outside of a Tokio runtime, which has to run the task that closes idle connections.
     #[must_use]
     pub fn new(server: impl Into<Server>, settings: PoolSettings) -> Self {
-        let PoolSettings { max_connections, queue_timeout, connect_timeout, .. } = settings;
-        let builder = managed::Pool::builder(Manager {
-            begin: loan::begin(&settings).into(),
-            server: server.into(),
-            settings,
-        })
-        .max_size(max_connections)
-        // The connection used last is the likeliest to be alive, and the others get to grow old.
-        .queue_mode(QueueMode::Lifo)
-        .runtime(deadpool::Runtime::Tokio1)
-        .wait_timeout(Some(queue_timeout))
-        .create_timeout(Some(connect_timeout))
-        .recycle_timeout(Some(connect_timeout));
-        #[expect(
-            clippy::expect_used,
-            reason = "the only failure is a time-out without a runtime, and one is given"
-        )]
-        let pool = builder.build().expect("a runtime");
+        let sizes = settings.clone();
+        let manager = Manager { begin: loan::begin(&settings).into(), server: server.into(), settings };
+        let pool = build(manager, &sizes);
         tokio::spawn(close_idle(pool.weak()));
         Self(pool)
     }
@@ -99,6 +84,23 @@ impl Pool {
     pub async fn acquire(&self) -> Result<Connection, PoolError> {
         Ok(Connection(Some(self.0.get().await?)))
     }
+}
+
+/// A pool with the sizes and times of `settings`.
+pub(crate) fn build<M: managed::Manager>(manager: M, settings: &PoolSettings) -> managed::Pool<M> {
+    let builder = managed::Pool::builder(manager)
+        .max_size(settings.max_connections)
+        // The connection used last is the likeliest to be alive, and the others get to grow old.
+        .queue_mode(QueueMode::Lifo)
+        .runtime(deadpool::Runtime::Tokio1)
+        .wait_timeout(Some(settings.queue_timeout))
+        .create_timeout(Some(settings.connect_timeout))
+        .recycle_timeout(Some(settings.connect_timeout));
+    #[expect(
+        clippy::expect_used,
+        reason = "the only failure is a time-out without a runtime, and one is given"
+    )]
+    builder.build().expect("a runtime")
 }
 
 impl From<managed::PoolError<sqlx::Error>> for PoolError {

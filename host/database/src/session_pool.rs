@@ -13,14 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use berth_postgres::{Connection, Error};
-use deadpool::managed::{self, Metrics, QueueMode, RecycleError, RecycleResult, TimeoutType, WeakPool};
+use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, TimeoutType, WeakPool};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends, is_full};
 use crate::lease::{Inner, Lease};
 use crate::loan;
-use crate::pool::{MAX_IDLE, PoolSettings, TRUST};
+use crate::pool::{MAX_IDLE, PoolSettings, TRUST, build};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
@@ -75,7 +75,7 @@ impl SessionPool {
         backends: Backends,
         repair: Option<Repair>,
     ) -> Self {
-        let PoolSettings { max_connections, queue_timeout, connect_timeout, .. } = settings;
+        let sizes = settings.clone();
         let manager = Manager {
             begin: loan::begin(&settings).into(),
             server: server.into(),
@@ -83,19 +83,7 @@ impl SessionPool {
             backends,
             repair,
         };
-        let builder = managed::Pool::builder(manager)
-            .max_size(max_connections)
-            // The session used last is the likeliest to be alive, and the others get to grow old.
-            .queue_mode(QueueMode::Lifo)
-            .runtime(deadpool::Runtime::Tokio1)
-            .wait_timeout(Some(queue_timeout))
-            .create_timeout(Some(connect_timeout))
-            .recycle_timeout(Some(connect_timeout));
-        #[expect(
-            clippy::expect_used,
-            reason = "the only failure is a time-out without a runtime, and one is given"
-        )]
-        let pool = builder.build().expect("a runtime");
+        let pool = build(manager, &sizes);
         tokio::spawn(look_after_idle(pool.weak()));
         Self(Source::Shared(pool))
     }

@@ -255,23 +255,6 @@ impl Connection {
         drop(self.kept.take());
     }
 
-    /// Reads the answers of all commands that are queued.
-    ///
-    /// # Errors
-    ///
-    /// If one was refused, or the connection broke.
-    pub async fn settle(&mut self) -> Result<(), Error> {
-        if self.queued == 0 {
-            return Ok(());
-        }
-        self.is_busy = true;
-        self.flush().await?;
-        let refusal = self.queued_answers().await?;
-        self.is_busy = false;
-        self.input.shrink();
-        refusal.map_or(Ok(()), |refusal| Err(Error::Server(refusal)))
-    }
-
     /// Sends what is queued as far as the socket takes it at once. Returns whether that was all of it.
     pub fn flush_now(&mut self) -> bool {
         let flushed = pin!(self.flush()).poll(&mut Context::from_waker(Waker::noop()));

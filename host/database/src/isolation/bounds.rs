@@ -1,4 +1,4 @@
-//! What a component's role may take of the server: as far as the host's role may say so, and PostgreSQL lets it be bounded.
+//! The bounds of a component's role on the server, as far as the host's role may set them and PostgreSQL has them.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
