@@ -10,7 +10,7 @@ use crate::guest_memory::GuestMemory;
 
 /// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
 /// worker thread from its other requests.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes of a linear memory that are restored by copying between requests rather than given back to the kernel: all that
 /// a small guest has. What goes back has every thread forget its translations of addresses, which the next requests

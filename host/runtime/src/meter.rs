@@ -4,11 +4,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use wasmtime::ResourceLimiterAsync;
 
+use crate::engine::TICK;
 use crate::guest_memory::{Charge, NoGuestMemory};
 use crate::instance::QUEUE_TIME;
 
@@ -17,44 +18,89 @@ const TABLE_ENTRY: u64 = 8;
 
 /// The processor time that one request has used. Neither waiting for the host counts, nor waiting for a processor:
 /// wasmtime's epochs run on during both, so they say when to look at this clock and not what it shows.
+///
+/// To read a thread's processor time is a system call, and two of them for each poll were a tenth of a request's cost. Most
+/// requests end within [`FIRST_TIME`], which is measured by the wall clock instead.
 pub(crate) struct CpuMeter {
+    origin: Instant,
     /// Nanoseconds, up to the last poll.
     spent: AtomicU64,
-    /// The time of the polling thread when the poll began, in nanoseconds, or [`IDLE`].
+    /// What the clock showed when the poll began, in nanoseconds, or [`IDLE`].
     poll_started: AtomicU64,
 }
 
 /// Not polled at the moment.
 const IDLE: u64 = u64::MAX;
 
+/// What a request spends by the wall clock before its threads' clocks are read.
+const FIRST_TIME: Duration = Duration::from_millis(1);
+
 impl CpuMeter {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { spent: AtomicU64::new(0), poll_started: AtomicU64::new(IDLE) })
+        let (spent, poll_started) = (AtomicU64::new(0), AtomicU64::new(IDLE));
+        Arc::new(Self { origin: Instant::now(), spent, poll_started })
     }
 
     /// What has been spent. The poll that is under way counts for the thread that polls.
     pub(crate) fn spent(&self) -> Duration {
-        let started = self.poll_started.load(Ordering::Relaxed);
-        let current = if started == IDLE { 0 } else { thread_time().saturating_sub(started) };
-        Duration::from_nanos(self.spent.load(Ordering::Relaxed) + current)
+        let spent = Duration::from_nanos(self.spent.load(Ordering::Relaxed));
+        match self.poll_started.load(Ordering::Relaxed) {
+            IDLE => spent,
+            started => spent + Clock::after(spent).since(self.origin, started),
+        }
     }
 
     /// Counts what `poll` takes.
     pub(crate) fn measure<R>(&self, poll: impl FnOnce() -> R) -> R {
-        let started = thread_time();
+        let clock = Clock::after(Duration::from_nanos(self.spent.load(Ordering::Relaxed)));
+        let started = clock.now(self.origin);
         self.poll_started.store(started, Ordering::Relaxed);
         let result = poll();
         self.poll_started.store(IDLE, Ordering::Relaxed);
-        self.spent.fetch_add(thread_time().saturating_sub(started), Ordering::Relaxed);
+        self.spent.fetch_add(nanoseconds(clock.since(self.origin, started)), Ordering::Relaxed);
         result
     }
 }
 
-/// Nanoseconds that the calling thread has had a processor for.
-fn thread_time() -> u64 {
+/// What a poll is measured by.
+#[derive(Clone, Copy)]
+enum Clock {
+    Wall,
+    /// The time that the calling thread has had a processor for.
+    Thread,
+}
+
+impl Clock {
+    /// The clock of a request that has spent so much.
+    fn after(spent: Duration) -> Self {
+        if spent < FIRST_TIME { Self::Wall } else { Self::Thread }
+    }
+
+    /// Nanoseconds.
+    fn now(self, origin: Instant) -> u64 {
+        nanoseconds(match self {
+            Self::Wall => origin.elapsed(),
+            Self::Thread => thread_time(),
+        })
+    }
+
+    /// A guest yields after a [`TICK`]: by the wall clock, more than that is a thread's wait for a processor.
+    fn since(self, origin: Instant, started: u64) -> Duration {
+        let time = Duration::from_nanos(self.now(origin).saturating_sub(started));
+        match self {
+            Self::Wall => time.min(TICK),
+            Self::Thread => time,
+        }
+    }
+}
+
+fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let time = Duration::try_from(time).unwrap_or_default();
-    u64::try_from(time.as_nanos()).unwrap_or_default()
+    Duration::try_from(time).unwrap_or_default()
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(IDLE - 1)
 }
 
 /// A future whose polls are counted by a [`CpuMeter`].
@@ -195,9 +241,19 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_waits_is_not_charged_for_it() {
+    fn a_thread_that_waits_is_charged_a_tick_at_most() {
         let meter = CpuMeter::new();
-        meter.measure(|| std::thread::sleep(Duration::from_millis(50)));
-        assert!(meter.spent() < Duration::from_millis(40), "{:?}", meter.spent());
+        for _ in 0..5 {
+            meter.measure(|| std::thread::sleep(2 * TICK));
+        }
+        assert!((TICK..2 * TICK).contains(&meter.spent()), "{:?}", meter.spent());
+    }
+
+    #[test]
+    fn a_poll_counts_while_it_is_under_way() {
+        let meter = CpuMeter::new();
+        meter.measure(|| while meter.spent() < TICK {});
+        meter.measure(|| while meter.spent() < 2 * TICK {});
+        assert!(meter.spent() >= 2 * TICK);
     }
 }
