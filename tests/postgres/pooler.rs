@@ -206,3 +206,17 @@ async fn components_are_swapped_and_other_hosts_follow_through_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_swap_meets_no_notification_on_a_session_that_hosts_share() {
+    let files = tempfile::tempdir().unwrap();
+    let pooled = Pooled::serving([versioned(files.path(), "name=one")]).await;
+    let following = App::serving([versioned(files.path(), "name=one")])
+        .with("DATABASE_URL", pooled.bouncer.url())
+        .with("BERTH_FOLLOW_INTERVAL", "1s")
+        .start_alone();
+    let operator = following.operator();
+    for number in 0..20 {
+        operator.push_live("version", version(&format!("name={number}"))).await;
+    }
+}

@@ -36,6 +36,8 @@ pub struct Server {
     direct: PgConnectOptions,
     /// Said by the URL, or else found out by the first connection.
     sessions: Arc<OnceLock<Sessions>>,
+    /// Whether `direct` leads past a pooler where there is one.
+    has_way_past: bool,
     /// Whether nobody else keeps anything on it.
     is_private: bool,
 }
@@ -49,7 +51,8 @@ impl Server {
         sessions: Option<Sessions>,
     ) -> Self {
         let sessions = Arc::new(sessions.map_or_else(OnceLock::new, OnceLock::from));
-        Self { options, direct, sessions, is_private: false }
+        let has_way_past = options.get_host() != direct.get_host();
+        Self { options, direct, sessions, has_way_past, is_private: false }
     }
 
     /// The same server, as another role.
@@ -60,6 +63,7 @@ impl Server {
             options: role(&self.options),
             direct: role(&self.direct),
             sessions: Arc::clone(&self.sessions),
+            has_way_past: self.has_way_past,
             is_private: self.is_private,
         }
     }
@@ -80,7 +84,7 @@ impl Server {
         self.sessions.get().copied()
     }
 
-    /// How to connect past a pooler, as far as a way is known: for migrations and for LISTEN.
+    /// How to connect past a pooler, as far as a way is known: for migrations.
     #[must_use]
     pub fn direct(&self) -> &PgConnectOptions {
         &self.direct
@@ -104,6 +108,16 @@ impl Server {
             Some(sessions) => Ok(*sessions),
             None => self.connect(patience).await.map(|(_, sessions)| sessions).map_err(translated),
         }
+    }
+
+    /// How to connect for LISTEN. None behind a pooler that no way leads past: LISTEN would stay on a session that others get
+    /// next, and they would be sent what they do not expect.
+    pub(crate) async fn listening(&self, patience: Duration) -> sqlx::Result<Option<&PgConnectOptions>> {
+        let sessions = match self.sessions.get() {
+            Some(sessions) => *sessions,
+            None => self.connect(patience).await?.1,
+        };
+        Ok((sessions == Sessions::Own || self.has_way_past).then_some(&self.direct))
     }
 
     /// Opens a connection within `patience`, and says what it is.

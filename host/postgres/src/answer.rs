@@ -65,8 +65,8 @@ impl Connection {
                             columns(body).ok_or_else(|| Error::protocol("a malformed row description"))?;
                     }
                 }
-                // Completions, an empty statement, settings that are reported, notifications, COPY TO.
-                b'1' | b'2' | b'3' | b'I' | b'n' | b's' | b'S' | b'A' | b'H' | b'W' | b'c' | b'K' => {
+                // Completions, the result of a call, an empty statement, settings that are reported, notifications, COPY TO.
+                b'1' | b'2' | b'3' | b'V' | b'I' | b'n' | b's' | b'S' | b'A' | b'H' | b'W' | b'c' | b'K' => {
                     self.skip(length).await?;
                 }
                 other => return Err(Error::protocol(format!("unexpected message {other:#x}")).into()),

@@ -135,6 +135,21 @@ impl Connection {
         Ok(())
     }
 
+    /// Calls a function without arguments with the next statement, and ignores its result. The server neither parses nor plans
+    /// anything for it.
+    pub fn queue_call(&mut self, function: Oid) {
+        let length = i32::BITS / 8 + Oid::BITS / 8 + 3 * (i16::BITS / 8);
+        let out = &mut self.output;
+        out.put_u8(b'F');
+        out.put_u32(length);
+        out.put_u32(function);
+        // Formats of arguments, arguments.
+        out.put_i16(0);
+        out.put_i16(0);
+        out.put_i16(BINARY);
+        self.queued += 1;
+    }
+
     /// Runs one or more statements without parameters, and ignores their rows.
     ///
     /// # Errors

@@ -92,8 +92,10 @@ impl Delivery {
                     sleep(RECONNECT).await;
                 }
             }
-            None => match Listener::open(self.server.direct(), CHANNEL).await {
-                Ok(opened) => *listener = Some(opened),
+            None => match Listener::open(&self.server, CHANNEL).await {
+                Ok(Some(opened)) => *listener = Some(opened),
+                // There are only the looks, one for each interval.
+                Ok(None) => std::future::pending().await,
                 Err(error) => {
                     tracing::debug!(%error, "the connection that listens cannot be opened");
                     sleep(RECONNECT).await;
