@@ -91,8 +91,7 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
         done(&app, path, "SELECT repeat('x', 1000000)").await;
     }
     let before = peak(&app);
-    // A long text is the result itself; JSON is written from it, so that both are there for a moment.
-    for (path, limits) in [("/bad", 1), ("/bad/execute", 1), ("/bad/json", 2)] {
+    for path in ["/bad", "/bad/execute", "/bad/json"] {
         for statement in [
             "SELECT repeat('x', 300000000)",
             "SELECT repeat('x', 3000000) FROM generate_series(1, 100)",
@@ -108,7 +107,7 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
             assert_eq!(answer, "Error::TooManyBytes(4194304)", "{path} {raised}");
         }
         let grown = peak(&app) - before;
-        assert!(grown <= (limits * 4 + 2) * 1024, "{path}: the host has grown by {grown} KiB");
+        assert!(grown <= (4 + 2) * 1024, "{path}: the host has grown by {grown} KiB");
     }
     assert_eq!(done(&app, "/bad/json", "SELECT 1 AS n").await, r#"[{"n":1}]"#);
 }

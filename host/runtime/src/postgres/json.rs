@@ -18,6 +18,9 @@ use crate::capabilities::postgres::bindings::JsonRows as Encoded;
 /// Bytes that a body starts with room for: a few rows.
 const FIRST_ALLOCATION: usize = 1024;
 
+/// Bytes from which on a body has room for as many as it may have.
+const LARGE_BYTES: u64 = 256 * 1024;
+
 /// Collects `json-rows`.
 pub(crate) struct JsonRows {
     columns: Vec<JsonColumn>,
@@ -38,11 +41,12 @@ struct JsonColumn {
 
 impl JsonRows {
     pub(crate) fn new(caps: Caps) -> Self {
-        let body = Body { bytes: Vec::new(), limit: caps.bytes };
+        let body = Body { bytes: Vec::new(), limit: caps.bytes, beside: 0 };
         Self { columns: Vec::new(), leads: Vec::new(), body, count: 0, caps }
     }
 
     pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
+        self.body.beside = 0;
         self.body.bytes.push(b']');
         if self.body.is_too_long() {
             return Err(Error::TooManyBytes(self.caps.bytes));
@@ -97,6 +101,11 @@ impl Rows for JsonRows {
 
     fn field(&mut self, index: usize, field: Option<Cow<'_, [u8]>>) -> Result<(), Error> {
         let Some(column) = self.columns.get(index) else { return Ok(()) };
+        self.body.beside = match &field {
+            Some(Cow::Owned(long)) => long.len() as u64,
+            _ => 0,
+        };
+        self.body.make_room();
         self.body.bytes.extend_from_slice(&self.leads[column.lead.clone()]);
         self.body.field(column.kind, field.as_deref()).map_err(|stop| stop.at(index, &column.name))
     }
@@ -112,11 +121,23 @@ impl Rows for JsonRows {
 struct Body {
     bytes: Vec<u8>,
     limit: u64,
+    /// Bytes of a long field that are held while its JSON is written. They count.
+    beside: u64,
 }
 
 impl Body {
     fn is_too_long(&self) -> bool {
-        self.bytes.len() as u64 > self.limit
+        self.bytes.len() as u64 + self.beside > self.limit
+    }
+
+    /// Asks once for all that the JSON may become, when it grows large: to double the buffer would be to have it twice.
+    /// Room that is never written to is no memory.
+    fn make_room(&mut self) {
+        let length = self.bytes.len() as u64;
+        if length + self.beside >= LARGE_BYTES {
+            let room = usize::try_from(self.limit.saturating_sub(length));
+            self.bytes.reserve_exact(room.unwrap_or_default());
+        }
     }
 
     fn field(&mut self, kind: Kind, field: Option<&[u8]>) -> Result<(), Stop> {
