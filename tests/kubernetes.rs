@@ -51,6 +51,16 @@ fn every_variable_of_the_specification_comes_from_where_it_says() {
 }
 
 #[test]
+fn the_base_runs_in_production_and_minikube_in_development() {
+    let environment = |map: &Value| map["data"]["environment"].clone();
+    assert_eq!(environment(&base("ConfigMap")), "production");
+    let overlay = "k8s/overlays/minikube";
+    assert_eq!(environment(&yaml(&read(&format!("{overlay}/configmap.yaml")))), "development");
+    let patches = &yaml(&read(&format!("{overlay}/kustomization.yaml")))["patches"];
+    assert_eq!(patches[0]["path"], "configmap.yaml");
+}
+
+#[test]
 fn the_image_is_checked_and_reached_as_the_specification_has_it() {
     let specified = specification_of("dockerfile").concat();
     let ours = read("Dockerfile");
