@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use berth_database::Pool;
+use berth_database::{Pool, PoolError, Trouble};
 use berth_runtime::Registry;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -106,11 +106,15 @@ impl App {
         &self.shared.standings
     }
 
-    /// Whether the database answers a query. Takes as long as the database does; one query at a time, so that nobody
-    /// can keep the pool's connections busy by asking.
-    pub async fn database_answers(&self) -> bool {
+    /// Asks the database something, and says why there is no answer. Takes as long as the database does; one query at a
+    /// time, so that nobody can keep the pool's connections busy by asking.
+    pub async fn ask_database(&self) -> Result<(), Trouble> {
         let _one = self.shared.one_check.lock().await;
-        let Ok(mut connection) = self.shared.pool.acquire().await else { return false };
-        sqlx::raw_sql("SELECT 1").execute(&mut *connection).await.is_ok()
+        let mut connection = self.shared.pool.acquire().await.map_err(|error| match error {
+            PoolError::Exhausted => Trouble::TooSlow,
+            PoolError::Away(error) => Trouble::from(&error),
+        })?;
+        let asked = sqlx::raw_sql("SELECT 1").execute(&mut *connection).await;
+        asked.map(drop).map_err(|error| Trouble::from(&error))
     }
 }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_database::{MigrationError, host_tables};
+use berth_database::{MigrationError, Trouble, host_tables};
 use berth_runtime::EngineError;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
@@ -72,6 +72,14 @@ impl ServeError {
             Self::Tables(MigrationError::Database(_) | MigrationError::Locked { .. }) => true,
             Self::Adopt(error) => error.is_temporary(),
             _ => false,
+        }
+    }
+
+    /// What is wrong with the database, as far as that is what is wrong.
+    fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Tables(MigrationError::Database(error)) => Some(error.into()),
+            _ => None,
         }
     }
 }
@@ -167,7 +175,8 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
     loop {
         match adopt(delivery, database, &manifest).await {
             Err(error) if error.is_temporary() => {
-                tracing::warn!(%error, "the database is away: trying again");
+                let trouble = error.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
+                tracing::warn!(%error, "the components cannot go live yet, trying again{trouble}");
             }
             result => return result,
         }

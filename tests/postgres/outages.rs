@@ -7,6 +7,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use crate::support::app::Host;
+use crate::support::cluster;
+use crate::support::patience::eventually;
 use crate::support::postgres::Postgres;
 use crate::support::process::PATIENCE;
 use crate::support::{Answer, App, Send};
@@ -16,6 +18,22 @@ const CALLERS: usize = 8;
 
 /// What a caller may send at most, whatever happens.
 const ROUNDS: usize = 100_000;
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_says_what_to_change() {
+    let database = cluster::new_database().await;
+    let absent = Postgres::absent();
+    for (url, says) in [
+        (absent.url(), "no server listens at its host and port"),
+        ("postgresql://me@nothing.invalid/todo".to_owned(), "its host's name is unknown"),
+        (cluster::url_of(database.socket(), "postgres", "nothing"), "has no database of that name"),
+        (database.url_as("nobody-at-all"), "refuses the user or the password"),
+    ] {
+        let app = App::with("DATABASE_URL", &url).start_listening();
+        app.process.wait_for(says);
+        eventually(true, async || app.get("/ready").answer().await.expect(503).text().contains(says)).await;
+    }
+}
 
 #[tokio::test]
 async fn a_host_whose_database_is_away_lives_says_why_it_is_not_ready_and_comes_up_by_itself() {

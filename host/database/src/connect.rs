@@ -9,6 +9,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection as _};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::trouble::Trouble;
+
 /// SQLSTATEs of a server that is there and will soon answer: starting up, shutting down to start again,
 /// or short of connections.
 const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
@@ -16,6 +18,9 @@ const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 /// How long to wait before another attempt.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a server may be away before the log says so.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// Opens a connection within `patience`, handshake included.
 ///
@@ -43,7 +48,7 @@ pub async fn connect_when_ready(
     options: &PgConnectOptions,
     patience: Duration,
 ) -> sqlx::Result<PgConnection> {
-    let attempts = Attempts::within(patience);
+    let mut attempts = Attempts::within(patience);
     loop {
         match connect(options, attempts.time_left()).await {
             Err(error) => attempts.pause_after(error).await?,
@@ -62,7 +67,7 @@ pub async fn open_when_ready(
     settings: &[(&str, String)],
     patience: Duration,
 ) -> Result<Connection, berth_postgres::Error> {
-    let attempts = Attempts::within(patience);
+    let mut attempts = Attempts::within(patience);
     loop {
         // Boxed, since it is large, and a part of every future that may have to connect.
         let opening = Box::pin(Connection::open(target, settings));
@@ -78,11 +83,12 @@ pub async fn open_when_ready(
 struct Attempts {
     start: Instant,
     patience: Duration,
+    has_warned: bool,
 }
 
 impl Attempts {
     fn within(patience: Duration) -> Self {
-        Self { start: Instant::now(), patience }
+        Self { start: Instant::now(), patience, has_warned: false }
     }
 
     fn time_left(&self) -> Duration {
@@ -90,11 +96,16 @@ impl Attempts {
     }
 
     /// Pauses before the next attempt, or returns the error if there is to be none.
-    async fn pause_after<E: MayPass>(&self, error: E) -> Result<(), E> {
+    async fn pause_after<E: MayPass>(&mut self, error: E) -> Result<(), E> {
         // The longer it took so far, the less a little more matters.
         let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         if !error.may_pass() || self.time_left() <= pause {
             return Err(error);
+        }
+        // Servers that are started together with the host take a moment.
+        if !self.has_warned && self.start.elapsed() > SILENCE {
+            self.has_warned = true;
+            tracing::warn!(%error, "PostgreSQL cannot be used yet, trying again: {}", error.trouble());
         }
         tracing::debug!(%error, "PostgreSQL is not ready yet");
         sleep(pause).await;
@@ -105,6 +116,8 @@ impl Attempts {
 /// An error after which the same attempt may succeed a moment later.
 trait MayPass: Display {
     fn may_pass(&self) -> bool;
+
+    fn trouble(&self) -> Trouble;
 }
 
 impl MayPass for sqlx::Error {
@@ -115,6 +128,10 @@ impl MayPass for sqlx::Error {
             _ => false,
         }
     }
+
+    fn trouble(&self) -> Trouble {
+        self.into()
+    }
 }
 
 impl MayPass for berth_postgres::Error {
@@ -123,6 +140,10 @@ impl MayPass for berth_postgres::Error {
             Self::Io(error) => is_passing(error),
             _ => self.code().is_some_and(|code| NOT_YET.contains(&code)),
         }
+    }
+
+    fn trouble(&self) -> Trouble {
+        self.into()
     }
 }
 

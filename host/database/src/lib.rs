@@ -4,6 +4,7 @@
 //! - [`server`]: where a database is, and what is in between
 //! - [`private`]: a server of the host's own, where no URL is given
 //! - [`connect`]: one connection, with patience for a server that is starting
+//! - [`trouble`]: why a server cannot be used
 //! - [`pool`]: the host's own connections, which requests share
 //! - [`session_pool`]: the sessions of one component, each as new for every request
 //! - [`lease`]: a session that a request has for itself, and its reset
@@ -33,6 +34,7 @@ pub mod private;
 pub mod server;
 pub mod session_pool;
 mod sql;
+pub mod trouble;
 pub mod url;
 
 pub use backends::Backends;
@@ -47,3 +49,4 @@ pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
 pub use session_pool::{Repair, SessionError, SessionPool};
+pub use trouble::Trouble;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use berth_database::Trouble;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -136,8 +137,12 @@ async fn reasons(app: &App) -> Vec<String> {
     if app.is_draining() {
         reasons.push("The host is shutting down".to_owned());
     }
-    if !matches!(timeout(PATIENCE, app.database_answers()).await, Ok(true)) {
-        reasons.push("The database does not answer".to_owned());
+    match timeout(PATIENCE, app.ask_database()).await.unwrap_or(Err(Trouble::TooSlow)) {
+        Ok(()) => {}
+        Err(trouble) if trouble.is_refusal() => {
+            reasons.push(format!("The database cannot be used: {trouble}"));
+        }
+        Err(trouble) => reasons.push(format!("The database does not answer: {trouble}")),
     }
     let starting = app.standings().all().into_iter().filter(|(_, standing)| standing.live.is_none());
     reasons.extend(starting.map(|(name, _)| format!("The component {name} is not loaded yet")));

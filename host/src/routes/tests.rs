@@ -138,6 +138,9 @@ async fn every_answer_names_its_request() {
     assert_eq!(unnamed.header("x-request-id").map(str::len), Some(36));
 }
 
+/// The reason of a host for whose database nothing listens.
+const AWAY: &str = "The database does not answer: no server listens at its host and port; start PostgreSQL, or correct the URL";
+
 #[tokio::test]
 async fn a_host_whose_database_is_away_lives_but_is_not_ready() {
     let host = Host::started(&[("ENVIRONMENT", "Staging")]);
@@ -150,10 +153,10 @@ async fn a_host_whose_database_is_away_lives_but_is_not_ready() {
 
     let ready = host.get("/ready").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(ready.json()["reasons"], json!(["The database does not answer"]));
+    assert_eq!(ready.json()["reasons"], json!([AWAY]));
 
     host.stop.cancel();
-    let reasons = json!(["The host is shutting down", "The database does not answer"]);
+    let reasons = json!(["The host is shutting down", AWAY]);
     assert_eq!(host.get("/ready").await.json()["reasons"], reasons);
     assert_eq!(host.get("/health").await.status, StatusCode::OK);
 }
