@@ -92,7 +92,13 @@ pub(super) struct Unready {
 /// Index
 ///
 /// What this is, and where to read on.
-#[utoipa::path(get, path = "/", tag = "host", responses((status = 200, body = Index)))]
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "index",
+    tag = "host",
+    responses((status = 200, description = "The host's name and version", body = Index)),
+)]
 pub(super) async fn index() -> Json<Index> {
     Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs: "/docs", health: "/health" })
 }
@@ -100,7 +106,13 @@ pub(super) async fn index() -> Json<Index> {
 /// Liveness
 ///
 /// 200 for as long as the process can serve, whatever the database does.
-#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, body = Health)))]
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "health",
+    tag = "host",
+    responses((status = 200, description = "The process serves", body = Health)),
+)]
 pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "healthy",
@@ -117,8 +129,12 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
 #[utoipa::path(
     get,
     path = "/ready",
+    operation_id = "ready",
     tag = "host",
-    responses((status = 200, body = Ready), (status = 503, description = "Not now; the body says why", body = Unready)),
+    responses(
+        (status = 200, description = "Requests can be sent here", body = Ready),
+        (status = 503, description = "Not now; the body says why", body = Unready),
+    ),
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let reasons = reasons(&app).await;

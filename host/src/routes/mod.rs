@@ -11,6 +11,7 @@ pub(crate) mod keep;
 mod openapi;
 mod request_id;
 mod response_headers;
+mod schemas;
 mod target;
 mod trailing_slash;
 mod whole_body;
