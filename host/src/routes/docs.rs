@@ -48,7 +48,10 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
         .versions()
         .iter()
         .filter_map(|(name, version)| version.openapi().map(|part| (name.as_str(), part)));
-    let document = openapi::document(parts).map_err(|error| ApiError::Internal(error.into()))?;
+    let mut document = openapi::document(parts).map_err(|error| ApiError::Internal(error.into()))?;
+    if let Some(paths) = document["paths"].as_object_mut().filter(|_| !app.has_docs_page()) {
+        paths.remove("/docs");
+    }
     Ok(Json(document))
 }
 

@@ -27,7 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Index {
     name: &'static str,
     version: &'static str,
-    docs: &'static str,
+    /// Null where `BERTH_DOCS=off`.
+    #[schema(required = true)]
+    docs: Option<&'static str>,
     health: &'static str,
 }
 
@@ -99,8 +101,9 @@ pub(super) struct Unready {
     tag = "host",
     responses((status = 200, description = "The host's name and version", body = Index)),
 )]
-pub(super) async fn index() -> Json<Index> {
-    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs: "/docs", health: "/health" })
+pub(super) async fn index(State(app): State<App>) -> Json<Index> {
+    let docs = app.has_docs_page().then_some("/docs");
+    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs, health: "/health" })
 }
 
 /// Liveness
