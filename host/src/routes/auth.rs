@@ -81,7 +81,7 @@ async fn register(
 
 /// Log in
 ///
-/// Takes the password form of OAuth2, or JSON. The token comes in the body and as the cookie `access_token`. The same as
+/// Takes the password form of `OAuth2`, or JSON. The token comes in the body and as the cookie `access_token`. The same as
 /// `/auth/signin` and `/auth/sign-in`.
 #[utoipa::path(
     post,

@@ -46,7 +46,7 @@ enum Step {
     Position(u64),
 }
 
-/// A login by the password flow of OAuth2.
+/// A login by the password flow of `OAuth2`.
 #[derive(ToSchema)]
 pub(super) struct PasswordForm {
     /// The account's address.

@@ -40,7 +40,9 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
     let pointer = |name: &str| format!("#/components/{kind}/{}", name.replace('~', "~0").replace('/', "~1"));
     let (old_pointer, new_pointer) = (pointer(old), pointer(new));
     each_object(part, &mut |object| {
-        redirect(object.get_mut("$ref"), &old_pointer, &new_pointer);
+        if let Some(reference) = object.get_mut("$ref") {
+            redirect(reference, &old_pointer, &new_pointer);
+        }
         match kind {
             "schemas" => {
                 let mapping = object.get_mut("discriminator").and_then(|of| of.get_mut("mapping"));
@@ -48,29 +50,30 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
                     if target == old {
                         *target = new.into();
                     }
-                    redirect(Some(target), &old_pointer, &new_pointer);
+                    redirect(target, &old_pointer, &new_pointer);
                 }
             }
-            "securitySchemes" => rename_requirements(object.get_mut("security"), old, new),
+            "securitySchemes" => {
+                let requirements = object.get_mut("security").and_then(Value::as_array_mut);
+                requirements.into_iter().flatten().for_each(|one| rename_requirement(one, old, new));
+            }
             _ => {}
         }
     });
 }
 
 /// Leads a reference to `old`, or to something within it, to `new`.
-fn redirect(reference: Option<&mut Value>, old: &str, new: &str) {
-    let Some(Value::String(reference)) = reference else { return };
+fn redirect(reference: &mut Value, old: &str, new: &str) {
+    let Value::String(reference) = reference else { return };
     if let Some(rest) = reference.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
         *reference = format!("{new}{rest}");
     }
 }
 
-fn rename_requirements(security: Option<&mut Value>, old: &str, new: &str) {
-    let Some(Value::Array(requirements)) = security else { return };
-    for requirement in requirements.iter_mut().filter_map(Value::as_object_mut) {
-        if let Some(scopes) = requirement.remove(old) {
-            requirement.insert(new.to_owned(), scopes);
-        }
+fn rename_requirement(requirement: &mut Value, old: &str, new: &str) {
+    let Some(requirement) = requirement.as_object_mut() else { return };
+    if let Some(scopes) = requirement.remove(old) {
+        requirement.insert(new.to_owned(), scopes);
     }
 }
 
