@@ -137,7 +137,8 @@ impl Auth {
             let origin = headers.get(header::ORIGIN);
             tracing::info!(
                 ?origin,
-                "a cross-site request is refused; to allow its site, name it in CORS_ORIGINS"
+                "a cross-site request is refused: send the token in Authorization, or, for a page of the same site, name its \
+                 origin in CORS_ORIGINS"
             );
             return Err(AuthError::CrossSite);
         }
