@@ -1,8 +1,10 @@
 //! `/openapi.json` and `/docs`
 
-use serde_json::Value;
+use std::collections::BTreeSet;
 
-use crate::support::{App, Component, Send};
+use serde_json::{Value, json};
+
+use crate::support::{App, Component, Send, User};
 
 #[tokio::test]
 async fn the_document_describes_every_route_of_host_and_components() {
@@ -66,4 +68,44 @@ async fn the_page_needs_no_other_site() {
     }
     let policy = page.header("content-security-policy").unwrap_or_default();
     assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{policy}");
+}
+
+#[tokio::test]
+async fn the_page_logs_in_with_a_name_and_a_password() {
+    let app = App::start().await;
+    let document = app.get("/openapi.json").answer().await.json();
+    let example = |schema: &str, field: &str| {
+        let properties = &document["components"]["schemas"][schema]["properties"];
+        properties[field]["example"].as_str().unwrap().to_owned()
+    };
+    let registration = json!({
+        "email": example("Registration", "email"),
+        "password": example("Registration", "password"),
+        "name": example("Registration", "name"),
+    });
+    app.post("/auth/register").json(&registration).answer().await.expect(201);
+
+    let schemes = document["components"]["securitySchemes"].as_object().unwrap();
+    let kinds: BTreeSet<_> = schemes.values().map(|scheme| scheme["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds, BTreeSet::from(["http", "oauth2"]), "a page cannot send a cookie of its choice");
+    let (scheme, flow) = schemes.iter().find(|(_, scheme)| scheme["type"] == "oauth2").unwrap();
+    // As Swagger UI asks for a token, without a client's id.
+    let form = [
+        ("grant_type", "password"),
+        ("username", &example("PasswordForm", "username")),
+        ("password", &example("PasswordForm", "password")),
+    ];
+    let request = app.post(flow["flows"]["password"]["tokenUrl"].as_str().unwrap());
+    let answer = request.header("authorization", "Basic Og==").form(&form).answer().await.expect(200).json();
+    assert_eq!(answer["token_type"], "bearer");
+    let user = User::new(&app, answer["access_token"].as_str().unwrap().to_owned());
+    for path in ["/api/tasks", "/api/conversations", "/auth/me"] {
+        user.get(path).await.expect(200);
+        let security = document["paths"][path]["get"]["security"].as_array().unwrap();
+        assert!(security.contains(&json!({ scheme: [] })), "{path}");
+    }
+
+    let login =
+        json!({ "email": example("EmailLogin", "email"), "password": example("EmailLogin", "password") });
+    app.post("/auth/login").json(&login).answer().await.expect(200);
 }

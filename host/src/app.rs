@@ -26,6 +26,7 @@ pub struct App {
 struct Shared {
     environment: Environment,
     cors_origins: CorsOrigins,
+    docs_page: bool,
     trusted_proxies: TrustedProxies,
     auth: Arc<Auth>,
     pool: Pool,
@@ -41,6 +42,7 @@ impl App {
         let shared = Shared {
             environment: config.environment.clone(),
             cors_origins: config.cors_origins.clone(),
+            docs_page: config.docs_page,
             trusted_proxies: config.trusted_proxies.clone(),
             auth: Arc::new(auth),
             pool,
@@ -68,6 +70,12 @@ impl App {
     #[must_use]
     pub fn cors_origins(&self) -> &CorsOrigins {
         &self.shared.cors_origins
+    }
+
+    /// Whether `/docs` shows a page to try the routes from.
+    #[must_use]
+    pub fn has_docs_page(&self) -> bool {
+        self.shared.docs_page
     }
 
     /// The proxies that are believed about their clients.

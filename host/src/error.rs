@@ -63,8 +63,11 @@ pub enum ApiError {
     #[error(transparent)]
     Validation(#[from] Violations),
     /// The body's content type is not one that the route reads.
-    #[error("Unsupported Media Type")]
-    UnsupportedMediaType,
+    #[error("Send the body as {wanted}")]
+    UnsupportedMediaType {
+        /// The content types that the route reads.
+        wanted: &'static str,
+    },
     /// The body is longer than the route takes.
     #[error("Request body too large")]
     PayloadTooLarge,
@@ -129,7 +132,7 @@ impl ApiError {
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::UnsupportedMediaType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ComponentFailed => StatusCode::BAD_GATEWAY,
@@ -227,7 +230,7 @@ mod tests {
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
             ApiError::Validation(Violations::one("missing", "Field required", Value::Null)),
-            ApiError::UnsupportedMediaType,
+            ApiError::UnsupportedMediaType { wanted: "application/json" },
             ApiError::PayloadTooLarge,
             ApiError::TooManyRequests { retry_after: Duration::from_millis(41_001) },
             ApiError::ComponentFailed,
@@ -279,7 +282,7 @@ mod tests {
         401 {"detail":"Invalid email or password"} www-authenticate: Bearer
         403 {"detail":"Account is disabled"}
         422 {"detail":[{"input":null,"loc":[],"msg":"Field required","type":"missing"}]}
-        415 {"detail":"Unsupported Media Type"}
+        415 {"detail":"Send the body as application/json"}
         413 {"detail":"Request body too large"}
         429 {"detail":"Too many failed attempts, try again later"} retry-after: 42
         502 {"detail":"The component failed"}

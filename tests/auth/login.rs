@@ -11,7 +11,14 @@ const WRONG: &str = "Invalid email or password";
 async fn a_form_and_json_log_in() {
     let app = App::start().await;
     let known = account(&app, "Ann@example.com").await;
-    for path in ["/auth/login", "/auth/login/", "/api/auth/login", "/api/auth/login/"] {
+    for path in [
+        "/auth/login",
+        "/auth/login/",
+        "/api/auth/login",
+        "/auth/signin",
+        "/auth/sign-in/",
+        "/api/auth/sign-in",
+    ] {
         for request in [
             app.post(path).form(&[
                 ("username", "ann@example.com"),
@@ -26,7 +33,10 @@ async fn a_form_and_json_log_in() {
             assert_eq!(json["access_token"], json["token"]);
             assert_eq!((&json["token_type"], &json["expires_in"]), (&json!("bearer"), &json!(604_800)));
             assert_eq!(json["user"], known["user"]);
-            assert_eq!(json.as_object().unwrap().len(), 5, "{json}");
+            for field in ["user_id", "email", "name"] {
+                assert_eq!(json[field], known[field], "{field}");
+            }
+            assert_eq!(json.as_object().unwrap().len(), 8, "{json}");
             let user = User::new(&app, token(&json).to_owned());
             assert_eq!(user.get("/auth/me").await.expect(200).json(), known["user"]);
         }
@@ -86,7 +96,8 @@ async fn what_is_missing_is_told() {
     let request = app.post("/auth/login").header("content-type", "application/json").body("{\"email\":");
     assert!(request.answer().await.faults()[0].starts_with("json_invalid body"));
     let request = app.post("/auth/login").header("content-type", "text/plain").body("x");
-    assert_eq!(request.answer().await.failure(), (415, "Unsupported Media Type".to_owned()));
+    let wanted = "Send the body as application/json or application/x-www-form-urlencoded";
+    assert_eq!(request.answer().await.failure(), (415, wanted.to_owned()));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ async fn it_is_the_account_that_the_token_stands_for() {
     let app = App::start().await;
     let known = account(&app, "ann@example.com").await;
     let user = User::new(&app, token(&known).to_owned());
-    for path in ["/auth/me", "/auth/me/", "/api/auth/me", "/api/auth/me/"] {
+    for path in ["/auth/me", "/auth/me/", "/api/auth/me", "/api/auth/me/", "/users/me", "/api/users/me/"] {
         assert_eq!(user.get(path).await.expect(200).json(), known["user"], "{path}");
         assert_eq!(user.request("HEAD", path).answer().await.status, 200, "{path}");
         let by_link = format!("{path}?token={}", token(&known));
@@ -33,7 +33,7 @@ async fn a_foreign_token_is_who_it_says() {
 async fn without_a_good_token_there_is_nobody() {
     let app = App::start().await;
     assert_eq!(app.get("/auth/me").answer().await.failure(), (401, "Not authenticated".to_owned()));
-    for path in ["/auth/me?token=nonsense", "/api/auth/me/?token=a.b.c"] {
+    for path in ["/auth/me?token=nonsense", "/api/auth/me/?token=a.b.c", "/users/me?token=nonsense"] {
         let answer = app.get(path).answer().await;
         assert_eq!(answer.failure(), (401, "Could not validate credentials".to_owned()), "{path}");
     }

@@ -1,6 +1,7 @@
 //! Accounts and tokens.
 //!
-//! - `register`, `login`, `logout`, `me`: the routes
+//! - `register`, `login`, `logout`, `me`, `session`: the routes
+//! - `secrets`: no answer and no line of the log repeats one
 //! - `tokens`: which tokens are good
 //! - `closed`: accounts that were disabled or deleted
 //! - `guessing`: many wrong passwords
@@ -17,6 +18,8 @@ mod logout;
 mod me;
 mod proxies;
 mod register;
+mod secrets;
+mod session;
 mod tokens;
 
 use serde_json::{Value, json};

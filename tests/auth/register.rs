@@ -8,8 +8,18 @@ use crate::support::{App, Send, User, tokens};
 #[tokio::test]
 async fn an_account_is_answered_with_a_token_that_works() {
     let app = App::start().await;
-    for path in ["/auth/register", "/auth/register/", "/api/auth/register", "/api/auth/register/"] {
-        let email = format!("ann{}@example.com", path.len());
+    for (number, path) in [
+        "/auth/register",
+        "/auth/register/",
+        "/api/auth/register",
+        "/auth/signup",
+        "/auth/sign-up",
+        "/api/auth/sign-up/",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("ann{number}@example.com");
         let body = json!({ "email": email, "password": PASSWORD, "name": "Ann", "role": "admin" });
         let answer = app.post(path).json(&body).answer().await.expect(201).json();
         let id = answer["id"].as_i64().unwrap();
@@ -28,6 +38,28 @@ async fn an_account_is_answered_with_a_token_that_works() {
         assert_eq!(user.add_titled("mine").await["user_id"], id.to_string());
         assert_eq!(user.titles(&format!("/api/{id}/tasks")).await, ["mine"]);
     }
+}
+
+#[tokio::test]
+async fn registering_sets_the_cookie_as_a_login_does() {
+    let app = App::with("ENVIRONMENT", "production").start().await;
+    for (scheme, secure) in [("http", false), ("https", true)] {
+        let body = json!({ "email": format!("{scheme}@example.com"), "password": PASSWORD });
+        let request = app.post("/auth/register").json(&body).header("x-forwarded-proto", scheme);
+        let answer = request.answer().await.expect(201);
+        let cookie = answer.header("set-cookie").unwrap();
+        let (pair, attributes) = cookie.split_once("; ").unwrap();
+        assert_eq!(pair, format!("access_token={}", token(&answer.json())));
+        let attributes: Vec<_> = attributes.split("; ").collect();
+        assert!(
+            ["HttpOnly", "SameSite=Lax", "Path=/"].iter().all(|one| attributes.contains(one)),
+            "{cookie}"
+        );
+        assert_eq!(attributes.contains(&"Secure"), secure, "{cookie}");
+        app.get("/api/tasks").header("cookie", pair).answer().await.expect(200);
+    }
+    let refused = app.post("/auth/register").json(&json!({})).answer().await.expect(422);
+    assert_eq!(refused.header("set-cookie"), None);
 }
 
 #[tokio::test]
@@ -104,7 +136,7 @@ async fn what_is_missing_or_wrong_is_told() {
     let request = app.post("/auth/register").header("content-type", "application/json").body("{");
     assert!(request.answer().await.faults()[0].starts_with("json_invalid body"));
     let request = app.post("/auth/register").header("content-type", "text/plain").body("{}");
-    assert_eq!(request.answer().await.failure(), (415, "Unsupported Media Type".to_owned()));
+    assert_eq!(request.answer().await.failure(), (415, "Send the body as application/json".to_owned()));
     let request =
         app.post("/auth/register").header("content-type", "application/json").body(vec![b' '; 2 << 20]);
     assert_eq!(request.answer().await.status, 413);

@@ -17,6 +17,8 @@ use crate::violations::{Segment, Violations};
 pub struct Fields {
     source: Source,
     map: Map<String, Value>,
+    /// The fields whose input a violation may repeat; none where it may repeat all.
+    shown: Option<&'static [&'static str]>,
     violations: Violations,
 }
 
@@ -38,6 +40,13 @@ impl Fields {
         Ok(Self::new(Source::Json, source::json_object(bytes)?))
     }
 
+    /// The fields of a JSON body that holds secrets. No violation repeats what the client sent, except strings, numbers
+    /// and booleans in the fields `shown`. An unknown field is not shown: it may be a secret whose name is misspelt.
+    pub fn json_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Result<Self, Violations> {
+        let map = source::json_object(bytes).map_err(Violations::without_values)?;
+        Ok(Self { shown: Some(shown), ..Self::new(Source::Json, map) })
+    }
+
     /// The fields of a JSON body that may be left out: an empty body and `null` have none.
     pub fn optional_json(bytes: &[u8]) -> Result<Self, Violations> {
         Ok(Self::new(Source::Json, source::optional_json_object(bytes)?))
@@ -49,6 +58,12 @@ impl Fields {
         let mut map = source::pairs(bytes);
         map.retain(|_, value| value != "");
         Self::new(Source::Form, map)
+    }
+
+    /// The fields of an `application/x-www-form-urlencoded` body that holds secrets, which no violation repeats: see
+    /// [`Fields::json_with_secrets`].
+    pub fn form_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Self {
+        Self { shown: Some(shown), ..Self::form(bytes) }
     }
 
     /// The parameters of a query string, without its `?`.
@@ -66,14 +81,14 @@ impl Fields {
     }
 
     fn new(source: Source, map: Map<String, Value>) -> Self {
-        Self { source, map, violations: Violations::none() }
+        Self { source, map, shown: None, violations: Violations::none() }
     }
 
     /// A field that must be there.
     pub fn required<R: Rule<Output: Default>>(&mut self, name: &'static str, rule: &R) -> R::Output {
         if !self.map.contains_key(name) {
-            let enclosing = if self.source == Source::Json { self.map.clone().into() } else { Value::Null };
-            self.note(name, source::missing(enclosing));
+            let missing = source::missing(self.enclosing());
+            self.add(name, missing);
         }
         self.present(name, rule).unwrap_or_default()
     }
@@ -116,7 +131,27 @@ impl Fields {
         if self.violations.is_empty() { Ok(value) } else { Err(self.violations) }
     }
 
+    /// The object that a missing field should be in, as far as a violation may repeat it.
+    fn enclosing(&self) -> Value {
+        if self.source != Source::Json {
+            return Value::Null;
+        }
+        let shown = self.map.iter().filter(|(name, value)| self.shows(name, value));
+        shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
+    }
+
+    /// Whether a violation may repeat this field. A list or an object may hold a secret of any name.
+    fn shows(&self, name: &str, value: &Value) -> bool {
+        self.shown.is_none_or(|shown| shown.contains(&name) && !value.is_object() && !value.is_array())
+    }
+
+    /// Notes what is wrong with a field that was sent.
     fn note(&mut self, name: &'static str, violations: Violations) {
+        let is_shown = self.map.get(name).is_none_or(|value| self.shows(name, value));
+        self.add(name, if is_shown { violations } else { violations.without_input() });
+    }
+
+    fn add(&mut self, name: &'static str, violations: Violations) {
         self.violations.extend(violations.under(&Segment::Name(name)).under(&self.source.segment()));
     }
 }
@@ -198,6 +233,53 @@ mod tests {
         let violations = form.finish(()).unwrap_err();
         let expected = violation("missing", &["body", "password"], "Field required", &Value::Null);
         assert_eq!(violations.detail(), [expected]);
+    }
+
+    #[test]
+    fn no_violation_of_a_body_with_secrets_repeats_one() {
+        const SECRET: &str = "hunter2";
+        let shown = &["email", "name"];
+        for body in [
+            json!({"email": "ann", "name": "Ann", "password": SECRET}),
+            json!({"email": {"password": SECRET}, "name": [SECRET], "password": [SECRET]}),
+            json!({"email": "ann", "passwrd": SECRET, "Password": SECRET}),
+            json!([SECRET]),
+            json!(SECRET),
+        ] {
+            let read = Fields::json_with_secrets(body.to_string().as_bytes(), shown);
+            let violations = read.and_then(|mut fields| {
+                fields.required("email", &Text::of(5, 9));
+                fields.present("name", &Text::of(5, 9));
+                fields.required("password", &Text::of(10, 20));
+                fields.required("absent", &Text::ANY);
+                fields.refuse("password", "value_error", "too common");
+                fields.finish(())
+            });
+            let told = violations.unwrap_err().body();
+            assert!(!told.contains(SECRET), "{told}");
+        }
+        let mut form = Fields::form_with_secrets(b"email=ann&password=hunter2", shown);
+        form.required("email", &Text::of(5, 9));
+        form.required("password", &Text::of(10, 20));
+        let told = form.finish(()).unwrap_err().body();
+        assert!(told.contains("\"ann\"") && !told.contains(SECRET), "{told}");
+    }
+
+    #[test]
+    fn a_body_with_secrets_is_repeated_as_far_as_it_has_none() {
+        let sent = json!({"email": "ann", "password": "hunter2", "extra": 1});
+        let mut fields = Fields::json_with_secrets(sent.to_string().as_bytes(), &["email"]).unwrap();
+        fields.required("name", &Text::ANY);
+        fields.required("email", &Text::of(5, 9));
+        let violations = fields.finish(()).unwrap_err();
+        let too_short = "String should have at least 5 characters";
+        assert_eq!(
+            violations.detail(),
+            [
+                violation("missing", &["body", "name"], "Field required", &json!({"email": "ann"})),
+                violation("string_too_short", &["body", "email"], too_short, &json!("ann")),
+            ]
+        );
     }
 
     #[test]

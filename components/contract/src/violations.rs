@@ -19,8 +19,8 @@ pub struct Violation {
     pub location: Vec<Segment>,
     /// The sentence for people.
     pub message: Cow<'static, str>,
-    /// What the client sent there. May be a password: never log it.
-    pub input: Value,
+    /// What the client sent there; none where it may be a secret. Never log it.
+    pub input: Option<Value>,
 }
 
 /// One step on the way to a field.
@@ -42,7 +42,24 @@ impl Violations {
     /// A single one, at a place that is still to be told by [`Violations::under`].
     #[must_use]
     pub fn one(kind: &'static str, message: impl Into<Cow<'static, str>>, input: Value) -> Self {
-        Self(vec![Violation { kind, location: Vec::new(), message: message.into(), input }])
+        Self(vec![Violation { kind, location: Vec::new(), message: message.into(), input: Some(input) }])
+    }
+
+    /// The same without what the client sent: it may be a secret, or hold one.
+    #[must_use]
+    pub fn without_input(mut self) -> Self {
+        for violation in &mut self.0 {
+            violation.input = None;
+        }
+        self
+    }
+
+    /// The same without the inputs that hold something. Of a body that is not JSON, or is not there, the input is empty.
+    pub(crate) fn without_values(mut self) -> Self {
+        for violation in &mut self.0 {
+            violation.input.take_if(|input| *input != Value::Null && *input != json!({}));
+        }
+        self
     }
 
     /// The same, one step further from the root.
@@ -70,7 +87,7 @@ impl Violations {
         self.0.iter()
     }
 
-    /// The body of the 422: `{"detail": [{"type", "loc", "msg", "input"}]}`.
+    /// The body of the 422: `{"detail": [{"type", "loc", "msg", "input"}]}`, without `input` where it may be a secret.
     #[must_use]
     pub fn body(&self) -> String {
         json!({ "detail": self.detail() }).to_string()
@@ -86,7 +103,11 @@ impl Violations {
 impl Violation {
     fn to_json(&self) -> Value {
         let location: Vec<Value> = self.location.iter().map(Segment::to_json).collect();
-        json!({ "type": self.kind, "loc": location, "msg": self.message, "input": self.input })
+        let mut violation = json!({ "type": self.kind, "loc": location, "msg": self.message });
+        if let Some(input) = &self.input {
+            violation["input"] = input.clone();
+        }
+        violation
     }
 }
 
@@ -145,6 +166,19 @@ mod tests {
                 "input": "",
             }]})
             .to_string()
+        );
+    }
+
+    #[test]
+    fn an_input_that_may_be_a_secret_is_left_out() {
+        let detail = too_short("password").without_input().detail();
+        assert_eq!(
+            detail,
+            [json!({
+                "type": "string_too_short",
+                "loc": ["body", "password"],
+                "msg": "String should have at least 1 character",
+            })]
         );
     }
 

@@ -85,20 +85,50 @@ pub struct LoggedIn {
     /// Seconds for which the token is good.
     #[schema(example = 604_800)]
     expires_in: u64,
-    /// Whose it is.
+    /// The account's number as a string: the token's `sub`, and the `{user_id}` of paths.
+    #[schema(example = "7")]
+    user_id: String,
+    /// The account's address.
+    #[schema(format = Email, example = "ann@example.com")]
+    email: String,
+    /// The account's name.
+    #[schema(required = true, example = "Ann")]
+    name: Option<String>,
+    /// The account.
     user: User,
 }
 
-/// A sentence for people.
+/// The answer to a logout.
 #[derive(Serialize, ToSchema)]
-pub struct Message {
+pub struct LoggedOut {
+    /// A sentence for people.
     #[schema(example = "Logged out successfully")]
     message: &'static str,
 }
 
-impl Message {
-    /// What a logout is answered with.
-    pub const LOGGED_OUT: Self = Self { message: "Logged out successfully" };
+/// The caller, and how long their token is good for.
+#[derive(Serialize, ToSchema)]
+pub struct CurrentSession {
+    /// The caller, as `GET /auth/me` has it.
+    user: Me,
+    /// The token.
+    session: TokenSession,
+}
+
+/// What a good token says of itself.
+#[derive(Serialize, ToSchema)]
+pub struct TokenSession {
+    /// The token's `sub`.
+    #[schema(example = "7")]
+    user_id: String,
+    /// The token's `exp`: RFC 3339, in UTC.
+    #[schema(format = DateTime, example = "2026-11-30T12:00:00Z")]
+    expires_at: String,
+}
+
+impl LoggedOut {
+    /// The only answer.
+    pub const SUCCESSFULLY: Self = Self { message: "Logged out successfully" };
 }
 
 impl User {
@@ -130,6 +160,18 @@ impl Me {
     }
 }
 
+impl CurrentSession {
+    /// The session of a caller; none for `ANONYMOUS_USER`, who has no token.
+    #[must_use]
+    pub fn of(caller: Identity, account: Option<&Account>) -> Option<Self> {
+        let session = TokenSession {
+            user_id: caller.principal.subject.clone(),
+            expires_at: caller.token.as_ref()?.expires_at.to_string(),
+        };
+        Some(Self { user: Me::of(caller, account), session })
+    }
+}
+
 impl From<Session> for Registered {
     fn from(session: Session) -> Self {
         Self {
@@ -149,7 +191,10 @@ impl From<Session> for LoggedIn {
             token: session.token,
             token_type: "bearer",
             expires_in: session.lifetime.as_secs(),
+            user_id: session.account.subject(),
             user: User::of(&session.account),
+            email: session.account.email,
+            name: session.account.name,
         }
     }
 }
@@ -211,6 +256,9 @@ mod tests {
                 "token": "abc",
                 "token_type": "bearer",
                 "expires_in": 60,
+                "user_id": "7",
+                "email": "ann@example.com",
+                "name": null,
                 "user": user(),
             })
         );

@@ -21,9 +21,13 @@ pub enum Carrier {
 /// Another scheme than `Bearer` is no token, as in FastAPI: the header may belong to a proxy before us.
 #[must_use]
 pub fn token_of(headers: &HeaderMap) -> Option<(&[u8], Carrier)> {
-    from_authorization(headers)
-        .map(|token| (token, Carrier::Explicit))
-        .or_else(|| from_cookie(headers).map(|token| (token, Carrier::Cookie)))
+    tokens_of(headers).next()
+}
+
+/// All tokens that a request carries, the one that counts first.
+pub(super) fn tokens_of(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Carrier)> {
+    let explicit = from_authorization(headers).map(|token| (token, Carrier::Explicit));
+    explicit.into_iter().chain(from_cookie(headers).map(|token| (token, Carrier::Cookie)))
 }
 
 /// `Set-Cookie` for a new token: out of scripts' reach, and not sent along by other sites' forms.

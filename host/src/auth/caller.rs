@@ -1,4 +1,4 @@
-//! Callers as extractors: a handler that takes one needs a login.
+//! Callers as extractors: the signature of a handler says whether it needs a login.
 
 use std::sync::Arc;
 
@@ -9,23 +9,12 @@ use super::{Auth, AuthError, Identity};
 use crate::client::Client;
 use crate::error::ApiError;
 
-/// Whoever makes the request, by header or cookie, or as `ANONYMOUS_USER`.
-pub struct Caller(pub Identity);
-
-/// The same, by the query's `token` too: for links and event sources, which cannot send a header.
+/// The caller, by header, cookie or the query's `token`, or as `ANONYMOUS_USER`. Links and event sources, which cannot send a
+/// header, use the query.
 pub struct CallerByLink(pub Identity);
 
-impl<S> FromRequestParts<S> for Caller
-where
-    Arc<Auth>: FromRef<S>,
-    S: Send + Sync,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        identity(parts, state, None).await.map(Self)
-    }
-}
+/// The caller, by header or cookie, if there is a token and it is good.
+pub struct KnownCaller(pub Option<Identity>);
 
 impl<S> FromRequestParts<S> for CallerByLink
 where
@@ -36,19 +25,35 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let token = token_in(parts.uri.query().unwrap_or_default());
-        identity(parts, state, token.as_deref()).await.map(Self)
+        let identity = identity(parts, state, token.as_deref()).await?;
+        Ok(Self(identity.ok_or(AuthError::NoToken)?))
     }
 }
 
-async fn identity<S>(parts: &mut Parts, state: &S, token: Option<&str>) -> Result<Identity, ApiError>
+impl<S> FromRequestParts<S> for KnownCaller
+where
+    Arc<Auth>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        match identity(parts, state, None).await {
+            Ok(identity) => Ok(Self(identity.filter(|identity| identity.token.is_some()))),
+            Err(error) if error.is_bad_token() => Ok(Self(None)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+async fn identity<S>(parts: &mut Parts, state: &S, token: Option<&str>) -> Result<Option<Identity>, AuthError>
 where
     Arc<Auth>: FromRef<S>,
     S: Sync,
 {
     let Ok(client) = Client::from_request_parts(parts, state).await;
     let auth = Arc::<Auth>::from_ref(state);
-    let identity = auth.authenticate(&parts.method, &parts.headers, &client, token).await?;
-    Ok(identity.ok_or(AuthError::NoToken)?)
+    auth.authenticate(&parts.method, &parts.headers, &client, token).await
 }
 
 fn token_in(query: &str) -> Option<String> {

@@ -10,20 +10,16 @@ use crate::config::CorsOrigins;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a page of another site makes this request, and `listed` does not name it.
+/// Whether a page of another site makes this request: the browser says so, or the page's origin is neither this host nor
+/// one of `listed`.
 pub(super) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsOrigins) -> bool {
-    let mut origins = headers.get_all(header::ORIGIN).iter().peekable();
-    let is_named = origins.peek().is_some();
-    let mut is_listed = is_named;
-    for origin in origins {
-        let lists = origin.to_str().is_ok_and(|origin| listed.lists(origin));
-        if !lists && !is_this_host(origin, headers, client) {
-            return true;
-        }
-        is_listed &= lists;
+    if headers.get_all(SEC_FETCH_SITE).iter().any(|site| site == "cross-site") {
+        return true;
     }
-    let is_from_elsewhere = headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site");
-    is_from_elsewhere && !is_listed
+    headers.get_all(header::ORIGIN).iter().any(|origin| {
+        let is_listed = origin.to_str().is_ok_and(|origin| listed.lists(origin));
+        !is_listed && !is_this_host(origin, headers, client)
+    })
 }
 
 /// Whether `origin` has the authority that the request was sent to. TLS may have ended at a proxy that says nothing of it,
@@ -104,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_listed_site_may_and_an_asterisk_lists_none() {
-        let page = [("origin", "https://app.example"), ("sec-fetch-site", "cross-site")];
+        let page = [("origin", "https://app.example"), ("sec-fetch-site", "same-site")];
         assert!(!is_refused(&page));
         assert!(is_cross_site(&headers(&page), &Client::default(), &CorsOrigins::Any));
         assert!(is_refused(&[("origin", "https://app.example"), ("origin", "https://evil.example")]));
@@ -113,7 +109,9 @@ mod tests {
     #[test]
     fn what_the_browser_says_of_the_site_counts_too() {
         assert!(is_refused(&[("sec-fetch-site", "cross-site")]));
-        assert!(is_refused(&[("sec-fetch-site", "cross-site"), ("origin", "https://todo.example")]));
+        for origin in ["https://todo.example", "https://app.example"] {
+            assert!(is_refused(&[("sec-fetch-site", "cross-site"), ("origin", origin)]), "{origin}");
+        }
         for site in ["same-origin", "same-site", "none"] {
             assert!(!is_refused(&[("sec-fetch-site", site)]), "{site}");
         }

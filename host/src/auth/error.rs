@@ -55,6 +55,12 @@ impl AuthError {
             Carrier::Cookie => Self::InvalidCookie,
         }
     }
+
+    /// Whether the token that the request carries is malformed, forged, expired or revoked.
+    #[must_use]
+    pub fn is_bad_token(&self) -> bool {
+        matches!(self, Self::InvalidToken(_) | Self::InvalidCookie)
+    }
 }
 
 impl From<AuthError> for ApiError {

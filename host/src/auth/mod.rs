@@ -120,16 +120,29 @@ impl Auth {
             return Ok(self.anonymous_user.as_deref().map(Identity::anonymous));
         };
         let identity = self.identity_of(token, carrier).await?;
-        let by_cookie = carrier == Carrier::Cookie && !method.is_safe();
-        if by_cookie && cross_site::is_cross_site(headers, client, &self.cors_origins) {
+        if !method.is_safe() {
+            self.refuse_cross_site(carrier, headers, client)?;
+        }
+        Ok(Some(identity))
+    }
+
+    /// Refuses a change that a page of another site makes with the cookie.
+    fn refuse_cross_site(
+        &self,
+        carrier: Carrier,
+        headers: &HeaderMap,
+        client: &Client,
+    ) -> Result<(), AuthError> {
+        if carrier == Carrier::Cookie && cross_site::is_cross_site(headers, client, &self.cors_origins) {
             let origin = headers.get(header::ORIGIN);
             tracing::info!(
                 ?origin,
-                "a cross-site request is refused; to allow its site, name it in CORS_ORIGINS"
+                "a cross-site request is refused: send the token in Authorization, or, for a page of the same site, name its \
+                 origin in CORS_ORIGINS"
             );
             return Err(AuthError::CrossSite);
         }
-        Ok(Some(identity))
+        Ok(())
     }
 
     async fn identity_of(&self, token: &[u8], carrier: Carrier) -> Result<Identity, AuthError> {

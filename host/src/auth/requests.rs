@@ -27,6 +27,9 @@ const PASSWORD: Text = Text::of(8, 128);
 
 const NAME: Text = Text::of(0, 255);
 
+/// The fields that a 422 may repeat; a password is never among them.
+const SHOWN: &[&str] = &["email", "username", "name"];
+
 /// Of a login only that there is something: what it says either fits an account or not.
 const ANYTHING: Text = Text::of(1, usize::MAX);
 
@@ -34,24 +37,21 @@ const ANYTHING: Text = Text::of(1, usize::MAX);
 #[derive(ToSchema)]
 pub struct Registration {
     /// The new account's address.
-    #[schema(value_type = String, format = Email, max_length = 254)]
+    #[schema(value_type = String, format = Email, max_length = 254, example = "ann@example.com")]
     pub email: EmailAddress,
     /// 8 to 128 characters.
-    #[schema(format = Password, min_length = 8, max_length = 128)]
+    #[schema(format = Password, min_length = 8, max_length = 128, pattern = r"^[^\x00]*$", example = "correct horse")]
     pub password: String,
     /// What they want to be called.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, pattern = r"^[^\x00]*$", example = "Ann")]
     pub name: Option<String>,
 }
 
-/// The body of `POST /auth/login`.
-#[derive(ToSchema)]
+/// The body of `POST /auth/login`, a form or JSON.
 pub struct Login {
     /// The account's address.
-    #[schema(rename = "username", min_length = 1)]
     pub address: String,
     /// The account's password.
-    #[schema(format = Password, min_length = 1)]
     pub password: String,
 }
 
@@ -59,10 +59,10 @@ impl<S: Send + Sync> FromRequest<S> for Registration {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let Encoding::Json = Encoding::of(request.headers())? else {
-            return Err(ApiError::UnsupportedMediaType);
+        let Some(Encoding::Json) = Encoding::of(request.headers()) else {
+            return Err(ApiError::UnsupportedMediaType { wanted: "application/json" });
         };
-        let mut fields = Fields::json(&read(request.into_body()).await?)?;
+        let mut fields = Fields::json_with_secrets(&read(request.into_body()).await?, SHOWN)?;
         let email = fields.required("email", &Email);
         let password = fields.required("password", &PASSWORD);
         let name = fields.optional("name", &NAME);
@@ -74,12 +74,13 @@ impl<S: Send + Sync> FromRequest<S> for Login {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let encoding = Encoding::of(request.headers())?;
+        let wanted = "application/json or application/x-www-form-urlencoded";
+        let encoding = Encoding::of(request.headers()).ok_or(ApiError::UnsupportedMediaType { wanted })?;
         let body = read(request.into_body()).await?;
         // Either name is taken in either form; the usual one is the one that is missed.
         let (mut fields, usual, other) = match encoding {
-            Encoding::Json => (Fields::json(&body)?, "email", "username"),
-            Encoding::Form => (Fields::form(&body), "username", "email"),
+            Encoding::Json => (Fields::json_with_secrets(&body, SHOWN)?, "email", "username"),
+            Encoding::Form => (Fields::form_with_secrets(&body, SHOWN), "username", "email"),
         };
         let address = fields.optional(other, &ANYTHING).unwrap_or_else(|| fields.required(usual, &ANYTHING));
         let password = fields.required("password", &ANYTHING);
@@ -94,16 +95,15 @@ enum Encoding {
 }
 
 impl Encoding {
-    /// As the content type says. Without one a body is taken for JSON, as by FastAPI.
-    fn of(headers: &HeaderMap) -> Result<Self, ApiError> {
-        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Ok(Self::Json) };
-        let content_type = content_type.to_str().map_err(|_| ApiError::UnsupportedMediaType)?;
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    /// As the content type says; none if it is another. Without one a body is taken for JSON, as by FastAPI.
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Json) };
+        let essence = content_type.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         match essence.as_str() {
-            "application/json" => Ok(Self::Json),
-            "application/x-www-form-urlencoded" => Ok(Self::Form),
-            other if other.starts_with("application/") && other.ends_with("+json") => Ok(Self::Json),
-            _ => Err(ApiError::UnsupportedMediaType),
+            "application/json" => Some(Self::Json),
+            "application/x-www-form-urlencoded" => Some(Self::Form),
+            other if other.starts_with("application/") && other.ends_with("+json") => Some(Self::Json),
+            _ => None,
         }
     }
 }
@@ -224,10 +224,12 @@ mod tests {
     async fn other_content_types_are_not_read() {
         for content_type in ["text/plain", "multipart/form-data; boundary=x", "application/xml", "json", ""] {
             let refused = read_as::<Login>(Some(content_type), "{}").await;
-            assert!(matches!(refused, Err(ApiError::UnsupportedMediaType)), "{content_type}");
+            let told = refused.err().map(|error| error.to_string());
+            let expected = "Send the body as application/json or application/x-www-form-urlencoded";
+            assert_eq!(told.as_deref(), Some(expected), "{content_type}");
         }
         let refused = read_as::<Registration>(FORM, "email=a").await;
-        assert!(matches!(refused, Err(ApiError::UnsupportedMediaType)));
+        assert_eq!(refused.err().unwrap().to_string(), "Send the body as application/json");
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,13 +4,14 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use berth_database::PoolError;
+use http::HeaderMap;
 use tokio::time::timeout;
 
 use super::accounts::{Account, Found};
 use super::email::EmailAddress;
 use super::requests::{Login, Registration};
 use super::throttle::Attempt;
-use super::{Auth, AuthError, Identity};
+use super::{Auth, AuthError, Identity, bearer};
 use crate::client::Client;
 use crate::storage::StorageError;
 
@@ -58,10 +59,17 @@ impl Auth {
         self.session(account)
     }
 
-    /// Revokes the caller's token until it expires. Who has none, `ANONYMOUS_USER` included, cannot log out.
-    pub async fn log_out(&self, caller: &Identity) -> Result<(), AuthError> {
-        let token = caller.token.as_ref().ok_or(AuthError::NoToken)?;
-        Ok(self.revocations.insert(token).await?)
+    /// Revokes the first good token that the request carries, until it expires. Without a good token there is nothing to
+    /// revoke, and that is no error: a client may log out as often as it likes.
+    pub async fn log_out(&self, headers: &HeaderMap, client: &Client) -> Result<(), AuthError> {
+        for (token, carrier) in bearer::tokens_of(headers) {
+            let Ok(Identity { token: Some(key), .. }) = self.identity_of(token, carrier).await else {
+                continue;
+            };
+            self.refuse_cross_site(carrier, headers, client)?;
+            return Ok(self.revocations.insert(&key).await?);
+        }
+        Ok(())
     }
 
     /// The account of a caller; none for whom another issuer's token stands, or for one that is made up, as
@@ -100,7 +108,7 @@ impl Auth {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
-    use http::{HeaderMap, Method, header};
+    use http::{Method, header};
 
     use super::*;
     use crate::auth::AuthSettings;
@@ -133,10 +141,13 @@ mod tests {
         auth.log_in(login, &Client::default()).await
     }
 
+    fn bearing(token: &str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])
+    }
+
     async fn authenticate(auth: &Auth, token: &str) -> Result<Identity, AuthError> {
-        let bearer = (header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
-        let headers = HeaderMap::from_iter([bearer]);
-        auth.authenticate(&Method::GET, &headers, &Client::default(), None).await.map(Option::unwrap)
+        let identity = auth.authenticate(&Method::GET, &bearing(token), &Client::default(), None).await;
+        identity.map(Option::unwrap)
     }
 
     #[tokio::test]
@@ -151,7 +162,9 @@ mod tests {
         assert_eq!(caller.principal.subject, session.account.subject());
         assert_eq!(auth.account_of(&caller).await.unwrap(), Some(session.account));
 
-        auth.log_out(&caller).await.unwrap();
+        for _ in 0..2 {
+            auth.log_out(&bearing(&session.token), &Client::default()).await.unwrap();
+        }
         assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
         assert!(authenticate(&auth, &registered.token).await.is_ok());
     }

@@ -143,6 +143,15 @@ pub(super) fn cors_origins(
     variables.parse_or("CORS_ORIGINS", default, CorsOrigins::parse)
 }
 
+/// `BERTH_DOCS`.
+pub(super) fn docs_page(variables: &Variables) -> Result<bool, ConfigError> {
+    variables.parse_or("BERTH_DOCS", true, |value| match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{value:?} is not a switch: write on or off")),
+    })
+}
+
 /// `TRUSTED_PROXIES`.
 pub(super) fn trusted_proxies(variables: &Variables) -> Result<TrustedProxies, ConfigError> {
     variables.parse_or("TRUSTED_PROXIES", TrustedProxies::default(), TrustedProxies::parse)
@@ -277,6 +286,7 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
         assert_eq!(config.anonymous_user, None);
         assert_eq!(config.cors_origins, CorsOrigins::Any);
+        assert!(config.docs_page);
         assert!(config.trusted_proxies.is_empty());
         assert_eq!(config.cohere.default_model, "command-a-03-2025");
         assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
@@ -306,6 +316,7 @@ mod tests {
             ("JWT_EXPIRES_IN", "3600"),
             ("ANONYMOUS_USER", "demo"),
             ("CORS_ORIGINS", "https://a.example"),
+            ("BERTH_DOCS", "off"),
             ("TRUSTED_PROXIES", "10.0.0.0/8"),
             ("COHERE_BASE_URL", "http://localhost:9/"),
             ("COHERE_MODEL", "command-r-08-2024"),
@@ -333,6 +344,7 @@ mod tests {
         assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
         assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
         assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
+        assert!(!config.docs_page);
         assert!(config.trusted_proxies.contains(Ipv4Addr::new(10, 0, 0, 1).into()));
         assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
         assert_eq!(config.cohere.default_model, "command-r-08-2024");
@@ -420,6 +432,7 @@ mod tests {
             ("ANONYMOUS_USER", "tasks"),
             ("ANONYMOUS_USER", "users"),
             ("CORS_ORIGINS", "example.com"),
+            ("BERTH_DOCS", "no"),
             ("TRUSTED_PROXIES", "10.0.0.0/8, proxy"),
             ("LOG_FORMAT", "xml"),
             ("RUST_LOG", "berth=loud"),

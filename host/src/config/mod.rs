@@ -64,6 +64,8 @@ pub struct Config {
     pub anonymous_user: Option<String>,
     /// `CORS_ORIGINS`
     pub cors_origins: CorsOrigins,
+    /// `BERTH_DOCS`: whether `/docs` shows a page to try the routes from.
+    pub docs_page: bool,
     /// `TRUSTED_PROXIES`: the proxies that are believed about their clients.
     pub trusted_proxies: TrustedProxies,
     /// `COHERE_…`: the language models that components may be granted.
@@ -169,6 +171,7 @@ impl Config {
             jwt_lifetime: environment::jwt_lifetime(variables)?,
             anonymous_user: environment::anonymous_user(variables)?,
             cors_origins: environment::cors_origins(variables, &environment)?,
+            docs_page: environment::docs_page(variables)?,
             trusted_proxies: environment::trusted_proxies(variables)?,
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,

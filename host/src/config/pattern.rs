@@ -4,8 +4,18 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Paths that the host answers itself; everything below those that end in `/` is the host's too.
-pub const HOST_ROUTES: [&str; 8] =
-    ["/", "/health", "/ready", "/openapi.json", "/docs", "/docs/", "/auth/", "/api/auth/"];
+pub const HOST_ROUTES: [&str; 10] = [
+    "/",
+    "/health",
+    "/ready",
+    "/openapi.json",
+    "/docs",
+    "/docs/",
+    "/auth/",
+    "/api/auth/",
+    "/users/me",
+    "/api/users/me",
+];
 
 /// A path pattern as axum writes them: `/api/{user_id}/tasks/{*rest}`. A literal segment beats a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]

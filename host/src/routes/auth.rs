@@ -1,4 +1,5 @@
-//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`.
+//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`, and by the other names that
+//! front ends have for them.
 
 use std::sync::Arc;
 
@@ -6,12 +7,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::{HeaderValue, StatusCode, header};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use utoipa::OpenApi;
 
-use crate::auth::answers::{LoggedIn, Me, Message, Registered};
-use crate::auth::caller::{Caller, CallerByLink};
+use super::schemas::{EmailLogin, Error, HTTPValidationError, PasswordForm};
+use crate::auth::answers::{CurrentSession, LoggedIn, LoggedOut, Me, Registered};
+use crate::auth::caller::{CallerByLink, KnownCaller};
 use crate::auth::requests::{Login, Registration};
 use crate::auth::{Auth, bearer};
 use crate::client::Client;
@@ -20,70 +21,86 @@ use crate::error::ApiError;
 /// The routes, ready to be merged into a router with any state of its own. For logins to be slowed down by client,
 /// requests need [`Client`] among their extensions.
 pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
-    let routes = Router::new()
-        .route("/register", post(register))
-        .route("/login", post(log_in))
-        .route("/logout", post(log_out))
-        .route("/me", get(me));
-    Router::new().nest("/auth", routes.clone()).nest("/api/auth", routes).with_state(auth)
+    let mut routes = Router::new().route("/me", get(me));
+    for path in ["/register", "/signup", "/sign-up"] {
+        routes = routes.route(path, post(register));
+    }
+    for path in ["/login", "/signin", "/sign-in"] {
+        routes = routes.route(path, post(log_in));
+    }
+    for path in ["/logout", "/signout", "/sign-out"] {
+        routes = routes.route(path, post(log_out));
+    }
+    for path in ["/session", "/get-session"] {
+        routes = routes.route(path, get(session));
+    }
+    Router::new()
+        .nest("/auth", routes.clone())
+        .nest("/api/auth", routes)
+        .route("/users/me", get(me))
+        .route("/api/users/me", get(me))
+        .with_state(auth)
 }
 
-/// These routes in the OpenAPI document, and the security scheme `bearer` that they share with components'.
+/// These routes in the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(
-    paths(register, log_in, log_out, me),
+    paths(register, log_in, log_out, me, session),
     tags((name = "auth", description = "Accounts and tokens. The same routes answer under `/api/auth`.")),
-    modifiers(&Bearer),
 )]
 pub struct AuthDoc;
 
 /// Register
 ///
-/// Makes an account and logs it in. Addresses are compared without case.
+/// Makes an account and logs it in: the token comes in the body and as the cookie `access_token`. Addresses are compared
+/// without case. The same as `/auth/signup` and `/auth/sign-up`.
 #[utoipa::path(
     post,
     path = "/auth/register",
+    operation_id = "register",
     tag = "auth",
     request_body = Registration,
     responses(
         (status = 201, description = "The new account and a token for it", body = Registered),
-        (status = 400, description = "`Email already registered`"),
-        (status = 413, description = "The body is over 64 KiB"),
-        (status = 415, description = "The body is not JSON"),
-        (status = 422, description = "The body's fields are not valid"),
-        (status = 503, description = "Too busy, or the database is away; see `Retry-After`"),
+        (status = 400, description = "`Email already registered`", body = Error),
+        (status = 413, description = "The body is over 64 KiB", body = Error),
+        (status = 415, description = "The body is not JSON", body = Error),
+        (status = 422, description = "The body's fields are not valid", body = HTTPValidationError),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`", body = Error),
     ),
 )]
 async fn register(
     State(auth): State<Arc<Auth>>,
     client: Client,
     registration: Registration,
-) -> Result<(StatusCode, Json<Registered>), ApiError> {
+) -> Result<Response, ApiError> {
     let session = auth.register(registration, &client).await?;
-    Ok((StatusCode::CREATED, Json(session.into())))
+    let cookie = bearer::cookie(&session.token, session.lifetime, auth.secures_cookies_of(&client));
+    Ok(with_cookie(cookie, (StatusCode::CREATED, Json(Registered::from(session)))))
 }
 
 /// Log in
 ///
-/// Takes the password form of `OAuth2`, or the same as JSON, where the address may also be called `email`. The token comes
-/// in the body and as the cookie `access_token`.
+/// Takes the password form of `OAuth2`, or JSON. The token comes in the body and as the cookie `access_token`. The same as
+/// `/auth/signin` and `/auth/sign-in`.
 #[utoipa::path(
     post,
     path = "/auth/login",
+    operation_id = "login",
     tag = "auth",
     request_body(content(
-        (Login = "application/x-www-form-urlencoded"),
-        (Login = "application/json"),
+        (PasswordForm = "application/x-www-form-urlencoded"),
+        (EmailLogin = "application/json"),
     )),
     responses(
         (status = 200, description = "A token", body = LoggedIn),
-        (status = 401, description = "`Invalid email or password`"),
-        (status = 403, description = "`Account is disabled`"),
-        (status = 413, description = "The body is over 64 KiB"),
-        (status = 415, description = "The body is neither a form nor JSON"),
-        (status = 422, description = "The body's fields are not valid"),
-        (status = 429, description = "Too many logins failed; see `Retry-After`"),
-        (status = 503, description = "Too busy, or the database is away; see `Retry-After`"),
+        (status = 401, description = "`Invalid email or password`", body = Error),
+        (status = 403, description = "`Account is disabled`", body = Error),
+        (status = 413, description = "The body is over 64 KiB", body = Error),
+        (status = 415, description = "The body is neither a form nor JSON", body = Error),
+        (status = 422, description = "The body's fields are not valid", body = HTTPValidationError),
+        (status = 429, description = "Too many logins failed; see `Retry-After`", body = Error),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`", body = Error),
     ),
 )]
 async fn log_in(State(auth): State<Arc<Auth>>, client: Client, login: Login) -> Result<Response, ApiError> {
@@ -94,42 +111,52 @@ async fn log_in(State(auth): State<Arc<Auth>>, client: Client, login: Login) -> 
 
 /// Log out
 ///
-/// Revokes the token until it expires, and clears the cookie.
+/// Clears the cookie, and revokes a good token until it expires. Works with or without a token, as often as one likes. The
+/// same as `/auth/signout` and `/auth/sign-out`.
 #[utoipa::path(
     post,
     path = "/auth/logout",
+    operation_id = "logout",
     tag = "auth",
-    security(("bearer" = [])),
+    security((), ("bearer" = [])),
     responses(
-        (status = 200, description = "Logged out", body = Message),
-        (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
-        (status = 403, description = "`Cross-site request refused`: by the cookie alone, from a page of another site"),
-        (status = 503, description = "The database is away, the token still good; see `Retry-After`"),
+        (status = 200, description = "Logged out", body = LoggedOut),
+        (
+            status = 403,
+            description = "`Cross-site request refused`: by the cookie alone, from a page of another site",
+            body = Error,
+        ),
+        (status = 503, description = "The database is away, the token still good; see `Retry-After`", body = Error),
     ),
 )]
 async fn log_out(
     State(auth): State<Arc<Auth>>,
-    Caller(caller): Caller,
     client: Client,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    auth.log_out(&caller).await?;
-    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&client)), Json(Message::LOGGED_OUT)))
+    auth.log_out(&headers, &client).await?;
+    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&client)), Json(LoggedOut::SUCCESSFULLY)))
 }
 
 /// Who am I
 ///
 /// The account that the token stands for. For another issuer's token, whose `sub` is nobody's here: what the token
-/// itself says, with the `sub` as `id`.
+/// itself says, with the `sub` as `id`. The same as `/users/me` and `/api/users/me`.
 #[utoipa::path(
     get,
     path = "/auth/me",
+    operation_id = "me",
     tag = "auth",
     security(("bearer" = [])),
     params(("token" = Option<String>, Query, description = "The token, for clients that can send no header")),
     responses(
         (status = 200, description = "The caller", body = Me),
-        (status = 401, description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one"),
-        (status = 503, description = "The database is away; see `Retry-After`"),
+        (
+            status = 401,
+            description = "`Not authenticated` without a token, `Could not validate credentials` with a bad one",
+            body = Error,
+        ),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`", body = Error),
     ),
 )]
 async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -> Result<Json<Me>, ApiError> {
@@ -137,20 +164,36 @@ async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -
     Ok(Json(Me::of(caller, account.as_ref())))
 }
 
+/// Current session
+///
+/// The caller, and when their token expires: `null` without a token or with a bad one. The same as `/auth/get-session`.
+#[utoipa::path(
+    get,
+    path = "/auth/session",
+    operation_id = "session",
+    tag = "auth",
+    security((), ("bearer" = [])),
+    responses(
+        (status = 200, description = "The session, or `null`", body = Option<CurrentSession>),
+        (status = 503, description = "Too busy, or the database is away; see `Retry-After`", body = Error),
+    ),
+)]
+async fn session(
+    State(auth): State<Arc<Auth>>,
+    KnownCaller(caller): KnownCaller,
+) -> Result<Json<Option<CurrentSession>>, ApiError> {
+    let Some(caller) = caller else { return Ok(Json(None)) };
+    match auth.account_of(&caller).await {
+        Ok(account) => Ok(Json(CurrentSession::of(caller, account.as_ref()))),
+        Err(error) if error.is_bad_token() => Ok(Json(None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn with_cookie(cookie: Option<HeaderValue>, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
     response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
-}
-
-struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    }
 }
 
 #[cfg(test)]
@@ -186,17 +229,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_routes_answer_under_both_prefixes() {
+    async fn the_routes_answer_under_both_prefixes_and_every_name() {
         for prefix in ["/auth", "/api/auth"] {
-            for (method, path, status) in [
-                ("POST", "/register", 422),
-                ("POST", "/login", 422),
-                ("POST", "/logout", 401),
-                ("GET", "/me", 401),
+            for (method, paths, status) in [
+                ("POST", &["/register", "/signup", "/sign-up"][..], 422),
+                ("POST", &["/login", "/signin", "/sign-in"], 422),
+                ("POST", &["/logout", "/signout", "/sign-out"], 200),
+                ("GET", &["/me"], 401),
+                ("GET", &["/session", "/get-session"], 200),
             ] {
-                let answer = answer(method, &format!("{prefix}{path}"), "{}").await;
-                assert_eq!(answer.status(), status, "{method} {prefix}{path}");
+                for path in paths {
+                    let answer = answer(method, &format!("{prefix}{path}"), "{}").await;
+                    assert_eq!(answer.status(), status, "{method} {prefix}{path}");
+                }
             }
+        }
+        for path in ["/users/me", "/api/users/me"] {
+            assert_eq!(answer("GET", path, "").await.status(), 401, "{path}");
         }
     }
 
@@ -211,15 +260,17 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_every_route_and_how_to_show_a_token() {
+    fn the_document_has_every_route_and_both_forms_of_a_login() {
         let document: Value = serde_json::to_value(AuthDoc::openapi()).unwrap();
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-        assert_eq!(paths, ["/auth/login", "/auth/logout", "/auth/me", "/auth/register"]);
-        assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+        assert_eq!(paths, ["/auth/login", "/auth/logout", "/auth/me", "/auth/register", "/auth/session"]);
         let login = &document["paths"]["/auth/login"]["post"]["requestBody"]["content"];
-        assert!(
-            login["application/json"].is_object() && login["application/x-www-form-urlencoded"].is_object()
-        );
-        assert!(document["components"]["schemas"]["Login"]["properties"]["username"].is_object());
+        for (encoding, address) in
+            [("application/json", "email"), ("application/x-www-form-urlencoded", "username")]
+        {
+            let reference = login[encoding]["schema"]["$ref"].as_str().unwrap();
+            let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+            assert_eq!(schema["required"], serde_json::json!([address, "password"]), "{encoding}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use http::{HeaderValue, header};
 use serde_json::Value;
 
 use super::openapi;
+use super::schemas::Error;
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -34,8 +35,12 @@ const NO_GUESSING: HeaderValue = HeaderValue::from_static("nosniff");
 #[utoipa::path(
     get,
     path = "/openapi.json",
+    operation_id = "openapi",
     tag = "host",
-    responses((status = 200, description = "The document", content_type = "application/json")),
+    responses(
+        (status = 200, description = "The document", body = Object),
+        (status = 503, description = "Too busy; see `Retry-After`", body = Error),
+    ),
 )]
 pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiError> {
     let deployment = app.registry().current();
@@ -43,7 +48,10 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
         .versions()
         .iter()
         .filter_map(|(name, version)| version.openapi().map(|part| (name.as_str(), part)));
-    let document = openapi::document(parts).map_err(|error| ApiError::Internal(error.into()))?;
+    let mut document = openapi::document(parts).map_err(|error| ApiError::Internal(error.into()))?;
+    if let Some(paths) = document["paths"].as_object_mut().filter(|_| !app.has_docs_page()) {
+        paths.remove("/docs");
+    }
     Ok(Json(document))
 }
 
@@ -53,8 +61,12 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
 #[utoipa::path(
     get,
     path = "/docs",
+    operation_id = "docs",
     tag = "host",
-    responses((status = 200, description = "A page for browsers", content_type = "text/html")),
+    responses(
+        (status = 200, description = "A page for browsers", body = String, content_type = "text/html"),
+        (status = 503, description = "Too busy; see `Retry-After`", body = Error),
+    ),
 )]
 pub(super) async fn page() -> impl IntoResponse {
     let headers = [

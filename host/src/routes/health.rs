@@ -28,7 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Index {
     name: &'static str,
     version: &'static str,
-    docs: &'static str,
+    /// Null where `BERTH_DOCS=off`.
+    #[schema(required = true)]
+    docs: Option<&'static str>,
     health: &'static str,
 }
 
@@ -93,15 +95,28 @@ pub(super) struct Unready {
 /// Index
 ///
 /// What this is, and where to read on.
-#[utoipa::path(get, path = "/", tag = "host", responses((status = 200, body = Index)))]
-pub(super) async fn index() -> Json<Index> {
-    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs: "/docs", health: "/health" })
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "index",
+    tag = "host",
+    responses((status = 200, description = "The host's name and version", body = Index)),
+)]
+pub(super) async fn index(State(app): State<App>) -> Json<Index> {
+    let docs = app.has_docs_page().then_some("/docs");
+    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs, health: "/health" })
 }
 
 /// Liveness
 ///
 /// 200 for as long as the process can serve, whatever the database does.
-#[utoipa::path(get, path = "/health", tag = "host", responses((status = 200, body = Health)))]
+#[utoipa::path(
+    get,
+    path = "/health",
+    operation_id = "health",
+    tag = "host",
+    responses((status = 200, description = "The process serves", body = Health)),
+)]
 pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "healthy",
@@ -118,8 +133,12 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
 #[utoipa::path(
     get,
     path = "/ready",
+    operation_id = "ready",
     tag = "host",
-    responses((status = 200, body = Ready), (status = 503, description = "Not now; the body says why", body = Unready)),
+    responses(
+        (status = 200, description = "Requests can be sent here", body = Ready),
+        (status = 503, description = "Not now; the body says why", body = Unready),
+    ),
 )]
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let reasons = reasons(&app).await;

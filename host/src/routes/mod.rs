@@ -11,6 +11,7 @@ pub(crate) mod keep;
 mod openapi;
 mod request_id;
 mod response_headers;
+mod schemas;
 mod target;
 mod trailing_slash;
 mod whole_body;
@@ -93,12 +94,11 @@ impl Routes {
 
 fn router(app: &App) -> Router {
     let bound = from_fn_with_state(app.clone(), in_flight::bound);
-    let bounded = Router::new()
-        .route("/openapi.json", get(docs::document))
-        .route("/docs", get(docs::page))
-        .route("/docs/{file}", get(docs::asset))
-        .fallback(components::dispatch)
-        .layer(bound.clone());
+    let mut bounded = Router::new().route("/openapi.json", get(docs::document));
+    if app.has_docs_page() {
+        bounded = bounded.route("/docs", get(docs::page)).route("/docs/{file}", get(docs::asset));
+    }
+    let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
 
     // A request that comes slowly takes no place until it is there.
     let accounts = auth::router(Arc::clone(app.auth())).layer(bound).layer(from_fn(whole_body::read_first));

@@ -1,34 +1,46 @@
 //! The OpenAPI document: the host's routes from their own code, and what each component says of its own.
 
-use serde_json::{Map, Value};
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+mod names;
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::security::{
+    Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
+};
 use utoipa::{Modify, OpenApi};
 
 use super::auth::AuthDoc;
 use super::{docs, health};
-use crate::auth::bearer;
+
+/// The security scheme of clients that have a token. Components name it in their documents.
+const BEARER: &str = "bearer";
+
+/// The same token, for clients that have a name and a password: `/docs` logs in by it.
+const PASSWORD: &str = "OAuth2PasswordBearer";
 
 /// The host's own part.
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Berth",
-        description = "The routes of this host and of the components that it runs. Log in at `POST /auth/login`, \
-                       then give the token to *Authorize*."
+        description = "The routes of this host and of the components that it runs. *Authorize* takes the name and the \
+                       password of an account, or a token."
     ),
+    servers((url = "/", description = "This host")),
     paths(health::index, health::health, health::ready, docs::document, docs::page),
     tags((name = "host", description = "The host itself")),
-    modifiers(&Cookie)
+    modifiers(&SecuritySchemes)
 )]
 struct HostDoc;
 
-/// Browsers send the token as a cookie.
-struct Cookie;
+struct SecuritySchemes;
 
-impl Modify for Cookie {
+impl Modify for SecuritySchemes {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(bearer::COOKIE)));
-        document.components.get_or_insert_default().add_security_scheme("cookie", cookie);
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let password = OAuth2::new([Flow::Password(Password::new("/auth/login", Scopes::new()))]);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+        components.add_security_scheme(PASSWORD, SecurityScheme::OAuth2(password));
     }
 }
 
@@ -37,6 +49,7 @@ pub(super) fn document<'a>(
     components: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(HostDoc::openapi().merge_from(AuthDoc::openapi()))?;
+    state_security(&mut document, &json!([]));
     for (name, part) in components {
         match serde_json::from_str(part) {
             Ok(part) => merge(&mut document, part, name),
@@ -45,24 +58,22 @@ pub(super) fn document<'a>(
             }
         }
     }
+    offer_password(&mut document);
     Ok(document)
 }
 
 /// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. What is there already stays.
 fn merge(document: &mut Value, mut part: Value, component: &str) {
+    if let Some(security) = part.get("security").cloned() {
+        state_security(&mut part, &security);
+    }
+    names::settle(&mut part, document, component);
     let mut take = |key: &str| part.get_mut(key).map(Value::take);
-    let mut left_out = add(&mut document["paths"], take("paths"));
+    add(&mut document["paths"], take("paths"));
     if let Some(Value::Object(kinds)) = take("components") {
         for (kind, parts) in kinds {
-            left_out += add(&mut document["components"][kind], Some(parts));
+            add(&mut document["components"][kind], Some(parts));
         }
-    }
-    if left_out > 0 {
-        tracing::warn!(
-            component,
-            left_out,
-            "the OpenAPI document has parts of these names from another component"
-        );
     }
     if let (Some(Value::Array(tags)), Some(known)) = (take("tags"), document["tags"].as_array_mut()) {
         let names: Vec<Value> = known.iter().map(|tag| tag["name"].clone()).collect();
@@ -70,24 +81,48 @@ fn merge(document: &mut Value, mut part: Value, component: &str) {
     }
 }
 
-/// Adds the parts whose names are new, and returns how many were left out because their names are taken.
-fn add(known: &mut Value, more: Option<Value>) -> usize {
-    let Some(Value::Object(more)) = more else { return 0 };
+/// Adds the parts whose names are new. Of a path that is there already, only one description counts: the host's own, or
+/// that of the component which comes first.
+fn add(known: &mut Value, more: Option<Value>) {
+    let Some(Value::Object(more)) = more else { return };
     if !known.is_object() {
         *known = Value::Object(Map::new());
     }
-    let Some(known) = known.as_object_mut() else { return 0 };
-    let mut left_out = 0;
+    let Some(known) = known.as_object_mut() else { return };
     for (name, value) in more {
-        match known.get(&name) {
-            None => {
-                known.insert(name, value);
+        known.entry(name).or_insert(value);
+    }
+}
+
+/// Writes `security` to each operation that says nothing of it.
+fn state_security(document: &mut Value, security: &Value) {
+    each_operation(document, |operation| {
+        operation.entry("security").or_insert_with(|| security.clone());
+    });
+}
+
+/// Offers the password flow where a bearer token is enough.
+fn offer_password(document: &mut Value) {
+    let bearer = json!({ BEARER: [] });
+    each_operation(document, |operation| {
+        if let Some(Value::Array(security)) = operation.get_mut("security")
+            && security.contains(&bearer)
+        {
+            security.push(json!({ PASSWORD: [] }));
+        }
+    });
+}
+
+fn each_operation(document: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
+    const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    for path in paths.values_mut().filter_map(Value::as_object_mut) {
+        for method in METHODS {
+            if let Some(Value::Object(operation)) = path.get_mut(method) {
+                change(operation);
             }
-            Some(first) if *first == value => {}
-            Some(_) => left_out += 1,
         }
     }
-    left_out
 }
 
 #[cfg(test)]
@@ -102,9 +137,8 @@ mod tests {
     fn the_hosts_own_routes_are_there_with_what_they_need() {
         let document = document([]).unwrap();
         assert_eq!(document["openapi"], "3.1.0");
-        for scheme in ["bearer", "cookie"] {
-            assert!(document["components"]["securitySchemes"].get(scheme).is_some(), "{scheme}");
-        }
+        let schemes: Vec<_> = document["components"]["securitySchemes"].as_object().unwrap().keys().collect();
+        assert_eq!(schemes, [PASSWORD, BEARER], "and none that a browser's page cannot send");
         let mut routes = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
@@ -133,5 +167,61 @@ mod tests {
         assert_eq!(merged["info"], alone["info"]);
         let names: Vec<_> = merged["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
         assert_eq!(names, ["host", "auth", "tasks"]);
+    }
+
+    #[test]
+    fn every_operation_of_the_host_is_described_for_generators() {
+        let document = document([]).unwrap();
+        let (mut ids, mut count) = (std::collections::BTreeSet::new(), 0);
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for operation in methods.as_object().unwrap().values() {
+                for key in ["operationId", "summary", "description"] {
+                    assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {path}");
+                }
+                assert!(operation["security"].is_array(), "{path}");
+                ids.insert(operation["operationId"].as_str().unwrap());
+                count += 1;
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    assert!(!response["description"].as_str().unwrap().is_empty(), "{status} of {path}");
+                    let content = response["content"].as_object().unwrap();
+                    assert!(
+                        content.values().all(|media| media.get("schema").is_some()),
+                        "{status} of {path}"
+                    );
+                }
+            }
+        }
+        assert_eq!(ids.len(), count, "each has an id of its own: {ids:?}");
+        assert_eq!(document["servers"][0]["url"], "/");
+        assert_eq!(document["paths"]["/health"]["get"]["security"], json!([]), "it is public");
+        let optional = json!([{}, { BEARER: [] }, { PASSWORD: [] }]);
+        assert_eq!(document["paths"]["/auth/logout"]["post"]["security"], optional);
+    }
+
+    #[test]
+    fn a_components_schemas_keep_their_meaning_whatever_they_are_called() {
+        let part = |kind: &str| {
+            json!({
+                "paths": { format!("/{kind}"): { "get": {
+                    "operationId": "me",
+                    "responses": { "200": { "$ref": "#/components/schemas/User" } },
+                } } },
+                "components": { "schemas": { "User": { "type": kind } } },
+                "security": [{ "bearer": [] }],
+            })
+            .to_string()
+        };
+        let (one, two) = (part("string"), part("integer"));
+        let merged = document([("one", &*one), ("two", &*two)]).unwrap();
+        let schemas = &merged["components"]["schemas"];
+        assert_eq!(schemas["User"]["type"], "object", "the host's own");
+        for (path, id, kind) in [("/string", "one_me", "string"), ("/integer", "two_me", "integer")] {
+            let operation = &merged["paths"][path]["get"];
+            assert_eq!(operation["operationId"], id);
+            assert_eq!(operation["security"], json!([{ BEARER: [] }, { PASSWORD: [] }]));
+            let reference = operation["responses"]["200"]["$ref"].as_str().unwrap();
+            let schema = merged.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+            assert_eq!(schema["type"], kind, "{reference}");
+        }
     }
 }

@@ -271,6 +271,20 @@ async fn options_without_a_question_is_an_ordinary_request() {
 }
 
 #[tokio::test]
+async fn the_page_of_the_routes_can_be_switched_off() {
+    let host = Host::started(&[("BERTH_DOCS", "off")]);
+    for path in ["/docs", "/docs/", "/docs/start.js", "/docs/swagger-ui-bundle.js"] {
+        let answer = host.get(path).await;
+        assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({ "detail": "Not Found" })));
+    }
+    assert_eq!(host.get("/").await.json()["docs"], Value::Null);
+    let document = host.get("/openapi.json").await;
+    assert_eq!(document.status, StatusCode::OK);
+    assert_eq!(document.json()["paths"].get("/docs"), None);
+    assert_eq!(Host::started(&[]).get("/").await.json()["docs"], "/docs");
+}
+
+#[tokio::test]
 async fn the_page_of_the_routes_needs_no_other_site() {
     let host = Host::started(&[]);
     let page = host.get("/docs").await;
