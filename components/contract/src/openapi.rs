@@ -180,6 +180,12 @@ pub fn time() -> Value {
     json!({ "type": "string", "format": "date-time" })
 }
 
+/// A boolean, as the API writes it.
+#[must_use]
+pub fn flag() -> Value {
+    json!({ "type": "boolean" })
+}
+
 /// Any text, as the API writes it.
 #[must_use]
 pub fn text() -> Value {

@@ -4,7 +4,7 @@
 //! code that makes it. The test here writes it anew when it is outdated, and fails.
 
 use berth_guest::contract::openapi::{
-    self, Operation, described, id, json_content, nullable, object, partial, reference, text, time,
+    self, Operation, described, flag, id, json_content, nullable, object, partial, reference, text, time,
 };
 use berth_guest::contract::{Boolean, Datetime, Text};
 use berth_guest::{Method, Route};
@@ -110,21 +110,21 @@ fn filters() -> Vec<(&'static str, &'static str, Value)> {
         schema["default"] = default.into();
         schema
     }
-    let (word, flag, moment) = (Text::ANY.schema(), Boolean.schema(), Datetime.schema());
+    let (word, yes_or_no, moment) = (Text::ANY.schema(), flag(), Datetime.schema());
     vec![
         (
             "status",
             "All, or only those pending or completed, each by several names",
             by_default(STATUS.schema(), "all"),
         ),
-        ("completed", "Only those completed, or not", flag.clone()),
+        ("completed", "Only those completed, or not", yes_or_no.clone()),
         ("priority", "Only those of this priority", word.clone()),
         ("category", "Only those of this category", word.clone()),
         ("tag", "Only those with this tag", word.clone()),
         ("search", "Only those with this text in title or description, in any case", word),
         ("due_before", "Only those due earlier", moment.clone()),
         ("due_after", "Only those due later", moment),
-        ("overdue", "Only those due and not completed, or the others", flag),
+        ("overdue", "Only those due and not completed, or the others", yes_or_no),
         ("sort", "What they are sorted by", by_default(SORT.schema(), "created_at")),
         ("order", "The direction of the order", by_default(ORDER.schema(), "desc")),
         ("limit", "How many at most; all by default", LIMIT.schema()),
@@ -133,20 +133,19 @@ fn filters() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 fn schemas() -> [(&'static str, Value); 9] {
-    let status = ("status", described(Boolean.schema(), "The same as `completed`"));
-    let with = |mut fields: Vec<(&'static str, Value)>| {
-        fields.push(status.clone());
+    let with = |mut fields: Vec<(&'static str, Value)>, status: Value| {
+        fields.push(("status", described(status, "The same as `completed`")));
         fields
     };
     let figures =
         ["total", "completed", "pending", "overdue", "tasksCompleted", "pendingTasks", "upcomingDeadlines"];
     [
         ("Task", object(&stored())),
-        ("DashboardTask", object(&with(stored()))),
+        ("DashboardTask", object(&with(stored(), flag()))),
         ("NewTask", new(&changeable(&without_priority()))),
-        ("NewDashboardTask", new(&with(changeable(&without_priority())))),
+        ("NewDashboardTask", new(&with(changeable(&without_priority()), Boolean.schema()))),
         ("TaskChanges", partial(&changeable(&cleared_priority()))),
-        ("DashboardTaskChanges", partial(&with(changeable(&cleared_priority())))),
+        ("DashboardTaskChanges", partial(&with(changeable(&cleared_priority()), Boolean.schema()))),
         ("Completion", partial(&[("completed", Boolean.schema())])),
         ("Stats", counts(&figures)),
         ("DashboardStats", counts(&figures[4..])),
@@ -191,7 +190,7 @@ fn stored() -> Vec<(&'static str, Value)> {
         ("user_id", text()),
         ("title", text()),
         ("description", nullable(text())),
-        ("completed", Boolean.schema()),
+        ("completed", flag()),
         ("priority", text()),
         ("category", nullable(text())),
         ("tags", json!({ "type": "array", "items": text() })),

@@ -1,7 +1,7 @@
 //! The JSON Schema of each rule, for OpenAPI documents. A value that a schema allows is one that its rule takes.
 //!
-//! The rules take more than that, since pydantic does (a boolean as `"yes"`, an integer as `"7"`): a document with all of it
-//! would make generated clients worse, and no client needs it.
+//! The rules take more strings than the schemas say, since pydantic does (`"yes"` for a boolean, `"7"` for an integer):
+//! with all of them in a document, generated clients could not tell a boolean from a text.
 
 use serde_json::{Value, json};
 
@@ -31,10 +31,10 @@ impl Text {
 }
 
 impl Boolean {
-    /// `true` or `false`.
+    /// `true` or `false`, or 1 or 0.
     #[must_use]
     pub fn schema(&self) -> Value {
-        json!({ "type": "boolean" })
+        json!({ "type": ["boolean", "integer"], "minimum": 0, "maximum": 1 })
     }
 }
 
