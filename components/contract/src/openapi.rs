@@ -105,20 +105,46 @@ fn path_parameter(segment: &str) -> Option<Value> {
     )
 }
 
-/// The schemas of the bodies that errors have, by the names that FastAPI gives them.
+/// The schemas of the bodies that errors have, by the names that FastAPI gives them. The host's own document has the same
+/// schemas, so that a generated client has one type for all errors.
 #[must_use]
 pub fn errors() -> [(&'static str, Value); 3] {
-    let place = json!({ "type": "array", "items": { "type": ["string", "integer"] } });
-    let mut violation = object(&[("type", text()), ("loc", place), ("msg", text()), ("input", json!({}))]);
-    violation["required"] = json!(["type", "loc", "msg"]);
-    violation["properties"]["input"]["description"] =
-        "What was sent there; left out where it is a secret".into();
+    let sentence = described(text(), "A sentence for people.");
     let violations = json!({ "type": "array", "items": reference("ValidationError") });
     [
-        ("Error", object(&[("detail", text())])),
-        ("HTTPValidationError", object(&[("detail", violations)])),
-        ("ValidationError", violation),
+        ("Error", described(object(&[("detail", with_example(sentence, "Not Found"))]), "An error.")),
+        (
+            "HTTPValidationError",
+            described(
+                object(&[("detail", violations)]),
+                "A request whose fields are not valid, with every fault of it.",
+            ),
+        ),
+        ("ValidationError", described(violation(), "One fault of a request, in pydantic's words.")),
     ]
+}
+
+fn violation() -> Value {
+    let position = json!({ "type": "integer", "format": "int64", "minimum": 0 });
+    let step = json!({ "oneOf": [
+        described(text(), "The name of a field."),
+        described(position, "The index of an element, or the byte at which JSON breaks."),
+    ] });
+    let steps = json!({ "type": "array", "items": described(step, "One step on the way to a field.") });
+    let steps = described(steps, "The place of the fault, from `body`, `query` or `path` on.");
+    let mut violation = object(&[
+        ("type", with_example(described(text(), "The machine's name of the fault."), "missing")),
+        ("loc", with_example(steps, json!(["body", "email"]))),
+        ("msg", with_example(described(text(), "A sentence for people."), "Field required")),
+    ]);
+    violation["properties"]["input"] =
+        described(json!({}), "The value that was sent. Left out where it is or may hold a secret.");
+    violation
+}
+
+fn with_example(mut schema: Value, example: impl Into<Value>) -> Value {
+    schema["example"] = example.into();
+    schema
 }
 
 /// The schema of that name.
