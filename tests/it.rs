@@ -18,6 +18,7 @@ mod chat;
 mod connections;
 mod cors;
 mod docs;
+mod documents;
 mod edge;
 mod health;
 mod request_bodies;

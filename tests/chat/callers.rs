@@ -7,9 +7,10 @@ use super::{Chat, go_on, say};
 use crate::support::Send;
 
 /// Every route, and a body that it would take.
-const ROUTES: [(&str, &str); 5] = [
+const ROUTES: [(&str, &str); 6] = [
     ("POST", "/api/{user}/chat"),
     ("GET", "/api/{user}/conversations"),
+    ("POST", "/api/{user}/conversations"),
     ("GET", "/api/{user}/conversations/1"),
     ("GET", "/api/{user}/conversations/1/messages"),
     ("DELETE", "/api/{user}/conversations/1"),
@@ -27,6 +28,10 @@ async fn every_route_needs_a_token_and_the_path_of_its_user() {
         }
         let other = ann.request(method, &path.replace("{user}", "bob")).json(&body).answer().await;
         assert_eq!(other.failure(), (403, "Forbidden".to_owned()), "{method} {path}");
+    }
+    for (method, path) in [("POST", "/api/conversations/new"), ("GET", "/api/conversations/latest")] {
+        let answer = chat.app.request(method, path).answer().await;
+        assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
     }
     assert!(chat.cohere.requests().is_empty());
 }
@@ -46,6 +51,7 @@ async fn nobody_sees_the_conversations_of_another() {
         assert_eq!(answer.failure(), (404, "Conversation not found".to_owned()));
     }
     assert_eq!(bob.get("/api/conversations").await.json(), json!([]));
+    assert_eq!(bob.get("/api/conversations/latest").await.json(), json!({ "conversation_id": null }));
     assert_eq!(super::said(&ann, &id).await, ["user: hi", "assistant: Hello, Ann."]);
 }
 

@@ -4,6 +4,7 @@ use fake_cohere::Turn;
 use serde_json::{Value, json};
 
 use super::{Chat, go_on, say};
+use crate::support::Send;
 
 const NOT_FOUND: &str = "Conversation not found";
 
@@ -50,8 +51,72 @@ async fn a_conversation_has_its_messages_in_order() {
     let [question, reply] = &messages.as_array().unwrap()[..] else { panic!("{messages}") };
     assert_eq!((&question["role"], &question["tool_calls"]), (&json!("user"), &json!([])));
     assert_eq!((&reply["role"], &reply["content"]), (&json!("assistant"), &json!("None.")));
-    assert_eq!(reply["tool_calls"], answer["tool_calls"]);
+    assert_eq!((&reply["tool_calls"], &reply["id"]), (&answer["tool_calls"], &answer["message_id"]));
     assert_eq!((&reply["conversation_id"], question["created_at"].is_string()), (id, true));
+}
+
+#[tokio::test]
+async fn a_conversation_can_be_made_before_anything_is_said() {
+    let chat = Chat::start().await;
+    let ann = chat.user("ann");
+    for path in ["/api/conversations", "/api/ann/conversations/", "/api/conversations/new"] {
+        let made = ann.request("POST", path).answer().await.expect(201).json();
+        let id = &made["conversation_id"];
+        assert!(id.is_u64() && made["id"] == *id, "{made}");
+        assert_eq!((&made["user_id"], &made["title"]), (&json!("ann"), &json!("")));
+        assert!(made["created_at"].is_string() && made["updated_at"].is_string(), "{made}");
+        assert_eq!(ann.get("/api/conversations/latest").await.json(), json!({ "conversation_id": id }));
+        assert_eq!(ann.get(&format!("/api/conversations/{id}/messages")).await.expect(200).json(), json!([]));
+        let whole = ann.get(&format!("/api/conversations/{id}")).await.expect(200).json();
+        assert_eq!(whole["messages"], json!([]));
+
+        chat.cohere.answer(Turn::text("Hm."));
+        go_on(&ann, id, "Plan my day").await.expect(200);
+        assert_eq!(super::said(&ann, id).await, ["user: Plan my day", "assistant: Hm."]);
+        let whole = ann.get(&format!("/api/conversations/{id}")).await.json();
+        assert_eq!(whole["title"], "Plan my day", "the first message is its title");
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_keeps_the_title_that_it_is_given() {
+    let chat = Chat::start().await;
+    let ann = chat.user("ann");
+    let made = ann.post("/api/conversations", json!({ "title": " Holidays " })).await.expect(201).json();
+    assert_eq!(made["title"], "Holidays");
+    chat.cohere.answer(Turn::text("Hm."));
+    go_on(&ann, &made["id"].to_string().into(), "Plan my day").await.expect(200);
+    assert_eq!(ann.get("/api/conversations").await.json()[0]["title"], "Holidays");
+
+    for body in [json!({}), json!(null), json!({ "title": null, "unknown": 1 })] {
+        let made = ann.post("/api/conversations", body.clone()).await.expect(201).json();
+        assert_eq!(made["title"], "", "{body}");
+    }
+    for (title, fault) in [(json!(7), "string_type"), (json!("t".repeat(256)), "string_too_long")] {
+        let refused = ann.post("/api/conversations/new", json!({ "title": title })).await;
+        assert_eq!(refused.faults(), [format!("{fault} body.title")]);
+    }
+    let text = ann.request("POST", "/api/conversations").header("content-type", "text/plain").body("hi");
+    assert_eq!(text.answer().await.failure(), (415, "Send the body as application/json".to_owned()));
+}
+
+#[tokio::test]
+async fn the_latest_conversation_is_the_one_that_was_used_last() {
+    let chat = Chat::start().await;
+    let ann = chat.user("ann");
+    let latest = async || ann.get("/api/conversations/latest").await.expect(200).json();
+    assert_eq!(latest().await, json!({ "conversation_id": null }));
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        chat.cohere.answer(Turn::text("Hm."));
+        ids.push(say(&ann, "hi").await.json()["conversation_id"].clone());
+    }
+    assert_eq!(latest().await, json!({ "conversation_id": ids[1] }));
+    chat.cohere.answer(Turn::text("Hm."));
+    go_on(&ann, &ids[0], "more").await.expect(200);
+    assert_eq!(latest().await, json!({ "conversation_id": ids[0] }));
+    ann.delete(&format!("/api/conversations/{}", ids[0])).await.expect(200);
+    assert_eq!(latest().await, json!({ "conversation_id": ids[1] }));
 }
 
 #[tokio::test]

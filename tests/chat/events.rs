@@ -28,6 +28,9 @@ async fn each_step_is_an_event_and_the_last_is_the_whole_answer() {
     assert_eq!(done["tool_calls"][0]["result"], events[2].1["result"]);
     assert_eq!(done["usage"], json!({ "input_tokens": 40, "output_tokens": 10 }));
     assert_eq!(done["error"], json!(null));
+    assert_eq!(done["tool_calls"][0]["args"], json!({ "title": "milk" }));
+    let path = format!("/api/conversations/{}/messages", done["conversation_id"]);
+    assert_eq!(ann.get(&path).await.json()[1]["id"], done["message_id"]);
     assert_eq!(said(&ann, &done["conversation_id"]).await, ["user: add milk", "assistant: Milk it is."]);
 }
 

@@ -40,7 +40,7 @@ async fn bodies_that_are_wrong_are_refused() {
     let broken = ann.request("POST", "/api/chat").header("content-type", "application/json").body("{\"mess");
     assert_eq!(broken.answer().await.faults(), ["json_invalid body.6"]);
     let form = ann.request("POST", "/api/chat").header("content-type", "text/plain").body("hi");
-    assert_eq!(form.answer().await.failure().0, 415);
+    assert_eq!(form.answer().await.failure(), (415, "Send the body as application/json".to_owned()));
     assert_eq!(ann.get("/api/conversations").await.json(), json!([]), "and leave nothing behind");
 }
 
@@ -69,7 +69,9 @@ async fn other_methods_and_paths_are_not_there() {
         let answer = ann.request(method, path).answer().await;
         (answer.status, answer.header("allow").map(str::to_owned))
     };
-    assert_eq!(allow("POST", "/api/conversations").await, (405, Some("GET, HEAD".to_owned())));
+    assert_eq!(allow("PUT", "/api/conversations").await, (405, Some("GET, HEAD, POST".to_owned())));
+    assert_eq!(allow("GET", "/api/conversations/new").await, (405, Some("POST".to_owned())));
+    assert_eq!(allow("DELETE", "/api/conversations/latest").await, (405, Some("GET, HEAD".to_owned())));
     assert_eq!(allow("PUT", "/api/conversations/1").await, (405, Some("GET, HEAD, DELETE".to_owned())));
     assert_eq!(ann.get("/api/conversations/1/words").await.failure(), (404, "Not Found".to_owned()));
     let empty = ann.request("HEAD", "/api/conversations").answer().await.expect(200);
@@ -84,4 +86,6 @@ async fn without_a_key_there_is_no_model() {
     assert_eq!(answer.failure(), (503, "The language model is not configured".to_owned()));
     let kept: Value = ann.get("/api/conversations").await.json();
     assert_eq!(kept[0]["title"], "hi", "what was said is kept");
+    let line = app.process.wait_for("a model was asked, and gave no reply");
+    assert!(line.contains("no key is configured: set COHERE_API_KEY"), "{line}");
 }

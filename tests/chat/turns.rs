@@ -14,12 +14,14 @@ async fn a_word_is_answered_with_a_word() {
         "success": true,
         "conversation_id": answer["conversation_id"],
         "response": "Hello, Ann.",
+        "message_id": answer["message_id"],
         "tool_calls": [],
         "usage": { "input_tokens": 31, "output_tokens": 7 },
         "error": null,
     });
     assert_eq!(answer, expected);
     assert!(answer["conversation_id"].is_u64());
+    assert!(answer["message_id"].is_u64());
 }
 
 #[tokio::test]
@@ -37,7 +39,7 @@ async fn a_task_is_added_and_the_api_has_it() {
     for name in ["name", "tool_name", "tool"] {
         assert_eq!(call[name], "add_task");
     }
-    assert_eq!((&call["id"], &call["arguments"]), (&json!("call_1"), &arguments));
+    assert_eq!((&call["id"], &call["arguments"], &call["args"]), (&json!("call_1"), &arguments, &arguments));
     let task = ann.get("/api/tasks").await.json()[0].clone();
     for field in ["id", "title", "description", "priority", "category", "tags", "due_date", "completed"] {
         assert_eq!(call["result"][field], task[field], "{field}");

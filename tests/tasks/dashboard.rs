@@ -26,7 +26,9 @@ async fn figures_count_the_callers_tasks() {
     assert_eq!(ann.get("/dashboard/stats").await.expect(200).json(), none);
     some_tasks(&ann).await;
     let short = json!({ "tasksCompleted": 1, "pendingTasks": 4, "upcomingDeadlines": 2 });
-    assert_eq!(ann.get("/dashboard/stats/").await.expect(200).json(), short);
+    for path in ["/dashboard/stats/", "/api/dashboard/stats", "/api/dashboard/stats/"] {
+        assert_eq!(ann.get(path).await.expect(200).json(), short, "{path}");
+    }
     let long = json!({
         "total": 5, "completed": 1, "pending": 4, "overdue": 1,
         "tasksCompleted": 1, "pendingTasks": 4, "upcomingDeadlines": 2,
@@ -37,26 +39,36 @@ async fn figures_count_the_callers_tasks() {
     }
 }
 
+/// The two names of the dashboard's tasks.
+const TASKS: [&str; 2] = ["/dashboard/tasks", "/api/dashboard/tasks"];
+
 #[tokio::test]
 async fn a_task_of_the_dashboard_has_its_status() {
     let app = App::start().await;
-    let ann = app.user("ann");
-    let task = ann.post("/dashboard/tasks", json!({ "title": "t", "status": true })).await.expect(201).json();
-    assert_eq!((&task["status"], &task["completed"]), (&json!(true), &json!(true)));
-    let mut expected = ann.get(&super::path_of(&task)).await.json();
-    assert_eq!(expected.get("status"), None, "the field is the dashboard's own");
-    expected["status"] = json!(true);
-    assert_eq!(task, expected);
-    assert_eq!(ann.get("/dashboard/tasks").await.json(), json!([expected]));
+    for (user, path) in ["ann", "bob"].into_iter().zip(TASKS) {
+        let user = app.user(user);
+        let task = user.post(path, json!({ "title": "t", "status": true })).await.expect(201).json();
+        assert_eq!((&task["status"], &task["completed"]), (&json!(true), &json!(true)));
+        let mut expected = user.get(&super::path_of(&task)).await.json();
+        assert_eq!(expected.get("status"), None, "the field is the dashboard's own");
+        expected["status"] = json!(true);
+        assert_eq!(task, expected);
+        assert_eq!(user.get(path).await.json(), json!([expected]));
+    }
 }
 
 #[tokio::test]
 async fn its_status_is_changed_by_either_name() {
     let app = App::start().await;
-    let ann = app.user("ann");
-    let task = ann.post("/dashboard/tasks/", json!({ "title": "t" })).await.expect(201).json();
+    for path in TASKS {
+        a_status_is_changed(&app.user("ann"), path).await;
+    }
+}
+
+async fn a_status_is_changed(ann: &User<'_>, tasks: &str) {
+    let task = ann.post(&format!("{tasks}/"), json!({ "title": "t" })).await.expect(201).json();
     assert_eq!(task["status"], false);
-    let path = format!("/dashboard/tasks/{}", task["id"]);
+    let path = format!("{tasks}/{}", task["id"]);
     for (change, status) in [
         (json!({ "status": true }), true),
         (json!({ "completed": false }), false),
@@ -85,8 +97,10 @@ async fn its_routes_need_a_token_and_are_checked_like_any_other() {
         ("PATCH", "/dashboard/tasks/1"),
         ("DELETE", "/dashboard/tasks/1"),
     ] {
-        let answer = app.request(method, path).answer().await;
-        assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
+        for path in [path.to_owned(), format!("/api{path}")] {
+            let answer = app.request(method, &path).answer().await;
+            assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
+        }
     }
     assert_eq!(ann.post("/dashboard/tasks", json!({})).await.faults(), ["missing body.title"]);
     assert_eq!(ann.delete("/dashboard/tasks/milk").await.faults(), ["int_parsing path.id"]);

@@ -4,6 +4,7 @@
 use berth_guest::cohere::Usage;
 use serde_json::{Value, json};
 
+use crate::store::Stored;
 use crate::tools;
 use crate::turn::Step;
 
@@ -29,7 +30,8 @@ pub(crate) struct Call {
 }
 
 impl Answer {
-    /// The tool calls, as they are answered and stored. Clients of three kinds look for the name under three names.
+    /// The tool calls, as they are answered and stored. Clients of three kinds look for the name under three names, and for
+    /// the arguments under two.
     pub(crate) fn tool_calls(&self) -> Value {
         let call = |call: &Call| {
             json!({
@@ -38,18 +40,20 @@ impl Answer {
                 "tool_name": call.name,
                 "tool": call.name,
                 "arguments": call.arguments,
+                "args": call.arguments,
                 "result": call.result,
             })
         };
         self.calls.iter().map(call).collect()
     }
 
-    /// The body of the answer.
-    pub(crate) fn body(&self, conversation: i64) -> Value {
+    /// The body of the answer, which has been stored as `stored`.
+    pub(crate) fn body(&self, stored: Stored) -> Value {
         json!({
             "success": true,
-            "conversation_id": conversation,
+            "conversation_id": stored.conversation,
             "response": self.text,
+            "message_id": stored.message,
             "tool_calls": self.tool_calls(),
             "usage": { "input_tokens": self.usage.input_tokens, "output_tokens": self.usage.output_tokens },
             "error": null,
@@ -57,16 +61,19 @@ impl Answer {
     }
 }
 
-/// Name and data of the event that tells a step.
-pub(crate) fn event(step: &Step, conversation: i64) -> (&'static str, Value) {
-    match step {
+/// Name and data of the event that tells a step. `store` stores the answer before the client is told.
+pub(crate) fn event<E>(
+    step: &Step,
+    store: impl FnOnce(&Answer) -> Result<Stored, E>,
+) -> Result<(&'static str, Value), E> {
+    Ok(match step {
         Step::Token(text) => ("token", json!({ "text": text })),
         Step::Call { id, name, arguments } => {
             ("tool_call", json!({ "id": id, "name": name, "arguments": arguments }))
         }
         Step::Result { id, result } => ("tool_result", json!({ "id": id, "result": result })),
-        Step::Done(answer) => ("done", answer.body(conversation)),
-    }
+        Step::Done(answer) => ("done", answer.body(store(answer)?)),
+    })
 }
 
 /// What is said in place of a model that says nothing: what its tools did. `exhausted` if it would have gone on.
@@ -129,17 +136,19 @@ mod tests {
             usage: Usage { input_tokens: 40, output_tokens: 10 },
         };
         assert_eq!(
-            answer.body(7),
+            answer.body(Stored { conversation: 7, message: 41 }),
             json!({
                 "success": true,
                 "conversation_id": 7,
                 "response": "Done.",
+                "message_id": 41,
                 "tool_calls": [{
                     "id": "call_1",
                     "name": "delete_task",
                     "tool_name": "delete_task",
                     "tool": "delete_task",
                     "arguments": { "task_id": 3 },
+                    "args": { "task_id": 3 },
                     "result": { "id": 3 },
                 }],
                 "usage": { "input_tokens": 40, "output_tokens": 10 },

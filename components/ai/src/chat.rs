@@ -9,7 +9,7 @@ use berth_guest::{Error, Events, Principal, Request, Response};
 use crate::answer::{self, Answer};
 use crate::conversations::not_found;
 use crate::question::Question;
-use crate::store::{self, NewMessage, Role};
+use crate::store::{self, NewMessage, Role, Stored};
 use crate::turn::{Step, Turn};
 use crate::{model, prompt, tasks};
 
@@ -40,19 +40,21 @@ pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Er
 /// Before the model is asked, so that no failure loses what the user said.
 fn store_question(caller: &Principal, question: &Question) -> Result<i64, Error> {
     let message = NewMessage { role: Role::User, content: &question.message, tool_calls: "[]" };
+    let title = question.title();
     let statement = match question.conversation {
-        Some(conversation) => store::append(&caller.subject, conversation, message),
-        None => store::begin(&caller.subject, &question.title(), message),
+        Some(conversation) => store::append(&caller.subject, conversation, &title, message),
+        None => store::begin(&caller.subject, &title, message),
     };
-    store::conversation_id(&statement)?.ok_or_else(not_found)
+    let stored = store::stored(&statement)?.ok_or_else(not_found)?;
+    Ok(stored.conversation)
 }
 
 /// The whole answer at once.
 fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
     loop {
         if let Step::Done(answer) = take(&mut turn)? {
-            place.store(&answer)?;
-            return Ok(Response::json(200, answer.body(place.conversation).to_string()));
+            let stored = place.store(&answer)?;
+            return Ok(Response::json(200, answer.body(stored).to_string()));
         }
     }
 }
@@ -62,10 +64,7 @@ fn tell(mut turn: Turn, place: Place) -> Result<Response, Error> {
     let mut step = take(&mut turn)?;
     Ok(Response::events(CONTEXT, move |events: &Events| -> Result<(), Stop> {
         loop {
-            if let Step::Done(answer) = &step {
-                place.store(answer)?;
-            }
-            let (name, data) = answer::event(&step, place.conversation);
+            let (name, data) = answer::event(&step, |answer| place.store(answer))?;
             events.tell(name, data.to_string())?;
             if matches!(step, Step::Done(_)) {
                 return Ok(());
@@ -87,15 +86,16 @@ impl Place {
         Ok([system].into_iter().chain(store::said(rows).into_iter().map(message)).collect())
     }
 
-    fn store(&self, answer: &Answer) -> Result<(), Error> {
+    fn store(&self, answer: &Answer) -> Result<Stored, Error> {
         let message = NewMessage {
             role: Role::Assistant,
             content: &answer.text,
             tool_calls: &answer.tool_calls().to_string(),
         };
-        let stored = store::conversation_id(&store::append(&self.user, self.conversation, message))?;
-        // It was deleted while the model was at work.
-        stored.map(|_| ()).ok_or_else(not_found)
+        // The conversation has had its title since the user's message.
+        let statement = store::append(&self.user, self.conversation, "", message);
+        // The conversation was deleted while the model was at work.
+        store::stored(&statement)?.ok_or_else(not_found)
     }
 }
 

@@ -4,6 +4,7 @@ use berth_guest::contract::{Fields, Integer, Violations};
 use berth_guest::{Error, Pages, Principal, Request, Response};
 use serde_json::json;
 
+use crate::question::read_title;
 use crate::store;
 
 /// How many conversations are read at once.
@@ -19,6 +20,19 @@ pub(crate) fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
     Ok(conversations.response())
 }
 
+/// `POST …/conversations`
+pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, Error> {
+    let title = read_title(request.optional_json()?)?;
+    let row = store::create(&caller.subject, &title).query_json_row()?;
+    Ok(Response::json(201, row.ok_or(Error::Internal("an INSERT returned no row".into()))?))
+}
+
+/// `GET /api/conversations/latest`
+pub(crate) fn latest(caller: &Principal, _: &Request) -> Result<Response, Error> {
+    let row = store::latest(&caller.subject).query_json_row()?;
+    Ok(Response::json(200, row.ok_or(Error::Internal("a SELECT without FROM returned no row".into()))?))
+}
+
 /// `GET …/conversations/{id}`
 pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let id = id(request.path("id"))?;
@@ -30,9 +44,13 @@ pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Er
 
 /// `GET …/conversations/{id}/messages`
 pub(crate) fn messages(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let messages = messages_of(caller, id(request.path("id"))?)?;
-    // A conversation begins with a message, so that one without any is not there.
-    if messages.is_empty() { Err(not_found()) } else { Ok(messages.response()) }
+    let id = id(request.path("id"))?;
+    let messages = messages_of(caller, id)?;
+    // A conversation without messages is looked up, because it may not exist.
+    if messages.is_empty() && store::read(&caller.subject, id).query_json_row()?.is_none() {
+        return Err(not_found());
+    }
+    Ok(messages.response())
 }
 
 /// `DELETE …/conversations/{id}`

@@ -27,15 +27,17 @@ mod turn;
 use berth_guest::{Migration, Route};
 
 use crate::chat::chat;
-use crate::conversations::{delete, list, messages, read};
+use crate::conversations::{create, delete, latest, list, messages, read};
 
 const ROUTES: &[Route] = &[
     Route::at("/api/{user_id}/chat").post(chat),
-    Route::at("/api/{user_id}/conversations").get(list),
+    Route::at("/api/{user_id}/conversations").get(list).post(create),
     Route::at("/api/{user_id}/conversations/{id}").get(read).delete(delete),
     Route::at("/api/{user_id}/conversations/{id}/messages").get(messages),
     Route::at("/api/chat").post(chat),
-    Route::at("/api/conversations").get(list),
+    Route::at("/api/conversations").get(list).post(create),
+    Route::at("/api/conversations/new").post(create),
+    Route::at("/api/conversations/latest").get(latest),
     Route::at("/api/conversations/{id}").get(read).delete(delete),
     Route::at("/api/conversations/{id}/messages").get(messages),
 ];

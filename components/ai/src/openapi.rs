@@ -3,210 +3,203 @@
 //! It is made natively and checked in, since it is the same at every start, and the component is smaller without the
 //! code that makes it. The test here writes it anew when it is outdated, and fails.
 
+use berth_guest::contract::openapi::{
+    self, Operation, described, id, nullable, object, partial, reference, text, time,
+};
 use berth_guest::{Method, Route};
 use serde_json::{Map, Value, json};
 
 use crate::ROUTES;
-use crate::question::MESSAGE_MAX;
+use crate::question::{MESSAGE, TITLE};
 
-/// A line for each path and each schema: a change shows in a diff, and the component carries no indentation.
+/// Events are not in the content of the response: generated clients would not know whether an answer is an object or a text.
+const CHAT: &str = "Sends a message. The assistant manages the caller's tasks by its tools, and answers when all is done. With \
+    `Accept: text/event-stream` the answer comes as events: `token {text}`, `tool_call {id, name, arguments}`, \
+    `tool_result {id, result}`, then `done` with the answer, or `error {detail}`.";
+
 fn document() -> String {
-    let paths = lines(ROUTES.iter().map(|route| (route.pattern(), path(route))));
-    let schemas = lines(schemas());
     let info = json!({ "title": "ai", "version": env!("CARGO_PKG_VERSION") });
-    let tags = json!([{ "name": "chat", "description": "Conversations about the caller's tasks" }]);
-    format!(
-        "{{\"openapi\":\"3.1.0\",\"info\":{info},\"tags\":{tags},\n\
-        \"paths\":{{\n{paths}\n}},\n\
-        \"components\":{{\"schemas\":{{\n{schemas}\n}}}}}}\n"
-    )
-}
-
-fn lines(members: impl IntoIterator<Item = (&'static str, Value)>) -> String {
-    let lines: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
-    lines.join(",\n")
+    let tag = json!({ "name": "chat", "description": "Conversations about the caller's tasks" });
+    let paths = ROUTES.iter().map(|route| (route.pattern(), path(route)));
+    openapi::document(&info, &tag, paths, schemas().into_iter().chain(openapi::errors()))
 }
 
 fn path(route: &Route) -> Value {
     let operations = route.methods().map(|method| {
-        let operation = operation(route.pattern(), method);
-        (method.name().to_lowercase(), operation)
+        let operation = operation(route.pattern(), method).tagged("chat");
+        (method.name().to_lowercase(), operation.into_json())
     });
     operations.collect::<Map<String, Value>>().into()
 }
 
 /// Every operation has a line here: a route that has none fails the test.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
-fn operation(pattern: &str, method: Method) -> Value {
-    let resource = pattern.trim_start_matches("/api").trim_start_matches("/{user_id}");
-    let list_of = |schema: &str| json!({ "type": "array", "items": reference(schema) });
-    let (summary, answer) = match (resource, method) {
-        ("/chat", Method::Post) => return chat(pattern),
-        ("/conversations", Method::Get) => ("List conversations, the latest first", list_of("Conversation")),
-        ("/conversations/{id}", Method::Get) => {
-            ("Get a conversation with its messages", reference("WholeConversation"))
-        }
-        ("/conversations/{id}", Method::Delete) => ("Delete a conversation", reference("Deletion")),
-        ("/conversations/{id}/messages", Method::Get) => {
-            ("List the messages of a conversation, in order", list_of("Message"))
-        }
-        _ => panic!("{} {pattern} is not described: add it to openapi.rs", method.name()),
+fn operation(pattern: &str, method: Method) -> Operation {
+    let (resource, suffix) = match pattern.strip_prefix("/api/{user_id}") {
+        Some(resource) => (resource, "_of_user"),
+        None => (pattern.trim_start_matches("/api"), ""),
     };
-    let mut responses = refusals(pattern);
-    responses.insert("200".to_owned(), json!({ "description": "Done", "content": content(&answer) }));
-    responses.insert("503".to_owned(), refusal("Too busy, or the database is away; see `Retry-After`"));
-    described(pattern, summary, &responses)
+    let operation = |id: &str, summary: &str, description: &str| {
+        Operation::new(&format!("{id}{suffix}"), pattern, summary, description)
+    };
+    let list_of = |schema: &str| json!({ "type": "array", "items": reference(schema) });
+    match (resource, method) {
+        ("/chat", Method::Post) => chat(operation("chat", "Talk to the assistant", CHAT)),
+        ("/conversations", Method::Get) => operation(
+            "list_conversations",
+            "List conversations",
+            "The caller's conversations, the latest first.",
+        )
+        .answers(200, "The conversations", &list_of("Conversation")),
+        ("/conversations", Method::Post) => new_conversation(operation(
+            "create_conversation",
+            "Create a conversation",
+            "Makes a conversation without messages. Its first message makes a title, if none is given.",
+        )),
+        ("/conversations/new", Method::Post) => new_conversation(operation(
+            "create_new_conversation",
+            "Create a conversation",
+            "The same as `POST /api/conversations`.",
+        )),
+        ("/conversations/latest", Method::Get) => operation(
+            "read_latest_conversation",
+            "Get the number of the latest conversation",
+            "The caller's conversation that was used last, or `null` without any.",
+        )
+        .answers(200, "The number", &reference("LatestConversation")),
+        ("/conversations/{id}", Method::Get) => unless_missing(operation(
+            "read_conversation",
+            "Get a conversation with its messages",
+            "One of the caller's conversations, with its messages in order.",
+        ))
+        .answers(200, "The conversation", &reference("WholeConversation")),
+        ("/conversations/{id}", Method::Delete) => unless_missing(operation(
+            "delete_conversation",
+            "Delete a conversation",
+            "Deletes one of the caller's conversations, and its messages. What its tools did stays.",
+        ))
+        .answers(200, "The conversation is deleted", &reference("Deletion")),
+        ("/conversations/{id}/messages", Method::Get) => unless_missing(operation(
+            "list_messages",
+            "List the messages of a conversation",
+            "The messages of one of the caller's conversations, in order.",
+        ))
+        .answers(200, "The messages", &list_of("Message")),
+        _ => panic!("{} {pattern} is not described: add it to openapi.rs", method.name()),
+    }
 }
 
-fn chat(pattern: &str) -> Value {
-    let mut answer = content(&reference("ChatAnswer"));
-    let events = "Asked for by `Accept: text/event-stream`: `token {text}`, `tool_call {id, name, arguments}`, \
-                  `tool_result {id, result}`, then `done` with the answer or `error {detail}`";
-    answer["text/event-stream"] = json!({ "schema": { "type": "string", "description": events } });
-    let mut responses = refusals(pattern);
-    responses.insert("200".to_owned(), json!({ "description": "The assistant's answer", "content": answer }));
-    for (status, description) in [
-        ("400", "`Message cannot be empty`"),
-        ("404", "`Conversation not found`"),
-        ("413", "The body is too large"),
-        ("415", "The body is not JSON"),
-        ("422", "A field is not what it must be"),
-        ("429", "The language model is rate-limited; see `Retry-After`"),
-        ("502", "`The language model failed`"),
-        (
-            "503",
+fn unless_missing(operation: Operation) -> Operation {
+    operation.refuses(404, "`Conversation not found`")
+}
+
+fn new_conversation(operation: Operation) -> Operation {
+    operation.takes("NewConversation", false, &json!({ "title": "Plans for the weekend" })).answers(
+        201,
+        "The conversation",
+        &reference("CreatedConversation"),
+    )
+}
+
+fn chat(operation: Operation) -> Operation {
+    unless_missing(operation)
+        .takes("ChatMessage", true, &json!({ "message": "Add a task: buy milk" }))
+        .answers(200, "The assistant's answer", &reference("ChatAnswer"))
+        .refuses(400, "`Message cannot be empty`")
+        .refuses(429, "The language model is rate-limited; see `Retry-After`")
+        .refuses(502, "`The language model failed`")
+        .refuses(
+            503,
             "`The language model is not configured`, too busy, or the database is away; see `Retry-After`",
-        ),
-        ("504", "The language model did not answer in time"),
-    ] {
-        responses.insert(status.to_owned(), refusal(description));
-    }
-    let mut operation =
-        described(pattern, "Talk to the assistant, who manages the caller's tasks", &responses);
-    operation["requestBody"] = json!({ "required": true, "content": content(&reference("ChatMessage")) });
-    operation
+        )
+        .refuses(504, "The language model did not answer in time")
 }
 
-fn described(pattern: &str, summary: &str, responses: &Map<String, Value>) -> Value {
-    let mut operation = json!({
-        "tags": ["chat"],
-        "summary": summary,
-        "security": [{ "bearer": [] }],
-        "responses": responses,
-    });
-    let parameters: Vec<Value> = pattern.split('/').filter_map(path_parameter).collect();
-    if !parameters.is_empty() {
-        operation["parameters"] = parameters.into();
-    }
-    operation
-}
-
-fn path_parameter(segment: &str) -> Option<Value> {
-    let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-    let schema = if name == "id" { integer() } else { json!({ "type": "string" }) };
-    Some(json!({ "name": name, "in": "path", "required": true, "schema": schema }))
-}
-
-/// What a route refuses by its pattern alone.
-fn refusals(pattern: &str) -> Map<String, Value> {
-    let unknown = "`Not authenticated` without a token, `Could not validate credentials` with a bad one";
-    let all = [
-        ("401", unknown, true),
-        ("403", "The path is another user's", pattern.contains("{user_id}")),
-        ("404", "`Conversation not found`", pattern.contains("{id}")),
-        ("422", "A field is not what it must be", pattern.contains("{id}")),
+fn schemas() -> Vec<(&'static str, Value)> {
+    let conversation = vec![
+        ("id", id()),
+        ("user_id", text()),
+        ("title", described(text(), "Empty until the first message, if none was given")),
+        ("created_at", time()),
+        ("updated_at", time()),
     ];
-    let those = all.into_iter().filter(|(.., applies)| *applies);
-    those.map(|(status, description, _)| (status.to_owned(), refusal(description))).collect()
-}
-
-fn refusal(description: &str) -> Value {
-    json!({ "description": description })
-}
-
-fn content(schema: &Value) -> Value {
-    json!({ "application/json": { "schema": schema } })
-}
-
-fn reference(schema: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{schema}") })
-}
-
-fn integer() -> Value {
-    json!({ "type": "integer", "format": "int64" })
-}
-
-fn schemas() -> [(&'static str, Value); 7] {
-    let text = json!({ "type": "string" });
-    let time = json!({ "type": "string", "format": "date-time" });
-    let yes = json!({ "type": "boolean", "const": true });
-    let calls = json!({ "type": "array", "items": reference("ToolCall") });
-    let count = json!({ "type": "integer" });
-    let usage = object(&[("input_tokens", count.clone()), ("output_tokens", count)]);
-    let conversation = [
-        ("id", integer()),
-        ("user_id", text.clone()),
-        ("title", text.clone()),
-        ("created_at", time.clone()),
-        ("updated_at", time.clone()),
-    ];
-    let messages = ("messages", json!({ "type": "array", "items": reference("Message") }));
-    let whole: Vec<_> = conversation.iter().cloned().chain([messages]).collect();
-    let message = [
-        ("id", integer()),
-        ("conversation_id", integer()),
-        ("role", json!({ "enum": ["user", "assistant"] })),
-        ("content", text.clone()),
-        ("tool_calls", calls.clone()),
-        ("created_at", time),
-    ];
-    let call = [
-        ("id", text.clone()),
-        ("name", text.clone()),
-        ("tool_name", text.clone()),
-        ("tool", text.clone()),
-        ("arguments", json!({ "type": "object" })),
-        ("result", json!({})),
-    ];
-    let answer = [
-        ("success", yes.clone()),
-        ("conversation_id", integer()),
-        ("response", text.clone()),
-        ("tool_calls", calls),
-        ("usage", usage),
-        ("error", json!({ "type": "null" })),
-    ];
-    [
+    let with = |field, schema| object(&[&conversation[..], &[(field, schema)]].concat());
+    let messages = json!({ "type": "array", "items": reference("Message") });
+    vec![
         ("ChatMessage", question()),
-        ("ChatAnswer", object(&answer)),
-        ("ToolCall", object(&call)),
+        ("ChatAnswer", answer()),
+        ("ToolCall", call()),
+        ("NewConversation", partial(&[("title", nullable(TITLE.schema()))])),
         ("Conversation", object(&conversation)),
-        ("WholeConversation", object(&whole)),
-        ("Message", object(&message)),
-        ("Deletion", object(&[("success", yes), ("message", text)])),
+        ("CreatedConversation", with("conversation_id", described(id(), "The same as `id`"))),
+        ("LatestConversation", object(&[("conversation_id", nullable(id()))])),
+        ("WholeConversation", with("messages", messages)),
+        ("Message", message()),
+        ("Deletion", object(&[("success", success()), ("message", text())])),
     ]
 }
 
-fn question() -> Value {
-    json!({
-        "type": "object",
-        "properties": {
-            "message": { "type": "string", "minLength": 1, "maxLength": MESSAGE_MAX },
-            "conversation_id": {
-                "type": ["integer", "string", "null"],
-                "description": "The conversation to go on with, also as its decimal string; a new one if it is null",
-            },
-        },
-        "required": ["message"],
-    })
+fn success() -> Value {
+    json!({ "type": "boolean", "const": true })
 }
 
-/// An object of which every field is there.
-fn object(fields: &[(&'static str, Value)]) -> Value {
-    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-    let properties: Map<String, Value> =
-        fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
-    json!({ "type": "object", "properties": properties, "required": names })
+fn calls() -> Value {
+    json!({ "type": "array", "items": reference("ToolCall") })
+}
+
+fn question() -> Value {
+    let mut conversation = nullable(id());
+    if let Some(types) = conversation["type"].as_array_mut() {
+        types.push("string".into());
+    }
+    conversation["pattern"] = "^[0-9]{1,18}$".into();
+    let conversation = described(
+        conversation,
+        "The conversation to go on with, also as its decimal string; a new one if it is null or left out",
+    );
+    let mut question = object(&[("message", MESSAGE.schema())]);
+    question["properties"]["conversation_id"] = conversation;
+    question
+}
+
+fn answer() -> Value {
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let usage = object(&[("input_tokens", count.clone()), ("output_tokens", count)]);
+    object(&[
+        ("success", success()),
+        ("conversation_id", id()),
+        ("response", text()),
+        ("message_id", described(id(), "The number of the assistant's message")),
+        ("tool_calls", calls()),
+        ("usage", usage),
+        ("error", json!({ "type": "null" })),
+    ])
+}
+
+fn message() -> Value {
+    object(&[
+        ("id", id()),
+        ("conversation_id", id()),
+        ("role", json!({ "type": "string", "enum": ["user", "assistant"] })),
+        ("content", text()),
+        ("tool_calls", calls()),
+        ("created_at", time()),
+    ])
+}
+
+fn call() -> Value {
+    let arguments = json!({ "type": "object", "additionalProperties": true });
+    let mut call = object(&[
+        ("id", text()),
+        ("name", text()),
+        ("tool_name", described(text(), "The same as `name`")),
+        ("tool", described(text(), "The same as `name`")),
+        ("arguments", arguments.clone()),
+        ("result", json!({ "description": "What the tool gave, or `{\"error\": …}`" })),
+    ]);
+    // Messages that an earlier version stored have no `args`.
+    call["properties"]["args"] = described(arguments, "The same as `arguments`");
+    call
 }
 
 #[test]

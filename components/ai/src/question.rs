@@ -1,13 +1,20 @@
 //! What a client may say in a conversation.
 
 use berth_guest::Error;
-use berth_guest::contract::{Fields, Integer, Text};
+use berth_guest::contract::{Fields, Integer, Text, Violations};
+
+/// A message, as the OpenAPI document has it. [`Question::read`] refuses a blank message by 400, and not by this rule.
+#[cfg(test)]
+pub(crate) const MESSAGE: Text = Text::of(1, MESSAGE_MAX).trimmed();
 
 /// The most characters of a message.
-pub(crate) const MESSAGE_MAX: usize = 4000;
+const MESSAGE_MAX: usize = 4000;
 
-/// The most characters of a conversation's title.
-const TITLE_MAX: usize = 60;
+/// The title that a client gives to a conversation.
+pub(crate) const TITLE: Text = Text::of(0, 255).trimmed();
+
+/// The most characters of a title that is made from a message.
+const MADE_TITLE_MAX: usize = 60;
 
 /// A message, and the conversation that it belongs to: a new one when it is none.
 #[derive(Debug, PartialEq)]
@@ -30,22 +37,26 @@ impl Question {
         Ok(question)
     }
 
-    /// What a conversation is called that begins with this message: its first words, on one line.
+    /// The title of a conversation that begins with this message: its first words, on one line.
     pub(crate) fn title(&self) -> String {
         let words: Vec<&str> = self.message.split_whitespace().collect();
         let line = words.join(" ");
-        if line.chars().count() <= TITLE_MAX {
+        if line.chars().count() <= MADE_TITLE_MAX {
             return line;
         }
-        let start: String = line.chars().take(TITLE_MAX - 1).collect();
+        let start: String = line.chars().take(MADE_TITLE_MAX - 1).collect();
         format!("{}…", start.trim_end())
     }
 }
 
+/// Reads the body of a new conversation: its title, which is empty until the first message makes one.
+pub(crate) fn read_title(mut fields: Fields) -> Result<String, Violations> {
+    let title = fields.optional("title", &TITLE).unwrap_or_default();
+    fields.finish(title)
+}
+
 #[cfg(test)]
 mod tests {
-    use berth_guest::contract::Violations;
-
     use super::*;
 
     fn read(body: &str) -> Result<Question, Error> {
@@ -123,5 +134,24 @@ mod tests {
         assert_eq!(title(&"ä".repeat(60)), "ä".repeat(60));
         assert_eq!(title(&"ä".repeat(61)), format!("{}…", "ä".repeat(59)));
         assert_eq!(title(&format!("{} and more", "x".repeat(58))), format!("{}…", "x".repeat(58)));
+    }
+
+    #[test]
+    fn a_new_conversation_may_have_a_title() {
+        for (body, title) in [
+            ("", ""),
+            ("null", ""),
+            ("{}", ""),
+            (r#"{"title": null}"#, ""),
+            (r#"{"title": "  Holidays "}"#, "Holidays"),
+        ] {
+            let read = Fields::optional_json(body.as_bytes()).and_then(read_title);
+            assert_eq!(read, Ok(title.to_owned()), "{body}");
+        }
+        let refused = Fields::optional_json(br#"{"title": 7}"#).and_then(read_title);
+        assert_eq!(
+            refused.map_err(|violations| shown(&violations)),
+            Err(vec!["[body,title] string_type".to_owned()])
+        );
     }
 }

@@ -32,7 +32,25 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) tool_calls: &'a str,
 }
 
-/// Begins a conversation with its first message, and returns its id.
+/// A message that has been stored, and its conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored {
+    pub(crate) conversation: i64,
+    pub(crate) message: i64,
+}
+
+/// Makes a conversation without messages, and returns the conversation. Its id is there as `conversation_id` too.
+pub(crate) fn create(user: &str, title: &str) -> Statement {
+    Statement::new("INSERT INTO conversations (user_id, title) VALUES (")
+        .value(user)
+        .and(", ")
+        .value(title)
+        .and(") RETURNING ")
+        .and(CONVERSATION)
+        .and(", id AS conversation_id")
+}
+
+/// Begins a conversation with its first message.
 pub(crate) fn begin(user: &str, title: &str, message: NewMessage) -> Statement {
     let conversation =
         Statement::new("WITH conversation AS (INSERT INTO conversations (user_id, title) VALUES (")
@@ -43,18 +61,18 @@ pub(crate) fn begin(user: &str, title: &str, message: NewMessage) -> Statement {
     add(conversation, user, message)
 }
 
-/// Goes on with a conversation, and returns its id; no row if the user has no such conversation.
-pub(crate) fn append(user: &str, conversation: i64, message: NewMessage) -> Statement {
-    let conversation =
-        Statement::new("WITH conversation AS (UPDATE conversations SET updated_at = now() WHERE id = ")
-            .value(conversation)
-            .and(" AND user_id = ")
-            .value(user)
-            .and(" RETURNING id) ");
-    add(conversation, user, message)
+/// Goes on with a conversation; returns no row if the user has no such conversation. A conversation without a title takes
+/// `title`.
+pub(crate) fn append(user: &str, conversation: i64, title: &str, message: NewMessage) -> Statement {
+    let update = Statement::new("WITH conversation AS (UPDATE conversations SET updated_at = now(), ")
+        .and("title = COALESCE(NULLIF(title, ''), ")
+        .value(title)
+        .and(")");
+    add(only(update, user, conversation).and(" RETURNING id) "), user, message)
 }
 
-/// Both in one statement, so that no conversation is without a message.
+/// Adds the message in the statement that makes or finds its conversation: both are stored, or neither. Returns the ids of
+/// conversation and message.
 fn add(conversation: Statement, user: &str, message: NewMessage) -> Statement {
     conversation
         .and("INSERT INTO messages (conversation_id, user_id, role, content, tool_calls) SELECT id, ")
@@ -65,7 +83,7 @@ fn add(conversation: Statement, user: &str, message: NewMessage) -> Statement {
         .value(without_nul(message.content))
         .and(", ")
         .value(message.tool_calls)
-        .and("::json FROM conversation RETURNING conversation_id")
+        .and("::json FROM conversation RETURNING conversation_id, id")
 }
 
 /// PostgreSQL has no text with a NUL character, and nobody misses it.
@@ -80,7 +98,7 @@ pub(crate) fn history(user: &str, conversation: i64, limit: i64) -> Statement {
         .value(limit)
 }
 
-/// A page of a conversation's messages, in order. A conversation that has none is not there.
+/// A page of a conversation's messages, in order.
 pub(crate) fn messages(user: &str, conversation: i64, limit: i64, offset: i64) -> Statement {
     let selected = of_conversation(Statement::new("SELECT ").and(MESSAGE), user, conversation);
     page(selected.and(" ORDER BY id"), limit, offset)
@@ -101,6 +119,13 @@ pub(crate) fn list(user: &str, limit: i64, offset: i64) -> Statement {
     page(selected.and(" ORDER BY updated_at DESC, id DESC"), limit, offset)
 }
 
+/// The id of the conversation that [`list`] has first, as `conversation_id`: one row, with null if the user has none.
+pub(crate) fn latest(user: &str) -> Statement {
+    Statement::new("SELECT (SELECT id FROM conversations WHERE user_id = ")
+        .value(user)
+        .and(" ORDER BY updated_at DESC, id DESC LIMIT 1) AS conversation_id")
+}
+
 fn page(statement: Statement, limit: i64, offset: i64) -> Statement {
     statement.and(" LIMIT ").value(limit).and(" OFFSET ").value(offset)
 }
@@ -119,10 +144,10 @@ fn only(statement: Statement, user: &str, conversation: i64) -> Statement {
     statement.and(" WHERE id = ").value(conversation).and(" AND user_id = ").value(user)
 }
 
-/// Runs a statement that returns the id of a conversation, or no row.
-pub(crate) fn conversation_id(statement: &Statement) -> Result<Option<i64>, postgres::Error> {
-    Ok(match &*statement.query()?.values {
-        [Value::Int8(id)] => Some(*id),
+/// Runs a statement that stores a message; none if its conversation does not exist.
+pub(crate) fn stored(statement: &Statement) -> Result<Option<Stored>, postgres::Error> {
+    Ok(match *statement.query()?.values {
+        [Value::Int8(conversation), Value::Int8(message)] => Some(Stored { conversation, message }),
         _ => None,
     })
 }
@@ -147,10 +172,11 @@ mod tests {
     #[test]
     fn every_statement_is_bound_to_the_user() {
         for statement in [
-            append("ann", 7, HI),
+            append("ann", 7, "Hi", HI),
             history("ann", 7, 20),
             messages("ann", 7, 100, 0),
             list("ann", 100, 0),
+            latest("ann"),
             read("ann", 7),
             delete("ann", 7),
         ] {
@@ -165,7 +191,7 @@ mod tests {
                 statement.text()
             );
         }
-        for statement in [begin("ann", "hi", HI), append("ann", 7, HI)] {
+        for statement in [begin("ann", "hi", HI), append("ann", 7, "Hi", HI)] {
             let text = statement.text();
             let inserted =
                 text.split_once("(conversation_id, user_id, role, content, tool_calls) SELECT id, ");
@@ -182,14 +208,14 @@ mod tests {
             begin("ann", "hi", HI).text(),
             "WITH conversation AS (INSERT INTO conversations (user_id, title) VALUES ($1, $2) RETURNING id) \
              INSERT INTO messages (conversation_id, user_id, role, content, tool_calls) \
-             SELECT id, $3, $4, $5, $6::json FROM conversation RETURNING conversation_id"
+             SELECT id, $3, $4, $5, $6::json FROM conversation RETURNING conversation_id, id"
         );
     }
 
     #[test]
     fn a_nul_character_does_not_keep_an_answer_from_being_stored() {
         let answer = NewMessage { role: Role::Assistant, content: "a\0b", tool_calls: "[]" };
-        let statement = append("ann", 7, answer);
+        let statement = append("ann", 7, "", answer);
         assert!(statement.params().iter().any(|param| matches!(param, Value::Text(text) if text == "ab")));
     }
 

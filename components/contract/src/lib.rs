@@ -18,6 +18,7 @@
 //! here does I/O.
 
 mod fields;
+pub mod openapi;
 mod rules;
 mod source;
 mod timestamp;

@@ -267,5 +267,6 @@ impl Rule for TextList {
     }
 }
 
+mod schema;
 #[cfg(test)]
 mod tests;

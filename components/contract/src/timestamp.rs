@@ -182,14 +182,22 @@ fn unix_number(text: &str) -> Option<f64> {
     serde_json::from_str::<Number>(text).ok()?.as_f64()
 }
 
+/// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, as Unix times in seconds.
+const FIRST_SECOND: f64 = -62_135_596_800.0;
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
+/// The same in milliseconds. Every number between them is read as a timestamp.
+pub(crate) const UNIX_MIN: i64 = -62_135_596_800_000;
+pub(crate) const UNIX_MAX: i64 = 253_402_300_799_000;
+
 fn from_unix(number: f64) -> Result<Timestamp, Fault> {
     /// Larger numbers are milliseconds: as seconds, they would be past the year 2603.
     const MILLISECONDS_FROM: f64 = 2e10;
     let seconds = if number.abs() > MILLISECONDS_FROM { number / 1e3 } else { number };
-    if seconds > 253_402_300_799.0 {
+    if seconds > LAST_SECOND {
         return Err(Fault::Range("dates after 9999 are not supported as unix timestamps"));
     }
-    if seconds < -62_135_596_800.0 {
+    if seconds < FIRST_SECOND {
         return Err(Fault::Range("dates before 0000 are not supported as unix timestamps"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "the bounds above are far within i64")]

@@ -26,8 +26,8 @@ pub enum Error {
     /// The caller may not do this.
     #[error("Forbidden")]
     Forbidden,
-    /// The body is not of a type that the route reads.
-    #[error("Unsupported Media Type")]
+    /// The body is not JSON by its `Content-Type`, and the route reads JSON.
+    #[error("Send the body as application/json")]
     UnsupportedMediaType,
     /// The body is longer than the host lets through.
     #[error("Request body too large")]
@@ -150,7 +150,7 @@ mod tests {
             (Error::MethodNotAllowed { allow: "GET, HEAD".to_owned() }, 405, "Method Not Allowed"),
             (Error::NotAuthenticated, 401, "Not authenticated"),
             (Error::Forbidden, 403, "Forbidden"),
-            (Error::UnsupportedMediaType, 415, "Unsupported Media Type"),
+            (Error::UnsupportedMediaType, 415, "Send the body as application/json"),
             (Error::BodyTooLarge, 413, "Request body too large"),
             (Error::refused(404, "Task not found"), 404, "Task not found"),
             (upstream(None), 429, "Not so fast"),

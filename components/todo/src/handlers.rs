@@ -50,14 +50,14 @@ pub(crate) fn stats(caller: &Principal, _: &Request) -> Result<Response, Error> 
     figures(store::stats(&caller.subject).query_json_row()?)
 }
 
-/// `GET /dashboard/stats`
+/// `GET …/dashboard/stats`
 pub(crate) fn overview(caller: &Principal, _: &Request) -> Result<Response, Error> {
     figures(store::overview(&caller.subject).query_json_row()?)
 }
 
 /// The fields that a task has on the route of `request`.
 pub(crate) fn shape(request: &Request) -> Shape {
-    if request.pattern().starts_with("/dashboard/") { Shape::Dashboard } else { Shape::Api }
+    Shape::of(request.pattern())
 }
 
 fn task_id(mut path: Fields) -> Result<i64, Violations> {

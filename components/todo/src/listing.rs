@@ -2,8 +2,10 @@
 
 use berth_guest::contract::{Boolean, Choice, Datetime, Fields, Integer, Text, Timestamp, Violations};
 
-/// The most tasks that `limit` can ask for.
-pub(crate) const LIMIT_MAX: i64 = 200;
+/// How many tasks `limit` can ask for.
+pub(crate) const LIMIT: Integer = Integer::between(1, 200);
+/// How many tasks `offset` can pass over.
+pub(crate) const OFFSET: Integer = Integer::at_least(0);
 
 /// `None` and the empty text filter nothing. Filters are joined by "and".
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -56,27 +58,34 @@ pub(crate) enum Order {
 }
 
 /// The words of `status`.
-pub(crate) const STATUS: &[(&str, Status)] =
-    &[("all", Status::All), ("pending", Status::Pending), ("completed", Status::Completed)];
+pub(crate) const STATUS: Choice<Status> = Choice(&[
+    ("all", Status::All),
+    ("pending", Status::Pending),
+    ("completed", Status::Completed),
+    ("incomplete", Status::Pending),
+    ("active", Status::Pending),
+    ("complete", Status::Completed),
+    ("done", Status::Completed),
+]);
 
 /// The words of `sort`.
-pub(crate) const SORT: &[(&str, Sort)] = &[
+pub(crate) const SORT: Choice<Sort> = Choice(&[
     ("created_at", Sort::CreatedAt),
     ("updated_at", Sort::UpdatedAt),
     ("due_date", Sort::DueDate),
     ("title", Sort::Title),
     ("priority", Sort::Priority),
     ("created", Sort::CreatedAt),
-];
+]);
 
 /// The words of `order`.
-pub(crate) const ORDER: &[(&str, Order)] = &[("asc", Order::Ascending), ("desc", Order::Descending)];
+pub(crate) const ORDER: Choice<Order> = Choice(&[("asc", Order::Ascending), ("desc", Order::Descending)]);
 
 impl Listing {
     /// Reads a query.
     pub(crate) fn read(mut query: Fields) -> Result<Self, Violations> {
         let listing = Self {
-            status: query.optional("status", &Choice(STATUS)).unwrap_or_default(),
+            status: query.optional("status", &STATUS).unwrap_or_default(),
             completed: query.optional("completed", &Boolean),
             priority: text(&mut query, "priority"),
             category: text(&mut query, "category"),
@@ -85,10 +94,10 @@ impl Listing {
             due_before: query.optional("due_before", &Datetime),
             due_after: query.optional("due_after", &Datetime),
             overdue: query.optional("overdue", &Boolean),
-            sort: query.optional("sort", &Choice(SORT)).unwrap_or_default(),
-            order: query.optional("order", &Choice(ORDER)).unwrap_or_default(),
-            limit: query.optional("limit", &Integer::between(1, LIMIT_MAX)),
-            offset: query.optional("offset", &Integer::at_least(0)).unwrap_or_default(),
+            sort: query.optional("sort", &SORT).unwrap_or_default(),
+            order: query.optional("order", &ORDER).unwrap_or_default(),
+            limit: query.optional("limit", &LIMIT),
+            offset: query.optional("offset", &OFFSET).unwrap_or_default(),
         };
         query.finish(listing)
     }

@@ -33,6 +33,9 @@ const ROUTES: &[Route] = &[
     Route::at("/dashboard/stats").get(overview),
     Route::at("/dashboard/tasks").get(list).post(create),
     Route::at("/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
+    Route::at("/api/dashboard/stats").get(overview),
+    Route::at("/api/dashboard/tasks").get(list).post(create),
+    Route::at("/api/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
 ];
 
 const MIGRATIONS: &[Migration] = &[Migration {

@@ -13,10 +13,10 @@ pub(crate) const TAGS_MAX: usize = 20;
 /// The priority of a task that was given none.
 pub(crate) const DEFAULT_PRIORITY: &str = "medium";
 
-const TITLE: Text = Text::of(1, TITLE_MAX).trimmed();
-const DESCRIPTION: Text = Text::of(0, DESCRIPTION_MAX);
-const WORD: Text = Text::of(0, WORD_MAX).trimmed();
-const TAGS: TextList = TextList::of(Text::of(1, WORD_MAX), TAGS_MAX);
+pub(crate) const TITLE: Text = Text::of(1, TITLE_MAX).trimmed();
+pub(crate) const DESCRIPTION: Text = Text::of(0, DESCRIPTION_MAX);
+pub(crate) const WORD: Text = Text::of(0, WORD_MAX).trimmed();
+pub(crate) const TAGS: TextList = TextList::of(Text::of(1, WORD_MAX), TAGS_MAX);
 
 /// Which fields a task has on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,14 @@ pub(crate) enum Shape {
     Api,
     /// The same, and `status`, which is another name of `completed`.
     Dashboard,
+}
+
+impl Shape {
+    /// The shape of the tasks on the route with this pattern.
+    pub(crate) fn of(pattern: &str) -> Self {
+        let path = pattern.strip_prefix("/api").unwrap_or(pattern);
+        if path.starts_with("/dashboard/") { Self::Dashboard } else { Self::Api }
+    }
 }
 
 /// A task to be made.

@@ -25,6 +25,10 @@ use crate::wire::{Answer, Body};
 /// Bytes of an answer that is an error. What is beyond is not read.
 const MAX_ERROR: u64 = 64 * 1024;
 
+/// The line of the log about a call without a key. It names the variable, because the operator has to set it.
+const NO_KEY: &str =
+    "no key is configured: set COHERE_API_KEY, or COHERE_API_KEY_FILE to the path of a file with the key";
+
 /// A client of Cohere. Clones are the same client.
 #[derive(Clone)]
 pub struct Client {
@@ -143,7 +147,7 @@ impl Shared {
         deadline: Instant,
     ) -> Result<Response, Failure> {
         let refuse = |error: Error| Failure::new(error.clone(), error.to_string());
-        let account = self.account.as_ref().ok_or_else(|| refuse(Error::NotConfigured))?;
+        let account = self.account.as_ref().ok_or_else(|| Failure::new(Error::NotConfigured, NO_KEY))?;
         let body = self.body(request, call).map_err(refuse)?;
         let permit = timeout(self.settings.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await;
         call.permit = Some(permit.ok().and_then(Result::ok).ok_or_else(|| refuse(Error::Busy))?);

@@ -68,6 +68,18 @@ fn created_is_another_word_for_created_at() {
 }
 
 #[test]
+fn a_status_has_several_words() {
+    for (words, status) in [
+        (&["pending", "incomplete", "active"][..], Status::Pending),
+        (&["completed", "complete", "done"], Status::Completed),
+    ] {
+        for word in words {
+            assert_eq!(read(&format!("status={word}")).map(|listing| listing.status), Ok(status), "{word}");
+        }
+    }
+}
+
+#[test]
 fn limit_and_offset_have_bounds() {
     for good in
         ["limit=1", "limit=2", "limit=199", "limit=200", "offset=0", "offset=1", "offset=9223372036854775807"]

@@ -105,7 +105,7 @@ fn a_page_has_a_limit_and_an_offset() {
 
 #[test]
 fn every_order_ends_with_the_id() {
-    for (_, sort) in crate::listing::SORT {
+    for (_, sort) in crate::listing::SORT.0 {
         assert!(order_by(*sort, Order::Ascending).ends_with(", id"));
         assert!(order_by(*sort, Order::Descending).ends_with(" DESC, id DESC") || *sort == Sort::DueDate);
         assert!(order_by(*sort, Order::Descending).ends_with(", id DESC"));

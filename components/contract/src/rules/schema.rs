@@ -1,0 +1,108 @@
+//! The JSON Schema of each rule, for OpenAPI documents. A value that a schema allows is one that its rule takes.
+//!
+//! The rules take more strings than the schemas say, since pydantic does (`"yes"` for a boolean, `"7"` for an integer):
+//! with all of them in a document, generated clients could not tell a boolean from a text.
+
+use serde_json::{Value, json};
+
+use super::{Boolean, Choice, Integer, Text, TextList};
+use crate::timestamp::{Datetime, UNIX_MAX, UNIX_MIN};
+
+/// No NUL character. `\x00` is what every dialect of regular expressions reads.
+const WITHOUT_NUL: &str = r"^[^\x00]*$";
+
+/// The same, and something beside white space.
+const NOT_BLANK: &str = r"^[^\x00]*[^\s\x00][^\x00]*$";
+
+impl Text {
+    /// A string. White space that is taken off counts in the schema, but not in the rule.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        let pattern = if self.trim && self.min > 0 { NOT_BLANK } else { WITHOUT_NUL };
+        let mut schema = json!({ "type": "string", "pattern": pattern });
+        if self.min > 0 {
+            schema["minLength"] = self.min.into();
+        }
+        if self.max < usize::MAX {
+            schema["maxLength"] = self.max.into();
+        }
+        schema
+    }
+}
+
+impl Boolean {
+    /// `true` or `false`, or 1 or 0.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        json!({ "type": ["boolean", "integer"], "minimum": 0, "maximum": 1 })
+    }
+}
+
+impl Integer {
+    /// A number without a fraction.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        json!({ "type": "integer", "format": "int64", "minimum": self.min, "maximum": self.max })
+    }
+}
+
+impl<T> Choice<'_, T> {
+    /// One of the words.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
+        json!({ "type": "string", "enum": words })
+    }
+}
+
+impl TextList {
+    /// An array of strings.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        json!({ "type": "array", "items": self.element.schema(), "maxItems": self.max })
+    }
+}
+
+impl Datetime {
+    /// A timestamp, or a Unix time in seconds or milliseconds.
+    #[must_use]
+    pub fn schema(&self) -> Value {
+        json!({ "type": ["string", "number"], "format": "date-time", "minimum": UNIX_MIN, "maximum": UNIX_MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::Rule;
+
+    #[test]
+    fn a_schema_says_what_its_rule_takes() {
+        assert_eq!(
+            Text::of(1, 255).trimmed().schema(),
+            json!({ "type": "string", "pattern": NOT_BLANK, "minLength": 1, "maxLength": 255 })
+        );
+        assert_eq!(Text::ANY.schema(), json!({ "type": "string", "pattern": WITHOUT_NUL }));
+        assert_eq!(
+            Integer::between(1, 200).schema(),
+            json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 200 })
+        );
+        assert_eq!(
+            Choice(&[("asc", 1), ("desc", 2)]).schema(),
+            json!({ "type": "string", "enum": ["asc", "desc"] })
+        );
+        assert_eq!(
+            TextList::of(Text::of(1, 50), 20).schema(),
+            json!({ "type": "array", "items": Text::of(1, 50).schema(), "maxItems": 20 })
+        );
+    }
+
+    #[test]
+    fn numbers_at_the_bounds_of_a_timestamp_are_timestamps() {
+        for bound in [UNIX_MIN, UNIX_MAX] {
+            assert!(Datetime.check(&json!(bound)).is_ok(), "{bound}");
+        }
+        assert!(Datetime.check(&json!(UNIX_MIN - 1)).is_err());
+        assert!(Datetime.check(&json!(UNIX_MAX + 1)).is_err());
+    }
+}
