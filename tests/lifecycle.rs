@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::app::Host;
 use crate::support::patience::eventually;
+use crate::support::process;
 use crate::support::raw::Raw;
 use crate::support::{App, Component, Send, tokens};
 
@@ -256,7 +257,7 @@ fn a_command_whose_output_nobody_reads_ends_as_it_would_have() {
 
 #[test]
 fn the_command_line_explains_itself() {
-    let run = |argument| Command::new(env!("CARGO_BIN_EXE_berth")).arg(argument).output().unwrap();
+    let run = |argument| process::output(Command::new(env!("CARGO_BIN_EXE_berth")).arg(argument));
     let version = String::from_utf8(run("--version").stdout).unwrap();
     assert_eq!(version.trim(), concat!("berth ", env!("CARGO_PKG_VERSION")));
     let help = String::from_utf8(run("--help").stdout).unwrap();
