@@ -39,6 +39,32 @@ async fn without_a_token_a_component_for_users_is_not_called() {
 }
 
 #[tokio::test]
+async fn a_component_that_authenticates_by_itself_sees_authorization_but_no_token_of_the_hosts() {
+    let own = shows().for_users().saying("authentication = \"none\"");
+    let app = App::serving([own]).with("ANONYMOUS_USER", "guest").start().await;
+    for authorization in
+        ["Basic YTpi", "Bearer sk_live_1", "Bearer", "ApiKey abc", "Signature keyId=\"a\",x=\"b\""]
+    {
+        let request = app.get("/show/headers").header("authorization", authorization);
+        let headers = request.answer().await.expect(200).text();
+        assert!(headers.contains(&format!("authorization: {authorization}\n")), "{authorization}: {headers}");
+        assert!(!headers.contains("x-berth-user"), "{headers}");
+    }
+    let expired = tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(-60) }));
+    let without_claims = tokens::signed(&json!({}));
+    for token in [tokens::of("ann"), expired, without_claims] {
+        for authorization in [format!("Bearer {token}"), format!("Token token={token}"), token.clone()] {
+            let request = app.get("/show/headers").header("authorization", &authorization);
+            let request = request.header("cookie", format!("theme=dark; access_token={token}"));
+            let headers = request.answer().await.expect(200).text();
+            assert!(!headers.contains("authorization") && !headers.contains(&token), "{headers}");
+            assert!(headers.contains("cookie: theme=dark"), "{headers}");
+        }
+    }
+    assert_eq!(app.get("/show/caller").bearer_auth(tokens::of("ann")).answer().await.text(), "None");
+}
+
+#[tokio::test]
 async fn no_token_and_no_forged_identity_reaches_a_component() {
     let app = App::serving([shows()]).start().await;
     let request = app

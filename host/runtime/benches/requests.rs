@@ -154,5 +154,6 @@ fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
         imports: BTreeMap::new(),
         routes: Vec::new(),
         authentication_required: false,
+        authenticates_itself: false,
     }
 }

@@ -52,6 +52,7 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
         imports: imports.iter().map(|(import, name)| ((*import).to_owned(), (*name).to_owned())).collect(),
         routes: Vec::new(),
         authentication_required: false,
+        authenticates_itself: false,
     }
 }
 

@@ -55,6 +55,9 @@ pub struct ComponentSpec {
     pub routes: Vec<String>,
     /// Whether the host turns away requests without a token, before an instance is made.
     pub authentication_required: bool,
+    /// Whether the component authenticates requests by itself, so that the host looks for no token, and `Authorization`
+    /// reaches the component.
+    pub authenticates_itself: bool,
 }
 
 impl ComponentSpec {

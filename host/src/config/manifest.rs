@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits};
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeString, DeValue};
 
 use super::ConfigError;
+use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::pattern::{Claims, Pattern};
 use super::written::{File, Interface, OneOrMore, Parsed, Scalar, Written};
 
@@ -55,6 +56,9 @@ pub enum Authentication {
     Required,
     /// The component sees it, and decides.
     Optional,
+    /// As every request: the component authenticates by itself. The host looks for no token, and passes `Authorization` on
+    /// unless it is the host's own token.
+    None,
 }
 
 /// A request without a body that changes nothing: `GET /dashboard/stats`.
@@ -73,75 +77,113 @@ impl Manifest {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, directory, default).map_err(|Misplaced { place, reason }| {
-            let (line, column) = line_and_column(&text, place.start);
-            ConfigError::Manifest { file: path.display().to_string(), line, column, reason }
+        Self::parse(&text, directory, default).map_err(|faults| {
+            let file = path.display().to_string();
+            ConfigError::Manifest(
+                faults.iter().map(|fault| ManifestFault::new(&file, &text, fault)).collect(),
+            )
         })
     }
 
-    fn parse(text: &str, directory: &Path, default: &Limits) -> Result<Self, Misplaced> {
-        let file: File = toml::from_str(text).map_err(|error| Misplaced::from_toml(&error))?;
+    fn parse(text: &str, directory: &Path, default: &Limits) -> Result<Self, Vec<Misplaced>> {
+        let mut faults = Faults::default();
+        let components = match faults.parse(text) {
+            Some(root) => components(root, &mut faults),
+            None => Vec::new(),
+        };
+        let names: Vec<_> = components.iter().map(|(name, _)| name.get_ref().clone()).collect();
         let mut claims = Claims::default();
-        for (name, written) in &file.components {
-            for route in &written.routes {
-                claims
-                    .claim(name.get_ref(), &route.get_ref().0)
-                    .map_err(|reason| Misplaced::at(route.span(), reason))?;
+        for (name, read) in &components {
+            for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
+                let claimed = claims.claim(name.get_ref(), &route.get_ref().0);
+                faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
             }
         }
         drop(claims);
-        let names: Vec<_> = file.components.keys().map(|name| name.get_ref().clone()).collect();
-        let components = file
-            .components
-            .into_iter()
-            .map(|(name, written)| written.check(name, &names, directory, default))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { components })
+        let place = Place { names: &names, directory, default };
+        let check = |(name, read): (_, Option<Read<Written>>)| {
+            let is_named = faults.take(check_name(&name));
+            let component = read?.check(name.into_inner(), &place, &mut faults);
+            is_named.and(component)
+        };
+        let components = components.into_iter().filter_map(check).collect();
+        faults.none_or(Self { components })
     }
 }
 
-impl Written {
-    fn check(
-        self,
-        name: Spanned<String>,
-        names: &[String],
-        directory: &Path,
-        default: &Limits,
-    ) -> Result<Component, Misplaced> {
-        check_name(&name)?;
-        let source = directory.join(self.source.get_ref());
-        if !source.is_file() {
-            let reason = format!(
-                "there is no file {}: build it with `cargo xtask build`, or correct the path",
-                source.display()
-            );
-            return Err(Misplaced::at(self.source.span(), reason));
+/// The components of the whole file by name, as far as they can be read.
+fn components(
+    mut root: Spanned<DeValue<'_>>,
+    faults: &mut Faults,
+) -> Vec<(Spanned<String>, Option<Read<Written>>)> {
+    let table = match root.get_mut() {
+        DeValue::Table(table) => table.remove("components").map(Spanned::into_inner),
+        _ => None,
+    };
+    // What is left of it has keys that the file does not have.
+    faults.read::<File>(root);
+    let Some(DeValue::Table(table)) = table else { return Vec::new() };
+    let read = |(name, value): (Spanned<DeString<'_>>, _)| {
+        let name = Spanned::new(name.span(), name.into_inner().into_owned());
+        (name, faults.read(value))
+    };
+    table.into_iter().map(read).collect()
+}
+
+/// What the components of a manifest have in common.
+struct Place<'a> {
+    names: &'a [String],
+    directory: &'a Path,
+    default: &'a Limits,
+}
+
+impl Read<Written> {
+    /// The component, if it has no fault. What could not be read has been said already.
+    fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
+        let Self { value: written, is_whole } = self;
+        let source = faults.take(check_source(&written.source, place.directory));
+        let imports = faults.take(check_imports(written.imports, place.names));
+        if !is_whole {
+            return None;
         }
         let capabilities: BTreeSet<_> =
-            self.capabilities.into_iter().map(|Parsed(capability)| capability).collect();
-        if let Some(config) = &self.config
+            written.capabilities.into_iter().map(|Parsed(capability)| capability).collect();
+        if let Some(config) = &written.config
             && !capabilities.contains(&Capability::Config)
         {
             let reason =
                 "nothing can read this: add \"config\" to the component's capabilities, or leave it away";
-            return Err(Misplaced::at(config.span(), reason));
+            faults.add(Misplaced::at(config.span(), reason));
         }
-        let config = self.config.map(Spanned::into_inner).unwrap_or_default();
-        let routes: Vec<_> = self.routes.into_iter().map(|route| route.into_inner().0).collect();
-        let probes = self.probe.map(|probes| check_probes(probes, &routes)).transpose()?.unwrap_or_default();
-        Ok(Component {
-            name: name.into_inner(),
-            source,
+        let config = written.config.map(Spanned::into_inner).unwrap_or_default();
+        let routes: Vec<_> = written.routes.into_iter().map(|route| route.into_inner().0).collect();
+        let probes = written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes));
+        let probes = faults.take(probes);
+        Some(Component {
+            name,
+            source: source?,
             routes,
             capabilities,
-            limits: self.limits.or(default),
-            probes,
+            limits: written.limits.or(place.default),
+            probes: probes?,
             config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
-            authentication: self.authentication,
-            imports: check_imports(self.imports, names)?,
-            outgoing: self.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
+            authentication: written.authentication,
+            imports: imports?,
+            outgoing: written.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
         })
     }
+}
+
+fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf, Misplaced> {
+    let source = directory.join(written.get_ref());
+    if source.is_file() {
+        return Ok(source);
+    }
+    let reason = format!(
+        "there is no file {}: build it with `cargo xtask build`, or correct the path",
+        source.display()
+    );
+    Err(Misplaced::at(written.span(), reason))
 }
 
 fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
@@ -191,47 +233,9 @@ impl Component {
             imports: self.imports.clone(),
             routes: self.routes.iter().map(Pattern::to_string).collect(),
             authentication_required: self.authentication == Authentication::Required,
+            authenticates_itself: self.authentication == Authentication::None,
         }
     }
-}
-
-/// A fault of the manifest and the bytes that it is about.
-struct Misplaced {
-    place: Range<usize>,
-    reason: String,
-}
-
-impl Misplaced {
-    fn at(place: Range<usize>, reason: impl Into<String>) -> Self {
-        Self { place, reason: reason.into() }
-    }
-
-    fn from_toml(error: &toml::de::Error) -> Self {
-        let mut reason = error.message().replace('\n', " ");
-        if let Some(meant) = meant(&reason) {
-            reason = format!("{reason}: did you mean `{meant}`?");
-        }
-        Self::at(error.span().unwrap_or_default(), reason)
-    }
-}
-
-/// The known word that an unknown one resembles. Messages about words have the one that is there first and those
-/// that could be there after it, each between backticks.
-fn meant(message: &str) -> Option<&str> {
-    let mut words = message.split('`').skip(1).step_by(2);
-    let written = words.next()?;
-    words
-        .map(|known| (strsim::damerau_levenshtein(written, known), known))
-        .filter(|(distance, known)| *distance * 3 <= known.len())
-        .min()
-        .map(|(_, known)| known)
-}
-
-fn line_and_column(text: &str, place: usize) -> (usize, usize) {
-    let before = text.get(..place).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-    (line, column)
 }
 
 #[cfg(test)]
@@ -319,12 +323,14 @@ mod tests {
 
     fn refusal_of(text: &str) -> String {
         let directory = directory();
-        let Misplaced { place, reason } =
-            Manifest::parse(text, directory.path(), &Limits::default()).unwrap_err();
-        let (line, column) = line_and_column(text, place.start);
-        let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
-        assert!(!reason.contains('\n'), "{reason}");
-        format!("{line}:{column}: {reason}")
+        let faults = Manifest::parse(text, directory.path(), &Limits::default()).unwrap_err();
+        let shown = faults.iter().map(|fault| {
+            let ManifestFault { line, column, reason, .. } = ManifestFault::new("", text, fault);
+            let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
+            assert!(!reason.contains('\n'), "{reason}");
+            format!("{line}:{column}: {reason}")
+        });
+        shown.collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -371,7 +377,8 @@ mod tests {
             "/a/{",
             "/a/{b}{c}",
             "/a/{*rest}/b",
-            "/",
+            "/a/:id",
+            "/a/*",
             "/health",
             "/docs/x",
             "/auth/login",
@@ -398,6 +405,39 @@ mod tests {
             clash(r#"["/a/{*rest}", "/a"]"#, "[]"),
         ];
         insta::assert_snapshot!(clashes.join("\n"));
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_none_that_follows_from_another() {
+        let text = r#"
+            [component.todo]
+            [components.todo]
+            source = "todo.wasm"
+            routes = ["/a/:id", "/a/{*rest}", "/health"]
+            probe = "GET /b"
+            colour = "red"
+            limits = { memory = "much", tmie = "1s" }
+            [components.hello]
+            source = "missing.wasm"
+            routes = ["/a"]
+            capabilities = ["postgers", "telephone"]
+            imports = { "a:b/c" = "nobody" }
+            [components.third]
+            routes = ["/third"]
+            [components.Fourth]
+            source = 4
+            routes = ["/fourth"]
+        "#;
+        insta::assert_snapshot!(refusal_of(text));
+    }
+
+    #[test]
+    fn everything_below_the_root_is_the_root_too() {
+        let text = "[components.todo]\nsource = \"todo.wasm\"\nroutes = [\"/{*rest}\"]\nprobe = \"GET /\"";
+        let manifest = Manifest::parse(text, directory().path(), &Limits::default()).unwrap();
+        assert!(manifest.components[0].routes[0].answers_root());
+        let twice = format!("{text}\n[components.hello]\nsource = \"hello.wasm\"\nroutes = [\"/\"]");
+        assert!(refusal_of(&twice).contains("clashes"));
     }
 
     #[test]

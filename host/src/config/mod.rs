@@ -7,6 +7,7 @@
 //! other modules are what these are made of.
 
 mod environment;
+mod faults;
 mod machine;
 mod manifest;
 mod origins;
@@ -28,6 +29,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use faults::ManifestFault;
 pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
@@ -222,7 +224,7 @@ fn this_program() -> Result<PathBuf, ConfigError> {
     if running.exists() { Ok(running) } else { std::env::current_exe().map_err(ConfigError::NoProgram) }
 }
 
-/// A configuration that cannot be used, in one line.
+/// A configuration that cannot be used, in one line for each fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A variable of the environment.
@@ -246,18 +248,13 @@ pub enum ConfigError {
     /// The system does not say which file this process runs.
     #[error("the host's own program, which compiles components, is not found: {0}")]
     NoProgram(std::io::Error),
-    /// A place in the manifest.
-    #[error("{file}:{line}:{column}: {reason}")]
-    Manifest {
-        /// The manifest's path, as it was given.
-        file: String,
-        /// Counted from 1.
-        line: usize,
-        /// In characters, counted from 1.
-        column: usize,
-        /// What is wrong, and what to do about it.
-        reason: String,
-    },
+    /// Places in the manifest, a line each.
+    #[error("{}", lines(.0))]
+    Manifest(Vec<ManifestFault>),
+}
+
+fn lines(faults: &[ManifestFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl ConfigError {

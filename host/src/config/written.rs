@@ -9,21 +9,22 @@ use std::str::FromStr;
 use berth_runtime::{AllowedDestination, Capability, Limits, LogLimits};
 use http::Method;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::manifest::{Authentication, Probe};
 use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 
-/// The file, as it is written. Whatever can be checked where it stands is checked by its type.
+/// The file's keys; the components are read one by one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    #[serde(default)]
-    pub(super) components: BTreeMap<Spanned<String>, Written>,
+    #[serde(default, rename = "components")]
+    _components: BTreeMap<String, IgnoredAny>,
 }
 
+/// One component, as it is written. Whatever can be checked where it stands is checked by its type.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
