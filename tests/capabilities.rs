@@ -110,6 +110,31 @@ async fn a_component_reads_its_own_configuration() {
 }
 
 #[tokio::test]
+async fn a_component_has_the_environment_of_the_manifest_which_nobody_else_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "secret-of-a-file\n").unwrap();
+    let told = format!(
+        "environment = {{ GREETING = \"hello\", KEY = {{ env = \"STRIPE_KEY\" }}, TOKEN = {{ file = {file:?} }} }}\n\
+         config = {{ key = {{ env = \"STRIPE_KEY\" }} }}"
+    );
+    let app = App::serving([shows().saying(&told)]).with("STRIPE_KEY", "secret-of-the-environment");
+    let check = app.clone().run("check");
+    let app = app.with("RUST_LOG", "debug").start().await;
+    let environment = app.get("/show/environment").answer().await.expect(200).text();
+    assert_eq!(environment, "GREETING=hello\nKEY=secret-of-the-environment\nTOKEN=secret-of-a-file\n");
+    let config = app.get("/show/config?key=key").answer().await.expect(200).text();
+    assert!(config.contains("Some(\"secret-of-the-environment\")"), "{config}");
+
+    let shown = app.operator().request("GET", "/components/shows").answer().await.expect(200).text();
+    let said = [check.stdout, check.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(said.contains("good"), "{said}");
+    for text in [shown, said, app.process.log()] {
+        assert!(!text.contains("secret-of-"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn what_a_component_logs_is_one_line_with_its_name() {
     for format in ["json", "pretty"] {
         let app = App::serving([shows()]).with("LOG_FORMAT", format).start().await;

@@ -96,6 +96,17 @@ fn an_empty_manifest_is_said_to_be_empty() {
 }
 
 #[test]
+fn a_mistyped_variable_is_a_warning_with_the_nearest_name() {
+    let app = App::serving([hello()]).with("BERTH_MAX_CONECTIONS", "10");
+    let said = "BERTH_MAX_CONECTIONS is not a variable that Berth reads: did you mean BERTH_MAX_CONNECTIONS?";
+    let output = app.clone().run("check");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(said));
+    let json: Value = serde_json::from_slice(&app.saying("--json").run("check").stdout).unwrap();
+    assert_eq!(json["warnings"], json!([said]));
+}
+
+#[test]
 fn a_check_can_be_read_by_programs() {
     let json = |components: Vec<Component>| {
         let output = App::serving(components).saying("--json").run("check");

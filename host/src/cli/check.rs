@@ -21,9 +21,9 @@ impl Check {
     pub(super) async fn run(&self, variables: &Variables) -> Result<()> {
         let result = check(variables).await;
         match &result {
-            Ok((manifest, checked)) if self.json => print_json(&good(manifest, checked))?,
-            Ok((manifest, checked)) => {
-                print(&text(manifest, checked))?;
+            Ok((config, checked)) if self.json => print_json(&good(config, checked))?,
+            Ok((config, checked)) => {
+                print(&text(config, checked))?;
             }
             Err(error) if self.json => print_json(&bad(error))?,
             Err(_) => {}
@@ -32,22 +32,23 @@ impl Check {
     }
 }
 
-async fn check(variables: &Variables) -> Result<(Manifest, Vec<Checked>)> {
-    let Config { manifest, code_cache, compiler, .. } = Config::read(variables)?;
-    let checked = delivery::check(&manifest, &code_cache, compiler).await?;
-    Ok((manifest, checked))
+async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
+    let config = Config::read(variables)?;
+    let checked = delivery::check(&config.manifest, &config.code_cache, config.compiler.clone()).await?;
+    Ok((config, checked))
 }
 
-fn text(manifest: &Manifest, checked: &[Checked]) -> String {
+fn text(config: &Config, checked: &[Checked]) -> String {
     let good =
         checked.iter().map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
-    let left = left_to_the_host(manifest).map(|(component, route, paths)| {
+    let left = left_to_the_host(&config.manifest).map(|(component, route, paths)| {
         format!("{component}: {route} does not get {}, which the host answers itself\n", paths.join(", "))
     });
-    let empty = manifest.components.is_empty();
+    let unknown = config.unknown_variables().into_iter().map(|unknown| format!("{unknown}\n"));
+    let empty = config.manifest.components.is_empty();
     let empty = empty.then(|| format!("{EMPTY_MANIFEST}\n"));
     let end = ["The configuration is good.\n".to_owned()];
-    good.chain(left).chain(empty).chain(end).collect()
+    good.chain(left).chain(unknown).chain(empty).chain(end).collect()
 }
 
 /// What is said of a manifest without components.
@@ -62,9 +63,9 @@ fn left_to_the_host(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern
     })
 }
 
-fn good(manifest: &Manifest, checked: &[Checked]) -> Value {
+fn good(config: &Config, checked: &[Checked]) -> Value {
     let left = |name: &str| -> Vec<Value> {
-        left_to_the_host(manifest)
+        left_to_the_host(&config.manifest)
             .filter(|(component, ..)| *component == name)
             .map(|(_, route, paths)| json!({ "route": route.as_str(), "paths": paths }))
             .collect()
@@ -75,7 +76,12 @@ fn good(manifest: &Manifest, checked: &[Checked]) -> Value {
             json!({ "name": component, "digest": digest, "left_to_the_host": left(component) })
         })
         .collect();
-    json!({ "good": true, "components": components, "faults": [] })
+    json!({
+        "good": true,
+        "components": components,
+        "warnings": config.unknown_variables(),
+        "faults": [],
+    })
 }
 
 fn bad(error: &anyhow::Error) -> Value {
@@ -86,7 +92,7 @@ fn bad(error: &anyhow::Error) -> Value {
         }
         _ => vec![json!({ "reason": format!("{error:#}") })],
     };
-    json!({ "good": false, "components": [], "faults": faults })
+    json!({ "good": false, "components": [], "warnings": [], "faults": faults })
 }
 
 fn place(fault: &ManifestFault) -> Value {

@@ -47,7 +47,7 @@ use crate::serve::serve;
 
 /// A serverless-style host for WebAssembly components.
 #[derive(Parser)]
-#[command(version, after_long_help = VARIABLES)]
+#[command(version = VERSION, after_long_help = VARIABLES)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -78,6 +78,16 @@ enum Command {
     /// See and swap the components of a host that runs
     Components(Components),
 }
+
+/// The version, the commit that it was built from, and the engine that runs components.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("BERTH_COMMIT"),
+    ", wasmtime ",
+    env!("BERTH_WASMTIME"),
+    ")"
+);
 
 const VARIABLES: &str = "\
 Everything is configured by the manifest and by environment variables:
@@ -146,6 +156,9 @@ async fn start(variables: &Variables, watch: bool) -> Result<()> {
     let config = Config::read(variables)?;
     let log = logging::start(&config.log)?;
     config.sizes.log();
+    for unknown in config.unknown_variables() {
+        tracing::warn!("{unknown}");
+    }
     if config.manifest.components.is_empty() {
         tracing::warn!(manifest = %config.manifest_path.display(), "{EMPTY_MANIFEST}");
     }

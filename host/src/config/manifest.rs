@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits};
+use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits, Settings};
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
-use super::ConfigError;
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::pattern::{Claims, Pattern};
-use super::written::{File, Interface, OneOrMore, Parsed, Scalar, Written};
+use super::value::{Value, VariableName};
+use super::written::{File, Interface, OneOrMore, Parsed, Written};
+use super::{ConfigError, Variables};
 
 /// The components, by name.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +39,9 @@ pub struct Component {
     /// The requests that a new version must answer before it goes live.
     pub probes: Vec<Probe>,
     /// What `wasi:config/store` answers.
-    pub config: BTreeMap<String, String>,
+    pub config: Settings,
+    /// Its environment variables.
+    pub environment: Settings,
     /// Who turns away a request without a token.
     pub authentication: Authentication,
     /// Where it may send requests to.
@@ -72,12 +75,12 @@ pub struct Probe {
 
 impl Manifest {
     /// Reads and checks the manifest at `path`. Files that it names are relative to its own directory; limits that it does
-    /// not name are `default`.
-    pub fn read(path: &Path, default: &Limits) -> Result<Self, ConfigError> {
+    /// not name are `default`, and values that it takes from the host's environment are those of `variables`.
+    pub fn read(path: &Path, default: &Limits, variables: &Variables) -> Result<Self, ConfigError> {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, directory, default).map_err(|faults| {
+        Self::parse(&text, directory, default, variables).map_err(|faults| {
             let file = path.display().to_string();
             ConfigError::Manifest(
                 faults.iter().map(|fault| ManifestFault::new(&file, &text, fault)).collect(),
@@ -85,7 +88,12 @@ impl Manifest {
         })
     }
 
-    fn parse(text: &str, directory: &Path, default: &Limits) -> Result<Self, Vec<Misplaced>> {
+    fn parse(
+        text: &str,
+        directory: &Path,
+        default: &Limits,
+        variables: &Variables,
+    ) -> Result<Self, Vec<Misplaced>> {
         let mut faults = Faults::default();
         let components = match faults.parse(text) {
             Some(root) => components(root, &mut faults),
@@ -100,7 +108,7 @@ impl Manifest {
             }
         }
         drop(claims);
-        let place = Place { names: &names, directory, default };
+        let place = Place { names: &names, directory, default, variables };
         let check = |(name, read): (_, Option<Read<Written>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
@@ -135,6 +143,21 @@ struct Place<'a> {
     names: &'a [String],
     directory: &'a Path,
     default: &'a Limits,
+    variables: &'a Variables,
+}
+
+impl Place<'_> {
+    fn resolve(
+        &self,
+        written: impl IntoIterator<Item = (String, Spanned<Value>)>,
+        faults: &mut Faults,
+    ) -> Settings {
+        let resolve = |(key, value): (String, Spanned<Value>)| {
+            let resolved = value.get_ref().resolve(self.directory, self.variables);
+            Some((key, faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?))
+        };
+        Settings(written.into_iter().filter_map(resolve).collect())
+    }
 }
 
 impl Read<Written> {
@@ -156,6 +179,10 @@ impl Read<Written> {
             faults.add(Misplaced::at(config.span(), reason));
         }
         let config = written.config.map(Spanned::into_inner).unwrap_or_default();
+        let config = place.resolve(config, faults);
+        let environment = written.environment.into_iter();
+        let environment = environment.map(|(Parsed(VariableName(name)), value)| (name, value));
+        let environment = place.resolve(environment, faults);
         let routes: Vec<_> = written.routes.into_iter().map(|route| route.into_inner().0).collect();
         let probes = written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes));
         let probes = faults.take(probes);
@@ -166,7 +193,8 @@ impl Read<Written> {
             capabilities,
             limits: written.limits.or(place.default),
             probes: probes?,
-            config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
+            config,
+            environment,
             authentication: written.authentication,
             imports: imports?,
             outgoing: written.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
@@ -180,7 +208,7 @@ fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf,
         return Ok(source);
     }
     let reason = format!(
-        "there is no file {}: build it with `cargo xtask build`, or correct the path",
+        "there is no file {}: build the component and put it there, or correct the path",
         source.display()
     );
     Err(Misplaced::at(written.span(), reason))
@@ -229,6 +257,7 @@ impl Component {
             capabilities: self.capabilities.clone(),
             limits: self.limits.clone(),
             config: self.config.clone(),
+            environment: self.environment.clone(),
             outgoing: self.outgoing.clone(),
             imports: self.imports.clone(),
             routes: self.routes.iter().map(Pattern::to_string).collect(),
@@ -278,7 +307,7 @@ mod tests {
         let directory = directory();
         let path = directory.path().join("berth.toml");
         fs::write(&path, WHOLE).unwrap();
-        let components = Manifest::read(&path, &Limits::default()).unwrap().components;
+        let components = Manifest::read(&path, &Limits::default(), &Variables::default()).unwrap().components;
         assert_eq!(components.len(), 2);
         let (hello, todo) = (&components[0], &components[1]);
 
@@ -309,7 +338,7 @@ mod tests {
         let probe = Probe { method: Method::GET, path: "/dashboard/stats?day=1".to_owned() };
         assert_eq!(todo.probes, [probe]);
         let config = [("greeting", "hello"), ("retries", "3"), ("verbose", "true")];
-        assert!(todo.config.iter().map(|(key, value)| (&**key, &**value)).eq(config));
+        assert!(todo.config.0.iter().map(|(key, value)| (&**key, &**value)).eq(config));
         let destinations =
             ["https://api.example.com", "http://localhost:9000"].map(|origin| origin.parse().unwrap());
         assert_eq!(todo.outgoing, destinations);
@@ -323,7 +352,8 @@ mod tests {
 
     fn refusal_of(text: &str) -> String {
         let directory = directory();
-        let faults = Manifest::parse(text, directory.path(), &Limits::default()).unwrap_err();
+        let faults =
+            Manifest::parse(text, directory.path(), &Limits::default(), &Variables::default()).unwrap_err();
         let shown = faults.iter().map(|fault| {
             let ManifestFault { line, column, reason, .. } = ManifestFault::new("", text, fault);
             let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
@@ -432,9 +462,41 @@ mod tests {
     }
 
     #[test]
+    fn values_come_from_the_hosts_environment_and_from_files() {
+        let directory = directory();
+        fs::write(directory.path().join("token"), "from a file\r\n").unwrap();
+        let variables = [("STRIPE_KEY", "hidden"), ("JWT_SECRET", "hidden")].into_iter().collect();
+        let parse = |more: &str| {
+            let text = format!("[components.todo]\nsource = \"todo.wasm\"\nroutes = []\n{more}");
+            Manifest::parse(&text, directory.path(), &Limits::default(), &variables)
+        };
+        let manifest = parse(
+            "capabilities = [\"config\"]\nconfig = { key = { env = \"STRIPE_KEY\" } }\n\
+             environment = { A = 1, TOKEN = { file = \"token\" } }",
+        );
+        let todo = &manifest.unwrap().components[0];
+        assert_eq!(todo.config.0["key"], "hidden");
+        assert_eq!((&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]), ("1", "from a file"));
+        assert!(!format!("{todo:?} {:?} {variables:?}", todo.spec()).contains("hidden"));
+        for (value, reason) in [
+            ("{ env = \"MISSING\" }", "the environment of the host has no MISSING"),
+            ("{ env = \"JWT_SECRET\" }", "no component reads"),
+            ("{ file = \"missing\" }", "cannot be read"),
+            ("{ evn = \"A\" }", "write a string, { env"),
+            ("[]", "not arrays"),
+        ] {
+            let faults = parse(&format!("environment = {{ A = {value} }}")).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].reason.contains(reason), "{faults:?}");
+        }
+        assert!(parse("environment = { \"A=B\" = 1 }").is_err());
+    }
+
+    #[test]
     fn everything_below_the_root_is_the_root_too() {
         let text = "[components.todo]\nsource = \"todo.wasm\"\nroutes = [\"/{*rest}\"]\nprobe = \"GET /\"";
-        let manifest = Manifest::parse(text, directory().path(), &Limits::default()).unwrap();
+        let manifest =
+            Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).unwrap();
         assert!(manifest.components[0].routes[0].answers_root());
         let twice = format!("{text}\n[components.hello]\nsource = \"hello.wasm\"\nroutes = [\"/\"]");
         assert!(refusal_of(&twice).contains("clashes"));
@@ -444,7 +506,7 @@ mod tests {
     fn a_literal_segment_beside_a_parameter_is_no_clash() {
         let text = "[components.todo]\nsource = \"todo.wasm\"\n\
                     routes = [\"/api/{user_id}/tasks/{*rest}\", \"/api/auth-codes/tasks/{*rest}\", \"/{*rest}\"]";
-        assert!(Manifest::parse(text, directory().path(), &Limits::default()).is_ok());
+        assert!(Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).is_ok());
     }
 
     #[test]
@@ -461,7 +523,9 @@ mod tests {
     #[test]
     fn a_manifest_that_is_not_there_is_refused_by_its_variable() {
         let error =
-            Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default()).unwrap_err().to_string();
+            Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default(), &Variables::default())
+                .unwrap_err()
+                .to_string();
         insta::assert_snapshot!(error, @"BERTH_MANIFEST: /nowhere/berth.toml cannot be read (No such file or directory (os error 2)): name the manifest, or start in the directory of berth.toml");
     }
 }

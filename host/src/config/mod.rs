@@ -17,6 +17,7 @@ mod quantity;
 mod secret;
 mod signing_secret;
 mod sizes;
+mod value;
 mod variables;
 mod written;
 
@@ -86,6 +87,8 @@ pub struct Config {
     /// The components of the manifest.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
+    /// For values of the manifest, which may be read once more.
+    variables: Variables,
 }
 
 /// The operators' own listener.
@@ -177,7 +180,8 @@ impl Config {
             log: environment::log(variables, &environment)?,
             edge: environment::edge(variables, &sizes)?,
             follow_interval: environment::follow_interval(variables)?,
-            manifest: Manifest::read(&manifest_path, &sizes.default_limits())?,
+            manifest: Manifest::read(&manifest_path, &sizes.default_limits(), variables)?,
+            variables: variables.clone(),
             manifest_path,
             sizes,
             environment,
@@ -186,7 +190,20 @@ impl Config {
 
     /// Reads the manifest once more, as it is now.
     pub fn read_manifest(&self) -> Result<Manifest, ConfigError> {
-        Manifest::read(&self.manifest_path, &self.sizes.default_limits())
+        Manifest::read(&self.manifest_path, &self.sizes.default_limits(), &self.variables)
+    }
+
+    /// A sentence for each variable of the environment that begins as Berth's do, but is none: the name may be mistyped.
+    #[must_use]
+    pub fn unknown_variables(&self) -> Vec<String> {
+        self.variables
+            .names()
+            .filter(|name| environment::may_be_mistyped(name))
+            .map(|name| match faults::nearest(name, environment::OWN_VARIABLES.into_iter()) {
+                Some(meant) => format!("{name} is not a variable that Berth reads: did you mean {meant}?"),
+                None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
+            })
+            .collect()
     }
 
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.

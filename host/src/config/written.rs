@@ -15,6 +15,7 @@ use toml::Spanned;
 use super::manifest::{Authentication, Probe};
 use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
+use super::value::{Value, VariableName};
 
 /// The file's keys; the components are read one by one.
 #[derive(Deserialize)]
@@ -35,7 +36,9 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) limits: WrittenLimits,
     pub(super) probe: Option<Spanned<OneOrMore<Probe>>>,
-    pub(super) config: Option<Spanned<BTreeMap<String, Scalar>>>,
+    pub(super) config: Option<Spanned<BTreeMap<String, Spanned<Value>>>>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<Parsed<VariableName>, Spanned<Value>>,
     #[serde(default)]
     pub(super) authentication: Authentication,
     #[serde(default)]
@@ -131,24 +134,6 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for OneOrMoreVisitor<T> {
             all.push(one);
         }
         Ok(OneOrMore(all))
-    }
-}
-
-/// A string, or a number or boolean in its place.
-pub(super) struct Scalar(pub(super) String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self(text)),
-            value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
-                Ok(Self(value.to_string()))
-            }
-            other => {
-                let kind = other.type_str();
-                Err(D::Error::custom(format!("a component reads strings, not {kind}s: write it as a string")))
-            }
-        }
     }
 }
 
