@@ -140,18 +140,22 @@ async fn a_response_that_has_no_body_has_no_length_either() {
 #[tokio::test]
 async fn a_body_that_is_not_complete_is_a_failure_with_a_reason_in_the_log() {
     let app = app().await;
-    for (id, path, reason) in [
-        ("a-0", "unfinished", "without calling `outgoing-body.finish`"),
-        ("a-1", "unfinished?text=said", "without calling `outgoing-body.finish`"),
-        ("a-2", "say?header=content-length:10", "its content-length is 10, but only 4 bytes"),
+    for (path, reason) in [
+        ("unfinished", "without calling `outgoing-body.finish`"),
+        ("unfinished?text=said", "without calling `outgoing-body.finish`"),
+        ("say?header=content-length:10", "its content-length is 10, but only 4 bytes"),
     ] {
-        let answer = app.get(&format!("/bad/{path}")).header("x-request-id", id).answer().await;
-        assert_eq!(answer.failure(), (502, "The component failed".to_owned()), "{path}");
-        assert_eq!(answer.header("x-component"), Some("misbehaves@1"), "{path}");
-        let line = app.process.wait_for(&format!("\"request_id\":\"{id}\",\"target\":\"berth_runtime"));
-        assert!(line.contains("WARN") && line.contains("misbehaves") && line.contains(reason), "{line}");
-        let line = app.process.wait_for(&format!("\"request_id\":\"{id}\",\"client\""));
-        assert!(line.contains("\"status\":502"), "{line}");
+        let mut failed = 0;
+        for _ in 0..50 {
+            // The head may be on its way already, if the guest was interrupted just then: the connection breaks off.
+            let Ok(answer) = app.get(&format!("/bad/{path}")).try_answer().await else { continue };
+            assert_eq!(answer.failure(), (502, "The component failed".to_owned()), "{path}");
+            assert_eq!(answer.header("x-component"), Some("misbehaves@1"), "{path}");
+            failed += 1;
+        }
+        assert!(failed > 0, "{path}");
+        let line = app.process.wait_for(reason);
+        assert!(line.contains("WARN") && line.contains("misbehaves"), "{line}");
     }
 }
 

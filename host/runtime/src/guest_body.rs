@@ -90,8 +90,11 @@ impl GuestBody {
         let Self { announced, written, request, .. } = self;
         match (frame, *announced) {
             (Some(Ok(frame)), _) => {
+                let left = announced.map_or(u64::MAX, |announced| announced.saturating_sub(*written));
                 *written += frame.data_ref().map_or(0, |data| data.len() as u64);
-                Some(Ok(frame))
+                // hyper takes no more than was announced.
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                Some(Ok(frame.map_data(|data| data.slice(..data.len().min(left)))))
             }
             (None, None) => None,
             (None, Some(announced)) if announced == *written => None,
