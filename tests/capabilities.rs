@@ -39,6 +39,32 @@ async fn without_a_token_a_component_for_users_is_not_called() {
 }
 
 #[tokio::test]
+async fn a_component_that_authenticates_by_itself_sees_authorization_but_no_token_of_the_hosts() {
+    let own = shows().for_users().saying("authentication = \"none\"");
+    let app = App::serving([own]).with("ANONYMOUS_USER", "guest").start().await;
+    for authorization in
+        ["Basic YTpi", "Bearer sk_live_1", "Bearer", "ApiKey abc", "Signature keyId=\"a\",x=\"b\""]
+    {
+        let request = app.get("/show/headers").header("authorization", authorization);
+        let headers = request.answer().await.expect(200).text();
+        assert!(headers.contains(&format!("authorization: {authorization}\n")), "{authorization}: {headers}");
+        assert!(!headers.contains("x-berth-user"), "{headers}");
+    }
+    let expired = tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(-60) }));
+    let without_claims = tokens::signed(&json!({}));
+    for token in [tokens::of("ann"), expired, without_claims] {
+        for authorization in [format!("Bearer {token}"), format!("Token token={token}"), token.clone()] {
+            let request = app.get("/show/headers").header("authorization", &authorization);
+            let request = request.header("cookie", format!("theme=dark; access_token={token}"));
+            let headers = request.answer().await.expect(200).text();
+            assert!(!headers.contains("authorization") && !headers.contains(&token), "{headers}");
+            assert!(headers.contains("cookie: theme=dark"), "{headers}");
+        }
+    }
+    assert_eq!(app.get("/show/caller").bearer_auth(tokens::of("ann")).answer().await.text(), "None");
+}
+
+#[tokio::test]
 async fn no_token_and_no_forged_identity_reaches_a_component() {
     let app = App::serving([shows()]).start().await;
     let request = app
@@ -81,6 +107,31 @@ async fn a_component_reads_its_own_configuration() {
     assert!(read.contains("Some(\"hello\")") && read.contains("(\"count\", \"7\")"), "{read}");
     let read = app.get("/other/config?key=greeting").answer().await.expect(200).text();
     assert_eq!(read, "Ok(None) Ok([])");
+}
+
+#[tokio::test]
+async fn a_component_has_the_environment_of_the_manifest_which_nobody_else_sees() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "secret-of-a-file\n").unwrap();
+    let told = format!(
+        "environment = {{ GREETING = \"hello\", KEY = {{ env = \"STRIPE_KEY\" }}, TOKEN = {{ file = {file:?} }} }}\n\
+         config = {{ key = {{ env = \"STRIPE_KEY\" }} }}"
+    );
+    let app = App::serving([shows().saying(&told)]).with("STRIPE_KEY", "secret-of-the-environment");
+    let check = app.clone().run("check");
+    let app = app.with("RUST_LOG", "debug").start().await;
+    let environment = app.get("/show/environment").answer().await.expect(200).text();
+    assert_eq!(environment, "GREETING=hello\nKEY=secret-of-the-environment\nTOKEN=secret-of-a-file\n");
+    let config = app.get("/show/config?key=key").answer().await.expect(200).text();
+    assert!(config.contains("Some(\"secret-of-the-environment\")"), "{config}");
+
+    let shown = app.operator().request("GET", "/components/shows").answer().await.expect(200).text();
+    let said = [check.stdout, check.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    assert!(said.contains("good"), "{said}");
+    for text in [shown, said, app.process.log()] {
+        assert!(!text.contains("secret-of-"), "{text}");
+    }
 }
 
 #[tokio::test]

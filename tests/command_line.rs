@@ -1,7 +1,6 @@
 //! `berth components`: what it asks a host, what it prints, and its exit codes.
 
 use std::net::SocketAddr;
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 
 use axum::http::StatusCode;
@@ -15,7 +14,7 @@ use tokio::net::TcpSocket;
 
 use crate::support::admin::{self, FakeAdmin};
 use crate::support::app::ROOT;
-use crate::support::process::Process;
+use crate::support::process::{self, Process};
 
 const TOKEN: &str = "the-operators-token";
 
@@ -35,8 +34,9 @@ fn command(address: SocketAddr, arguments: &[&str]) -> Command {
     command
 }
 
-async fn run(command: Command) -> Ran {
-    let output = tokio::process::Command::from(command).output().await.unwrap();
+async fn run(mut command: Command) -> Ran {
+    // Apart, since the host that the command asks may be a task of the test's own thread.
+    let output = tokio::task::spawn_blocking(move || process::output(&mut command)).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
@@ -315,11 +315,13 @@ async fn watch_prints_what_happens_until_it_is_interrupted() {
     progress.extend(swap(report()));
     let host = FakeAdmin::start(move |_| admin::events(&progress, true)).await;
 
-    let mut all = Process::start(command(host.address, &["watch"]));
-    all.wait_for("todo: version 2 is live in place of 1");
-    assert!(all.log().contains("other: version 2 is live"), "{}", all.log());
-    all.signal(Signal::INT);
-    assert_eq!(all.wait().signal(), Some(Signal::INT.as_raw()));
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut all = Process::start(command(host.address, &["watch"]));
+        all.wait_for("todo: version 2 is live in place of 1");
+        assert!(all.log().contains("other: version 2 is live"), "{}", all.log());
+        all.signal(signal);
+        assert_eq!(all.wait().code(), Some(0), "{signal:?}");
+    }
 
     let one = Process::start(command(host.address, &["watch", "todo", "--json"]));
     one.wait_for("\"event\":\"report\"");
@@ -327,6 +329,45 @@ async fn watch_prints_what_happens_until_it_is_interrupted() {
     let events: Vec<Progress> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events.len(), 3, "{lines}");
     assert_eq!(events.last(), Some(&Progress::Report { report: report() }));
+}
+
+/// `&` in a script, and `nohup`, have a program ignore signals.
+#[test]
+fn watch_is_interrupted_also_when_signals_were_ignored_at_its_start() {
+    let this = std::env::current_exe().unwrap();
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' INT TERM; exec \"$0\" --exact \"$@\""]).arg(this);
+    let output = process::output(
+        ignoring.arg("command_line::watch_prints_what_happens_until_it_is_interrupted").arg("--nocapture"),
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Tells a test that it was started by itself.
+const STARTED_BY_ITSELF: &str = "BERTH_TEST_STARTED_BY_ITSELF";
+
+#[test]
+fn programs_that_tests_start_get_the_default_action_of_signals() {
+    let mut shows = Command::new("sh");
+    shows.args(["-c", "grep SigIgn /proc/self/status"]);
+    #[expect(clippy::disallowed_methods, reason = "the test starts itself once more")]
+    let was_started_by_itself = std::env::var_os(STARTED_BY_ITSELF).is_some();
+    if was_started_by_itself {
+        println!("{}", String::from_utf8_lossy(&process::output(&mut shows).stdout));
+        return;
+    }
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' INT QUIT TERM; exec \"$0\" --exact \"$@\""]);
+    ignoring.arg(std::env::current_exe().unwrap());
+    ignoring.arg("command_line::programs_that_tests_start_get_the_default_action_of_signals");
+    let output = process::output(ignoring.arg("--nocapture").env(STARTED_BY_ITSELF, ""));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (_, shown) = text.split_once("SigIgn:").unwrap();
+    let shown = shown.split_whitespace().next().unwrap();
+    let ignored = u64::from_str_radix(shown, 16).unwrap();
+    for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
+        assert_eq!(ignored >> (signal.as_raw() - 1) & 1, 0, "{signal:?}: {text}");
+    }
 }
 
 #[tokio::test]

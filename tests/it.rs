@@ -32,6 +32,7 @@ mod data;
 mod getting_started;
 mod isolation;
 mod responses;
+mod root;
 mod shares;
 mod streaming;
 mod swap;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::app::Host;
 use crate::support::patience::eventually;
+use crate::support::process;
 use crate::support::raw::Raw;
 use crate::support::{App, Component, Send, tokens};
 
@@ -256,9 +257,12 @@ fn a_command_whose_output_nobody_reads_ends_as_it_would_have() {
 
 #[test]
 fn the_command_line_explains_itself() {
-    let run = |argument| Command::new(env!("CARGO_BIN_EXE_berth")).arg(argument).output().unwrap();
+    let run = |argument| process::output(Command::new(env!("CARGO_BIN_EXE_berth")).arg(argument));
     let version = String::from_utf8(run("--version").stdout).unwrap();
-    assert_eq!(version.trim(), concat!("berth ", env!("CARGO_PKG_VERSION")));
+    let (version, rest) = version.trim().split_once(" (").unwrap();
+    assert_eq!(version, concat!("berth ", env!("CARGO_PKG_VERSION")));
+    let (commit, wasmtime) = rest.strip_suffix(')').unwrap().split_once(", wasmtime ").unwrap();
+    assert!(!commit.is_empty() && wasmtime.starts_with("48.0."), "{rest}");
     let help = String::from_utf8(run("--help").stdout).unwrap();
     for word in ["serve", "check", "healthcheck", "components", "DATABASE_URL", "JWT_SECRET"] {
         assert!(help.contains(word), "{word}");

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Output;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{App, Component};
@@ -71,6 +72,60 @@ fn what_the_manifest_may_not_say_is_refused() {
     let text: Vec<_> =
         refusals.iter().map(|(what, output)| format!("{what}:\n  {}", refusal(output))).collect();
     insta::assert_snapshot!(text.join("\n"));
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let output = check([
+        hello().route("/x/:id").saying("colour = 1"),
+        Component::new("hello").called("Two").at("/two"),
+    ]);
+    let text = refusal(&output);
+    assert_eq!(text.lines().count(), 3, "{text}");
+    assert!(text.lines().all(|line| line.starts_with("berth: ")), "{text}");
+    for part in ["write \"/x/{id}\"", "`colour`", "`Two`"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn an_empty_manifest_is_said_to_be_empty() {
+    let output = check([]);
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("has no components"));
+}
+
+#[test]
+fn a_mistyped_variable_is_a_warning_with_the_nearest_name() {
+    let app = App::serving([hello()]).with("BERTH_MAX_CONECTIONS", "10");
+    let said = "BERTH_MAX_CONECTIONS is not a variable that Berth reads: did you mean BERTH_MAX_CONNECTIONS?";
+    let output = app.clone().run("check");
+    assert!(output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains(said));
+    let json: Value = serde_json::from_slice(&app.saying("--json").run("check").stdout).unwrap();
+    assert_eq!(json["warnings"], json!([said]));
+}
+
+#[test]
+fn a_check_can_be_read_by_programs() {
+    let json = |components: Vec<Component>| {
+        let output = App::serving(components).saying("--json").run("check");
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(json["good"], output.status.success(), "{json}");
+        json
+    };
+    let good = json(vec![hello(), Component::new("streams").route("/{*rest}")]);
+    assert_eq!(good["components"][0]["name"], "hello");
+    assert_eq!(good["components"][1]["left_to_the_host"][0]["route"], "/{*rest}");
+    assert_eq!(good["components"][1]["left_to_the_host"][0]["paths"][0], "/health");
+    let bad = json(vec![hello().route("/x/:id").saying("colour = 1")]);
+    let lines: Vec<_> = bad["faults"].as_array().unwrap().iter().map(|fault| &fault["line"]).collect();
+    assert_eq!(lines, [3, 5]);
+    let bad = json(vec![Component::new("sql").at("/x")]);
+    assert_eq!(
+        (&bad["faults"][0]["component"], &bad["faults"][0]["step"]),
+        (&json!("sql"), &json!("imports"))
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a component may not say in a response, because the host's word is meant or the whole site is.
 
+use crate::support::raw::{self, exchange};
 use crate::support::{Answer, App, Component, Send};
 
 async fn app() -> App {
@@ -93,4 +94,85 @@ async fn a_status_that_no_response_has_is_the_components_failure() {
     for status in [200, 204, 226, 304, 418, 451, 599] {
         assert_eq!(said(&app, status, &[]).await.status, status);
     }
+}
+
+/// The head and the body of the answer to a GET, as they are on the wire.
+async fn wire(app: &App, path: &str) -> (String, String) {
+    let answer = exchange(app, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+    (head.to_ascii_lowercase(), body.to_owned())
+}
+
+#[tokio::test]
+async fn a_status_is_the_same_in_the_log_and_on_the_wire() {
+    let app = app().await;
+    for (said, sent) in [(101, 502), (150, 502), (200, 200), (204, 204), (304, 304), (599, 599), (600, 502)] {
+        let (head, _) = wire(&app, &format!("/bad/say?status={said}")).await;
+        assert!(head.starts_with(&format!("http/1.1 {sent} ")), "{said}: {head}");
+        let answer = app.get(&format!("/bad/say?status={said}")).header("x-request-id", format!("s{said}"));
+        assert_eq!(answer.answer().await.status, sent);
+        let line = app.process.wait_for(&format!("\"request_id\":\"s{said}\",\"client\""));
+        assert!(line.contains(&format!("\"status\":{sent}")), "{said}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_has_no_body_has_no_length_either() {
+    let app = app().await;
+    for status in [204, 304] {
+        for header in
+            ["", "&header=content-length:4", "&header=content-length:100", "&header=content-length:0"]
+        {
+            let (head, body) = wire(&app, &format!("/bad/say?status={status}{header}&header=x-kept:1")).await;
+            assert!(head.starts_with(&format!("http/1.1 {status} ")), "{head}");
+            assert!(head.contains("x-kept: 1") && body.is_empty(), "{head} {body}");
+            assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+        }
+    }
+    // Whatever the component wrote does not become the next response of the connection.
+    let next = "GET /bad/say?status=204&header=content-length:4 HTTP/1.1\r\nhost: x\r\n\r\n\
+                GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    let answers = exchange(&app, next).await;
+    assert_eq!(raw::status(&answers), "204");
+    assert!(answers.contains("\r\n\r\nHTTP/1.1 200 OK\r\n"), "{answers}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_complete_is_a_failure_with_a_reason_in_the_log() {
+    let app = app().await;
+    for (path, reason) in [
+        ("unfinished", "without calling `outgoing-body.finish`"),
+        ("unfinished?text=said", "without calling `outgoing-body.finish`"),
+        ("say?header=content-length:10", "its content-length is 10, but only 4 bytes"),
+    ] {
+        let mut failed = 0;
+        for _ in 0..50 {
+            // The head may be on its way already, if the guest was interrupted just then: the connection breaks off.
+            let Ok(answer) = app.get(&format!("/bad/{path}")).try_answer().await else { continue };
+            assert_eq!(answer.failure(), (502, "The component failed".to_owned()), "{path}");
+            assert_eq!(answer.header("x-component"), Some("misbehaves@1"), "{path}");
+            failed += 1;
+        }
+        assert!(failed > 0, "{path}");
+        let line = app.process.wait_for(reason);
+        assert!(line.contains("WARN") && line.contains("misbehaves"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_that_is_shorter_than_the_body_is_said_in_the_log() {
+    let app = app().await;
+    for (path, text, length) in [("late", "said", 4), ("say?header=content-length:2", "sa", 2)] {
+        let answer = app.get(&format!("/bad/{path}")).answer().await;
+        assert_eq!((answer.status, &*answer.text()), (200, text));
+        let line = app.process.wait_for(&format!("has a content-length of {length},"));
+        assert!(line.contains("WARN") && line.contains("misbehaves"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn the_head_of_a_get_is_what_head_answers() {
+    let app = app().await;
+    let answer = app.request("HEAD", "/bad/say?header=content-length:10").answer().await;
+    assert_eq!((answer.status, answer.header("content-length"), &*answer.text()), (200, Some("10"), ""));
 }

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, Pattern, TrustedProxies};
 use crate::delivery::Standings;
 use crate::routes::InFlight;
 
@@ -33,6 +33,8 @@ struct Shared {
     one_check: Mutex<()>,
     standings: Standings,
     draining: CancellationToken,
+    /// Whether a component of the manifest that the host started with answers `/`.
+    root_is_claimed: bool,
 }
 
 impl App {
@@ -49,6 +51,12 @@ impl App {
             one_check: Mutex::new(()),
             standings: Standings::of(config.manifest.components.iter().map(|one| one.name.clone())),
             draining,
+            root_is_claimed: config
+                .manifest
+                .components
+                .iter()
+                .flat_map(|one| &one.routes)
+                .any(Pattern::answers_root),
         };
         let in_flight = InFlight::new(config.edge.max_in_flight);
         Self { shared: Arc::new(shared), registry: Arc::default(), in_flight }
@@ -94,6 +102,13 @@ impl App {
     #[must_use]
     pub fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Whether a component answers `/`, or will when the host has started.
+    #[must_use]
+    pub fn has_root(&self) -> bool {
+        let deployment = self.registry.current();
+        if deployment.is_complete() { deployment.find("/").is_some() } else { self.shared.root_is_claimed }
     }
 
     /// The requests that are being served.

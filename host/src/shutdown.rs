@@ -29,6 +29,15 @@ pub fn on_signal(log: Queue) -> io::Result<CancellationToken> {
     Ok(asked)
 }
 
+/// Ends with the first signal: for a command that has nothing to finish. Signals are received also where they were ignored
+/// when the process started, as in the background of a script.
+pub fn interrupted() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        either(&mut terminate, &mut interrupt).await;
+    })
+}
+
 async fn either(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
     tokio::select! {
         _ = terminate.recv() => "SIGTERM",

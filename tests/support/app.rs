@@ -22,7 +22,7 @@ use super::components::{Component, manifest};
 use super::http::client;
 use super::operator::ADMIN_TOKEN;
 use super::postgres::free_port;
-use super::process::Process;
+use super::process::{self, Process};
 use super::tokens;
 use super::user::User;
 
@@ -171,6 +171,11 @@ impl AppBuilder {
         Self { options: vec!["--watch"], ..watching }
     }
 
+    /// With an option of the command line.
+    pub(crate) fn saying(self, option: &'static str) -> Self {
+        Self { options: vec![option], ..self }
+    }
+
     /// Leaves a variable unset that tests set as a rule.
     pub(crate) fn without(mut self, variable: &str) -> Self {
         self.variables.remove(variable);
@@ -222,7 +227,7 @@ impl AppBuilder {
     /// Runs `berth <subcommand>` to its end; no database comes with it.
     pub(crate) fn run(self, subcommand: &str) -> std::process::Output {
         let files = tempfile::tempdir().unwrap();
-        self.command(subcommand, files.path()).output().unwrap()
+        process::output(&mut self.command(subcommand, files.path()))
     }
 
     /// The command line, with the manifest written into `files`.

@@ -2,12 +2,16 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 
 /// How long anything may take that a test waits for: far longer than it ever does.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -41,6 +45,7 @@ impl Process {
 
     /// Starts `command`, whose standard error is followed only if it is piped.
     pub(crate) fn start_with(mut command: Command, stderr: Stdio) -> Self {
+        default_signals();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let log = Arc::new(Log::default());
         log.follow(child.stdout.take());
@@ -88,10 +93,10 @@ impl Process {
 
     /// Everything that it has printed, once it has ended.
     pub(crate) fn whole_log(&self) -> String {
-        let mut printed = self.log.printed();
-        while printed.open > 0 {
-            printed = self.log.changed.wait(printed).unwrap();
-        }
+        let printed = self.log.printed();
+        let (printed, waited) =
+            self.log.changed.wait_timeout_while(printed, PATIENCE, |printed| printed.open > 0).unwrap();
+        assert!(!waited.timed_out(), "its output is still open:\n{}", printed.lines.join("\n"));
         printed.lines.join("\n")
     }
 
@@ -103,7 +108,14 @@ impl Process {
 
     /// Waits until it has ended.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        self.child.wait().unwrap()
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end:\n{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -115,6 +127,31 @@ impl Drop for Process {
             eprintln!("-- what the host logged:\n{}\n--", self.log());
         }
     }
+}
+
+/// Runs `command` to its end, which must come in time.
+pub(crate) fn output(command: &mut Command) -> Output {
+    default_signals();
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (sender, ended) = channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    ended.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("it does not end: {command:?}")
+    })
+}
+
+/// Gives programs that are started from now on the default action of signals that end a program, also when the tests
+/// themselves ignore these signals, as a program in the background of a script does: a signal that is ignored stays so in a
+/// child, and a signal that is handled does not (execve(2)).
+fn default_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [SIGINT, SIGQUIT, SIGTERM] {
+            register_conditional_default(signal, Arc::new(AtomicBool::new(true))).unwrap();
+        }
+    });
 }
 
 impl Log {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Swapping;
 use crate::support::app::{Host, ROOT};
 use crate::support::operator::ADMIN_TOKEN;
-use crate::support::process::Process;
+use crate::support::process::{self, Process};
 use crate::support::versions::version;
 
 /// `berth components`, about to ask this host.
@@ -22,7 +22,7 @@ fn command(host: &Host, arguments: &[&str]) -> Command {
 
 /// Its exit code, and what it prints.
 fn run(mut command: Command) -> (i32, String) {
-    let output = command.output().unwrap();
+    let output = process::output(&mut command);
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
     (output.status.code().unwrap(), text)
 }

@@ -4,12 +4,14 @@
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
 //! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`]: the commands
-//! - [`command`]: running a program
+//! - [`command`], [`bounded`]: running a program, and running tests within a bound
+//! - [`signals`]: which signals those programs get
 //! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a database and a model for a while, requests, and who makes them
 
 mod account;
 mod bench;
 mod blast;
+mod bounded;
 mod build;
 mod command;
 mod container;
@@ -20,12 +22,14 @@ mod manifests;
 mod postgres;
 mod run;
 mod setup;
+mod signals;
 mod test;
 mod wasm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
 
+use crate::signals::Signals;
 use crate::workspace::Workspace;
 
 /// Set-up and chores of the project, each one command.
@@ -76,6 +80,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     let chore = Arguments::parse().chore;
+    let signals = Signals::handle()?;
     let workspace = Workspace::find()?;
     match chore {
         Chore::Bench(options) => bench::bench(&workspace, &options),
@@ -89,6 +94,6 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
-        Chore::Test { arguments } => test::test(&workspace, &arguments),
+        Chore::Test { arguments } => test::test(&workspace, &arguments, &signals),
     }
 }

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use crate::command::run;
+use crate::signals::Signals;
 use crate::workspace::Workspace;
-use crate::{setup, wasm};
+use crate::{bounded, setup, wasm};
 
-/// Sets up, builds components and fixtures, and runs `cargo test` with `arguments`.
-pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
+/// Sets up, builds components and fixtures, and runs `cargo test` with `arguments`, each test within a bound.
+pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signals) -> Result<()> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
     setup::pgbouncer(&path)?;
@@ -16,5 +16,5 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String]) -> Result<()> {
     let names_a_package = arguments.iter().any(|argument| argument == "-p" || argument == "--package");
     let mut cargo =
         if names_a_package { workspace.cargo("test") } else { wasm::without_fixtures(workspace, "test") };
-    run(cargo.env("PATH", path).arg("--no-fail-fast").args(arguments))
+    bounded::run(cargo.env("PATH", path).arg("--no-fail-fast").args(arguments), signals)
 }

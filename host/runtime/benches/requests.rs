@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use berth_database::{Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Uncompiled,
-    Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
+    Uncompiled, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -149,10 +149,12 @@ fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
         name: name.to_owned(),
         capabilities: capabilities.iter().copied().collect(),
         limits: Limits::default(),
-        config: BTreeMap::new(),
+        config: Settings::default(),
+        environment: Settings::default(),
         outgoing: Vec::new(),
         imports: BTreeMap::new(),
         routes: Vec::new(),
         authentication_required: false,
+        authenticates_itself: false,
     }
 }

@@ -48,6 +48,9 @@ pub enum CompileError {
          `wasm-tools component new`"
     )]
     CoreModule,
+    /// A program for a machine, as a build without a target makes.
+    #[error("it is a program for a machine, not WebAssembly; build it with `--target wasm32-wasip2`")]
+    Program,
     /// No WebAssembly at all.
     #[error("it is not WebAssembly")]
     NotWebAssembly,

@@ -12,7 +12,7 @@ use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
     Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
-    Limits, Registry, Resources, Uncompiled, Version, digest,
+    Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
@@ -47,11 +47,13 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
         name: name.to_owned(),
         capabilities: BTreeSet::new(),
         limits: Limits::default(),
-        config: [].into(),
+        config: Settings::default(),
+        environment: Settings::default(),
         outgoing: Vec::new(),
         imports: imports.iter().map(|(import, name)| ((*import).to_owned(), (*name).to_owned())).collect(),
         routes: Vec::new(),
         authentication_required: false,
+        authenticates_itself: false,
     }
 }
 

@@ -2,16 +2,24 @@
 //!
 //! The body holds the guest that writes it: a client that goes away drops the body, which ends the guest. And it ends
 //! well only when the guest has: a guest that traps half-way must not look like one that was done.
+//!
+//! Whether a guest completed its body is known when the guest has ended. Most guests have ended before their response's head
+//! is sent, so that an incomplete body can be a failure instead of a connection that breaks.
 
+use std::collections::VecDeque;
+use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Empty};
+use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::instance::HandleError;
+use crate::instance::{HandleError, RequestContext};
 
 /// Why a body broke off after its response had begun.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +28,8 @@ pub enum GuestBodyError {
     #[error("the component failed before its response was complete: {0}")]
     Guest(#[from] HandleError),
     /// The guest gave its response up, or wrote another number of bytes than it said.
-    #[error("the component did not complete its response: {0:?}")]
-    Incomplete(wasmtime_wasi_http::Error),
+    #[error("the component did not complete its response")]
+    Incomplete,
 }
 
 pub(crate) type Guest = AbortOnDropHandle<Result<(), HandleError>>;
@@ -29,15 +37,91 @@ pub(crate) type Guest = AbortOnDropHandle<Result<(), HandleError>>;
 /// The body of a component's response. Dropping it before its end ends the guest.
 pub struct GuestBody {
     inner: HyperOutgoingBody,
+    /// What has come of it before the response was sent.
+    came: VecDeque<Frame<Bytes>>,
     guest: Option<Guest>,
-    /// Bytes that are still to come, where the guest has said how many.
-    remaining: Option<u64>,
+    /// The bytes that the guest has announced as `content-length`.
+    announced: Option<u64>,
+    /// The bytes that have come from the guest.
+    written: u64,
+    /// Whether the response has no body, whatever the guest writes.
+    is_discarded: bool,
+    request: Arc<RequestContext>,
 }
 
 impl GuestBody {
     /// `guest` is none if it has ended well.
-    pub(crate) fn new(inner: HyperOutgoingBody, guest: Option<Guest>, content_length: Option<u64>) -> Self {
-        Self { inner, guest, remaining: content_length }
+    pub(crate) fn new(
+        inner: HyperOutgoingBody,
+        guest: Option<Guest>,
+        announced: Option<u64>,
+        request: Arc<RequestContext>,
+    ) -> Self {
+        Self { inner, came: VecDeque::new(), guest, announced, written: 0, is_discarded: false, request }
+    }
+
+    /// The body of a response that has none. The guest may write one, and goes on to its end.
+    pub(crate) fn discarded(mut self) -> Self {
+        self.is_discarded = true;
+        self
+    }
+
+    /// The body, if it is complete as far as can be known: if its guest has ended, all of it has come.
+    pub(crate) fn complete(mut self) -> Result<Self, HandleError> {
+        if self.guest.is_some() {
+            return Ok(self);
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(&mut context) {
+            match self.receive(frame) {
+                Some(Ok(frame)) => self.came.push_back(frame),
+                Some(Err(_)) => return Err(HandleError::Failed),
+                None => break,
+            }
+        }
+        Ok(self)
+    }
+
+    /// Counts a frame, or says in the log how the body is not what the guest has announced.
+    fn receive(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
+    ) -> Option<Result<Frame<Bytes>, GuestBodyError>> {
+        let Self { announced, written, request, .. } = self;
+        match (frame, *announced) {
+            (Some(Ok(frame)), _) => {
+                let left = announced.map_or(u64::MAX, |announced| announced.saturating_sub(*written));
+                *written += frame.data_ref().map_or(0, |data| data.len() as u64);
+                // hyper takes no more than was announced.
+                let left = usize::try_from(left).unwrap_or(usize::MAX);
+                Some(Ok(frame.map_data(|data| data.slice(..data.len().min(left)))))
+            }
+            (None, None) => None,
+            (None, Some(announced)) if announced == *written => None,
+            (_, Some(announced)) if announced <= *written => {
+                excess(request, announced);
+                None
+            }
+            (_, Some(announced)) => {
+                request.warn(format_args!(
+                    "the component did not complete its response: its content-length is {announced}, but only {written} \
+                     bytes of the body came"
+                ));
+                Some(Err(GuestBodyError::Incomplete))
+            }
+            (Some(Err(_)), None) => {
+                request.warn(
+                    "the component did not complete its response: it dropped the body without calling \
+                     `outgoing-body.finish`",
+                );
+                Some(Err(GuestBodyError::Incomplete))
+            }
+        }
+    }
+
+    /// Whether all bytes that were announced have come, so that the rest of the body is not asked for.
+    fn is_sent(&self) -> bool {
+        self.is_discarded || self.announced.is_some_and(|announced| announced <= self.written)
     }
 
     fn poll_guest(
@@ -55,6 +139,13 @@ impl GuestBody {
     }
 }
 
+fn excess(request: &RequestContext, announced: u64) {
+    request.warn(format_args!(
+        "the component's response has a content-length of {announced}, and no more bytes were sent; it wrote more, or did \
+         not call `outgoing-body.finish`"
+    ));
+}
+
 impl Body for GuestBody {
     type Data = Bytes;
     type Error = GuestBodyError;
@@ -63,20 +154,31 @@ impl Body for GuestBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
-        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-            Some(Ok(frame)) => {
-                if let (Some(remaining), Some(data)) = (&mut self.remaining, frame.data_ref()) {
-                    *remaining = remaining.saturating_sub(data.len() as u64);
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Some(Err(error)) => Poll::Ready(Some(Err(GuestBodyError::Incomplete(error)))),
+        if self.is_discarded {
+            return Poll::Ready(None);
+        }
+        if let Some(frame) = self.came.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        match self.receive(frame) {
             None => self.poll_guest(context),
+            frame => Poll::Ready(frame),
         }
     }
 
+    fn is_end_stream(&self) -> bool {
+        self.is_discarded
+    }
+
     fn size_hint(&self) -> SizeHint {
-        self.remaining.map_or_else(|| self.inner.size_hint(), SizeHint::with_exact)
+        if self.is_discarded {
+            // Not even a length of 0 is to be said.
+            return SizeHint::default();
+        }
+        let Some(announced) = self.announced else { return self.inner.size_hint() };
+        let came: u64 = self.came.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        SizeHint::with_exact(announced.saturating_sub(self.written) + came)
     }
 }
 
@@ -84,10 +186,31 @@ impl Drop for GuestBody {
     fn drop(&mut self) {
         // All that was promised has been sent, and hyper asks no further: the guest may finish what it is at,
         // within its limits.
-        if self.remaining == Some(0)
+        if self.is_sent()
             && let Some(guest) = self.guest.take()
+            && let Ok(runtime) = Handle::try_current()
         {
-            drop(guest.detach());
+            let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
+            let rest = mem::replace(&mut self.inner, nothing);
+            let announced = self.announced.filter(|_| !self.is_discarded);
+            runtime.spawn(finish(guest, rest, announced, Arc::clone(&self.request)));
         }
     }
+}
+
+/// Waits for a guest that still runs although its response has been sent.
+async fn finish(
+    guest: Guest,
+    mut rest: HyperOutgoingBody,
+    announced: Option<u64>,
+    request: Arc<RequestContext>,
+) {
+    while let Some(frame) = rest.frame().await {
+        if let (Err(_), Some(announced)) = (frame, announced) {
+            excess(&request, announced);
+            break;
+        }
+    }
+    // How it failed, if it did, is in the log.
+    drop(guest.await);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -104,6 +104,7 @@ impl Version {
         if content_length(request.headers()).is_some_and(|length| length > limit) {
             return Err(HandleError::BodyTooLarge(limit));
         }
+        let is_head = *request.method() == Method::HEAD;
         let (fault, mut faults) = oneshot::channel();
         let request = request.map(|body| LimitedBody::new(body, limit, fault));
         let context = Arc::new(RequestContext {
@@ -132,8 +133,15 @@ impl Version {
             return Err(fault);
         }
         let (head, guest) = head?;
-        let length = content_length(head.headers());
-        Ok(head.map(|body| GuestBody::new(body, guest, length)))
+        let (head, body) = head.into_parts();
+        let body = GuestBody::new(body, guest, content_length(&head.headers), context);
+        let body = match head.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => body.discarded(),
+            // What the response to a GET would have is not written.
+            _ if is_head => body,
+            _ => body.complete()?,
+        };
+        Ok(Response::from_parts(head, body))
     }
 
     /// Waits for its turn to run one more instance, and for the memory that it is likely to take.

@@ -72,12 +72,9 @@ impl Deployment {
         };
         self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
         // `/api/tasks/{*rest}` answers `/api/tasks` too: whoever has what is below a path has the path.
-        match pattern.rsplit_once("/{*") {
-            Some((parent, _)) if !parent.is_empty() => {
-                self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
-            }
-            _ => Ok(()),
-        }
+        let Some((parent, _)) = pattern.rsplit_once("/{*") else { return Ok(()) };
+        let parent = if parent.is_empty() { "/" } else { parent };
+        self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
     }
 }
 

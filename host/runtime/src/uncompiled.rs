@@ -86,6 +86,9 @@ impl Uncompiled {
         if Parser::is_core_wasm(&bytes) {
             return Err(CompileError::CoreModule);
         }
+        if is_program(&bytes) {
+            return Err(CompileError::Program);
+        }
         if !Parser::is_component(&bytes) {
             return Err(CompileError::NotWebAssembly);
         }
@@ -240,6 +243,12 @@ fn definitions(payload: &Payload<'_>) -> u32 {
     }
 }
 
+/// Whether this begins as a program of Linux (ELF), macOS (Mach-O) or Windows (PE).
+fn is_program(bytes: &[u8]) -> bool {
+    let begins: [&[u8]; 3] = [b"\x7fELF", b"\xcf\xfa\xed\xfe", b"MZ"];
+    begins.iter().any(|begin| bytes.starts_with(begin))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
@@ -264,7 +273,8 @@ mod tests {
         assert!(matches!(read(b"hello"), Err(CompileError::NotWebAssembly)));
         assert!(matches!(read(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
         assert!(matches!(read(b""), Err(CompileError::NotWebAssembly)));
-        assert!(matches!(read(b"\x7fELFxxxxxxx"), Err(CompileError::NotWebAssembly)));
+        assert!(matches!(read(b"\x7fELFxxxxxxx"), Err(CompileError::Program)));
+        assert!(matches!(read(b"\xcf\xfa\xed\xfexxxxxxx"), Err(CompileError::Program)));
         assert!(matches!(read(&vec![0; MAX_BYTES + 1]), Err(CompileError::TooLarge(_))));
         assert!(matches!(read(b"\0asm\x0d\0\x01\0garbage"), Err(CompileError::Invalid(_))));
         assert!(read(b"\0asm\x0d\0\x01\0").is_ok(), "an empty component is one, though a useless one");

@@ -25,6 +25,7 @@ use crate::join;
 use crate::limits::Limits;
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
 use crate::resources::Resources;
+use crate::settings::Settings;
 use crate::state::State;
 
 /// Host resources that an instance may hold at a time: bodies, streams, transactions.
@@ -46,7 +47,9 @@ pub struct ComponentSpec {
     /// What a request may cost.
     pub limits: Limits,
     /// What `wasi:config/store` answers.
-    pub config: BTreeMap<String, String>,
+    pub config: Settings,
+    /// Its environment variables.
+    pub environment: Settings,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
     /// Which component answers which of its imports: interfaces, with or without a version, to components' names.
@@ -55,6 +58,9 @@ pub struct ComponentSpec {
     pub routes: Vec<String>,
     /// Whether the host turns away requests without a token, before an instance is made.
     pub authentication_required: bool,
+    /// Whether the component authenticates requests by itself, so that the host looks for no token, and `Authorization`
+    /// reaches the component.
+    pub authenticates_itself: bool,
 }
 
 impl ComponentSpec {
@@ -101,7 +107,7 @@ impl Version {
             openapi: None,
             migrations: Arc::default(),
             resources: Resources::new(&spec, None, None),
-            config: Arc::new(spec.config.clone().into_iter().collect()),
+            config: Arc::new(spec.config.0.clone().into_iter().collect()),
             client,
             spec: Arc::new(spec),
         }
@@ -179,7 +185,7 @@ impl Version {
         http.set_field_size_limit(MAX_FIELDS);
         let state = State {
             table,
-            wasi: wasi(&request),
+            wasi: wasi(&request, &self.spec.environment),
             http,
             outgoing_http: OutgoingHttp::new(self.client.clone(), Arc::clone(&request)),
             config: Arc::clone(&self.config),
@@ -239,15 +245,19 @@ impl Version {
     }
 }
 
-/// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged.
-fn wasi(request: &Arc<RequestContext>) -> WasiCtx {
-    WasiCtx::builder()
+/// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged, and the manifest's variables.
+fn wasi(request: &Arc<RequestContext>, environment: &Settings) -> WasiCtx {
+    let mut builder = WasiCtx::builder();
+    builder
         .stdout(LogStream::stdout(Arc::clone(request)))
         .stderr(LogStream::stderr(Arc::clone(request)))
         .allow_tcp(false)
         .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .build()
+        .allow_ip_name_lookup(false);
+    for (name, value) in &environment.0 {
+        builder.env(name, value);
+    }
+    builder.build()
 }
 
 impl std::fmt::Debug for Version {

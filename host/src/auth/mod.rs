@@ -155,6 +155,14 @@ impl Auth {
         Ok(Identity { principal, token: Some(claims.key), carrier })
     }
 
+    /// Whether `Authorization` has a token that is signed with the host's secret, in whatever scheme, good or not.
+    #[must_use]
+    pub fn has_own_token(&self, headers: &HeaderMap) -> bool {
+        let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'"' | b'=' | b':');
+        let values = headers.get_all(header::AUTHORIZATION).iter();
+        values.flat_map(|value| value.as_bytes().split(is_between)).any(|word| self.tokens.is_signed(word))
+    }
+
     /// A token for a caller of the host's own, for requests that it makes to itself.
     pub fn token_for(&self, subject: &str) -> Result<String, AuthError> {
         Ok(self.tokens.issue(subject, None, None)?)

@@ -22,6 +22,7 @@ use super::{lists, on_this_machine, sheet};
 use crate::config::{Config, Variables};
 use crate::delivery::report::{Outcome, Progress, Report, StepState};
 use crate::printable::{acts, printable};
+use crate::shutdown;
 
 /// The whole command.
 #[derive(Args)]
@@ -59,7 +60,7 @@ enum Command {
         #[arg(value_parser = component_name)]
         name: String,
     },
-    /// Print every swap on the host as it happens, until ctrl-C
+    /// Print every swap on the host as it happens, until ctrl-C or SIGTERM
     Watch {
         /// Only of this component
         #[arg(value_parser = component_name)]
@@ -118,7 +119,13 @@ impl Components {
             Command::Rollback(Rollback { name, to, dry_run }) => {
                 self.swap(name, client.rollback(name, *to, *dry_run)).await
             }
-            Command::Watch { name } => self.watch(&client, name.as_deref()).await,
+            Command::Watch { name } => {
+                let interrupted = shutdown::interrupted().map_err(Failure::Signals)?;
+                tokio::select! {
+                    result = self.watch(&client, name.as_deref()) => result,
+                    () = interrupted => Ok(()),
+                }
+            }
         }
     }
 
@@ -228,7 +235,7 @@ fn event_line(progress: &Progress) -> String {
 }
 
 /// JSON on one line. What would act on a terminal is escaped in JSON's own way.
-fn one_line(json: &Value) -> String {
+pub(super) fn one_line(json: &Value) -> String {
     let escaped = |character: char| {
         if acts(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
     };

@@ -116,6 +116,9 @@ pub(super) enum Failure {
         /// Where.
         step: Step,
     },
+    /// Signals cannot be received.
+    #[error("signals cannot be received: {0}")]
+    Signals(io::Error),
     /// Standard output cannot be written: the disk is full, say.
     #[error("this cannot be printed: {0}")]
     Output(#[from] io::Error),
@@ -160,6 +163,7 @@ impl Failure {
             | Self::Misunderstood(_)
             | Self::BrokenOff(_)
             | Self::Unfinished { .. }
+            | Self::Signals(_)
             | Self::Output(_) => 1,
         }
     }

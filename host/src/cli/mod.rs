@@ -1,6 +1,7 @@
 //! The command line.
 //!
 //! - `healthcheck`: asks the host on this machine whether it lives
+//! - `check`: says whether manifest and components are good
 //! - `new`: writes a component to begin with
 //! - `components`: sees and swaps the components of a running host
 //! - `client`: that host's admin API, from this side
@@ -10,6 +11,7 @@
 //! - `text`: words, times and sizes
 //! - `output`: standard output and standard error, which may be closed
 
+mod check;
 mod client;
 mod components;
 mod failure;
@@ -32,20 +34,20 @@ use anyhow::Result;
 use berth_runtime::{COMPILE_ARGUMENT, compile_standard_input};
 use clap::{Parser, Subcommand};
 
+use self::check::{Check, EMPTY_MANIFEST};
 use self::components::Components;
 use self::failure::Failure;
 use self::healthcheck::healthcheck;
 use self::new::{New, new};
-use self::output::{complain, print};
-use crate::config::{Config, Variables};
-use crate::delivery::Checked;
+use self::output::complain;
+use crate::config::{Config, ConfigError, Variables};
+use crate::logging;
 use crate::printable::printable;
 use crate::serve::serve;
-use crate::{delivery, logging};
 
 /// A serverless-style host for WebAssembly components.
 #[derive(Parser)]
-#[command(version, after_long_help = VARIABLES)]
+#[command(version = VERSION, after_long_help = VARIABLES)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -60,7 +62,7 @@ enum Command {
         watch: bool,
     },
     /// Check configuration, manifest and components, without serving or touching a database
-    Check,
+    Check(Check),
     /// Write a small component in Rust that works, to begin with
     New(New),
     /// Ask the host on this machine whether it lives: exit code 0 if it does
@@ -76,6 +78,16 @@ enum Command {
     /// See and swap the components of a host that runs
     Components(Components),
 }
+
+/// The version, the commit that it was built from, and the engine that runs components.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("BERTH_COMMIT"),
+    ", wasmtime ",
+    env!("BERTH_WASMTIME"),
+    ")"
+);
 
 const VARIABLES: &str = "\
 Everything is configured by the manifest and by environment variables:
@@ -111,7 +123,7 @@ impl Arguments {
         let variables = Variables::of_process();
         let outcome = match self.command.unwrap_or(Command::Serve { watch: false }) {
             Command::Serve { watch } => start(&variables, watch).await,
-            Command::Check => check(&variables).await,
+            Command::Check(check) => check.run(&variables).await,
             Command::New(what) => new(&what),
             Command::Healthcheck => healthcheck(&variables),
             Command::CompileComponent { size, memory } => return compile_standard_input(size, memory).into(),
@@ -125,27 +137,33 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
     // What came of a swap has been printed already, at length.
     if !matches!(failure, Some(Failure::Refused { .. })) {
-        complain(&format!("berth: {}", printable(&format!("{error:#}"))));
+        complain(&complaint(error));
     }
     failure.map_or(ExitCode::FAILURE, |failure| failure.exit_code().into())
+}
+
+/// One line for each fault.
+fn complaint(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<ConfigError>() {
+        Some(ConfigError::Manifest(faults)) => {
+            faults.iter().map(|fault| format!("berth: {fault}")).collect::<Vec<_>>().join("\n")
+        }
+        _ => format!("berth: {}", printable(&format!("{error:#}"))),
+    }
 }
 
 async fn start(variables: &Variables, watch: bool) -> Result<()> {
     let config = Config::read(variables)?;
     let log = logging::start(&config.log)?;
     config.sizes.log();
+    for unknown in config.unknown_variables() {
+        tracing::warn!("{unknown}");
+    }
+    if config.manifest.components.is_empty() {
+        tracing::warn!(manifest = %config.manifest_path.display(), "{EMPTY_MANIFEST}");
+    }
     // Boxed, since it is large, and a part of everything that the command line may do.
     Ok(Box::pin(serve(&config, watch, log.queue())).await?)
-}
-
-async fn check(variables: &Variables) -> Result<()> {
-    let config = Config::read(variables)?;
-    let Config { manifest, code_cache, compiler, .. } = config;
-    for Checked { component, digest } in delivery::check(&manifest, &code_cache, compiler).await? {
-        print(&format!("{component}@{}: good\n", &digest[..12]))?;
-    }
-    print("The configuration is good.\n")?;
-    Ok(())
 }
 
 /// Whoever listens on every interface can be reached over the loopback one.

@@ -18,6 +18,34 @@ pub(super) const SHORTEST_JWT_SECRET: usize = 32;
 /// Words that stand where a `{user_id}` could, so no user may be called by them.
 const RESERVED_USERS: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
 
+/// The variables whose names begin with `BERTH_`.
+pub(super) const OWN_VARIABLES: [&str; 15] = [
+    "BERTH_CODE_CACHE",
+    "BERTH_COMPILE_MEMORY",
+    "BERTH_DATABASE_CONNECTIONS",
+    "BERTH_DATA_DIR",
+    "BERTH_DOCS",
+    "BERTH_DRAIN_TIMEOUT",
+    "BERTH_FOLLOW_INTERVAL",
+    "BERTH_GUEST_MEMORY",
+    "BERTH_HEADER_TIMEOUT",
+    "BERTH_MANIFEST",
+    "BERTH_MAX_CONNECTIONS",
+    "BERTH_MAX_CONNECTIONS_PER_CLIENT",
+    "BERTH_MAX_HEADER_SIZE",
+    "BERTH_MAX_IN_FLIGHT",
+    "BERTH_WRITE_TIMEOUT",
+];
+
+/// Whether a name begins as those of [`OWN_VARIABLES`], but is none. Kubernetes gives every pod variables such as
+/// `BERTH_SERVICE_HOST` and `BERTH_PORT_8000_TCP` for a service of the name `berth`: these are not meant.
+pub(super) fn may_be_mistyped(name: &str) -> bool {
+    let of_kubernetes = ["BERTH_SERVICE_", "BERTH_PORT"];
+    name.starts_with("BERTH_")
+        && !OWN_VARIABLES.contains(&name)
+        && !of_kubernetes.iter().any(|begin| name.starts_with(begin))
+}
+
 /// What the deployment is for: the value of `ENVIRONMENT`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment(String);
@@ -409,6 +437,35 @@ mod tests {
         assert!(read(&[("JWT_SECRET", &SECRET[..32])]).is_ok());
         insta::assert_snapshot!(refusal("JWT_SECRET", "too-short"), @"JWT_SECRET: it has 9 bytes, too few to be safe: set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`");
         insta::assert_snapshot!(refusal("ENVIRONMENT", "production"), @"JWT_SECRET: production needs one: set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`");
+    }
+
+    #[test]
+    fn a_mistyped_variable_is_told_with_the_nearest_name() {
+        let config = read(&[
+            ("BERTH_MAX_CONECTIONS", "10"),
+            ("BERTH_WEATHER", "fine"),
+            ("BERTH_SERVICE_HOST", "10.0.0.1"),
+            ("BERTH_PORT_8000_TCP", "tcp://10.0.0.1:8000"),
+            ("BERTH_MAX_IN_FLIGHT", "5"),
+        ]);
+        let told = config.unwrap().unknown_variables();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].ends_with("did you mean BERTH_MAX_CONNECTIONS?"), "{told:?}");
+        assert!(told[1].starts_with("BERTH_WEATHER is not"), "{told:?}");
+    }
+
+    #[test]
+    fn every_variable_of_berths_own_is_known() {
+        for source in [include_str!("environment.rs"), include_str!("sizes.rs"), include_str!("mod.rs")] {
+            let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+            let names = code.split('"').filter(|text| {
+                text.starts_with("BERTH_")
+                    && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            });
+            for name in names.filter(|name| !name.ends_with('_') && *name != "BERTH_PORT") {
+                assert!(OWN_VARIABLES.contains(&name), "{name}");
+            }
+        }
     }
 
     #[test]

@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits};
+use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits, Settings};
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
+use toml::de::{DeString, DeValue};
 
-use super::ConfigError;
+use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::pattern::{Claims, Pattern};
-use super::written::{File, Interface, OneOrMore, Parsed, Scalar, Written};
+use super::value::{Value, VariableName};
+use super::written::{File, Interface, OneOrMore, Parsed, Written};
+use super::{ConfigError, Variables};
 
 /// The components, by name.
 #[derive(Clone, Debug, Default)]
@@ -37,7 +39,9 @@ pub struct Component {
     /// The requests that a new version must answer before it goes live.
     pub probes: Vec<Probe>,
     /// What `wasi:config/store` answers.
-    pub config: BTreeMap<String, String>,
+    pub config: Settings,
+    /// Its environment variables.
+    pub environment: Settings,
     /// Who turns away a request without a token.
     pub authentication: Authentication,
     /// Where it may send requests to.
@@ -55,6 +59,9 @@ pub enum Authentication {
     Required,
     /// The component sees it, and decides.
     Optional,
+    /// As every request: the component authenticates by itself. The host looks for no token, and passes `Authorization` on
+    /// unless it is the host's own token.
+    None,
 }
 
 /// A request without a body that changes nothing: `GET /dashboard/stats`.
@@ -68,80 +75,143 @@ pub struct Probe {
 
 impl Manifest {
     /// Reads and checks the manifest at `path`. Files that it names are relative to its own directory; limits that it does
-    /// not name are `default`.
-    pub fn read(path: &Path, default: &Limits) -> Result<Self, ConfigError> {
+    /// not name are `default`, and values that it takes from the host's environment are those of `variables`.
+    pub fn read(path: &Path, default: &Limits, variables: &Variables) -> Result<Self, ConfigError> {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, directory, default).map_err(|Misplaced { place, reason }| {
-            let (line, column) = line_and_column(&text, place.start);
-            ConfigError::Manifest { file: path.display().to_string(), line, column, reason }
+        Self::parse(&text, directory, default, variables).map_err(|faults| {
+            let file = path.display().to_string();
+            ConfigError::Manifest(
+                faults.iter().map(|fault| ManifestFault::new(&file, &text, fault)).collect(),
+            )
         })
     }
 
-    fn parse(text: &str, directory: &Path, default: &Limits) -> Result<Self, Misplaced> {
-        let file: File = toml::from_str(text).map_err(|error| Misplaced::from_toml(&error))?;
+    fn parse(
+        text: &str,
+        directory: &Path,
+        default: &Limits,
+        variables: &Variables,
+    ) -> Result<Self, Vec<Misplaced>> {
+        let mut faults = Faults::default();
+        let components = match faults.parse(text) {
+            Some(root) => components(root, &mut faults),
+            None => Vec::new(),
+        };
+        let names: Vec<_> = components.iter().map(|(name, _)| name.get_ref().clone()).collect();
         let mut claims = Claims::default();
-        for (name, written) in &file.components {
-            for route in &written.routes {
-                claims
-                    .claim(name.get_ref(), &route.get_ref().0)
-                    .map_err(|reason| Misplaced::at(route.span(), reason))?;
+        for (name, read) in &components {
+            for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
+                let claimed = claims.claim(name.get_ref(), &route.get_ref().0);
+                faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
             }
         }
         drop(claims);
-        let names: Vec<_> = file.components.keys().map(|name| name.get_ref().clone()).collect();
-        let components = file
-            .components
-            .into_iter()
-            .map(|(name, written)| written.check(name, &names, directory, default))
-            .collect::<Result<_, _>>()?;
-        Ok(Self { components })
+        let place = Place { names: &names, directory, default, variables };
+        let check = |(name, read): (_, Option<Read<Written>>)| {
+            let is_named = faults.take(check_name(&name));
+            let component = read?.check(name.into_inner(), &place, &mut faults);
+            is_named.and(component)
+        };
+        let components = components.into_iter().filter_map(check).collect();
+        faults.none_or(Self { components })
     }
 }
 
-impl Written {
-    fn check(
-        self,
-        name: Spanned<String>,
-        names: &[String],
-        directory: &Path,
-        default: &Limits,
-    ) -> Result<Component, Misplaced> {
-        check_name(&name)?;
-        let source = directory.join(self.source.get_ref());
-        if !source.is_file() {
-            let reason = format!(
-                "there is no file {}: build it with `cargo xtask build`, or correct the path",
-                source.display()
-            );
-            return Err(Misplaced::at(self.source.span(), reason));
+/// The components of the whole file by name, as far as they can be read.
+fn components(
+    mut root: Spanned<DeValue<'_>>,
+    faults: &mut Faults,
+) -> Vec<(Spanned<String>, Option<Read<Written>>)> {
+    let table = match root.get_mut() {
+        DeValue::Table(table) => table.remove("components").map(Spanned::into_inner),
+        _ => None,
+    };
+    // What is left of it has keys that the file does not have.
+    faults.read::<File>(root);
+    let Some(DeValue::Table(table)) = table else { return Vec::new() };
+    let read = |(name, value): (Spanned<DeString<'_>>, _)| {
+        let name = Spanned::new(name.span(), name.into_inner().into_owned());
+        (name, faults.read(value))
+    };
+    table.into_iter().map(read).collect()
+}
+
+/// What the components of a manifest have in common.
+struct Place<'a> {
+    names: &'a [String],
+    directory: &'a Path,
+    default: &'a Limits,
+    variables: &'a Variables,
+}
+
+impl Place<'_> {
+    fn resolve(
+        &self,
+        written: impl IntoIterator<Item = (String, Spanned<Value>)>,
+        faults: &mut Faults,
+    ) -> Settings {
+        let resolve = |(key, value): (String, Spanned<Value>)| {
+            let resolved = value.get_ref().resolve(self.directory, self.variables);
+            Some((key, faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?))
+        };
+        Settings(written.into_iter().filter_map(resolve).collect())
+    }
+}
+
+impl Read<Written> {
+    /// The component, if it has no fault. What could not be read has been said already.
+    fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
+        let Self { value: written, is_whole } = self;
+        let source = faults.take(check_source(&written.source, place.directory));
+        let imports = faults.take(check_imports(written.imports, place.names));
+        if !is_whole {
+            return None;
         }
         let capabilities: BTreeSet<_> =
-            self.capabilities.into_iter().map(|Parsed(capability)| capability).collect();
-        if let Some(config) = &self.config
+            written.capabilities.into_iter().map(|Parsed(capability)| capability).collect();
+        if let Some(config) = &written.config
             && !capabilities.contains(&Capability::Config)
         {
             let reason =
                 "nothing can read this: add \"config\" to the component's capabilities, or leave it away";
-            return Err(Misplaced::at(config.span(), reason));
+            faults.add(Misplaced::at(config.span(), reason));
         }
-        let config = self.config.map(Spanned::into_inner).unwrap_or_default();
-        let routes: Vec<_> = self.routes.into_iter().map(|route| route.into_inner().0).collect();
-        let probes = self.probe.map(|probes| check_probes(probes, &routes)).transpose()?.unwrap_or_default();
-        Ok(Component {
-            name: name.into_inner(),
-            source,
+        let config = written.config.map(Spanned::into_inner).unwrap_or_default();
+        let config = place.resolve(config, faults);
+        let environment = written.environment.into_iter();
+        let environment = environment.map(|(Parsed(VariableName(name)), value)| (name, value));
+        let environment = place.resolve(environment, faults);
+        let routes: Vec<_> = written.routes.into_iter().map(|route| route.into_inner().0).collect();
+        let probes = written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes));
+        let probes = faults.take(probes);
+        Some(Component {
+            name,
+            source: source?,
             routes,
             capabilities,
-            limits: self.limits.or(default),
-            probes,
-            config: config.into_iter().map(|(key, Scalar(value))| (key, value)).collect(),
-            authentication: self.authentication,
-            imports: check_imports(self.imports, names)?,
-            outgoing: self.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
+            limits: written.limits.or(place.default),
+            probes: probes?,
+            config,
+            environment,
+            authentication: written.authentication,
+            imports: imports?,
+            outgoing: written.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
         })
     }
+}
+
+fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf, Misplaced> {
+    let source = directory.join(written.get_ref());
+    if source.is_file() {
+        return Ok(source);
+    }
+    let reason = format!(
+        "there is no file {}: build the component and put it there, or correct the path",
+        source.display()
+    );
+    Err(Misplaced::at(written.span(), reason))
 }
 
 fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
@@ -187,51 +257,14 @@ impl Component {
             capabilities: self.capabilities.clone(),
             limits: self.limits.clone(),
             config: self.config.clone(),
+            environment: self.environment.clone(),
             outgoing: self.outgoing.clone(),
             imports: self.imports.clone(),
             routes: self.routes.iter().map(Pattern::to_string).collect(),
             authentication_required: self.authentication == Authentication::Required,
+            authenticates_itself: self.authentication == Authentication::None,
         }
     }
-}
-
-/// A fault of the manifest and the bytes that it is about.
-struct Misplaced {
-    place: Range<usize>,
-    reason: String,
-}
-
-impl Misplaced {
-    fn at(place: Range<usize>, reason: impl Into<String>) -> Self {
-        Self { place, reason: reason.into() }
-    }
-
-    fn from_toml(error: &toml::de::Error) -> Self {
-        let mut reason = error.message().replace('\n', " ");
-        if let Some(meant) = meant(&reason) {
-            reason = format!("{reason}: did you mean `{meant}`?");
-        }
-        Self::at(error.span().unwrap_or_default(), reason)
-    }
-}
-
-/// The known word that an unknown one resembles. Messages about words have the one that is there first and those
-/// that could be there after it, each between backticks.
-fn meant(message: &str) -> Option<&str> {
-    let mut words = message.split('`').skip(1).step_by(2);
-    let written = words.next()?;
-    words
-        .map(|known| (strsim::damerau_levenshtein(written, known), known))
-        .filter(|(distance, known)| *distance * 3 <= known.len())
-        .min()
-        .map(|(_, known)| known)
-}
-
-fn line_and_column(text: &str, place: usize) -> (usize, usize) {
-    let before = text.get(..place).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-    (line, column)
 }
 
 #[cfg(test)]
@@ -274,7 +307,7 @@ mod tests {
         let directory = directory();
         let path = directory.path().join("berth.toml");
         fs::write(&path, WHOLE).unwrap();
-        let components = Manifest::read(&path, &Limits::default()).unwrap().components;
+        let components = Manifest::read(&path, &Limits::default(), &Variables::default()).unwrap().components;
         assert_eq!(components.len(), 2);
         let (hello, todo) = (&components[0], &components[1]);
 
@@ -305,7 +338,7 @@ mod tests {
         let probe = Probe { method: Method::GET, path: "/dashboard/stats?day=1".to_owned() };
         assert_eq!(todo.probes, [probe]);
         let config = [("greeting", "hello"), ("retries", "3"), ("verbose", "true")];
-        assert!(todo.config.iter().map(|(key, value)| (&**key, &**value)).eq(config));
+        assert!(todo.config.0.iter().map(|(key, value)| (&**key, &**value)).eq(config));
         let destinations =
             ["https://api.example.com", "http://localhost:9000"].map(|origin| origin.parse().unwrap());
         assert_eq!(todo.outgoing, destinations);
@@ -319,12 +352,15 @@ mod tests {
 
     fn refusal_of(text: &str) -> String {
         let directory = directory();
-        let Misplaced { place, reason } =
-            Manifest::parse(text, directory.path(), &Limits::default()).unwrap_err();
-        let (line, column) = line_and_column(text, place.start);
-        let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
-        assert!(!reason.contains('\n'), "{reason}");
-        format!("{line}:{column}: {reason}")
+        let faults =
+            Manifest::parse(text, directory.path(), &Limits::default(), &Variables::default()).unwrap_err();
+        let shown = faults.iter().map(|fault| {
+            let ManifestFault { line, column, reason, .. } = ManifestFault::new("", text, fault);
+            let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
+            assert!(!reason.contains('\n'), "{reason}");
+            format!("{line}:{column}: {reason}")
+        });
+        shown.collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -371,7 +407,8 @@ mod tests {
             "/a/{",
             "/a/{b}{c}",
             "/a/{*rest}/b",
-            "/",
+            "/a/:id",
+            "/a/*",
             "/health",
             "/docs/x",
             "/auth/login",
@@ -401,10 +438,75 @@ mod tests {
     }
 
     #[test]
+    fn all_faults_are_told_at_once_and_none_that_follows_from_another() {
+        let text = r#"
+            [component.todo]
+            [components.todo]
+            source = "todo.wasm"
+            routes = ["/a/:id", "/a/{*rest}", "/health"]
+            probe = "GET /b"
+            colour = "red"
+            limits = { memory = "much", tmie = "1s" }
+            [components.hello]
+            source = "missing.wasm"
+            routes = ["/a"]
+            capabilities = ["postgers", "telephone"]
+            imports = { "a:b/c" = "nobody" }
+            [components.third]
+            routes = ["/third"]
+            [components.Fourth]
+            source = 4
+            routes = ["/fourth"]
+        "#;
+        insta::assert_snapshot!(refusal_of(text));
+    }
+
+    #[test]
+    fn values_come_from_the_hosts_environment_and_from_files() {
+        let directory = directory();
+        fs::write(directory.path().join("token"), "from a file\r\n").unwrap();
+        let variables = [("STRIPE_KEY", "hidden"), ("JWT_SECRET", "hidden")].into_iter().collect();
+        let parse = |more: &str| {
+            let text = format!("[components.todo]\nsource = \"todo.wasm\"\nroutes = []\n{more}");
+            Manifest::parse(&text, directory.path(), &Limits::default(), &variables)
+        };
+        let manifest = parse(
+            "capabilities = [\"config\"]\nconfig = { key = { env = \"STRIPE_KEY\" } }\n\
+             environment = { A = 1, TOKEN = { file = \"token\" } }",
+        );
+        let todo = &manifest.unwrap().components[0];
+        assert_eq!(todo.config.0["key"], "hidden");
+        assert_eq!((&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]), ("1", "from a file"));
+        assert!(!format!("{todo:?} {:?} {variables:?}", todo.spec()).contains("hidden"));
+        for (value, reason) in [
+            ("{ env = \"MISSING\" }", "the environment of the host has no MISSING"),
+            ("{ env = \"JWT_SECRET\" }", "no component reads"),
+            ("{ file = \"missing\" }", "cannot be read"),
+            ("{ evn = \"A\" }", "write a string, { env"),
+            ("[]", "not arrays"),
+        ] {
+            let faults = parse(&format!("environment = {{ A = {value} }}")).unwrap_err();
+            assert_eq!(faults.len(), 1, "{faults:?}");
+            assert!(faults[0].reason.contains(reason), "{faults:?}");
+        }
+        assert!(parse("environment = { \"A=B\" = 1 }").is_err());
+    }
+
+    #[test]
+    fn everything_below_the_root_is_the_root_too() {
+        let text = "[components.todo]\nsource = \"todo.wasm\"\nroutes = [\"/{*rest}\"]\nprobe = \"GET /\"";
+        let manifest =
+            Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).unwrap();
+        assert!(manifest.components[0].routes[0].answers_root());
+        let twice = format!("{text}\n[components.hello]\nsource = \"hello.wasm\"\nroutes = [\"/\"]");
+        assert!(refusal_of(&twice).contains("clashes"));
+    }
+
+    #[test]
     fn a_literal_segment_beside_a_parameter_is_no_clash() {
         let text = "[components.todo]\nsource = \"todo.wasm\"\n\
                     routes = [\"/api/{user_id}/tasks/{*rest}\", \"/api/auth-codes/tasks/{*rest}\", \"/{*rest}\"]";
-        assert!(Manifest::parse(text, directory().path(), &Limits::default()).is_ok());
+        assert!(Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).is_ok());
     }
 
     #[test]
@@ -421,7 +523,9 @@ mod tests {
     #[test]
     fn a_manifest_that_is_not_there_is_refused_by_its_variable() {
         let error =
-            Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default()).unwrap_err().to_string();
+            Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default(), &Variables::default())
+                .unwrap_err()
+                .to_string();
         insta::assert_snapshot!(error, @"BERTH_MANIFEST: /nowhere/berth.toml cannot be read (No such file or directory (os error 2)): name the manifest, or start in the directory of berth.toml");
     }
 }

@@ -7,6 +7,7 @@
 //! other modules are what these are made of.
 
 mod environment;
+mod faults;
 mod machine;
 mod manifest;
 mod origins;
@@ -16,6 +17,7 @@ mod quantity;
 mod secret;
 mod signing_secret;
 mod sizes;
+mod value;
 mod variables;
 mod written;
 
@@ -28,6 +30,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 pub use environment::Environment;
+pub use faults::ManifestFault;
 pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
@@ -86,6 +89,8 @@ pub struct Config {
     /// The components of the manifest.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
+    /// For values of the manifest, which may be read once more.
+    variables: Variables,
 }
 
 /// The operators' own listener.
@@ -178,7 +183,8 @@ impl Config {
             log: environment::log(variables, &environment)?,
             edge: environment::edge(variables, &sizes)?,
             follow_interval: environment::follow_interval(variables)?,
-            manifest: Manifest::read(&manifest_path, &sizes.default_limits())?,
+            manifest: Manifest::read(&manifest_path, &sizes.default_limits(), variables)?,
+            variables: variables.clone(),
             manifest_path,
             sizes,
             environment,
@@ -187,7 +193,20 @@ impl Config {
 
     /// Reads the manifest once more, as it is now.
     pub fn read_manifest(&self) -> Result<Manifest, ConfigError> {
-        Manifest::read(&self.manifest_path, &self.sizes.default_limits())
+        Manifest::read(&self.manifest_path, &self.sizes.default_limits(), &self.variables)
+    }
+
+    /// A sentence for each variable of the environment that begins as Berth's do, but is none: the name may be mistyped.
+    #[must_use]
+    pub fn unknown_variables(&self) -> Vec<String> {
+        self.variables
+            .names()
+            .filter(|name| environment::may_be_mistyped(name))
+            .map(|name| match faults::nearest(name, environment::OWN_VARIABLES.into_iter()) {
+                Some(meant) => format!("{name} is not a variable that Berth reads: did you mean {meant}?"),
+                None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
+            })
+            .collect()
     }
 
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
@@ -225,7 +244,7 @@ fn this_program() -> Result<PathBuf, ConfigError> {
     if running.exists() { Ok(running) } else { std::env::current_exe().map_err(ConfigError::NoProgram) }
 }
 
-/// A configuration that cannot be used, in one line.
+/// A configuration that cannot be used, in one line for each fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A variable of the environment.
@@ -249,18 +268,13 @@ pub enum ConfigError {
     /// The system does not say which file this process runs.
     #[error("the host's own program, which compiles components, is not found: {0}")]
     NoProgram(std::io::Error),
-    /// A place in the manifest.
-    #[error("{file}:{line}:{column}: {reason}")]
-    Manifest {
-        /// The manifest's path, as it was given.
-        file: String,
-        /// Counted from 1.
-        line: usize,
-        /// In characters, counted from 1.
-        column: usize,
-        /// What is wrong, and what to do about it.
-        reason: String,
-    },
+    /// Places in the manifest, a line each.
+    #[error("{}", lines(.0))]
+    Manifest(Vec<ManifestFault>),
+}
+
+fn lines(faults: &[ManifestFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl ConfigError {

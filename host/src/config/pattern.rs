@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Paths that the host answers itself; everything below those that end in `/` is the host's too.
-pub const HOST_ROUTES: [&str; 10] = [
-    "/",
+/// Paths that the host answers itself; everything below those that end in `/` is the host's too. `/` is not one of them:
+/// the host answers it where no component does.
+pub const HOST_ROUTES: [&str; 9] = [
     "/health",
     "/ready",
     "/openapi.json",
@@ -28,19 +28,38 @@ impl Pattern {
         &self.0
     }
 
-    /// The path that a pattern ending in `/{*rest}` matches beside those that it says: `/api/tasks` of `/api/tasks/{*rest}`.
+    /// The path that a pattern ending in `/{*rest}` matches beside those that it says: `/api/tasks` of `/api/tasks/{*rest}`,
+    /// `/` of `/{*rest}`.
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
-        self.0.rsplit_once("/{*").map(|(parent, _)| parent).filter(|parent| !parent.is_empty())
+        let (parent, _) = self.0.rsplit_once("/{*")?;
+        Some(if parent.is_empty() { "/" } else { parent })
+    }
+
+    /// Whether it answers `/`.
+    #[must_use]
+    pub fn answers_root(&self) -> bool {
+        self.0 == "/" || self.parent() == Some("/")
+    }
+
+    /// The host's own paths that this would match, and that the host answers itself.
+    #[must_use]
+    pub fn left_to_the_host(&self) -> Vec<&'static str> {
+        let mut own = matchit::Router::new();
+        if own.insert(self.as_str(), ()).is_err() {
+            return Vec::new();
+        }
+        let mut paths: Vec<_> = HOST_ROUTES.into_iter().map(|path| path.trim_end_matches('/')).collect();
+        paths.dedup();
+        paths.retain(|path| own.at(path).is_ok());
+        paths
     }
 
     /// The host's own route that would be hidden, or that would hide this one.
     fn hosts_own(&self) -> Option<&'static str> {
         HOST_ROUTES.into_iter().find(|own| {
-            self.0 == *own
-                || (own.len() > 1
-                    && own.ends_with('/')
-                    && (self.0.starts_with(own) || self.0 == own[..own.len() - 1]))
+            let is_below = own.ends_with('/') && self.0.starts_with(own);
+            self.0 == own.trim_end_matches('/') || is_below
         })
     }
 }
@@ -58,6 +77,11 @@ impl FromStr for Pattern {
         }
         if text.contains("//") {
             return refused("leave empty segments away");
+        }
+        if let Some(meant) = in_our_dialect(text) {
+            return refused(&format!(
+                "write {meant:?}, as parameters are {{name}}, and {{*rest}} at the end"
+            ));
         }
         if let Some(stray) = text.chars().find(|c| !c.is_ascii_graphic() || "?#%\"<>\\^`|".contains(*c)) {
             return refused(&format!("{stray:?} does not belong there"));
@@ -82,6 +106,44 @@ impl fmt::Display for Pattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// What a route of another dialect is in this one: `/x/:id`, `/x/<id>` and `/x/[id]` are `/x/{id}`; `/x/*`, `/x/...` and
+/// `/x/{rest...}` are `/x/{*rest}`. None for a route that is not of another dialect.
+fn in_our_dialect(text: &str) -> Option<String> {
+    let last = text.matches('/').count();
+    let segments: Vec<_> = text.split('/').enumerate().collect();
+    let ours: Vec<_> =
+        segments.iter().map(|(index, segment)| segment_in_our_dialect(segment, *index == last)).collect();
+    if ours.iter().all(Option::is_none) {
+        return None;
+    }
+    let ours = ours.into_iter().zip(segments).map(|(ours, (_, segment))| ours.unwrap_or(segment.to_owned()));
+    Some(ours.collect::<Vec<_>>().join("/"))
+}
+
+fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
+    let is_name = |name: &&str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    let between =
+        |begin: &str, end: &str| segment.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+    if is_last {
+        if matches!(segment, "*" | "**" | "..." | "(.*)") {
+            return Some("{*rest}".to_owned());
+        }
+        let rest = segment.strip_prefix('*').or_else(|| between(":", "*")).or_else(|| between("[...", "]"));
+        let rest = rest.or_else(|| between("{", "...}")).or_else(|| between("{", "+}"));
+        if let Some(name) = rest.filter(is_name) {
+            return Some(format!("{{*{name}}}"));
+        }
+    } else if segment == "*" {
+        return Some("{name}".to_owned());
+    }
+    // Flask has a type before the name: `<int:id>`.
+    let in_angles = between("<", ">").map(|name| name.rsplit(':').next().unwrap_or(name));
+    let name = segment.strip_prefix(':').or(in_angles).or_else(|| between("[", "]"));
+    name.filter(is_name).map(|name| format!("{{{name}}}"))
 }
 
 /// Who has claimed which paths.
@@ -112,6 +174,52 @@ impl<'a> Claims<'a> {
             Err(format!(
                 "{pattern} of {component:?} clashes with {taken} of {owner:?}: change one of the two"
             ))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_of_other_dialects_are_refused_with_the_spelling_that_is_meant() {
+        for (written, meant) in [
+            ("/x/:id", "/x/{id}"),
+            ("/x/:id/y/:name", "/x/{id}/y/{name}"),
+            ("/x/<id>", "/x/{id}"),
+            ("/x/<int:id>", "/x/{id}"),
+            ("/x/[id]", "/x/{id}"),
+            ("/x/*", "/x/{*rest}"),
+            ("/*", "/{*rest}"),
+            ("/x/*/y", "/x/{name}/y"),
+            ("/x/**", "/x/{*rest}"),
+            ("/x/...", "/x/{*rest}"),
+            ("/...", "/{*rest}"),
+            ("/x/*path", "/x/{*path}"),
+            ("/x/:path*", "/x/{*path}"),
+            ("/x/[...path]", "/x/{*path}"),
+            ("/x/{path...}", "/x/{*path}"),
+            ("/x/{proxy+}", "/x/{*proxy}"),
+        ] {
+            let refusal = written.parse::<Pattern>().err().unwrap_or_default();
+            assert!(refusal.contains(&format!("write {meant:?}")), "{written}: {refusal}");
+            assert!(meant.parse::<Pattern>().is_ok(), "{meant}");
+        }
+        for literal in ["/x/a:b", "/x/a.b", "/x/..a", "/v1/tasks:batch", "/@me", "/x/{id}", "/{*rest}", "/"] {
+            assert!(literal.parse::<Pattern>().is_ok(), "{literal}");
+        }
+    }
+
+    #[test]
+    fn a_route_says_what_stays_the_hosts() {
+        let left = |text: &str| text.parse::<Pattern>().map(|pattern| pattern.left_to_the_host());
+        let all = vec!["/health", "/ready", "/openapi.json", "/docs", "/auth", "/api/auth"];
+        assert_eq!(left("/{*rest}"), Ok(all));
+        assert_eq!(left("/{name}"), Ok(vec!["/health", "/ready", "/openapi.json", "/docs", "/auth"]));
+        assert_eq!(left("/api/{*rest}"), Ok(vec!["/api/auth"]));
+        for none in ["/", "/x", "/api/{user_id}/tasks/{*rest}"] {
+            assert_eq!(left(none), Ok(Vec::new()), "{none}");
         }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
+use std::{fmt, fs};
 
 use super::{ConfigError, Secret};
 
 /// Environment variables, as they were when the process started.
+///
+/// `Debug` shows the names alone.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, OsString>);
 
@@ -75,12 +77,33 @@ impl Variables {
         self.0.get(name)
     }
 
+    /// The names of all variables.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The value of a variable that the manifest names. The error says what is wrong with it.
+    pub(super) fn text_of(&self, name: &str) -> Result<Option<&str>, String> {
+        match self.0.get(name) {
+            Some(value) => {
+                value.to_str().map(Some).ok_or_else(|| format!("{name} is not UTF-8: write it as plain text"))
+            }
+            None => Ok(None),
+        }
+    }
+
     fn text(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
         let Some(value) = self.raw(name) else { return Ok(None) };
         let text = value
             .to_str()
             .ok_or_else(|| ConfigError::variable(name, "it is not UTF-8: write it as plain text"))?;
         Ok((!text.trim().is_empty()).then_some(text))
+    }
+}
+
+impl fmt::Debug for Variables {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.0.keys()).finish()
     }
 }
 

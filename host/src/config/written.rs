@@ -9,21 +9,23 @@ use std::str::FromStr;
 use berth_runtime::{AllowedDestination, Capability, Limits, LogLimits};
 use http::Method;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::manifest::{Authentication, Probe};
 use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
+use super::value::{Value, VariableName};
 
-/// The file, as it is written. Whatever can be checked where it stands is checked by its type.
+/// The file's keys; the components are read one by one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
-    #[serde(default)]
-    pub(super) components: BTreeMap<Spanned<String>, Written>,
+    #[serde(default, rename = "components")]
+    _components: IgnoredAny,
 }
 
+/// One component, as it is written. Whatever can be checked where it stands is checked by its type.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
@@ -34,7 +36,9 @@ pub(super) struct Written {
     #[serde(default)]
     pub(super) limits: WrittenLimits,
     pub(super) probe: Option<Spanned<OneOrMore<Probe>>>,
-    pub(super) config: Option<Spanned<BTreeMap<String, Scalar>>>,
+    pub(super) config: Option<Spanned<BTreeMap<String, Spanned<Value>>>>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<Parsed<VariableName>, Spanned<Value>>,
     #[serde(default)]
     pub(super) authentication: Authentication,
     #[serde(default)]
@@ -130,24 +134,6 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for OneOrMoreVisitor<T> {
             all.push(one);
         }
         Ok(OneOrMore(all))
-    }
-}
-
-/// A string, or a number or boolean in its place.
-pub(super) struct Scalar(pub(super) String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self(text)),
-            value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
-                Ok(Self(value.to_string()))
-            }
-            other => {
-                let kind = other.type_str();
-                Err(D::Error::custom(format!("a component reads strings, not {kind}s: write it as a string")))
-            }
-        }
     }
 }
 

@@ -122,6 +122,7 @@ impl From<&CompileError> for Failure {
             CompileError::TooLarge(_) => Step::Size,
             CompileError::Precompiled
             | CompileError::CoreModule
+            | CompileError::Program
             | CompileError::NotWebAssembly
             | CompileError::NeedsWasi03(_) => Step::Kind,
             CompileError::TooMuch { .. }

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use berth_runtime::{HandleError, Principal, Version};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::app::App;
@@ -37,8 +37,12 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     let Some(version) = deployment.find(request.uri().path()) else {
         return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });
     };
-    let client = request.extensions().get::<Client>().cloned().unwrap_or_default();
-    let identity = app.auth().authenticate(request.method(), request.headers(), &client, None).await?;
+    let identity = if version.spec().authenticates_itself {
+        None
+    } else {
+        let client = request.extensions().get::<Client>().cloned().unwrap_or_default();
+        app.auth().authenticate(request.method(), request.headers(), &client, None).await?
+    };
     if identity.is_none() && version.spec().authentication_required {
         return Err(ApiError::NotAuthenticated);
     }
@@ -55,6 +59,9 @@ async fn run(
     principal: Option<Principal>,
 ) -> Result<Response, ApiError> {
     let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
+    if !version.spec().authenticates_itself || app.auth().has_own_token(request.headers()) {
+        request.headers_mut().remove(header::AUTHORIZATION);
+    }
     withhold_secrets(request.headers_mut(), principal.as_ref());
     tell_client(&mut request);
     let mut response = match version.handle(request, request_id.clone(), principal, app.registry()).await {
@@ -75,6 +82,10 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
         version.warn(request_id, format_args!("the component answered with the status {status}"));
         return ApiError::ComponentFailed.into_response();
     }
+    // Neither has a body (RFC 9110, 15.3.5 and 15.4.5), and the runtime sends none.
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+    }
     let withheld = response_headers::withhold(response.headers_mut());
     if !withheld.is_empty() {
         let headers: Vec<_> = withheld.iter().map(HeaderName::as_str).collect();
@@ -84,9 +95,9 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
     response
 }
 
-/// Takes away what a component must not see, the token, and what a client must not say, the host's own headers.
+/// Takes away what a component must not see, the cookie with the token, and what a client must not say, the host's own
+/// headers.
 fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
-    headers.remove(header::AUTHORIZATION);
     withhold_token_cookie(headers);
     let forged: Vec<HeaderName> =
         headers.keys().filter(|name| name.as_str().starts_with(RESERVED_PREFIX)).cloned().collect();
@@ -150,9 +161,8 @@ mod tests {
     }
 
     #[test]
-    fn the_token_never_reaches_a_component() {
+    fn the_cookie_with_the_token_never_reaches_a_component() {
         let mut seen = headers(&[
-            ("authorization", "Bearer secret"),
             ("cookie", "theme=dark; access_token=secret; lang=de"),
             ("cookie", "access_token=secret"),
             ("accept", "text/html"),

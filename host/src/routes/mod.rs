@@ -19,10 +19,10 @@ mod whole_body;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::header::ORIGIN;
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -94,7 +94,7 @@ impl Routes {
 
 fn router(app: &App) -> Router {
     let bound = from_fn_with_state(app.clone(), in_flight::bound);
-    let mut bounded = Router::new().route("/openapi.json", get(docs::document));
+    let mut bounded = Router::new().route("/", any(root)).route("/openapi.json", get(docs::document));
     if app.has_docs_page() {
         bounded = bounded.route("/docs", get(docs::page)).route("/docs/{file}", get(docs::asset));
     }
@@ -104,16 +104,23 @@ fn router(app: &App) -> Router {
     let accounts = auth::router(Arc::clone(app.auth())).layer(bound).layer(from_fn(whole_body::read_first));
 
     // Outside of the bound, so that a host that is merely busy is not taken for a dead one.
-    let probes = Router::new()
-        .route("/", get(health::index))
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready));
+    let probes = Router::new().route("/health", get(health::health)).route("/ready", get(health::ready));
 
     bounded
         .merge(accounts)
         .merge(probes)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(app.clone())
+}
+
+/// `/`: the component that has this route answers, and otherwise the host.
+async fn root(State(app): State<App>, request: Request) -> Response {
+    if app.has_root() {
+        return components::dispatch(State(app), request).await.into_response();
+    }
+    let page = get(health::index).fallback(method_not_allowed).with_state(app);
+    let Ok(response) = page.oneshot(request).await;
+    response
 }
 
 /// The body of a 405; the router adds the header `Allow`.

@@ -162,6 +162,17 @@ async fn a_host_whose_database_is_away_lives_but_is_not_ready() {
 }
 
 #[tokio::test]
+async fn while_the_host_starts_a_root_that_a_component_claims_is_not_the_hosts() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = folder.path().join("berth.toml");
+    std::fs::write(folder.path().join("site.wasm"), "").unwrap();
+    std::fs::write(&manifest, "[components.site]\nsource = \"site.wasm\"\nroutes = [\"/{*rest}\"]").unwrap();
+    let host = Host::starting(&[("BERTH_MANIFEST", manifest.to_str().unwrap())]);
+    assert_eq!(host.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(host.get("/health").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn before_the_components_are_there_no_path_is_called_unknown() {
     let answer = Host::starting(&[]).get("/api/tasks").await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -6,7 +6,7 @@ use berth_runtime::Limits;
 use toml::{Table, Value};
 
 use super::*;
-use crate::config::Manifest;
+use crate::config::{Manifest, Variables};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -41,7 +41,8 @@ fn its_manifest_is_one_that_the_host_takes() {
     let wasm = folder.path().join("target/wasm32-wasip2/release/hello.wasm");
     fs::create_dir_all(wasm.parent().unwrap()).unwrap();
     fs::write(&wasm, "").unwrap();
-    let manifest = Manifest::read(&folder.path().join("berth.toml"), &Limits::default()).unwrap();
+    let manifest =
+        Manifest::read(&folder.path().join("berth.toml"), &Limits::default(), &Variables::default()).unwrap();
     assert_eq!(manifest.components[0].source, wasm);
 }
 

@@ -1,0 +1,106 @@
+//! `berth check`: whether manifest and components are good, for people or as JSON.
+
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::output::print;
+use crate::config::{Config, ConfigError, Manifest, ManifestFault, Pattern, Variables};
+use crate::delivery::{self, AdoptError, Checked};
+
+/// How the result is printed.
+#[derive(Args)]
+pub(super) struct Check {
+    /// Print the result as JSON, on one line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    /// Checks everything, and prints the result.
+    pub(super) async fn run(&self, variables: &Variables) -> Result<()> {
+        let result = check(variables).await;
+        match &result {
+            Ok((config, checked)) if self.json => print_json(&good(config, checked))?,
+            Ok((config, checked)) => {
+                print(&text(config, checked))?;
+            }
+            Err(error) if self.json => print_json(&bad(error))?,
+            Err(_) => {}
+        }
+        result.map(drop)
+    }
+}
+
+async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
+    let config = Config::read(variables)?;
+    let checked = delivery::check(&config.manifest, &config.code_cache, config.compiler.clone()).await?;
+    Ok((config, checked))
+}
+
+fn text(config: &Config, checked: &[Checked]) -> String {
+    let good =
+        checked.iter().map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
+    let left = left_to_the_host(&config.manifest).map(|(component, route, paths)| {
+        format!("{component}: {route} does not get {}, which the host answers itself\n", paths.join(", "))
+    });
+    let unknown = config.unknown_variables().into_iter().map(|unknown| format!("{unknown}\n"));
+    let empty = config.manifest.components.is_empty();
+    let empty = empty.then(|| format!("{EMPTY_MANIFEST}\n"));
+    let end = ["The configuration is good.\n".to_owned()];
+    good.chain(left).chain(unknown).chain(empty).chain(end).collect()
+}
+
+/// What is said of a manifest without components.
+pub(super) const EMPTY_MANIFEST: &str =
+    "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
+
+/// The routes that match paths of the host's: the component, its route, and these paths.
+fn left_to_the_host(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&'static str>)> {
+    manifest.components.iter().flat_map(|component| {
+        let left = component.routes.iter().map(|route| (&*component.name, route, route.left_to_the_host()));
+        left.filter(|(_, _, paths)| !paths.is_empty())
+    })
+}
+
+fn good(config: &Config, checked: &[Checked]) -> Value {
+    let left = |name: &str| -> Vec<Value> {
+        left_to_the_host(&config.manifest)
+            .filter(|(component, ..)| *component == name)
+            .map(|(_, route, paths)| json!({ "route": route.as_str(), "paths": paths }))
+            .collect()
+    };
+    let components: Vec<_> = checked
+        .iter()
+        .map(|Checked { component, digest }| {
+            json!({ "name": component, "digest": digest, "left_to_the_host": left(component) })
+        })
+        .collect();
+    json!({
+        "good": true,
+        "components": components,
+        "warnings": config.unknown_variables(),
+        "faults": [],
+    })
+}
+
+fn bad(error: &anyhow::Error) -> Value {
+    let faults: Vec<Value> = match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(ConfigError::Manifest(faults)), _) => faults.iter().map(place).collect(),
+        (_, Some(AdoptError::Refused { component, failure })) => {
+            vec![json!({ "component": component, "step": failure.step, "reason": failure.reason })]
+        }
+        _ => vec![json!({ "reason": format!("{error:#}") })],
+    };
+    json!({ "good": false, "components": [], "warnings": [], "faults": faults })
+}
+
+fn place(fault: &ManifestFault) -> Value {
+    let ManifestFault { file, line, column, reason } = fault;
+    json!({ "file": file, "line": line, "column": column, "reason": reason })
+}
+
+fn print_json(json: &Value) -> Result<()> {
+    print(&super::components::one_line(json))?;
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! Values of `config` and `environment`: written in the manifest, or taken from the host's environment or from a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error};
+
+use super::Variables;
+
+/// Secrets of the host. No component reads them, whatever the manifest says.
+const SECRETS_OF_THE_HOST: [&str; 4] = ["ADMIN_TOKEN", "COHERE_API_KEY", "DATABASE_URL", "JWT_SECRET"];
+
+/// A value, as it is written.
+pub(super) enum Value {
+    /// A string, or a number or boolean in its place.
+    Written(String),
+    /// `{ env = "NAME" }`: the value of a variable of the host's environment.
+    Variable(String),
+    /// `{ file = "path" }`: what the file contains, without one line end.
+    File(PathBuf),
+}
+
+/// The name of an environment variable.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct VariableName(pub(super) String);
+
+impl Value {
+    /// The value itself. The error says what is wrong, and shows no value.
+    pub(super) fn resolve(&self, directory: &Path, variables: &Variables) -> Result<String, String> {
+        match self {
+            Self::Written(text) => Ok(text.clone()),
+            Self::Variable(name) if SECRETS_OF_THE_HOST.contains(&&**name) => Err(format!(
+                "{name} is a secret of the host, which no component reads: choose another variable"
+            )),
+            Self::Variable(name) => variables.text_of(name)?.map(str::to_owned).ok_or_else(|| {
+                format!("the environment of the host has no {name}: set it, or write the value here")
+            }),
+            Self::File(path) => {
+                let path = directory.join(path);
+                let text = fs::read_to_string(&path).map_err(|error| {
+                    format!("{} cannot be read ({error}): name a readable text file", path.display())
+                })?;
+                let text = text.strip_suffix('\n').unwrap_or(&text);
+                Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let refused = |kind: &str| {
+            Err(D::Error::custom(format!(
+                "a component reads strings, not {kind}s: write a string, {{ env = \"NAME\" }} or {{ file = \"path\" }}"
+            )))
+        };
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) => Ok(Self::Written(text)),
+            value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
+                Ok(Self::Written(value.to_string()))
+            }
+            toml::Value::Table(table) => {
+                let mut entries = table.into_iter();
+                match (entries.next(), entries.next()) {
+                    (Some((key, toml::Value::String(name))), None) if key == "env" => {
+                        Ok(Self::Variable(name))
+                    }
+                    (Some((key, toml::Value::String(path))), None) if key == "file" => {
+                        Ok(Self::File(path.into()))
+                    }
+                    _ => refused("other table"),
+                }
+            }
+            other => refused(other.type_str()),
+        }
+    }
+}
+
+impl FromStr for VariableName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() || text.contains(['=', '\0']) {
+            return Err(format!("{text:?} is not the name of a variable: write it as in GREETING"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
