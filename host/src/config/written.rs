@@ -22,7 +22,7 @@ use super::value::{Value, VariableName};
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     #[serde(default, rename = "components")]
-    _components: BTreeMap<String, IgnoredAny>,
+    _components: IgnoredAny,
 }
 
 /// One component, as it is written. Whatever can be checked where it stands is checked by its type.
