@@ -362,9 +362,9 @@ fn programs_that_tests_start_get_the_default_action_of_signals() {
     ignoring.arg("command_line::programs_that_tests_start_get_the_default_action_of_signals");
     let output = process::output(ignoring.arg("--nocapture").env(STARTED_BY_ITSELF, ""));
     let text = String::from_utf8_lossy(&output.stdout);
-    let (_, shown) = text.split_once("SigIgn:").unwrap();
-    let shown = shown.split_whitespace().next().unwrap();
-    let ignored = u64::from_str_radix(shown, 16).unwrap();
+    let (_, mask) = text.split_once("SigIgn:").unwrap();
+    let mask = mask.split_whitespace().next().unwrap();
+    let ignored = u64::from_str_radix(mask, 16).unwrap();
     for signal in [Signal::INT, Signal::QUIT, Signal::TERM] {
         assert_eq!(ignored >> (signal.as_raw() - 1) & 1, 0, "{signal:?}: {text}");
     }

@@ -136,10 +136,11 @@ pub(crate) fn output(command: &mut Command) -> Output {
     let pid = Pid::from_child(&child);
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    ended.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
+    let Ok(output) = ended.recv_timeout(PATIENCE) else {
         let _ = kill_process(pid, Signal::KILL);
         panic!("it does not end: {command:?}")
-    })
+    };
+    output.unwrap()
 }
 
 /// Gives programs that are started from now on the default action of signals that end a program, also when the tests
