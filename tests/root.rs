@@ -33,7 +33,7 @@ async fn a_component_below_the_root_has_all_but_what_is_the_hosts_and_others() {
         assert_eq!(app.get(path).answer().await.expect(200).header("x-component"), Some("shows@1"), "{path}");
     }
     assert_eq!(app.get("/hello").answer().await.header("x-component"), Some("hello@1"));
-    for path in ["/health", "/ready", "/docs", "/openapi.json", "/auth/me", "/api/auth/me"] {
+    for path in ["/health", "/ready", "/docs", "/openapi.json", "/auth/me", "/api/users/me"] {
         assert_eq!(app.get(path).answer().await.header("x-component"), None, "{path}");
     }
 }
@@ -42,7 +42,8 @@ async fn a_component_below_the_root_has_all_but_what_is_the_hosts_and_others() {
 fn what_stays_the_hosts_is_said_by_a_check() {
     let output = App::serving([shows().route("/{*rest}")]).run("check");
     let text = String::from_utf8_lossy(&output.stdout);
-    let said = "shows: /{*rest} does not get /health, /ready, /openapi.json, /docs, /auth, /api/auth, which the host";
+    let said = "shows: /{*rest} does not get /health, /ready, /openapi.json, /docs, /auth, /api/auth, /users/me, \
+                /api/users/me, which the host";
     assert!(text.contains(said), "{text}");
     let output = App::serving([shows().at("/show")]).run("check");
     assert!(!String::from_utf8_lossy(&output.stdout).contains("does not get"));

@@ -214,10 +214,11 @@ mod tests {
     #[test]
     fn a_route_says_what_stays_the_hosts() {
         let left = |text: &str| text.parse::<Pattern>().map(|pattern| pattern.left_to_the_host());
-        let all = vec!["/health", "/ready", "/openapi.json", "/docs", "/auth", "/api/auth"];
-        assert_eq!(left("/{*rest}"), Ok(all));
-        assert_eq!(left("/{name}"), Ok(vec!["/health", "/ready", "/openapi.json", "/docs", "/auth"]));
-        assert_eq!(left("/api/{*rest}"), Ok(vec!["/api/auth"]));
+        let roots = ["/health", "/ready", "/openapi.json", "/docs", "/auth"];
+        let below = ["/api/auth", "/users/me", "/api/users/me"];
+        assert_eq!(left("/{*rest}"), Ok([&roots[..], &below].concat()));
+        assert_eq!(left("/{name}"), Ok(roots.to_vec()));
+        assert_eq!(left("/api/{*rest}"), Ok(vec!["/api/auth", "/api/users/me"]));
         for none in ["/", "/x", "/api/{user_id}/tasks/{*rest}"] {
             assert_eq!(left(none), Ok(Vec::new()), "{none}");
         }
