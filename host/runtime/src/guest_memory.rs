@@ -8,16 +8,22 @@
 //! that takes all it can get must not keep its next version from going live.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 /// The part of the budget that is the share of [`Owner::Trials`].
 const TRIALS_PART: u64 = 8;
 
 /// The part of a component's share that is never lent.
 const KEPT_PART: u64 = 2;
+
+/// How long a charge waits on while another one of its component fails.
+const OTHERS_PAUSE: Duration = Duration::from_millis(50);
 
 /// The weight of one instance in the mean of its component is one part of so many.
 const MEAN_PARTS: u64 = 8;
@@ -47,6 +53,8 @@ enum Owner {
 pub(crate) struct Charge {
     account: MemoryAccount,
     bytes: u64,
+    /// Whether it is to end because it could not grow.
+    has_given_up: bool,
 }
 
 /// There is no memory for an instance, or not in time.
@@ -111,7 +119,7 @@ impl MemoryAccount {
 
     /// A charge of nothing, which can grow.
     pub(crate) fn charge(&self) -> Charge {
-        Charge { account: self.clone(), bytes: 0 }
+        Charge { account: self.clone(), bytes: 0, has_given_up: false }
     }
 
     /// Takes what an instance of the component holds on average, at most `limit` bytes. An instance that begins with that
@@ -130,6 +138,13 @@ impl MemoryAccount {
         if let Some(account) = ledger.accounts.get_mut(&self.0.owner) {
             account.mean = account.mean - account.mean / MEAN_PARTS + bytes / MEAN_PARTS;
         }
+    }
+
+    /// Waits without end until `bytes` are taken for a charge that holds `held`.
+    async fn granted(self, bytes: u64, held: u64) -> Result<(), NoGuestMemory> {
+        let place = Place::new(&self, bytes, held).ok_or_else(|| self.none_left())?;
+        place.granted().await;
+        Ok(())
     }
 
     /// The error of a charge that has waited too long.
@@ -160,10 +175,30 @@ impl Charge {
         if self.try_grow(bytes) {
             return Ok(());
         }
-        let place = Place::new(&self.account, bytes, self.bytes).ok_or_else(|| self.account.none_left())?;
-        place.granted().await;
+        self.account.clone().granted(bytes, self.bytes).await?;
         self.bytes += bytes;
         Ok(())
+    }
+
+    /// The same within `patience`. Of the charges of a component, one fails at a time: what it gives back may be enough for
+    /// the others, which wait on for it.
+    pub(crate) async fn grow_within(&mut self, bytes: u64, patience: Duration) -> Result<(), NoGuestMemory> {
+        let mut growing = pin!(self.account.clone().granted(bytes, self.bytes));
+        let mut patience = patience;
+        loop {
+            match timeout(patience, growing.as_mut()).await {
+                Ok(granted) => {
+                    granted?;
+                    self.bytes += bytes;
+                    return Ok(());
+                }
+                Err(_) if self.account.ledger().give_up(&self.account.0.owner) => {
+                    self.has_given_up = true;
+                    return Err(self.account.none_left());
+                }
+                Err(_) => patience = OTHERS_PAUSE,
+            }
+        }
     }
 
     /// Takes `bytes` more if they are free, and says whether they were.
@@ -178,9 +213,12 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        if self.bytes > 0 {
+        if self.bytes > 0 || self.has_given_up {
             let mut ledger = self.account.ledger();
             ledger.give_back(&self.account.0.owner, self.bytes);
+            if self.has_given_up {
+                ledger.has_given_up(&self.account.0.owner);
+            }
             ledger.serve();
         }
     }
@@ -244,6 +282,8 @@ struct Account {
     mean: u64,
     /// How many [`Holder`]s there are.
     holders: usize,
+    /// Whether a charge has waited in vain, and has not given back yet what it holds.
+    is_giving_up: bool,
 }
 
 struct Waiting {
@@ -328,6 +368,18 @@ impl Ledger {
         account.held += bytes;
         self.free -= bytes;
         true
+    }
+
+    /// Says whether a charge that has waited for long is to fail, which it must then do.
+    fn give_up(&mut self, owner: &Owner) -> bool {
+        self.accounts.get_mut(owner).is_none_or(|account| !std::mem::replace(&mut account.is_giving_up, true))
+    }
+
+    /// The charge that was to fail has failed, and has given back what it held.
+    fn has_given_up(&mut self, owner: &Owner) {
+        if let Some(account) = self.accounts.get_mut(owner) {
+            account.is_giving_up = false;
+        }
     }
 
     fn give_back(&mut self, owner: &Owner, bytes: u64) {

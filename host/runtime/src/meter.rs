@@ -152,8 +152,7 @@ impl MemoryMeter {
         let missing = used.saturating_sub(self.charge.bytes());
         if !self.charge.try_grow(missing) {
             self.is_short = true;
-            let wait = tokio::time::timeout(QUEUE_TIME, self.charge.grow(missing));
-            wait.await.unwrap_or_else(|_| Err(self.charge.account().none_left()))?;
+            self.charge.grow_within(missing, QUEUE_TIME).await?;
             self.is_short = false;
         }
         self.used = used;
@@ -221,6 +220,25 @@ mod tests {
         assert!(refused.is_err(), "within its own limit, and the host's is met");
         let (grown, ()) = tokio::join!(second.grow(400, 800, 1), async { drop(first) });
         assert!(grown.unwrap(), "it was given what the first gave back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_that_wait_for_each_other_one_ends_and_the_other_goes_on() {
+        let memory = GuestMemory::new(1600);
+        let account = memory.account("one");
+        let [mut first, mut second] = [(); 2].map(|()| MemoryMeter::new(1000, account.charge()));
+        assert!(first.grow(0, 700, 1).await.unwrap());
+        assert!(second.grow(0, 700, 1).await.unwrap());
+        let mut other = Box::pin(second.grow(700, 1000, 1));
+        tokio::select! {
+            biased;
+            ended = first.grow(700, 1000, 1) => assert!(ended.is_err()),
+            _ = &mut other => panic!("both have waited as long"),
+        }
+        let waits_on = tokio::time::timeout(10 * QUEUE_TIME, &mut other).await;
+        assert!(waits_on.is_err(), "the first has not given back what it holds");
+        drop(first);
+        assert!(other.await.unwrap());
     }
 
     #[tokio::test]

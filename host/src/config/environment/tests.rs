@@ -174,7 +174,8 @@ fn a_mistyped_variable_is_told_with_the_nearest_name() {
 
 #[test]
 fn every_variable_of_berths_own_is_known() {
-    for source in [include_str!("environment.rs"), include_str!("sizes.rs"), include_str!("mod.rs")] {
+    for source in [include_str!("../environment.rs"), include_str!("../sizes.rs"), include_str!("../mod.rs")]
+    {
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         let names = code.split('"').filter(|text| {
             text.starts_with("BERTH_") && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
