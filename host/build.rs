@@ -20,7 +20,7 @@ fn main() {
     println!("cargo::rustc-env=BERTH_WASMTIME={}", wasmtime(&lock).unwrap_or("unknown"));
 }
 
-/// What git prints, if this is a clone.
+/// The output of git, if this is a clone.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

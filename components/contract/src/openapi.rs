@@ -1,4 +1,4 @@
-//! What the contract says of every operation, in the words of OpenAPI 3.1: who may call it, and how it is refused.
+//! The parts of an operation that the contract fixes, in the words of OpenAPI 3.1: its callers and its refusals.
 //!
 //! Documents are made from it by tests and checked in. Nothing of it is in a built component.
 

@@ -19,7 +19,7 @@ pub struct Violation {
     pub location: Vec<Segment>,
     /// The sentence for people.
     pub message: Cow<'static, str>,
-    /// What the client sent there; none where it may be a secret. Never log it.
+    /// The client's value; none where it may be a secret. Never log it.
     pub input: Option<Value>,
 }
 

@@ -96,7 +96,10 @@ impl Attempts {
     }
 
     /// Pauses before the next attempt, or returns the error if there is to be none.
-    async fn pause_after<E: MayPass>(&mut self, error: E) -> Result<(), E> {
+    async fn pause_after<E: MayPass>(&mut self, error: E) -> Result<(), E>
+    where
+        for<'a> Trouble: From<&'a E>,
+    {
         // The longer it took so far, the less a little more matters.
         let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         if !error.may_pass() || self.time_left() <= pause {
@@ -105,7 +108,7 @@ impl Attempts {
         // Servers that are started together with the host take a moment.
         if !self.has_warned && self.start.elapsed() > SILENCE {
             self.has_warned = true;
-            tracing::warn!(%error, "PostgreSQL cannot be used yet, trying again: {}", error.trouble());
+            tracing::warn!(%error, "PostgreSQL cannot be used yet, trying again: {}", Trouble::from(&error));
         }
         tracing::debug!(%error, "PostgreSQL is not ready yet");
         sleep(pause).await;
@@ -116,8 +119,6 @@ impl Attempts {
 /// An error after which the same attempt may succeed a moment later.
 trait MayPass: Display {
     fn may_pass(&self) -> bool;
-
-    fn trouble(&self) -> Trouble;
 }
 
 impl MayPass for sqlx::Error {
@@ -128,10 +129,6 @@ impl MayPass for sqlx::Error {
             _ => false,
         }
     }
-
-    fn trouble(&self) -> Trouble {
-        self.into()
-    }
 }
 
 impl MayPass for berth_postgres::Error {
@@ -140,10 +137,6 @@ impl MayPass for berth_postgres::Error {
             Self::Io(error) => is_passing(error),
             _ => self.code().is_some_and(|code| NOT_YET.contains(&code)),
         }
-    }
-
-    fn trouble(&self) -> Trouble {
-        self.into()
     }
 }
 

@@ -104,19 +104,20 @@ impl Server {
 
     /// What sessions are at the server's end. It is found out once, within `patience`.
     pub(crate) async fn sessions(&self, patience: Duration) -> Result<Sessions, berth_postgres::Error> {
+        self.known_or_found(patience).await.map_err(translated)
+    }
+
+    async fn known_or_found(&self, patience: Duration) -> sqlx::Result<Sessions> {
         match self.sessions.get() {
             Some(sessions) => Ok(*sessions),
-            None => self.connect(patience).await.map(|(_, sessions)| sessions).map_err(translated),
+            None => self.connect(patience).await.map(|(_, sessions)| sessions),
         }
     }
 
     /// How to connect for LISTEN. None behind a pooler that no way leads past: LISTEN would stay on a session that others get
     /// next, and they would be sent what they do not expect.
     pub(crate) async fn listening(&self, patience: Duration) -> sqlx::Result<Option<&PgConnectOptions>> {
-        let sessions = match self.sessions.get() {
-            Some(sessions) => *sessions,
-            None => self.connect(patience).await?.1,
-        };
+        let sessions = self.known_or_found(patience).await?;
         Ok((sessions == Sessions::Own || self.has_way_past).then_some(&self.direct))
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 
-/// What keeps a connection from opening, or from answering.
+/// The reason for which a connection does not open, or does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
     /// Nothing listens at the address.

@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::PollSemaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::meter::CpuMeter;
+use crate::meter::{CpuMeter, nanoseconds};
 
 /// Processor time after which a guest moves to the background.
 const FOREGROUND_TIME: Duration = Duration::from_millis(10);
@@ -112,10 +112,6 @@ impl ProcessorUse {
     fn is_heavy(&self) -> bool {
         self.mean.load(Ordering::Relaxed) >= nanoseconds(FOREGROUND_MEAN)
     }
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A guest that runs in the task that polls it, until it moves to the background. Dropped, it ends.

@@ -37,7 +37,7 @@ pub(crate) type Guest = AbortOnDropHandle<Result<(), HandleError>>;
 /// The body of a component's response. Dropping it before its end ends the guest.
 pub struct GuestBody {
     inner: HyperOutgoingBody,
-    /// What has come of it before the response was sent.
+    /// The frames that came before the response was sent.
     came: VecDeque<Frame<Bytes>>,
     guest: Option<Guest>,
     /// The bytes that the guest has announced as `content-length`.

@@ -182,9 +182,12 @@ impl Charge {
 
     /// The same within `patience`. Of the charges of a component, one fails at a time: what it gives back may be enough for
     /// the others, which wait on for it.
-    pub(crate) async fn grow_within(&mut self, bytes: u64, patience: Duration) -> Result<(), NoGuestMemory> {
+    pub(crate) async fn grow_within(
+        &mut self,
+        bytes: u64,
+        mut patience: Duration,
+    ) -> Result<(), NoGuestMemory> {
         let mut growing = pin!(self.account.clone().granted(bytes, self.bytes));
-        let mut patience = patience;
         loop {
             match timeout(patience, growing.as_mut()).await {
                 Ok(granted) => {
@@ -217,7 +220,7 @@ impl Drop for Charge {
             let mut ledger = self.account.ledger();
             ledger.give_back(&self.account.0.owner, self.bytes);
             if self.has_given_up {
-                ledger.has_given_up(&self.account.0.owner);
+                ledger.end_giving_up(&self.account.0.owner);
             }
             ledger.serve();
         }
@@ -376,7 +379,7 @@ impl Ledger {
     }
 
     /// The charge that was to fail has failed, and has given back what it held.
-    fn has_given_up(&mut self, owner: &Owner) {
+    fn end_giving_up(&mut self, owner: &Owner) {
         if let Some(account) = self.accounts.get_mut(owner) {
             account.is_giving_up = false;
         }

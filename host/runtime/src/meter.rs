@@ -99,7 +99,8 @@ fn thread_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
+/// Nanoseconds, less than [`IDLE`] in any case.
+pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(IDLE - 1)
 }
 
