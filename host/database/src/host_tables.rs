@@ -1,5 +1,5 @@
 //! The host's own tables, in a schema that no component can see into: accounts and those that are closed, revoked tokens, and what is known of
-//! components: roles, versions, replicas.
+//! components: roles, versions, replicas. Beside it a schema of functions that components' sessions call.
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -8,6 +8,13 @@ use crate::server::target;
 
 /// The host's schema.
 pub const SCHEMA: &str = "berth";
+
+/// The schema of the functions that components' sessions call.
+pub(crate) const SESSION_SCHEMA: &str = "berth_session";
+
+/// Finds the number of the function that resets a session; NULL where the host's tables are missing.
+pub(crate) const FIND_RESET: &str =
+    "SELECT pg_catalog.to_regprocedure('berth_session.reset()')::pg_catalog.oid";
 
 /// Brings the host's tables up to date. The first thing to do with a database; a server that sleeps or is only just
 /// starting is waited for. Hosts that start at once do it one after the other.
@@ -20,7 +27,7 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
 }
 
 /// What has been done to the tables so far, oldest first. Never changed, only added to.
-fn migrations() -> [Migration; 6] {
+fn migrations() -> [Migration; 7] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
@@ -30,6 +37,10 @@ fn migrations() -> [Migration; 6] {
         Migration {
             compatible: true,
             ..Migration::new(6, "closed accounts", include_str!("../sql/closed_accounts.sql"))
+        },
+        Migration {
+            compatible: true,
+            ..Migration::new(7, "session reset", include_str!("../sql/session_reset.sql"))
         },
     ]
 }

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 
 use self::bounds::Bounded;
 use crate::hash::{hex, sha256};
+use crate::host_tables::{SCHEMA, SESSION_SCHEMA};
 use crate::lock;
 use crate::pool::{Pool, PoolError};
 use crate::server::{Server, Sessions};
@@ -105,7 +106,9 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
         return refuse("names have at most 31 characters");
     }
     let schema = component.replace('-', "_");
-    if schema.starts_with("pg_") || ["berth", "public", "information_schema"].contains(&schema.as_str()) {
+    if schema.starts_with("pg_")
+        || [SCHEMA, SESSION_SCHEMA, "public", "information_schema"].contains(&schema.as_str())
+    {
         return refuse("that schema belongs to PostgreSQL or to Berth; choose another name");
     }
     Ok(schema)
@@ -359,6 +362,7 @@ mod tests {
         for name in [
             "",
             "berth",
+            "berth-session",
             "public",
             "pg-catalog",
             "pg-",

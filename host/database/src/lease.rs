@@ -12,15 +12,8 @@ use crate::backends::Backend;
 use crate::server::Sessions;
 use crate::session_pool::Manager;
 
-/// Undoes what a statement may leave on a session, except for locks.
-const RESET: &str = "RESET ALL; CLOSE ALL; UNLISTEN *; DISCARD TEMP; DISCARD SEQUENCES";
-
-/// The number of `pg_advisory_unlock_all()`, which gives locks back that a session holds. It is the same in every PostgreSQL.
-/// Calling it costs the server a third of what `SELECT pg_advisory_unlock_all()` does.
-const UNLOCK: u32 = 2892;
-
-/// The same, where a statement has also left another one prepared.
-const RESET_WHOLE: &str = "DISCARD ALL";
+/// Has a session as it was when it was new. Statements that were prepared are gone, too.
+const DISCARD: &str = "DISCARD ALL";
 
 /// What a transaction of a request is on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +81,14 @@ impl Lease {
         }
     }
 
+    /// The function of the database that resets the session.
+    fn reset_function(&self) -> Option<u32> {
+        match &self.inner {
+            Some(Inner::Shared(pooled, _)) => pooled.reset_function,
+            _ => None,
+        }
+    }
+
     fn backend(&self) -> Option<&Backend> {
         match self.inner.as_ref()? {
             Inner::Shared(_, backend) => Some(backend),
@@ -105,7 +106,9 @@ impl Lease {
     /// Queues what has the session as it was when it was new; an open transaction is rolled back at once, since others may wait
     /// for its locks. Returns false where that cannot be.
     fn reset(&mut self) -> bool {
-        let (bounds, is_changed) = (self.bounds(), self.is_changed);
+        let bounds = self.bounds();
+        // The function leaves prepared statements alone.
+        let function = self.reset_function().filter(|_| !self.is_changed);
         let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
         if connection.is_busy() {
             return false;
@@ -122,14 +125,12 @@ impl Lease {
         if is_in_transaction && connection.queue("ROLLBACK").is_err() {
             return false;
         }
-        let is_queued = if is_changed {
-            connection.statements_were_dropped();
-            connection.queue(RESET_WHOLE)
-        } else {
-            connection.queue_call(UNLOCK);
-            connection.queue(RESET)
-        };
-        is_queued.is_ok() && (!(is_in_transaction || is_changed) || connection.flush_now())
+        if let Some(function) = function {
+            connection.queue_call(function);
+            return !is_in_transaction || connection.flush_now();
+        }
+        connection.statements_were_dropped();
+        connection.queue(DISCARD).is_ok() && connection.flush_now()
     }
 }
 

@@ -12,12 +12,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use berth_postgres::{Connection, Error};
+use berth_postgres::{Connection, Error, TextRows};
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, TimeoutType, WeakPool};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends, is_full};
+use crate::host_tables::FIND_RESET;
 use crate::lease::{Inner, Lease};
 use crate::loan;
 use crate::pool::{MAX_IDLE, PoolSettings, TRUST, build};
@@ -29,6 +30,9 @@ const RESET_INTERVAL: Duration = Duration::from_millis(250);
 
 /// How often a server looks whether the client of a running statement is still there, in milliseconds.
 const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
+
+/// Bytes of memory for one number as text.
+const MAX_NUMBER_BYTES: usize = 128;
 
 /// SQLSTATEs of a setting that the server does not know (before PostgreSQL 14), or cannot have.
 const UNKNOWN_SETTING: [&str; 2] = ["42704", "22023"];
@@ -151,6 +155,8 @@ pub(crate) struct Pooled {
     /// one request, and the task that looks after idle sessions sees the others.
     backend: Mutex<Option<Box<Backend>>>,
     pub(crate) sessions: Sessions,
+    /// The number of the function that resets it. `None` where the database does not have it.
+    pub(crate) reset_function: Option<u32>,
     /// How a transaction begins on a pooler's session.
     pub(crate) begin: Arc<str>,
 }
@@ -196,7 +202,7 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Pooled, Error> {
-        let backend = match (self.open().await, &self.repair) {
+        let mut backend = match (self.open().await, &self.repair) {
             (Err(error), Some(repair)) if error.code() == Some(WRONG_PASSWORD) => {
                 tracing::debug!("a component has changed the password of its role: it is set again");
                 repair().await;
@@ -205,8 +211,12 @@ impl managed::Manager for Manager {
             (opened, _) => opened?,
         };
         let sessions = self.server.sessions(self.settings.connect_timeout).await?;
+        let reset_function = match sessions {
+            Sessions::Own => reset_function(&mut backend.connection).await?,
+            Sessions::Shared => None,
+        };
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { backend: Mutex::new(Some(Box::new(backend))), sessions, begin })
+        Ok(Pooled { backend: Mutex::new(Some(Box::new(backend))), sessions, reset_function, begin })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
@@ -245,6 +255,14 @@ async fn open_with_settings(
         }
         opened => opened,
     }
+}
+
+/// The number of the function that resets a session.
+async fn reset_function(connection: &mut Connection) -> Result<Option<u32>, Error> {
+    let mut rows = TextRows::with_limit(MAX_NUMBER_BYTES);
+    connection.query(FIND_RESET, &mut rows).await?;
+    let number = rows.rows.into_iter().flatten().flatten().next();
+    Ok(number.and_then(|number| number.parse().ok()))
 }
 
 /// Resets sessions that no request has taken since, and closes those that no request has used for long, until the pool itself

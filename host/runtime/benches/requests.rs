@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use berth_database::{Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool};
+use berth_database::{
+    Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool, host_tables,
+};
 use berth_runtime::{
     Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
     Uncompiled, Version, digest,
@@ -54,7 +56,7 @@ fn main() -> anyhow::Result<()> {
         max_connections: 20,
     };
     let server = runtime.block_on(PrivatePostgres::start(&settings))?;
-    let pool = runtime.block_on(async { pool(&server) });
+    let pool = runtime.block_on(pool(&server))?;
     let sql = runtime.block_on(load(&compiler, spec("sql", &[Capability::Postgres]), Some(pool)))?;
     rows(&mut criterion, &runtime, &sql, &registry)?;
     runtime.block_on(server.stop());
@@ -131,7 +133,8 @@ async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> an
     Ok(body)
 }
 
-fn pool(server: &PrivatePostgres) -> SessionPool {
+async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
+    host_tables::prepare(&server.options()).await?;
     let settings = PoolSettings {
         max_connections: 4,
         queue_timeout: Duration::from_secs(5),
@@ -140,7 +143,7 @@ fn pool(server: &PrivatePostgres) -> SessionPool {
         search_path: None,
     };
     let host = Pool::new(server.options(), settings.clone());
-    SessionPool::new(server.options(), settings, Backends::new(host), None)
+    Ok(SessionPool::new(server.options(), settings, Backends::new(host), None))
 }
 
 /// What a manifest says of a component with these grants, and nothing else.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
+use berth_database::host_tables;
 use berth_database::private::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -18,14 +19,16 @@ static SERVER: OnceCell<PrivatePostgres> = OnceCell::const_new();
 /// How many databases were made.
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// How to connect to a new, empty database, with all rights.
+/// How to connect to a new database that has the host's tables only, with all rights.
 pub(super) async fn new_database() -> PgConnectOptions {
     let options = SERVER.get_or_init(start).await.options();
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let statement = format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy");
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
-    options.database(&name)
+    let database = options.database(&name);
+    host_tables::prepare(&database).await.unwrap();
+    database
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no configuration that could tell it the PATH")]

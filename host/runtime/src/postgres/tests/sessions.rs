@@ -70,6 +70,7 @@ async fn what_a_statement_leaves_on_its_session_ends_with_it() {
     guest.execute("CREATE SEQUENCE numbers", vec![]).await.unwrap();
     let before = guest.process().await;
     let found = "SELECT current_setting('application_name') || ' ' || current_setting('work_mem') || ' '
+        || current_setting('transaction_read_only') || current_setting('transaction_isolation')
         || (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid())
         || (SELECT count(*) FROM pg_cursors WHERE is_holdable)
         || (SELECT count(*) FROM pg_class WHERE relname = 'left_behind')
@@ -87,7 +88,7 @@ async fn what_a_statement_leaves_on_its_session_ends_with_it() {
     assert_eq!(guest.process().await, before, "and no session was closed for it");
 }
 
-const LEAVES_TRACES: [&str; 10] = [
+const LEAVES_TRACES: [&str; 12] = [
     "SET application_name = 'left'",
     "SET work_mem = '1GB'",
     "SELECT set_config('application_name', 'left', false)",
@@ -98,6 +99,8 @@ const LEAVES_TRACES: [&str; 10] = [
     "SELECT pg_advisory_lock(1)",
     "SELECT nextval('numbers')",
     "SET search_path = pg_temp",
+    "SET default_transaction_read_only = on",
+    "SET default_transaction_isolation = serializable",
 ];
 
 #[tokio::test]
