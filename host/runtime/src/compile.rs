@@ -21,11 +21,12 @@ use wasmtime::component::Component;
 use crate::compile_process::CompilerProcess;
 use crate::engine::Engine;
 use crate::uncompiled::{Counted, MAX_BYTES, Uncompiled};
+use crate::wasm::{IncomingWasm, WasmFile};
 
 const MIB: u64 = 1024 * 1024;
 
 /// How the names of files end that are not finished.
-const PARTIAL: &str = "partial";
+pub(crate) const PARTIAL: &str = "partial";
 
 /// How old a file that was not finished must be for its process to be gone.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
@@ -177,7 +178,10 @@ impl Compiler {
         let unusable = |error| CompileError::Cache { path: place.clone(), error };
         let partial = Partial::beside(&path).map_err(unusable)?;
         match &self.process {
-            Some(process) => process.compile(&component.bytes, partial.output().map_err(unusable)?).await?,
+            Some(process) => {
+                let wasm = self.file_of(component).await.map_err(unusable)?;
+                process.compile(wasm.path(), partial.output().map_err(unusable)?).await?;
+            }
             None => partial.fill(self.engine.wasmtime(), &component.bytes)?,
         }
         partial.finish(&path).map_err(unusable)?;
@@ -186,6 +190,21 @@ impl Compiler {
         let component = loaded.map_err(io::Error::from).map_err(CompileError::Process)?;
         let component = component.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
         Ok(self.compiled(component, digest, false))
+    }
+
+    /// A file for a component that is coming in.
+    ///
+    /// # Errors
+    ///
+    /// If no file can be made in the cache's own directory.
+    pub fn incoming(&self) -> io::Result<IncomingWasm> {
+        IncomingWasm::new(&self.cache.own)
+    }
+
+    /// A file of the component's bytes.
+    async fn file_of(&self, component: &Uncompiled) -> io::Result<Arc<WasmFile>> {
+        let (wasm, directory) = (component.bytes.clone(), self.cache.own.clone());
+        spawn_blocking(move || wasm.file(&directory)).await?
     }
 
     /// What has been compiled before, by the [`digest`] of its bytes.
@@ -296,7 +315,7 @@ fn forget_oldest(directory: &Path) -> io::Result<()> {
     })
 }
 
-fn create_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
@@ -315,7 +334,7 @@ mod tests {
         let engine = Engine::new(EngineSettings { instances: 1, guest_memory: u64::MAX }).unwrap();
         let image = tempfile::tempdir().unwrap();
         let compile = async |cache| {
-            let component = Uncompiled::read(EMPTY_COMPONENT.into()).unwrap();
+            let component = Uncompiled::read(EMPTY_COMPONENT.to_vec().into()).unwrap();
             Compiler::new(engine.clone(), cache, None).compile(&component, &digest(EMPTY_COMPONENT)).await
         };
         let read_only = |ahead| CodeCache { ahead, own: "/dev/null/cache".into() };

@@ -9,19 +9,20 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use std::{fs, process, thread};
 
 use rustix::process::{Resource, Rlimit, nice, setrlimit};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, Command};
 
 use crate::compile::CompileError;
 use crate::engine::Engine;
+use crate::wasm::map;
 
-/// The argument with which the host's own program compiles. The size of the component and the memory follow, in bytes.
+/// The argument with which the host's own program compiles. The component's file follows, and the memory in bytes.
 pub const COMPILE_ARGUMENT: &str = "compile-component";
 
 /// The longest that a compilation may take, also where requests leave it little of the processor.
@@ -58,18 +59,19 @@ const OUT_OF_MEMORY: &str = "memory allocation of";
 /// How the host starts the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompilerProcess {
-    /// A program that calls [`compile_standard_input`] where its first argument is [`COMPILE_ARGUMENT`]: the host's own.
+    /// A program that calls [`compile_file`] where its first argument is [`COMPILE_ARGUMENT`]: the host's own.
     pub program: PathBuf,
     /// The memory that it may take, in bytes.
     pub memory: u64,
 }
 
 impl CompilerProcess {
-    /// Compiles `bytes` into `output`. The process is killed when the future is dropped.
-    pub(crate) async fn compile(&self, bytes: &[u8], output: File) -> Result<(), CompileError> {
+    /// Compiles the file `wasm` into `output`. The process is killed when the future is dropped.
+    pub(crate) async fn compile(&self, wasm: &Path, output: File) -> Result<(), CompileError> {
         let mut process = Command::new(&self.program)
             .arg(COMPILE_ARGUMENT)
-            .args([bytes.len().to_string(), self.memory.to_string()])
+            .arg(wasm)
+            .arg(self.memory.to_string())
             .env_clear()
             // What mimalloc does not use goes back at once, and what it may never use is not taken ahead.
             .envs([("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")])
@@ -82,18 +84,9 @@ impl CompilerProcess {
             .kill_on_drop(true)
             .spawn()
             .map_err(CompileError::Process)?;
-        let (mut input, said) = (process.stdin.take(), process.stderr.take());
-        let work = async {
-            let write = async {
-                if let Some(input) = &mut input {
-                    // A process that ends before it has read everything says why by its exit code.
-                    let _ = input.write_all(bytes).await;
-                }
-            };
-            // The pipe stays open: the process ends when it is closed.
-            let ((), reason, status) = tokio::join!(write, reason(said), process.wait());
-            (reason, status)
-        };
+        // The pipe stays open until the end of this function: the process ends when it is closed.
+        let (_input, said) = (process.stdin.take(), process.stderr.take());
+        let work = async { tokio::join!(reason(said), process.wait()) };
         let (reason, status) =
             tokio::time::timeout(MAX_TIME, work).await.map_err(|_| CompileError::TooSlow(MAX_TIME))?;
         self.explain(status.map_err(CompileError::Process)?, reason)
@@ -130,11 +123,11 @@ async fn reason(said: Option<ChildStderr>) -> String {
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// What the process does: compiles the component of `size` bytes on standard input into standard output, within `memory`
-/// bytes, and says on standard error why it cannot. Returns the exit code.
+/// What the process does: compiles the component in the file `wasm` into standard output, within `memory` bytes, and says on
+/// standard error why it cannot. It ends when standard input is closed. Returns the exit code.
 #[must_use]
-pub fn compile_standard_input(size: usize, memory: u64) -> u8 {
-    match compile(size, memory) {
+pub fn compile_file(wasm: &Path, memory: u64) -> u8 {
+    match compile(wasm, memory) {
         Ok(()) => 0,
         Err(Failure::Invalid(error)) => {
             eprintln!("{error:#}");
@@ -152,15 +145,14 @@ enum Failure {
     Io(io::Error),
 }
 
-fn compile(size: usize, memory: u64) -> Result<(), Failure> {
+fn compile(wasm: &Path, memory: u64) -> Result<(), Failure> {
     watch_memory(memory).map_err(Failure::Io)?;
+    let wasm = map(wasm).map_err(Failure::Io)?;
     bound(memory).map_err(Failure::Io)?;
-    let mut bytes = vec![0; size];
-    io::stdin().read_exact(&mut bytes).map_err(Failure::Io)?;
     end_with_the_host().map_err(Failure::Io)?;
     let engine = Engine::for_compiling().map_err(Failure::Invalid)?;
-    let code = engine.precompile_component(&bytes).map_err(Failure::Invalid)?;
-    drop(bytes);
+    let code = engine.precompile_component(&wasm).map_err(Failure::Invalid)?;
+    drop(wasm);
     io::stdout().write_all(&code).map_err(Failure::Io)
 }
 

@@ -78,7 +78,7 @@ impl Host {
         spec: ComponentSpec,
         component: &[u8],
     ) -> Result<Candidate, CandidateError> {
-        let uncompiled = Uncompiled::read(component.into()).unwrap();
+        let uncompiled = Uncompiled::read(component.to_vec().into()).unwrap();
         uncompiled.check(&spec)?;
         let compiled = self.compiler.compile(&uncompiled, &digest(component)).await.unwrap();
         let mut candidate = Candidate::link(&compiled, spec)?;

@@ -3,6 +3,7 @@
 //! In the order in which a component meets them:
 //!
 //! - [`engine`](Engine): wasmtime, configured in one function
+//! - `wasm`: the bytes of a component, in memory or in a file that is mapped
 //! - `uncompiled`: bytes → a component that is worth compiling, or a refusal that says why not
 //! - `compile`: a component's bytes → machine code, through the code cache on disk
 //! - `compile_process`: the process that compiles
@@ -50,13 +51,14 @@ mod settings;
 mod state;
 mod uncompiled;
 mod version;
+mod wasm;
 mod wit_type;
 
 pub use candidate::{Authority, Candidate, CandidateError};
 pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
 pub use capability::{Capability, UnknownCapability};
 pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
-pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_standard_input};
+pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};
@@ -71,3 +73,4 @@ pub use resources::Resources;
 pub use settings::Settings;
 pub use uncompiled::{Counted, Uncompiled};
 pub use version::{ComponentSpec, Version};
+pub use wasm::{IncomingWasm, Wasm};

@@ -4,8 +4,6 @@
 //! its use. So the component's sections are read first, without a look into its functions: how much there is to compile,
 //! and the names of what it imports and exports. What cannot go live for these is never compiled.
 
-use std::sync::Arc;
-
 use wasmparser::{
     BinaryReaderError, ComponentExternalKind, ComponentTypeRef, Parser, Payload, TypeSectionReader,
 };
@@ -13,6 +11,7 @@ use wasmparser::{
 use crate::compile::CompileError;
 use crate::link::{LinkError, check_names};
 use crate::version::ComponentSpec;
+use crate::wasm::Wasm;
 
 /// The largest component that is compiled, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
@@ -66,7 +65,7 @@ impl std::fmt::Display for Counted {
 /// A component whose sections have been read, and that is no more than the host compiles.
 #[derive(Clone, Debug)]
 pub struct Uncompiled {
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Wasm,
     /// The names of the interfaces that it imports.
     pub(crate) imports: Vec<String>,
     /// The names of everything that it exports.
@@ -76,7 +75,7 @@ pub struct Uncompiled {
 impl Uncompiled {
     /// Reads the sections of a component. Refuses by name what people push by mistake, and what has more of anything than
     /// the host compiles. Whether the component is valid is for the compiler to say.
-    pub fn read(bytes: Arc<[u8]>) -> Result<Self, CompileError> {
+    pub fn read(bytes: Wasm) -> Result<Self, CompileError> {
         if bytes.len() > MAX_BYTES {
             return Err(CompileError::TooLarge(bytes.len()));
         }
@@ -269,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_not_a_component_is_refused_by_name() {
-        let read = |bytes: &[u8]| Uncompiled::read(bytes.into());
+        let read = |bytes: &[u8]| Uncompiled::read(bytes.to_vec().into());
         assert!(matches!(read(b"hello"), Err(CompileError::NotWebAssembly)));
         assert!(matches!(read(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
         assert!(matches!(read(b""), Err(CompileError::NotWebAssembly)));

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use berth_runtime::Wasm;
 use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 
+use super::MAX_BODY;
 use super::error::AdminError;
 use super::events;
 use crate::delivery::report::{ComponentSummary, Outcome, Report, VersionSummary};
@@ -70,21 +73,31 @@ pub(super) async fn push(
     Query(Manner { dry_run }): Query<Manner>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, AdminError> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     if content_type != Some("application/wasm") {
         return Err(AdminError::UnsupportedMediaType);
     }
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => AdminError::TooLarge,
-        _ => AdminError::Unreadable,
-    })?;
-    let bytes = Arc::from(&*body);
-    // A swap takes long, and one copy is enough of what may be large.
-    drop(body);
-    let requested = delivery.push(&name, bytes, &pushed_by(&headers, peer), dry_run).await?;
+    let wasm = receive(&delivery, body).await?;
+    let requested = delivery.push(&name, wasm, &pushed_by(&headers, peer), dry_run).await?;
     answer(requested, &headers).await
+}
+
+/// Reads a component into a file: it may be large, and a swap takes long.
+async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
+    let mut incoming = delivery.incoming().map_err(AdminError::Storage)?;
+    let mut body = Limited::new(body, MAX_BODY);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.downcast_ref() {
+            Some(LengthLimitError { .. }) => AdminError::TooLarge,
+            None => AdminError::Unreadable,
+        })?;
+        if let Some(piece) = frame.data_ref() {
+            incoming.add(piece).await.map_err(AdminError::Storage)?;
+        }
+    }
+    incoming.finish().await.map_err(AdminError::Storage)
 }
 
 /// `POST /admin/components/{name}/rollback`

@@ -1,6 +1,8 @@
 //! Every way in which an operator's request can fail before it becomes a swap, and what is answered. Why a swap was refused
 //! is in its report.
 
+use std::io;
+
 use axum::response::{IntoResponse, Response};
 use berth_contract::detail;
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -26,6 +28,8 @@ pub(super) enum AdminError {
     TooLarge,
     #[error("The body broke off")]
     Unreadable,
+    #[error("The host cannot write the component to its disk: make room in BERTH_DATA_DIR")]
+    Storage(#[source] io::Error),
     #[error("{0}")]
     Invalid(String),
     #[error(transparent)]
@@ -47,7 +51,7 @@ impl AdminError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Closing => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Closing | Self::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Operator(error) => match error {
                 OperatorError::UnknownComponent { .. }
@@ -82,6 +86,10 @@ impl IntoResponse for AdminError {
             Self::Operator(OperatorError::Statement(cause)) => {
                 tracing::error!(error = %cause, "an operator's request failed by our fault");
             }
+            Self::Storage(cause) => tracing::error!(
+                error = %cause,
+                "a component that was pushed cannot be written to a file beside the compiled code in BERTH_DATA_DIR"
+            ),
             _ => {}
         }
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -95,8 +103,6 @@ impl IntoResponse for AdminError {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-
     use super::*;
     use crate::storage::StorageError;
 

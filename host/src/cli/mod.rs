@@ -28,10 +28,11 @@ mod test_values;
 mod text;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use berth_runtime::{COMPILE_ARGUMENT, compile_standard_input};
+use berth_runtime::{COMPILE_ARGUMENT, compile_file};
 use clap::{Parser, Subcommand};
 
 use self::check::{Check, EMPTY_MANIFEST};
@@ -67,11 +68,11 @@ enum Command {
     New(New),
     /// Ask the host on this machine whether it lives: exit code 0 if it does
     Healthcheck,
-    /// What the host runs to compile: a component from standard input into machine code on standard output
+    /// What the host runs to compile: a component into machine code on standard output
     #[command(name = COMPILE_ARGUMENT, hide = true)]
     CompileComponent {
-        /// The component's bytes
-        size: usize,
+        /// The component's file
+        wasm: PathBuf,
         /// Bytes of memory that it may take
         memory: u64,
     },
@@ -126,7 +127,7 @@ impl Arguments {
             Command::Check(check) => check.run(&variables).await,
             Command::New(what) => new(&what),
             Command::Healthcheck => healthcheck(&variables),
-            Command::CompileComponent { size, memory } => return compile_standard_input(size, memory).into(),
+            Command::CompileComponent { wasm, memory } => return compile_file(&wasm, memory).into(),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
         };
         outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)

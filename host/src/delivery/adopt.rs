@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_database::Turn;
-use berth_runtime::{EngineError, digest};
+use berth_runtime::{EngineError, Wasm, digest};
 
 use super::plan::{Change, Plan, Source};
 use super::report::{Failure, Origin, VersionState};
@@ -69,7 +69,7 @@ impl AdoptError {
 }
 
 /// The bytes of each component's file.
-pub(super) type Files = BTreeMap<String, Arc<[u8]>>;
+pub(super) type Files = BTreeMap<String, Wasm>;
 
 impl Delivery {
     /// Makes the host do what `manifest` says, all of it or nothing. Where a new file is refused, but every component has
@@ -128,7 +128,7 @@ impl Delivery {
     async fn source(
         &self,
         component: &Component,
-        bytes: &Arc<[u8]>,
+        bytes: &Wasm,
         live: Option<&Known>,
     ) -> Result<Source, StorageError> {
         let digest = digest(bytes);
@@ -139,7 +139,7 @@ impl Delivery {
                 return Ok(Source::Live(live.clone()));
             }
         }
-        Ok(Source::bytes(Arc::clone(bytes), Origin::Manifest, &format!("the manifest of {}", self.host)))
+        Ok(Source::bytes(bytes.clone(), Origin::Manifest, &format!("the manifest of {}", self.host)))
     }
 
     /// Whether a component is live already as it is wanted.

@@ -1,9 +1,7 @@
 //! `berth check`: what a swap checks without a database, of every component of a manifest.
 
-use std::sync::Arc;
-
 use berth_runtime::{
-    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, check_fit,
+    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, Wasm, check_fit,
     digest,
 };
 
@@ -46,12 +44,8 @@ pub async fn check(
     Ok(candidates.iter().map(checked).collect())
 }
 
-async fn candidate(
-    compiler: &Compiler,
-    component: &Component,
-    bytes: &Arc<[u8]>,
-) -> Result<Candidate, Failure> {
-    let uncompiled = verify::read(Arc::clone(bytes)).await?;
+async fn candidate(compiler: &Compiler, component: &Component, bytes: &Wasm) -> Result<Candidate, Failure> {
+    let uncompiled = verify::read(bytes.clone()).await?;
     uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
     let code = compiler.compile(&uncompiled, &digest(bytes)).await.map_err(|error| Failure::from(&error))?;
     let mut candidate = Candidate::link(&code, component.spec())?;

@@ -1,8 +1,10 @@
 //! What an operator asks for: another version, the one before, and how things stand.
 
+use std::io;
 use std::sync::Arc;
 
 use berth_database::Turn;
+use berth_runtime::{IncomingWasm, Wasm};
 use tokio::sync::mpsc;
 
 use super::plan::{Change, Plan, Source};
@@ -90,13 +92,22 @@ impl Delivery {
     pub async fn push(
         self: &Arc<Self>,
         component: &str,
-        bytes: Arc<[u8]>,
+        bytes: Wasm,
         by: &str,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
         let component = self.component(component)?.name;
         let source = Source::bytes(bytes, Origin::Push, by);
         self.request(component, source, is_dry_run).await
+    }
+
+    /// A file for a component that is coming in.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be made.
+    pub fn incoming(&self) -> io::Result<IncomingWasm> {
+        self.compiler.incoming()
     }
 
     /// Asks for a version of `component` that was live before: number `to`, or else the one before the present one.

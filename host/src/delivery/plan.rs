@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use berth_database::Turn;
-use berth_runtime::digest;
+use berth_runtime::{Wasm, digest};
 use tokio::sync::mpsc;
 
 use super::report::{Origin, Progress};
@@ -14,7 +14,7 @@ use crate::config::{Component, Manifest};
 #[derive(Clone)]
 pub(super) enum Source {
     /// Bytes that came in.
-    Bytes { bytes: Arc<[u8]>, digest: String, origin: Origin, by: String },
+    Bytes { bytes: Wasm, digest: String, origin: Origin, by: String },
     /// A version that went live before.
     Kept(Known),
     /// The version that the database says is live. This host has yet to take it, or to take what the manifest says of it.
@@ -23,7 +23,7 @@ pub(super) enum Source {
 
 impl Source {
     /// Bytes of the manifest's file or of a push.
-    pub(super) fn bytes(bytes: Arc<[u8]>, origin: Origin, by: &str) -> Self {
+    pub(super) fn bytes(bytes: Wasm, origin: Origin, by: &str) -> Self {
         Self::Bytes { digest: digest(&bytes), bytes, origin, by: by.to_owned() }
     }
 

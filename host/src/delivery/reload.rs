@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use berth_runtime::Wasm;
 use tokio::time::sleep;
 
 use super::Delivery;
@@ -93,7 +94,7 @@ impl Delivery {
     }
 
     /// Makes `bytes` the version of every component whose file is at `path`.
-    async fn swap_in(&self, path: &Path, bytes: Arc<[u8]>) -> Result<(), StorageError> {
+    async fn swap_in(&self, path: &Path, bytes: Wasm) -> Result<(), StorageError> {
         let turn = self.turn().await?;
         let here = self.one_at_a_time.lock().await;
         let manifest = self.manifest.load_full();

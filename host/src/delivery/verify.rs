@@ -1,10 +1,10 @@
 //! The first steps of a swap, which need no component but this one: bytes → a component that is linked and has said what
 //! it brings.
 
-use std::sync::Arc;
-
 use berth_database::Migration;
-use berth_runtime::{Authority, Candidate, CandidateError, CompileError, Compiled, LinkError, Uncompiled};
+use berth_runtime::{
+    Authority, Candidate, CandidateError, CompileError, Compiled, LinkError, Uncompiled, Wasm,
+};
 use tokio::task::spawn_blocking;
 
 use super::Delivery;
@@ -47,14 +47,14 @@ pub(super) async fn verify(
 }
 
 /// Looks whether it is worth compiling: how much it is, and whether what it imports and exports can do, by the names.
-async fn look_at(component: &Component, bytes: &Arc<[u8]>) -> Result<Uncompiled, Failure> {
-    let uncompiled = read(Arc::clone(bytes)).await?;
+async fn look_at(component: &Component, bytes: &Wasm) -> Result<Uncompiled, Failure> {
+    let uncompiled = read(bytes.clone()).await?;
     uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
     Ok(uncompiled)
 }
 
 /// Reads a component's sections.
-pub(super) async fn read(bytes: Arc<[u8]>) -> Result<Uncompiled, Failure> {
+pub(super) async fn read(bytes: Wasm) -> Result<Uncompiled, Failure> {
     let read = spawn_blocking(|| Uncompiled::read(bytes)).await;
     let read = read.map_err(|error| Failure::passing(Step::Kind, &error))?;
     read.map_err(|error| Failure::from(&error))

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::Context;
-use berth_runtime::{CodeCache, Compiler, Engine, EngineSettings};
+use berth_runtime::{CodeCache, Compiler, Engine, EngineSettings, Wasm};
 
 /// The bytes of a component, by its path from the project's root.
-pub(crate) fn component(path: &str) -> anyhow::Result<Arc<[u8]>> {
+pub(crate) fn component(path: &str) -> anyhow::Result<Wasm> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
     let bytes =
         fs::read(&file).with_context(|| format!("{path} is not built: run `cargo xtask bench` first"))?;
