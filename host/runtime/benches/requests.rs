@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use berth_database::{Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
+    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
     Uncompiled, Version, digest,
 };
 use bytes::Bytes;
@@ -152,6 +152,7 @@ fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
         config: Settings::default(),
         environment: Settings::default(),
         outgoing: Vec::new(),
+        outgoing_authorities: Authorities::default(),
         imports: BTreeMap::new(),
         routes: Vec::new(),
         authentication_required: false,

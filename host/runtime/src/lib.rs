@@ -53,7 +53,9 @@ mod version;
 mod wit_type;
 
 pub use candidate::{Authority, Candidate, CandidateError};
-pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
+pub use capabilities::outgoing_http::{
+    AllowedDestination, Authorities, AuthoritiesError, DestinationError, Origin,
+};
 pub use capability::{Capability, UnknownCapability};
 pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
 pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_standard_input};
