@@ -207,7 +207,11 @@ impl Version {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let over = meter.spent() > budget;
-            Ok(if over { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+            if over {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            meter.interrupt();
+            Ok(UpdateDeadline::Yield(1))
         });
         store
     }
