@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use berth_database::{Pool, PoolError, PoolSettings};
 
-use crate::support::postgres::{Certificates, TlsPostgres};
+use crate::support::certificates::Certificates;
+use crate::support::postgres::TlsPostgres;
 use crate::support::{App, Component, Send};
 
 /// Whether the connection that this URL leads to is encrypted; or why there is none.

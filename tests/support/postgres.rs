@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use berth_database::connect::connect_when_ready;
 use berth_database::private::Search;
 use berth_database::{PrivatePostgres, PrivateSettings};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::app::path;
+use super::certificates::Certificates;
 use super::cluster;
 use super::process::PATIENCE;
 
@@ -57,32 +57,6 @@ impl Postgres {
     pub(crate) fn url(&self) -> String {
         let socket = self.folder.path().canonicalize().unwrap().join("postgres/socket");
         cluster::url_of(&socket, "postgres", "berth")
-    }
-}
-
-/// An authority, and what it has signed for a server.
-pub(crate) struct Certificates {
-    authority: String,
-    server: String,
-    key: String,
-}
-
-impl Certificates {
-    /// A new authority, which vouches for a server of this name.
-    pub(crate) fn of(name: &str) -> Self {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        Self { authority: authority.pem(), server: server.pem(), key: key.serialize_pem() }
-    }
-
-    /// The authority's certificate, as a file in `folder`.
-    pub(crate) fn authority_in(&self, folder: &Path) -> PathBuf {
-        let file = folder.join("authority.pem");
-        fs::write(&file, &self.authority).unwrap();
-        file
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use berth_database::{Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool};
 use berth_runtime::{
-    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
-    Uncompiled, Version, digest,
+    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources,
+    Settings, Uncompiled, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;

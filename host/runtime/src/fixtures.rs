@@ -11,8 +11,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Authorities, Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
-    Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
+    Authorities, Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine,
+    EngineSettings, Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.

@@ -175,9 +175,10 @@ impl Read<Written> {
         let source = faults.take(check_source(&written.source, place.directory));
         let imports = faults.take(check_imports(written.imports, place.names));
         let outgoing: Vec<_> = written.outgoing.into_iter().map(|Parsed(destination)| destination).collect();
-        let authorities = written.outgoing_ca.as_ref().map_or(Ok(Authorities::default()), |file| {
-            check_authorities(file, &outgoing, place.directory)
-        });
+        let authorities = written
+            .outgoing_ca
+            .as_ref()
+            .map_or(Ok(Authorities::default()), |file| check_authorities(file, &outgoing, place.directory));
         let outgoing_authorities = faults.take(authorities);
         if !is_whole {
             return None;

@@ -134,10 +134,9 @@ impl Connection {
         let before = self.received.load(Ordering::Relaxed);
         let sending = self.sender.try_send_request(request);
         let result = match limit {
-            Some(limit) => timeout(limit, sending).await.map_err(|_| Unanswered {
-                failure: Failure::Unanswered,
-                is_unsent: false,
-            })?,
+            Some(limit) => timeout(limit, sending)
+                .await
+                .map_err(|_| Unanswered { failure: Failure::Unanswered, is_unsent: false })?,
             None => sending.await,
         };
         result.map_err(|mut error| {

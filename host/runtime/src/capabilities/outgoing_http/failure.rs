@@ -87,9 +87,11 @@ impl Failure {
         }
     }
 
-    /// Whether the manifest could name an authority that vouches for the server.
+    /// Whether the manifest could name an authority that vouches for the server: there is none, or another one of the same
+    /// name.
     pub(super) fn is_unknown_authority(&self) -> bool {
-        matches!(self, Self::Certificate(CertificateError::UnknownIssuer))
+        use CertificateError::{BadSignature, UnknownIssuer};
+        matches!(self, Self::Certificate(UnknownIssuer | BadSignature))
     }
 }
 
