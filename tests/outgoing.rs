@@ -19,7 +19,7 @@ fn calls(destinations: &[&str]) -> Component {
 }
 
 fn trusting(destinations: &[&str], authority: &Path) -> Component {
-    calls(destinations).saying(&format!("outgoing_ca = {authority:?}"))
+    calls(destinations).saying(&format!("outgoing_ca = \"{}\"", authority.display()))
 }
 
 /// Lets the component send a request to `url`, with further parameters.
@@ -97,6 +97,9 @@ async fn connections_that_fail_are_told_apart() {
     ] {
         fails(&calling(&[url]).await, url, &[], code, reason).await;
     }
+    let app = calling(&[&closes.url("")]).await;
+    let code = "ErrorCode::HttpRequestMethodInvalid";
+    fails(&app, &closes.url(""), &[("method", "CONNECT")], code, "cannot send CONNECT").await;
 }
 
 #[tokio::test]

@@ -20,17 +20,17 @@ pub(crate) struct Certificates {
 impl Certificates {
     /// A new authority, which vouches for a server of this name.
     pub(crate) fn of(name: &str) -> Self {
-        Self::signing(CertificateParams::new([name.to_owned()]).unwrap())
+        Self::signing(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
     /// The same, until a day that has passed.
     pub(crate) fn expired_of(name: &str) -> Self {
         let mut server = CertificateParams::new([name.to_owned()]).unwrap();
         server.not_after = date_time_ymd(2020, 1, 1);
-        Self::signing(server)
+        Self::signing(&server)
     }
 
-    fn signing(server: CertificateParams) -> Self {
+    fn signing(server: &CertificateParams) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let name = format!("authority {}", getrandom::u32().unwrap());

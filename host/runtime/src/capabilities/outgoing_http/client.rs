@@ -14,7 +14,7 @@ use super::connection::{Connection, Connector, Unanswered};
 use super::destination::Origin;
 use super::failure::Failure;
 use super::kept::KeptConnections;
-use super::request_body::{GuestBody, RequestBody};
+use super::request_body::{RepeatableBody, RequestBody};
 
 /// Sends requests, and keeps connections for the next ones.
 pub(super) struct HttpClient {
@@ -44,8 +44,8 @@ impl HttpClient {
         let root = PathAndQuery::from_static("/");
         head.uri = Uri::from(head.uri.path_and_query().cloned().unwrap_or(root));
         let head = Request::from_parts(head, ());
-        let body = GuestBody::new(body);
-        let request = || head.clone().map(|()| body.from_its_beginning());
+        let body = RepeatableBody::new(body);
+        let request = || head.clone().map(|()| body.sent_from_beginning());
 
         if let Some(connection) = self.kept.take(origin) {
             match self.send_on(connection, origin, request(), options).await {
@@ -74,7 +74,7 @@ impl HttpClient {
 }
 
 /// Whether a request on a connection that had waited can be sent once more.
-fn may_repeat(unanswered: &Unanswered, method: &Method, body: &GuestBody) -> bool {
+fn may_repeat(unanswered: &Unanswered, method: &Method, body: &RepeatableBody) -> bool {
     matches!(unanswered.failure, Failure::Closed)
         && (unanswered.is_unsent || method.is_idempotent())
         && body.can_be_sent_again()

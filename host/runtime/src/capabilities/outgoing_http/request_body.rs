@@ -11,9 +11,9 @@ use wasmtime_wasi_http::{Error, WasiBody};
 /// The longest beginning of a body that is kept for a second sending, in bytes.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
-/// A guest's body, with its beginning as far as that was sent.
+/// A guest's body, with the beginning that was sent already.
 #[derive(Clone)]
-pub(super) struct GuestBody(Arc<Mutex<Sent>>);
+pub(super) struct RepeatableBody(Arc<Mutex<Sent>>);
 
 struct Sent {
     rest: WasiBody,
@@ -26,12 +26,12 @@ struct Sent {
 
 /// The body, sent from its beginning.
 pub(super) struct RequestBody {
-    body: GuestBody,
+    body: RepeatableBody,
     /// How many pieces of the beginning have been sent.
     sent: usize,
 }
 
-impl GuestBody {
+impl RepeatableBody {
     pub(super) fn new(body: WasiBody) -> Self {
         let (size, has_ended) = (body.size_hint(), body.is_end_stream());
         Self(Arc::new(Mutex::new(Sent { rest: body, size, beginning: Some(Vec::new()), has_ended })))
@@ -43,7 +43,7 @@ impl GuestBody {
     }
 
     /// The body from its beginning. What was returned before must not be read any more.
-    pub(super) fn from_its_beginning(&self) -> RequestBody {
+    pub(super) fn sent_from_beginning(&self) -> RequestBody {
         RequestBody { body: self.clone(), sent: 0 }
     }
 
@@ -98,7 +98,7 @@ impl Body for RequestBody {
 
     fn size_hint(&self) -> SizeHint {
         // hyper asks once, before it reads.
-        self.body.lock().size.clone()
+        self.body.lock().size
     }
 }
 
@@ -113,12 +113,12 @@ mod tests {
     #[tokio::test]
     async fn a_body_can_be_sent_twice_while_little_of_it_was_sent() {
         let pieces = [(); 3].map(|()| Ok(Frame::data(Bytes::from_static(b"abc"))));
-        let body = GuestBody::new(StreamBody::new(futures_util::stream::iter(pieces)).boxed_unsync());
-        let mut first = body.from_its_beginning();
+        let body = RepeatableBody::new(StreamBody::new(futures_util::stream::iter(pieces)).boxed_unsync());
+        let mut first = body.sent_from_beginning();
         assert_eq!(first.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
         assert!(body.can_be_sent_again());
         for _ in 0..2 {
-            let again = body.from_its_beginning();
+            let again = body.sent_from_beginning();
             assert!(!again.is_end_stream());
             assert_eq!(again.collect().await.unwrap().to_bytes(), "abcabcabc");
         }
@@ -127,10 +127,10 @@ mod tests {
     #[tokio::test]
     async fn a_long_body_is_sent_once() {
         let long = Full::new(Bytes::from(vec![b'x'; MAX_KEPT_BYTES + 1]));
-        let body = GuestBody::new(long.map_err(|never| match never {}).boxed_unsync());
-        assert_eq!(body.from_its_beginning().size_hint().exact(), Some(MAX_KEPT_BYTES as u64 + 1));
+        let body = RepeatableBody::new(long.map_err(|never| match never {}).boxed_unsync());
+        assert_eq!(body.sent_from_beginning().size_hint().exact(), Some(MAX_KEPT_BYTES as u64 + 1));
         assert!(body.can_be_sent_again());
-        let sent = body.from_its_beginning().collect().await.unwrap().to_bytes();
+        let sent = body.sent_from_beginning().collect().await.unwrap().to_bytes();
         assert_eq!(sent.len(), MAX_KEPT_BYTES + 1);
         assert!(!body.can_be_sent_again());
     }
