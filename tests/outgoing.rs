@@ -119,6 +119,7 @@ async fn failures_of_tls_are_told_apart() {
         (answers(certificates, &[]), certificates.authority_in(folder.path()), folder)
     });
     let refusing = answers(&good, &["h2"]);
+    let closing = Upstream::start(|_| Reply::Then(""));
     let plain = Upstream::start(|_| Reply::Then("HTTP/1.1 400 Bad Request\r\n\r\n"));
     for (upstream, authority, code, reason) in [
         (
@@ -130,6 +131,7 @@ async fn failures_of_tls_are_told_apart() {
         (&misnamed.0, &misnamed.1, "ErrorCode::TlsCertificateError", "not valid for name"),
         (&expired.0, &expired.1, "ErrorCode::TlsCertificateError", "certificate expired"),
         (&refusing, &authority, "ErrorCode::TlsAlertReceived", "NoApplicationProtocol"),
+        (&closing, &authority, "ErrorCode::ConnectionTerminated", "before TLS was agreed on"),
         (&plain, &authority, "ErrorCode::TlsProtocolError", "TLS failed"),
     ] {
         let url = format!("https://localhost:{}", upstream.address.port());

@@ -146,3 +146,38 @@ impl Connection {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use std::future::pending;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_address_of_a_host_is_tried() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = server.local_addr().unwrap();
+        // Nobody listens at port 0.
+        let bad: [SocketAddr; 2] = [([127, 0, 0, 1], 0).into(), ([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
+        for addresses in [vec![bad[0], good], vec![bad[1], bad[0], good], vec![good, bad[1]]] {
+            assert_eq!(connect(&addresses).await.unwrap().peer_addr().unwrap(), good, "{addresses:?}");
+        }
+        assert!(connect(&bad).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_name_and_a_late_connection_are_told_apart() {
+        let deadline = Some(Instant::now() + Duration::from_millis(50));
+        for (late, code) in [
+            (Failure::UnresolvedInTime, "DNS lookup timed out"),
+            (Failure::UnconnectedInTime, "connection timeout"),
+        ] {
+            let Err(failure) = within::<()>(deadline, late, pending()).await else { unreachable!("{code}") };
+            assert_eq!(wasmtime_wasi_http::Error::from(failure).to_string(), code);
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub(super) enum Failure {
     Alert(AlertDescription),
     #[error("TLS failed: {0}")]
     Tls(String),
+    #[error("the connection was closed before TLS was agreed on")]
+    ClosedInTls,
     /// Before any byte of the response.
     #[error("the connection was closed before a response came")]
     Closed,
@@ -65,7 +67,7 @@ impl Failure {
     pub(super) fn handshaking(error: &io::Error) -> Self {
         match tls_error(error) {
             Some(error) => Self::from(error),
-            None => Self::Tls(format!("the connection broke off: {error}")),
+            None => Self::ClosedInTls,
         }
     }
 
@@ -125,7 +127,7 @@ impl From<Failure> for Error {
                 alert_message: Some(format!("{alert:?}")),
             },
             Failure::Tls(_) => Self::TlsProtocolError,
-            Failure::Closed => Self::ConnectionTerminated,
+            Failure::ClosedInTls | Failure::Closed => Self::ConnectionTerminated,
             Failure::Incomplete => Self::HttpResponseIncomplete,
             Failure::Unanswered | Failure::Stalled => Self::ConnectionReadTimeout,
             Failure::HeadTooLong => Self::HttpResponseHeaderSectionSize(None),
