@@ -31,6 +31,7 @@ mod components;
 mod data;
 mod getting_started;
 mod isolation;
+mod outgoing;
 mod responses;
 mod root;
 mod shares;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use berth_database::{Pool, PoolError, PoolSettings};
 
-use crate::support::postgres::{Certificates, TlsPostgres};
+use crate::support::certificates::Certificates;
+use crate::support::patience::eventually;
+use crate::support::postgres::TlsPostgres;
 use crate::support::{App, Component, Send};
 
 /// Whether the connection that this URL leads to is encrypted; or why there is none.
@@ -88,12 +90,35 @@ async fn a_host_says_how_its_server_is_verified_and_works_with_it() {
 }
 
 #[tokio::test]
-async fn a_host_that_cannot_verify_its_server_says_so_and_is_not_ready() {
-    let server = TlsPostgres::start(&Certificates::of("localhost")).await;
-    let app = App::serving([Component::new("hello").at("/hello").granted(&["postgres"])])
-        .with("DATABASE_URL", server.url("localhost", "sslmode=verify-full"))
-        .start_listening();
-    app.process.wait_for("UnknownIssuer");
-    let ready = app.get("/ready").answer().await.expect(503);
-    assert!(ready.text().contains("database"), "{}", ready.text());
+async fn a_host_that_gets_no_tls_as_its_url_asks_says_why_at_once_and_is_not_ready() {
+    let [folder, other_folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let certificates = Certificates::of("localhost");
+    let encrypted = TlsPostgres::start(&certificates).await;
+    let plain = TlsPostgres::start_without_tls().await;
+    let wrong = authority(&Certificates::of("localhost").authority_in(other_folder.path()));
+    let misnamed = authority(&certificates.authority_in(folder.path()));
+    for (url, cause, says) in [
+        (encrypted.url("localhost", "sslmode=verify-full"), "UnknownIssuer", "TLS fails"),
+        (encrypted.url("localhost", &("sslmode=verify-ca".to_owned() + &wrong)), "certificate", "TLS fails"),
+        (
+            encrypted.url("127.0.0.1", &("sslmode=verify-full".to_owned() + &misnamed)),
+            "certificate",
+            "TLS fails",
+        ),
+        (plain.url("localhost", "sslmode=require"), "does not support TLS", "switch TLS on at the server"),
+    ] {
+        let url = url.replacen("postgres@", "postgres:the-secret@", 1);
+        let components = [Component::new("hello").at("/hello").granted(&["postgres"])];
+        let app = App::serving(components).with("DATABASE_URL", &url).start_listening();
+        let line = app.process.wait_for(says);
+        assert!(line.contains(cause), "{line}");
+        eventually(true, async || app.get("/ready").answer().await.expect(503).text().contains(says)).await;
+        let ready = app.get("/ready").answer().await.text();
+        let log = app.process.log();
+        assert!(!ready.contains("the-secret") && !log.contains("the-secret"), "{ready}\n{log}");
+        assert!(
+            !log.contains("PostgreSQL cannot be used yet"),
+            "the host did not wait before it said so: {log}"
+        );
+    }
 }

@@ -10,11 +10,11 @@ use std::process::{Child, Command, Stdio};
 use berth_database::connect::connect_when_ready;
 use berth_database::private::Search;
 use berth_database::{PrivatePostgres, PrivateSettings};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
 use super::app::path;
+use super::certificates::Certificates;
 use super::cluster;
 use super::process::PATIENCE;
 
@@ -60,33 +60,7 @@ impl Postgres {
     }
 }
 
-/// An authority, and what it has signed for a server.
-pub(crate) struct Certificates {
-    authority: String,
-    server: String,
-    key: String,
-}
-
-impl Certificates {
-    /// A new authority, which vouches for a server of this name.
-    pub(crate) fn of(name: &str) -> Self {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-        let key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
-        Self { authority: authority.pem(), server: server.pem(), key: key.serialize_pem() }
-    }
-
-    /// The authority's certificate, as a file in `folder`.
-    pub(crate) fn authority_in(&self, folder: &Path) -> PathBuf {
-        let file = folder.join("authority.pem");
-        fs::write(&file, &self.authority).unwrap();
-        file
-    }
-}
-
-/// A server on the loopback interface that talks to nobody without TLS. Dropped, it ends.
+/// A server on the loopback interface that talks to nobody without TLS, or to everybody so. Dropped, it ends.
 pub(crate) struct TlsPostgres {
     process: Child,
     port: u16,
@@ -96,6 +70,15 @@ pub(crate) struct TlsPostgres {
 impl TlsPostgres {
     /// Starts one that shows `certificates`.
     pub(crate) async fn start(certificates: &Certificates) -> Self {
+        Self::start_with("on", "hostssl", certificates).await
+    }
+
+    /// Starts one that has no TLS.
+    pub(crate) async fn start_without_tls() -> Self {
+        Self::start_with("off", "host", &Certificates::of("localhost")).await
+    }
+
+    async fn start_with(tls: &str, hosts: &str, certificates: &Certificates) -> Self {
         let mut laid_out = Postgres::start().await;
         let data = laid_out.server.as_ref().unwrap().path().join("data");
         let program = program_of(&data);
@@ -105,7 +88,7 @@ impl TlsPostgres {
         for (name, text) in [
             ("server.crt", &*certificates.server),
             ("server.key", &*certificates.key),
-            ("pg_hba.conf", "hostssl all all all trust\n"),
+            ("pg_hba.conf", &*format!("{hosts} all all all trust\n")),
         ] {
             let file = data.join(name);
             fs::write(&file, text).unwrap();
@@ -114,12 +97,19 @@ impl TlsPostgres {
         }
         let port = free_port();
         let mut command = Command::new(program);
-        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", "ssl=on", "-c", "fsync=off"]);
-        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", &format!("ssl={tls}")]);
+        command.args([
+            "-c",
+            "listen_addresses=127.0.0.1",
+            "-c",
+            "unix_socket_directories=",
+            "-c",
+            "fsync=off",
+        ]);
         become_owner(&mut command, &owner);
         let process = command.current_dir("/").stderr(Stdio::null()).spawn().unwrap();
         let server = Self { process, port, _folder: laid_out.folder };
-        let url = berth_database::url::parse(&server.url("localhost", "sslmode=require")).unwrap();
+        let url = berth_database::url::parse(&server.url("localhost", "sslmode=prefer")).unwrap();
         connect_when_ready(url.direct(), PATIENCE).await.unwrap().close().await.unwrap();
         server
     }

@@ -30,6 +30,12 @@ pub enum Trouble {
     /// The role may not do what the host needs.
     #[error("the user may not create tables there; grant CREATE on the database")]
     NotAllowed,
+    /// The server offers no TLS, and the URL asks for it.
+    #[error(
+        "the server does not support TLS, which sslmode asks for; switch TLS on at the server, or correct sslmode in \
+         the URL"
+    )]
+    NoTls,
     /// No encrypted connection came about.
     #[error("TLS fails; look at the server's certificate, and at sslmode and sslrootcert in the URL")]
     Tls,
@@ -42,7 +48,10 @@ impl Trouble {
     /// Whether the server has answered, so that waiting changes nothing before somebody does.
     #[must_use]
     pub fn is_refusal(self) -> bool {
-        matches!(self, Self::WrongPassword | Self::NoSuchDatabase | Self::NotAllowed | Self::Tls)
+        matches!(
+            self,
+            Self::WrongPassword | Self::NoSuchDatabase | Self::NotAllowed | Self::NoTls | Self::Tls
+        )
     }
 }
 
@@ -50,7 +59,7 @@ impl From<&berth_postgres::Error> for Trouble {
     fn from(error: &berth_postgres::Error) -> Self {
         match error {
             berth_postgres::Error::Io(error) => of_io(error),
-            berth_postgres::Error::Tls(_) => Self::Tls,
+            berth_postgres::Error::Tls(error) => of_tls(error),
             other => other.code().map_or(Self::Other, of_code),
         }
     }
@@ -61,7 +70,7 @@ impl From<&sqlx::Error> for Trouble {
         match error {
             sqlx::Error::Io(error) => of_io(error),
             sqlx::Error::Database(refusal) => refusal.code().map_or(Self::Other, |code| of_code(&code)),
-            sqlx::Error::Tls(_) => Self::Tls,
+            sqlx::Error::Tls(error) => of_tls(&error.to_string()),
             _ => Self::Other,
         }
     }
@@ -77,6 +86,11 @@ fn of_io(error: &io::Error) -> Trouble {
         _ if error.to_string().contains("lookup address") => Trouble::UnknownHost,
         _ => Trouble::Other,
     }
+}
+
+/// By what both clients say, which have no kinds of such errors.
+fn of_tls(error: &str) -> Trouble {
+    if error.contains("does not support TLS") { Trouble::NoTls } else { Trouble::Tls }
 }
 
 /// By an SQLSTATE.

@@ -13,8 +13,8 @@ use berth_database::{
     Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool, host_tables,
 };
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources, Settings,
-    Uncompiled, Version, digest,
+    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources,
+    Settings, Uncompiled, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -155,6 +155,7 @@ fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
         config: Settings::default(),
         environment: Settings::default(),
         outgoing: Vec::new(),
+        outgoing_authorities: Authorities::default(),
         imports: BTreeMap::new(),
         routes: Vec::new(),
         authentication_required: false,

@@ -167,7 +167,7 @@ where
         if let Stage::Foreground(guest) = &mut this.stage
             && !this.component.is_heavy()
         {
-            let poll = this.meter.measure(|| guest.as_mut().poll(context));
+            let poll = this.meter.poll(|| guest.as_mut().poll(context));
             if poll.is_ready() || this.meter.spent() < FOREGROUND_TIME {
                 return poll;
             }
@@ -220,7 +220,7 @@ impl<F: Future> Guest<F> {
         let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(future) = slot.as_mut() else { return Poll::Ready(None) };
         let _host = self.host.enter();
-        let poll = meter.measure(|| future.as_mut().poll(context));
+        let poll = meter.poll(|| future.as_mut().poll(context));
         if poll.is_ready() {
             *slot = None;
         }

@@ -48,7 +48,8 @@ impl Candidate {
     /// Links `compiled` as `spec` says.
     pub fn link(compiled: &Compiled, spec: ComponentSpec) -> Result<Self, CandidateError> {
         let pre = link(&compiled.component, &spec)?;
-        let client = Client::new(&spec.outgoing).map_err(CandidateError::Client)?;
+        let client =
+            Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
         Ok(Self { unnumbered: Version::new(spec, compiled, pre, client) })
     }
 

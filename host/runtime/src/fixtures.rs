@@ -11,8 +11,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
-    Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
+    Authorities, Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine,
+    EngineSettings, Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
@@ -50,6 +50,7 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
         config: Settings::default(),
         environment: Settings::default(),
         outgoing: Vec::new(),
+        outgoing_authorities: Authorities::default(),
         imports: imports.iter().map(|(import, name)| ((*import).to_owned(), (*name).to_owned())).collect(),
         routes: Vec::new(),
         authentication_required: false,

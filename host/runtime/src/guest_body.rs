@@ -46,6 +46,10 @@ pub struct GuestBody {
     written: u64,
     /// Whether the response has no body, whatever the guest writes.
     is_discarded: bool,
+    /// Whether hyper has asked for a frame, and so has written the response's head.
+    is_begun: bool,
+    /// Why the body broke off before its first frame.
+    failed: Option<GuestBodyError>,
     request: Arc<RequestContext>,
 }
 
@@ -57,7 +61,17 @@ impl GuestBody {
         announced: Option<u64>,
         request: Arc<RequestContext>,
     ) -> Self {
-        Self { inner, came: VecDeque::new(), guest, announced, written: 0, is_discarded: false, request }
+        Self {
+            inner,
+            came: VecDeque::new(),
+            guest,
+            announced,
+            written: 0,
+            is_discarded: false,
+            is_begun: false,
+            failed: None,
+            request,
+        }
     }
 
     /// The body of a response that has none. The guest may write one, and goes on to its end.
@@ -124,6 +138,20 @@ impl GuestBody {
         self.is_discarded || self.announced.is_some_and(|announced| announced <= self.written)
     }
 
+    fn next_frame(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
+        if let Some(frame) = self.came.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        match self.receive(frame) {
+            None => self.poll_guest(context),
+            frame => Poll::Ready(frame),
+        }
+    }
+
     fn poll_guest(
         &mut self,
         context: &mut Context<'_>,
@@ -157,13 +185,18 @@ impl Body for GuestBody {
         if self.is_discarded {
             return Poll::Ready(None);
         }
-        if let Some(frame) = self.came.pop_front() {
-            return Poll::Ready(Some(Ok(frame)));
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(Some(Err(error)));
         }
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        match self.receive(frame) {
-            None => self.poll_guest(context),
-            frame => Poll::Ready(frame),
+        let is_first = !mem::replace(&mut self.is_begun, true);
+        match self.next_frame(context) {
+            // hyper would close the connection without a byte: this way, it sends the head before.
+            Poll::Ready(Some(Err(error))) if is_first => {
+                self.failed = Some(error);
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => frame,
         }
     }
 
@@ -213,4 +246,22 @@ async fn finish(
     }
     // How it failed, if it did, is in the log.
     drop(guest.await);
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_fails_at_once_fails_when_its_head_is_sent() {
+        let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let guest = AbortOnDropHandle::new(tokio::spawn(async { Err(HandleError::Failed) }));
+        tokio::task::yield_now().await;
+        let mut body = GuestBody::new(nothing, Some(guest), None, RequestContext::of_a_test());
+        assert!(body.frame().now_or_never().is_none(), "hyper sends the head now");
+        let frame = body.frame().now_or_never().flatten();
+        assert!(matches!(frame, Some(Err(GuestBodyError::Guest(HandleError::Failed)))));
+    }
 }

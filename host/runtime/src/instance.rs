@@ -1,8 +1,10 @@
 //! One request in one instance, from its head to the last byte of its response.
 
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,6 +33,9 @@ use crate::version::Version;
 
 /// How long a request waits for its turn when as many as may run are running, and for memory that others hold.
 pub(crate) const QUEUE_TIME: Duration = Duration::from_secs(5);
+
+/// Processor time that a guest may use between the head of its response and its first wait, before the head is sent.
+const MAX_HEAD_DELAY: Duration = Duration::from_millis(50);
 
 /// What the host knows of a request. A guest sees the principal, if it is granted `identity`; the rest is for the log.
 #[derive(Clone, Debug)]
@@ -118,14 +123,18 @@ impl Version {
         });
         let admission = self.admit(&context).await?;
         let (sender, head) = oneshot::channel();
-        let guest = self.run(Arc::clone(&context), admission, |version, store| async move {
-            version.answer(store, request, sender).await
-        });
+        let meter = CpuMeter::new();
+        let guest = self.run_metered(
+            Arc::clone(&context),
+            admission,
+            Arc::clone(&meter),
+            |version, store| async move { version.answer(store, request, sender).await },
+        );
         let head = tokio::select! {
             biased;
             // The guest ends here: it must not take what came of the body for the whole.
             Ok(fault) = &mut faults => return Err(fault),
-            head = wait_for_head(head, guest, &context) => head,
+            head = wait_for_head(head, guest, &meter, &context) => head,
         };
         // From here on, a body that breaks is for the guest to deal with.
         faults.close();
@@ -167,8 +176,22 @@ impl Version {
         F: Future<Output = wasmtime::Result<R>> + Send + 'static,
         R: Send + 'static,
     {
+        self.run_metered(context, admission, CpuMeter::new(), work)
+    }
+
+    /// The same, with what the store uses counted by `meter`.
+    fn run_metered<R, F>(
+        self: &Arc<Self>,
+        context: Arc<RequestContext>,
+        admission: Admission,
+        meter: Arc<CpuMeter>,
+        work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
+    ) -> Running<R>
+    where
+        F: Future<Output = wasmtime::Result<R>> + Send + 'static,
+        R: Send + 'static,
+    {
         let version = Arc::clone(self);
-        let meter = CpuMeter::new();
         let guest = async move {
             let Admission { permit, memory } = admission;
             let store = version.store(Arc::clone(&context), &meter, memory);
@@ -204,22 +227,45 @@ impl Version {
     }
 }
 
-/// Runs the guest until it has sent a head, or has ended without one.
+/// Runs the guest until it has ended, or has sent a head and then waits for something: a guest that fails before it has
+/// waited has failed before a byte was sent. A guest that computes for [`MAX_HEAD_DELAY`] after its head holds the head
+/// back no longer.
 ///
 /// Most have ended by then. One that has not goes on in a task of its own, so that its time runs out whether or not its
 /// client takes what it has sent.
 async fn wait_for_head(
     mut head: oneshot::Receiver<Head>,
     mut guest: Running<()>,
+    meter: &CpuMeter,
     context: &RequestContext,
 ) -> Result<(Response<HyperOutgoingBody>, Option<Guest>), HandleError> {
-    let (head, guest) = tokio::select! {
-        biased;
-        ended = &mut guest => {
-            ended?;
-            (head.try_recv().ok(), None)
+    let mut sent = None;
+    let ended = poll_fn(|task| {
+        if let Poll::Ready(ended) = guest.as_mut().poll(task) {
+            return Poll::Ready(Some(ended));
         }
-        Ok(sent) = &mut head => (Some(sent), Some(AbortOnDropHandle::new(tokio::spawn(guest)))),
+        if sent.is_none()
+            && let Poll::Ready(Ok(head)) = Pin::new(&mut head).poll(task)
+        {
+            sent = Some((head, meter.counted()));
+        }
+        match sent {
+            Some((_, before))
+                if meter.is_waiting(task) || meter.counted().saturating_sub(before) > MAX_HEAD_DELAY =>
+            {
+                Poll::Ready(None)
+            }
+            _ => Poll::Pending,
+        }
+    });
+    let ended = ended.await;
+    let sent = sent.map(|(head, _)| head);
+    let (head, guest) = match ended {
+        Some(ended) => {
+            ended?;
+            (sent.or_else(|| head.try_recv().ok()), None)
+        }
+        None => (sent, Some(AbortOnDropHandle::new(tokio::spawn(guest)))),
     };
     match head {
         Some(Ok(head)) => Ok((head, guest)),
@@ -268,3 +314,6 @@ fn timed_out(context: &RequestContext) -> HandleError {
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,9 @@ mod wasm;
 mod wit_type;
 
 pub use candidate::{Authority, Candidate, CandidateError};
-pub use capabilities::outgoing_http::{AllowedDestination, DestinationError};
+pub use capabilities::outgoing_http::{
+    AllowedDestination, Authorities, AuthoritiesError, DestinationError, Origin,
+};
 pub use capability::{Capability, UnknownCapability};
 pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
 pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::task::AtomicWaker;
 use wasmtime::ResourceLimiterAsync;
 
 use crate::engine::TICK;
@@ -27,6 +28,11 @@ pub(crate) struct CpuMeter {
     spent: AtomicU64,
     /// What the clock showed when the poll began, in nanoseconds, or [`IDLE`].
     poll_started: AtomicU64,
+    /// Whether the poll that is under way ends because the guest was interrupted.
+    is_interrupted: AtomicBool,
+    /// Whether the guest waits for the host: it would not go on if it were polled.
+    is_waiting: AtomicBool,
+    polled: AtomicWaker,
 }
 
 /// Not polled at the moment.
@@ -38,7 +44,14 @@ const FIRST_TIME: Duration = Duration::from_millis(1);
 impl CpuMeter {
     pub(crate) fn new() -> Arc<Self> {
         let (spent, poll_started) = (AtomicU64::new(0), AtomicU64::new(IDLE));
-        Arc::new(Self { origin: Instant::now(), spent, poll_started })
+        Arc::new(Self {
+            origin: Instant::now(),
+            spent,
+            poll_started,
+            is_interrupted: AtomicBool::new(false),
+            is_waiting: AtomicBool::new(false),
+            polled: AtomicWaker::new(),
+        })
     }
 
     /// What has been spent. The poll that is under way counts for the thread that polls.
@@ -59,6 +72,32 @@ impl CpuMeter {
         self.poll_started.store(IDLE, Ordering::Relaxed);
         self.spent.fetch_add(nanoseconds(clock.since(self.origin, started)), Ordering::Relaxed);
         result
+    }
+
+    /// Polls the guest: counts what that takes, and notes whether the guest waits then.
+    pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
+        self.is_waiting.store(false, Ordering::Relaxed);
+        let poll = self.measure(poll);
+        let is_interrupted = self.is_interrupted.swap(false, Ordering::Relaxed);
+        self.is_waiting.store(poll.is_pending() && !is_interrupted, Ordering::Release);
+        self.polled.wake();
+        poll
+    }
+
+    /// What was spent in polls that have ended. For threads that do not poll.
+    pub(crate) fn counted(&self) -> Duration {
+        Duration::from_nanos(self.spent.load(Ordering::Relaxed))
+    }
+
+    /// Notes that the guest is interrupted, and goes on when it is polled again.
+    pub(crate) fn interrupt(&self) {
+        self.is_interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the guest waits for the host. The task of `context` is woken when the next poll has ended.
+    pub(crate) fn is_waiting(&self, context: &Context<'_>) -> bool {
+        self.polled.register(context.waker());
+        self.is_waiting.load(Ordering::Acquire)
     }
 }
 
@@ -121,7 +160,7 @@ impl<F: Future> Future for Metered<F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { meter, future } = &mut *self;
-        meter.measure(|| future.as_mut().poll(context))
+        meter.poll(|| future.as_mut().poll(context))
     }
 }
 

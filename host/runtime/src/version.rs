@@ -14,7 +14,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::background::Background;
 use crate::candidate::Authority;
 use crate::capabilities::cohere::Cohere;
-use crate::capabilities::outgoing_http::{AllowedDestination, Client, OutgoingHttp};
+use crate::capabilities::outgoing_http::{AllowedDestination, Authorities, Client, OutgoingHttp};
 use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
@@ -52,6 +52,8 @@ pub struct ComponentSpec {
     pub environment: Settings,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
+    /// The authorities that it trusts beside the public ones.
+    pub outgoing_authorities: Authorities,
     /// Which component answers which of its imports: interfaces, with or without a version, to components' names.
     pub imports: BTreeMap<String, String>,
     /// Path patterns, as axum writes them.
@@ -205,7 +207,11 @@ impl Version {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             let over = meter.spent() > budget;
-            Ok(if over { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+            if over {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            meter.interrupt();
+            Ok(UpdateDeadline::Yield(1))
         });
         store
     }

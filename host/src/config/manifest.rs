@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use berth_runtime::{AllowedDestination, Capability, ComponentSpec, Limits, Settings};
+use berth_runtime::{AllowedDestination, Authorities, Capability, ComponentSpec, Limits, Settings};
 use http::Method;
 use serde::Deserialize;
 use toml::Spanned;
@@ -46,6 +46,8 @@ pub struct Component {
     pub authentication: Authentication,
     /// Where it may send requests to.
     pub outgoing: Vec<AllowedDestination>,
+    /// The authorities that it trusts beside the public ones, when it sends requests.
+    pub outgoing_authorities: Authorities,
     /// Which component answers which of its imports, by interface: `todo:tasks/tasks`, with or without a version.
     pub imports: BTreeMap<String, String>,
 }
@@ -172,6 +174,12 @@ impl Read<Written> {
         let Self { value: written, is_whole } = self;
         let source = faults.take(check_source(&written.source, place.directory));
         let imports = faults.take(check_imports(written.imports, place.names));
+        let outgoing: Vec<_> = written.outgoing.into_iter().map(|Parsed(destination)| destination).collect();
+        let authorities = written
+            .outgoing_ca
+            .as_ref()
+            .map_or(Ok(Authorities::default()), |file| check_authorities(file, &outgoing, place.directory));
+        let outgoing_authorities = faults.take(authorities);
         if !is_whole {
             return None;
         }
@@ -203,7 +211,8 @@ impl Read<Written> {
             environment,
             authentication: written.authentication,
             imports: imports?,
-            outgoing: written.outgoing.into_iter().map(|Parsed(destination)| destination).collect(),
+            outgoing,
+            outgoing_authorities: outgoing_authorities?,
         })
     }
 }
@@ -218,6 +227,27 @@ fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf,
         source.display()
     );
     Err(Misplaced::at(written.span(), reason))
+}
+
+/// The authorities of `outgoing_ca`, which only a component with a destination over HTTPS has a use for.
+fn check_authorities(
+    file: &Spanned<PathBuf>,
+    outgoing: &[AllowedDestination],
+    directory: &Path,
+) -> Result<Authorities, Misplaced> {
+    let path = directory.join(file.get_ref());
+    let read = fs::read(&path).map_err(|error| error.to_string());
+    let read = read.and_then(|text| Authorities::from_pem(&text).map_err(|error| error.to_string()));
+    let reason = match read {
+        Err(error) => {
+            format!("{} gives no authority ({error}): name a PEM file with its certificate", path.display())
+        }
+        Ok(_) if !outgoing.iter().any(AllowedDestination::is_https) => {
+            "nothing needs this: list an `https://` destination in `outgoing`, or leave it away".to_owned()
+        }
+        Ok(authorities) => return Ok(authorities),
+    };
+    Err(Misplaced::at(file.span(), reason))
 }
 
 fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
@@ -265,6 +295,7 @@ impl Component {
             config: self.config.clone(),
             environment: self.environment.clone(),
             outgoing: self.outgoing.clone(),
+            outgoing_authorities: self.outgoing_authorities.clone(),
             imports: self.imports.clone(),
             routes: self.routes.iter().map(Pattern::to_string).collect(),
             authentication_required: self.authentication == Authentication::Required,

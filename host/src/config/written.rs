@@ -43,6 +43,7 @@ pub(super) struct Written {
     pub(super) authentication: Authentication,
     #[serde(default)]
     pub(super) outgoing: Vec<Parsed<AllowedDestination>>,
+    pub(super) outgoing_ca: Option<Spanned<PathBuf>>,
     #[serde(default)]
     pub(super) imports: BTreeMap<Parsed<Interface>, Spanned<String>>,
 }

@@ -5,18 +5,35 @@
 //! component must not become a way into the network that the host stands in. The addresses that were checked are those
 //! that are connected to.
 
+//!
+//! A request goes out as the guest wrote it: nothing is added to its path, its query or its headers, and nothing is
+//! rewritten.
+
 mod addresses;
+mod client;
+mod connection;
 mod destination;
+mod failure;
+mod kept;
+mod request_body;
+mod response_body;
+mod tls;
 
 use std::sync::Arc;
 
-use http_body_util::{BodyDataStream, BodyExt as _};
-use reqwest::Url;
+use http_body_util::BodyExt as _;
+use tokio_rustls::TlsConnector;
+use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use self::addresses::{AddressProhibited, AllowedAddresses};
-use self::destination::origin;
-pub use self::destination::{AllowedDestination, DestinationError};
+use self::client::HttpClient;
+use self::connection::Connector;
+use self::destination::url_of;
+pub use self::destination::{AllowedDestination, DestinationError, Origin};
+use self::failure::Failure;
+use self::response_body::ResponseBody;
+pub use self::tls::{Authorities, AuthoritiesError};
 use crate::instance::RequestContext;
 
 /// The longest host that a line of the log shows, in bytes: the longest name of DNS.
@@ -25,7 +42,7 @@ const MAX_LOGGED_HOST_BYTES: usize = 253;
 /// Why requests cannot be sent at all.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ClientError(#[from] reqwest::Error);
+pub struct ClientError(#[from] rustls::Error);
 
 /// The client of one version of a component. None is made for a component without destinations.
 #[derive(Clone, Default)]
@@ -33,25 +50,39 @@ pub(crate) struct Client(Option<Arc<Allowed>>);
 
 struct Allowed {
     destinations: Vec<AllowedDestination>,
-    http: reqwest::Client,
+    http: HttpClient,
 }
 
 impl Client {
-    pub(crate) fn new(destinations: &[AllowedDestination]) -> Result<Self, ClientError> {
+    pub(crate) fn new(
+        destinations: &[AllowedDestination],
+        authorities: &Authorities,
+    ) -> Result<Self, ClientError> {
         if destinations.is_empty() {
             return Ok(Self(None));
         }
+        Ok(Self(Some(Arc::new(Allowed::new(destinations.to_vec(), authorities)?))))
+    }
+}
+
+impl Allowed {
+    fn new(destinations: Vec<AllowedDestination>, authorities: &Authorities) -> Result<Self, ClientError> {
         let networks = destinations.iter().filter_map(|destination| match destination {
             AllowedDestination::Network(network) => Some(*network),
-            AllowedDestination::Origin { .. } => None,
+            AllowedDestination::Origin(_) => None,
         });
-        let addresses = Arc::new(AllowedAddresses::new(networks.collect()));
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .dns_resolver(addresses)
-            .build()?;
-        Ok(Self(Some(Arc::new(Allowed { destinations: destinations.to_vec(), http }))))
+        let addresses = AllowedAddresses::new(networks.collect());
+        let is_https = destinations.iter().any(AllowedDestination::is_https);
+        let tls = TlsConnector::from(Arc::new(authorities.client_config(is_https)?));
+        Ok(Self { destinations, http: HttpClient::new(Connector { addresses, tls }) })
+    }
+
+    /// The origin of a URL, if the manifest lists it. An origin whose host is an address never meets the resolver: listing
+    /// it says that the component may go to that address.
+    fn permitted(&self, url: &Url) -> Option<Origin> {
+        let origin = Origin::of(url)?;
+        let is_listed = |listed: &AllowedDestination| matches!(listed, AllowedDestination::Origin(listed) if *listed == origin);
+        self.destinations.iter().any(is_listed).then_some(origin)
     }
 }
 
@@ -80,22 +111,36 @@ impl WasiHttpHooks for OutgoingHttp {
     ) -> Box<dyn Future<Output = Reply> + Send> {
         let (client, context) = (self.client.clone(), Arc::clone(&self.context));
         Box::new(async move {
-            // What is checked here is parsed as it will be for sending: a host must not be read in two ways.
-            let url = Url::parse(&request.uri().to_string()).map_err(|_| Error::HttpRequestUriInvalid)?;
-            let allowed = client.0.filter(|allowed| allowed.permits(&url));
-            let Some(allowed) = allowed else {
-                log_refusal(&context, &url, None);
-                return Err(Error::HttpRequestDenied);
-            };
-            match allowed.send(request, options.unwrap_or_default()).await {
-                Ok(response) => Ok((response, Box::new(async { Ok(()) }) as Io)),
-                Err(SendError::Prohibited(address)) => {
-                    log_refusal(&context, &url, Some(address));
-                    Err(Error::DestinationIpProhibited)
-                }
-                Err(SendError::Failed(error)) => Err(error),
-            }
+            let response = send(client, request, options.unwrap_or_default(), context).await?;
+            Ok((response, Box::new(async { Ok(()) }) as Io))
         })
+    }
+}
+
+async fn send(
+    client: Client,
+    request: http::Request<WasiBody>,
+    options: RequestOptions,
+    context: Arc<RequestContext>,
+) -> Result<http::Response<WasiBody>, Error> {
+    let url = url_of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+    let permitted = client.0.and_then(|allowed| Some((allowed.permitted(&url)?, allowed)));
+    let Some((origin, allowed)) = permitted else {
+        log_refusal(&context, &url, None);
+        return Err(Error::HttpRequestDenied);
+    };
+    match allowed.http.send(&origin, request, options).await {
+        Ok(response) => Ok(response.map(|inner| {
+            let limit = options.between_bytes_timeout;
+            ResponseBody { inner, limit, waiting: None, origin, context }.boxed_unsync()
+        })),
+        Err(failure) => {
+            match failure {
+                Failure::Prohibited(address) => log_refusal(&context, &url, Some(address)),
+                _ => log_failure(&context, &origin, &failure),
+            }
+            Err(failure.into())
+        }
     }
 }
 
@@ -120,75 +165,17 @@ fn log_refusal(context: &RequestContext, url: &Url, address: Option<AddressProhi
     ));
 }
 
-/// Why a request that is listed was not answered.
-enum SendError {
-    /// The name of its host leads where it may not go.
-    Prohibited(AddressProhibited),
-    /// Anything else.
-    Failed(Error),
-}
-
-impl From<Error> for SendError {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl Allowed {
-    /// Whether the manifest lists the origin. An origin whose host is an address never meets the resolver: listing it
-    /// says that the component may go to that address.
-    fn permits(&self, url: &Url) -> bool {
-        origin(url).is_some_and(|wanted| self.destinations.contains(&wanted))
-    }
-
-    async fn send(
-        &self,
-        request: http::Request<WasiBody>,
-        options: RequestOptions,
-    ) -> Result<http::Response<WasiBody>, SendError> {
-        let request =
-            request.map(|body| reqwest::Body::wrap_stream(BodyDataStream::new(body.map_err(Failed))));
-        let request = reqwest::Request::try_from(request).map_err(|_| Error::HttpRequestUriInvalid)?;
-        let sending = self.http.execute(request);
-        let response = match options.first_byte_timeout {
-            Some(limit) => {
-                tokio::time::timeout(limit, sending).await.map_err(|_| Error::ConnectionReadTimeout)?
-            }
-            None => sending.await,
-        };
-        let response = http::Response::from(response.map_err(|error| explain(&error))?);
-        Ok(response.map(|body| body.map_err(|_| Error::HttpResponseIncomplete).boxed_unsync()))
-    }
-}
-
-/// The guest's own body failed. reqwest wants an error type that wasi-http's is not.
-#[derive(Debug, thiserror::Error)]
-#[error("the component's request body broke off: {0:?}")]
-struct Failed(Error);
-
-fn explain(error: &reqwest::Error) -> SendError {
-    if let Some(prohibited) = prohibited(error) {
-        return SendError::Prohibited(prohibited);
-    }
-    SendError::Failed(if error.is_timeout() {
-        Error::ConnectionTimeout
-    } else if error.is_connect() {
-        Error::ConnectionRefused
+/// Writes into the log why a request that may go out was not answered, or not in full.
+fn log_failure(context: &RequestContext, origin: &Origin, failure: &Failure) {
+    let component = &context.component;
+    if failure.is_unknown_authority() {
+        context.warn(format_args!(
+            "a component's request to {origin} failed: {failure}; name the authority's certificate as `outgoing_ca` in \
+             [components.{component}] of the manifest, if it is a private one"
+        ));
     } else {
-        Error::HttpProtocolError
-    })
-}
-
-/// What the resolver refused, if that is the cause.
-fn prohibited(error: &reqwest::Error) -> Option<AddressProhibited> {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if let Some(prohibited) = cause.downcast_ref() {
-            return Some(*prohibited);
-        }
-        source = cause.source();
+        context.warn(format_args!("a component's request to {origin} failed: {failure}"));
     }
-    None
 }
 
 #[cfg(test)]
@@ -197,16 +184,14 @@ mod tests {
 
     /// Whether a component with these destinations may send a request to this URL, as far as the list says.
     fn permits(destinations: &[&str], url: &str) -> bool {
-        let allowed = Allowed {
-            destinations: destinations.iter().filter_map(|text| text.parse().ok()).collect(),
-            http: reqwest::Client::new(),
-        };
-        Url::parse(url).is_ok_and(|url| allowed.permits(&url))
+        let destinations = destinations.iter().filter_map(|text| text.parse().ok()).collect();
+        let allowed = Allowed::new(destinations, &Authorities::default());
+        let url = url.parse().ok().and_then(|uri| url_of(&uri));
+        allowed.is_ok_and(|allowed| url.is_some_and(|url| allowed.permitted(&url).is_some()))
     }
 
     #[test]
     fn only_a_listed_origin_is_permitted_however_it_is_written() {
-        install_tls();
         for url in [
             "http://127.0.0.1:9000/",
             "http://2130706433:9000/",
@@ -236,10 +221,5 @@ mod tests {
             assert!(!permits(&[listed], url), "{url}");
         }
         assert!(permits(&["https://example.com"], "https://EXAMPLE.com:443/path?query"));
-    }
-
-    /// reqwest's client wants an implementation of TLS, which the host's `main` installs as a rule.
-    fn install_tls() {
-        drop(rustls::crypto::ring::default_provider().install_default());
     }
 }

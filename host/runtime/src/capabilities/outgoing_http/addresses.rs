@@ -5,9 +5,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use ipnet::IpNet;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::timeout;
+
+use super::destination::Origin;
+use super::failure::Failure;
+
+/// How long a name may take to resolve. Less than the time that a request has by default, so that its component learns
+/// the reason.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The addresses that names may resolve to: public ones, and those that the manifest lists.
 pub(super) struct AllowedAddresses(Vec<IpNet>);
@@ -16,6 +24,21 @@ impl AllowedAddresses {
     /// Public addresses, and those of these networks.
     pub(super) fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
+    }
+
+    /// The addresses of an origin's host that may be connected to. An origin that names an address is allowed by being
+    /// listed.
+    pub(super) async fn resolve(&self, origin: &Origin) -> Result<Vec<SocketAddr>, Failure> {
+        if let Some(address) = origin.address() {
+            return Ok(vec![SocketAddr::new(address, origin.port)]);
+        }
+        let lookup = tokio::net::lookup_host((&*origin.host, origin.port));
+        let found = timeout(RESOLVE_TIMEOUT, lookup).await.map_err(|_| Failure::UnresolvedInTime)?;
+        let allowed = self.filter(found.map_err(Failure::Unresolved)?)?;
+        if allowed.is_empty() {
+            return Err(Failure::Unresolved(io::ErrorKind::NotFound.into()));
+        }
+        Ok(allowed)
     }
 
     fn contains(&self, address: IpAddr) -> bool {
@@ -37,20 +60,6 @@ impl AllowedAddresses {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the address {0} is neither public nor listed")]
 pub(super) struct AddressProhibited(pub(super) IpAddr);
-
-impl Resolve for AllowedAddresses {
-    fn resolve(&self, name: Name) -> Resolving {
-        let networks = Self(self.0.clone());
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let allowed = networks.filter(found)?;
-            if allowed.is_empty() {
-                return Err(io::Error::from(io::ErrorKind::NotFound).into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
 
 /// Whether an address is one of the public internet's: neither this machine's, nor a private network's, nor special
 /// (IANA's special-purpose registries for IPv4 and IPv6).

@@ -1,25 +1,31 @@
 //! A destination, as the manifest writes it and as a request has it.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use http::Uri;
 use ipnet::IpNet;
-use reqwest::Url;
+use url::{Position, Url};
 
 /// A destination that a component may send requests to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AllowedDestination {
-    /// `https://api.example.com` or `http://example.com:8080`: one scheme, host and port.
-    Origin {
-        /// `http` or `https`.
-        scheme: String,
-        /// A name in lower case, or an address, as a URL's parser writes them: `2130706433` is `127.0.0.1`.
-        host: String,
-        /// The port; the scheme's own if none was given.
-        port: u16,
-    },
+    /// `https://api.example.com` or `http://example.com:8080`.
+    Origin(Origin),
     /// `10.1.0.0/16` or `127.0.0.1`: addresses that a listed name may resolve to although they are not public.
     Network(IpNet),
+}
+
+/// One scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whether the scheme is `https`, and not `http`.
+    pub is_https: bool,
+    /// A name in lower case, or an address, as a URL's parser writes them: `2130706433` is `127.0.0.1`.
+    pub host: String,
+    /// The port; the scheme's own if none was given.
+    pub port: u16,
 }
 
 /// Text that is neither an origin nor a network.
@@ -42,20 +48,58 @@ impl FromStr for AllowedDestination {
         }
         let url = Url::parse(text).map_err(|_| refuse())?;
         let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
-        origin(&url).filter(|_| !has_more).ok_or_else(refuse)
+        Origin::of(&url).filter(|_| !has_more).map(Self::Origin).ok_or_else(refuse)
     }
 }
 
-/// The origin of a URL, unless its scheme is not HTTP's or it carries credentials.
-pub(super) fn origin(url: &Url) -> Option<AllowedDestination> {
-    let is_http = matches!(url.scheme(), "http" | "https");
-    let has_credentials = !url.username().is_empty() || url.password().is_some();
-    if !is_http || has_credentials {
-        return None;
+impl AllowedDestination {
+    /// Whether requests to it are encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        matches!(self, Self::Origin(origin) if origin.is_https)
     }
-    let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let (scheme, port) = (url.scheme().to_owned(), url.port_or_known_default()?);
-    Some(AllowedDestination::Origin { scheme, host, port })
+}
+
+impl Origin {
+    /// The origin of a URL, unless its scheme is not HTTP's or it carries credentials.
+    pub(super) fn of(url: &Url) -> Option<Self> {
+        let is_https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return None;
+        }
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Some(Self { is_https, host, port: url.port_or_known_default()? })
+    }
+
+    /// The address that the origin names instead of a host.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        self.host.parse().ok()
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { is_https, host, port } = self;
+        let (scheme, own_port) = if *is_https { ("https", 443) } else { ("http", 80) };
+        if host.contains(':') {
+            write!(formatter, "{scheme}://[{host}]")?;
+        } else {
+            write!(formatter, "{scheme}://{host}")?;
+        }
+        if *port == own_port { Ok(()) } else { write!(formatter, ":{port}") }
+    }
+}
+
+/// Scheme and authority of a request, parsed once for the check and for the connection: a host must not be read in two
+/// ways. Path and query have no part in this, and are sent as the guest wrote them.
+pub(super) fn url_of(uri: &Uri) -> Option<Url> {
+    let url = Url::parse(&format!("{}://{}", uri.scheme()?, uri.authority()?)).ok()?;
+    // An authority that the parser reads as more than an authority is none.
+    (&url[Position::BeforePath..] == "/").then_some(url)
 }
 
 #[cfg(test)]
@@ -68,17 +112,15 @@ mod tests {
 
     #[test]
     fn an_origin_has_a_scheme_a_host_and_a_port() {
-        let origin = |scheme: &str, host: &str, port| AllowedDestination::Origin {
-            scheme: scheme.to_owned(),
-            host: host.to_owned(),
-            port,
+        let origin = |is_https, host: &str, port| {
+            AllowedDestination::Origin(Origin { is_https, host: host.to_owned(), port })
         };
         assert_eq!(
             allowed(&["https://API.example.com/", "http://example.com:8080", "http://[::1]:1"]),
             [
-                origin("https", "api.example.com", 443),
-                origin("http", "example.com", 8080),
-                origin("http", "::1", 1)
+                origin(true, "api.example.com", 443),
+                origin(false, "example.com", 8080),
+                origin(false, "::1", 1)
             ]
         );
         for bad in [
@@ -91,6 +133,14 @@ mod tests {
             "https://*.example.com:x",
         ] {
             assert!(bad.parse::<AllowedDestination>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_shown_as_the_manifest_writes_it() {
+        for text in ["https://example.com", "http://example.com:8080", "http://[::1]:1", "https://[::1]"] {
+            let [AllowedDestination::Origin(origin)] = &allowed(&[text])[..] else { unreachable!("{text}") };
+            assert_eq!(origin.to_string(), text);
         }
     }
 }
