@@ -13,7 +13,10 @@ use crate::support::{App, Component, Send as _};
 
 /// A host of the fixture `version`, about to start.
 fn host(files: &TempDir, manifest: impl FnOnce(Component) -> Component) -> AppBuilder {
-    App::serving([manifest(versioned(files.path(), "name=one"))]).with("BERTH_FOLLOW_INTERVAL", "1s")
+    App::serving([manifest(versioned(files.path(), "name=one"))])
+        // A host for development would run its file at each start.
+        .with("ENVIRONMENT", "production")
+        .with("BERTH_FOLLOW_INTERVAL", "1s")
 }
 
 /// Three hosts on one database.
