@@ -108,7 +108,9 @@ impl Delivery {
             turn = Some(self.turn().await?);
         };
         let Err(refused) = swap(self, &here, Plan { turn, ..plan }).await else {
-            conflicts.iter().for_each(|conflict| conflict.log(self.precedence));
+            for conflict in conflicts {
+                conflict.log(self.precedence);
+            }
             return Ok(());
         };
         if !refused.failure.temporary
