@@ -106,8 +106,8 @@ fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Record) {
     let migrations = before.map(|version| names(version.migrations())).unwrap_or_default();
     let after = candidate.authority();
     let changes = &mut record.report().changes;
-    changes.imports = Difference::between(&authority.imports, &after.imports);
-    changes.exports = Difference::between(&authority.exports, &after.exports);
+    changes.imports = Difference::between_interfaces(&authority.imports, &after.imports);
+    changes.exports = Difference::between_interfaces(&authority.exports, &after.exports);
     changes.migrations = Difference::between(&migrations, &names(candidate.migrations()));
 }
 
