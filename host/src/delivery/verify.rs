@@ -144,6 +144,7 @@ impl From<CandidateError> for Failure {
         let step = match &error {
             CandidateError::Link(LinkError::NoHandler | LinkError::OtherHandler(_))
             | CandidateError::Export { .. }
+            | CandidateError::Memory { .. }
             | CandidateError::MigrationsWithoutDatabase { .. } => Step::Exports,
             CandidateError::Link(_) | CandidateError::Client(_) => Step::Imports,
         };
