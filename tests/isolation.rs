@@ -1,6 +1,7 @@
 //! A component's failure is one failed request: never the host's, never a neighbour's.
 
 use futures_util::future::join_all;
+use serde_json::Value;
 
 use crate::support::{App, Component, Send};
 
@@ -99,7 +100,45 @@ async fn a_failure_is_told_to_the_operator_and_not_to_the_client() {
     assert_eq!(answer.text(), "{\"detail\":\"The component failed\"}");
     let line = app.process.wait_for("the component failed");
     assert!(line.contains("misbehaves") && line.contains("the-panic"), "{line}");
-    assert!(app.process.log().contains("on purpose"), "what the guest printed is in the log");
+    let log = app.process.log();
+    assert!(log.contains("on purpose"), "what the guest printed is in the log");
+    assert!(!log.contains("RUST_BACKTRACE"), "nobody can set this variable for a component");
+}
+
+#[tokio::test]
+async fn the_functions_in_which_a_guest_failed_are_in_the_log_by_their_names() {
+    let app = neighbours().await;
+    app.get("/bad/recurse").answer().await.expect(502);
+    let line: Value = serde_json::from_str(&app.process.wait_for("the component failed")).unwrap();
+    let backtrace = line["backtrace"].as_str().unwrap();
+    assert!(backtrace.contains("\n    at misbehaves::recurse\n"), "{backtrace}");
+
+    let bad = Component::new("misbehaves").at("/bad");
+    let app = App::serving([bad]).with("LOG_FORMAT", "pretty").start().await;
+    app.get("/bad/recurse").answer().await.expect(502);
+    let line = app.process.wait_for("    at misbehaves::");
+    assert!(line.starts_with("    at "), "each function has a line of its own: {line}");
+}
+
+#[tokio::test]
+async fn the_limit_that_ended_a_guest_is_in_the_log_with_its_value() {
+    let bad = |name: &str| Component::new("misbehaves").called(name).at(&format!("/{name}"));
+    let app = App::serving([
+        bad("cpu").limited("cpu", "100ms"),
+        bad("time").limited("time", "500ms"),
+        bad("memory").limited("memory", "8MiB"),
+        bad("stack"),
+    ]);
+    let app = app.start().await;
+    for (path, status, text) in [
+        ("/cpu/loop", 504, "`limits.cpu = 100ms`"),
+        ("/time/sleep", 504, "`limits.time = 500ms`"),
+        ("/memory/hoard?bytes=9000000", 502, "`limits.memory = 8MiB`"),
+        ("/stack/recurse", 502, "-zstack-size"),
+    ] {
+        app.get(path).answer().await.expect(status);
+        app.process.wait_for(text);
+    }
 }
 
 #[tokio::test]

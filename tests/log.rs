@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::data::{refused, run, sql};
 use crate::support::app::Host;
 use crate::support::{App, Component, Send};
 
@@ -127,4 +128,24 @@ async fn what_the_log_has_lost_is_said_when_it_can_be_written_again() {
     let line = log.lines().find(|line| line.contains("lines of the log were lost"));
     assert!(line.is_some_and(|line| line.starts_with('{')), "{line:?}");
     assert!(log.ends_with('\n') && log.contains("finishing the requests in flight"), "the end is there");
+}
+
+#[tokio::test]
+async fn a_refused_statement_is_in_the_log_of_a_request_that_fails_and_else_only_at_debug() {
+    let app = App::serving([sql("sql")]).start().await;
+    let statement = "SELECT 1 FROM missing_table";
+    refused(&app, "/sql", statement).await;
+    let log = app.process.log();
+    assert!(!log.contains("missing_table"), "the component has dealt with it: {log}");
+    run(&app, "/sql/fail", statement).await.expect(500);
+    let line = app.process.wait_for("a request that failed");
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((&line["level"], &line["component"]), (&"WARN".into(), &"sql".into()), "{line}");
+    assert_eq!((&line["sqlstate"], &line["position"]), (&"42P01".into(), &15.into()), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("missing_table"), "{line}");
+
+    let app = App::serving([sql("sql")]).with("RUST_LOG", "debug").start().await;
+    refused(&app, "/sql", statement).await;
+    let line = app.process.wait_for("PostgreSQL refused a statement");
+    assert!(line.contains("DEBUG") && line.contains("42P01") && line.contains("\"sql\""), "{line}");
 }

@@ -1,6 +1,7 @@
-//! The log: one line an event, on standard error, for people or for machines.
+//! The log: one line an event, on standard error, for people or for machines. In the log for people, the functions of a
+//! backtrace follow in indented lines.
 //!
-//! - `lines`: each event becomes a line of text that can neither break nor reach the operator's terminal
+//! - `lines`: each event becomes text that can neither pass for another event nor reach the operator's terminal
 //! - `queue`: lines wait in bounded memory for a thread that writes them, so that a log that cannot be written stops nothing
 
 mod lines;

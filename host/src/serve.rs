@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError, OwnServer};
-use crate::delivery::{AdoptError, Delivery, Watched};
+use crate::delivery::{AdoptError, Delivery, Precedence, Watched};
 use crate::logging::Queue;
 use crate::{admin, server, shutdown};
 
@@ -105,7 +105,8 @@ async fn serve_on(
     let auth = Auth::new(auth_settings(config)?, database.pool());
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let app = App::new(config, auth, database.pool(), stop.clone());
-    let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere)?);
+    let precedence = precedence(config, watched.is_some());
+    let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere, precedence)?);
 
     let mut live = pin!(go_live(&delivery, database, config));
     let is_live = timeout(PATIENCE, &mut live).await.ok().transpose()?.is_some();
@@ -132,6 +133,11 @@ async fn serve_on(
     };
     delivery.leave().await;
     result
+}
+
+/// What is on a developer's disk is what runs.
+fn precedence(config: &Config, watch: bool) -> Precedence {
+    if watch || config.environment.is_development() { Precedence::File } else { Precedence::Database }
 }
 
 /// Swaps in what is saved, for ever, if that is wanted.

@@ -106,7 +106,8 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
             let answer = run(&app, path, &statement).await.text();
             assert_eq!(answer, "Error::TooManyBytes(4194304)", "{path} {raised}");
         }
-        let grown = peak(&app) - before;
+        // The kernel counts by the thread and adds up now and then: its peak can be a little less than it was.
+        let grown = peak(&app).saturating_sub(before);
         assert!(grown <= (4 + 2) * 1024, "{path}: the host has grown by {grown} KiB");
     }
     assert_eq!(done(&app, "/bad/json", "SELECT 1 AS n").await, r#"[{"n":1}]"#);

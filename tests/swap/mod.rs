@@ -5,6 +5,7 @@ mod command_line;
 mod compiling;
 mod killed;
 mod load;
+mod precedence;
 mod probes;
 mod pushes;
 mod refusals;

@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::Row as _;
 
 use super::Swapping;
+use crate::support::Send as _;
 use crate::support::versions::version;
 
 async fn probed() -> Swapping {
@@ -61,5 +62,9 @@ async fn the_projects_own_components_are_probed_as_a_caller_of_their_own() {
         let requests = log.lines().filter(|line| line.contains("\"request\"") && line.contains(probe));
         assert_eq!(requests.clone().count(), 3, "{log}");
         assert!(requests.clone().all(|line| line.contains("200")), "{log}");
+        assert!(requests.clone().all(|line| line.contains("\"probe\":true")), "{log}");
     }
+    app.get("/dashboard/stats").answer().await;
+    let of_client = |line: &&str| line.contains("/dashboard/stats") && !line.contains("\"probe\"");
+    assert_eq!(app.process.log().lines().filter(of_client).count(), 1, "a client's request is no probe");
 }

@@ -127,23 +127,6 @@ async fn the_steps_are_told_as_they_happen() {
 }
 
 #[tokio::test]
-async fn the_host_that_starts_again_has_what_was_live_and_not_its_file() {
-    let files = tempfile::tempdir().unwrap();
-    let serving =
-        || crate::support::App::serving([crate::support::versions::versioned(files.path(), "name=one")]);
-    let app = serving().start().await;
-    app.operator().push_live("version", version("name=two")).await;
-    let again = serving().start_beside(&app);
-    assert_eq!(super::answer_of(&again).await, "version@2 two");
-    // A file that was never seen is another matter: a new image, say.
-    crate::support::versions::versioned(files.path(), "name=three");
-    let other =
-        crate::support::App::serving([crate::support::versions::versioned(files.path(), "name=three")]);
-    let newer = other.start_beside(&app);
-    assert_eq!(super::answer_of(&newer).await, "version@3 three");
-}
-
-#[tokio::test]
 async fn the_last_ten_versions_keep_their_bytes() {
     let swapping = Swapping::start("name=one", |one| one).await;
     for number in 2..=12 {

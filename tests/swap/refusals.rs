@@ -49,6 +49,26 @@ async fn each_step_refuses_by_name_and_leaves_the_old_version_live() {
             "an interface of nobody's",
             importing(r#"(import "acme:rockets/launch" (instance (export "go" (func))))"#),
         ),
+        (
+            "a draft that was never released",
+            importing(
+                r#"(import "wasi:keyvalue/store@0.2.0-draft" (instance (export "bucket" (type (sub resource)))))"#,
+            ),
+        ),
+        (
+            "resources of nobody's",
+            importing(
+                r#"(import "fermyon:spin/key-value" (instance (export "store" (type (sub resource)))))"#,
+            ),
+        ),
+        (
+            "several imports",
+            importing(
+                r#"(import "acme:rockets/launch" (instance))
+                   (import "wasi:logging/logging@0.1.0-draft" (instance))
+                   (import "wasi:keyvalue/store@0.2.0-draft" (instance))"#,
+            ),
+        ),
         ("what is not granted", fixture("shows")),
         ("a component that handles nothing", wat("(component)")),
         ("a migration that fails", version("name=two migrations=1,2,2")),
@@ -152,4 +172,32 @@ async fn a_new_file_that_is_refused_at_the_start_leaves_the_host_with_what_was_l
     let again = App::serving([component]).start_beside(&app);
     assert_eq!(answer_of(&again).await, "version@1 one");
     again.process.wait_for("starting with the versions that were live before");
+}
+
+#[tokio::test]
+async fn a_component_that_starts_with_more_memory_than_its_limit_does_not_go_live() {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("large.wasm");
+    fs::write(&file, large("name=two")).unwrap();
+    let component = Component::from_file("large", &file).at("/version").granted(&["postgres"]);
+    let output = App::serving([component.limited("memory", "4MiB")]).run("check");
+    let said =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("of memory at its start") && said.contains("`limits.memory = 4MiB`"), "{said}");
+    assert!(said.contains("[components.large] of the manifest to 8MiB or more"), "{said}");
+
+    let swapping = Swapping::start("name=one", |one| one.limited("memory", "4MiB")).await;
+    let (_, reason) = swapping.operator.push_refused("version", large("name=two")).await;
+    assert!(reason.contains("[components.version] of the manifest to 8MiB or more"), "{reason}");
+    assert_eq!(swapping.answer().await, "version@1 one");
+}
+
+/// A version of the fixture whose memory has 127 pages at its start: almost 8 MiB.
+fn large(settings: &str) -> Vec<u8> {
+    const MEMORY_SECTION: &[u8] = &[5, 3, 1, 0];
+    let mut wasm = version(settings);
+    let at = wasm.windows(MEMORY_SECTION.len()).position(|window| window == MEMORY_SECTION).unwrap();
+    wasm[at + MEMORY_SECTION.len()] = 127;
+    wasm
 }

@@ -13,7 +13,10 @@ use crate::support::{App, Component, Send as _};
 
 /// A host of the fixture `version`, about to start.
 fn host(files: &TempDir, manifest: impl FnOnce(Component) -> Component) -> AppBuilder {
-    App::serving([manifest(versioned(files.path(), "name=one"))]).with("BERTH_FOLLOW_INTERVAL", "1s")
+    App::serving([manifest(versioned(files.path(), "name=one"))])
+        // A host for development would run its file at each start.
+        .with("ENVIRONMENT", "production")
+        .with("BERTH_FOLLOW_INTERVAL", "1s")
 }
 
 /// Three hosts on one database.
@@ -161,9 +164,22 @@ async fn a_host_that_is_alone_neither_listens_nor_looks() {
     become_live(std::slice::from_ref(&other), "version@2 two").await;
     eventually("live on 2 of 2".to_owned(), async || rollout(&first).await).await;
     assert_eq!(answer_of(&alone).await, "version@1 one");
+    assert_eq!(rollout(&alone).await, "live on 2 of 3, 1 compiling", "it counts itself too");
     let listening =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
     let mut database = first.database.connect().await;
     let listening: i64 = sqlx::query_scalar(listening).fetch_one(&mut database).await.unwrap();
     assert_eq!(listening, 2, "the two others listen");
+}
+
+#[tokio::test]
+async fn a_host_that_is_alone_counts_itself() {
+    let files = tempfile::tempdir().unwrap();
+    // As in k8s/base.
+    let alone = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "off").start().await;
+    assert_eq!(rollout(&alone).await, "live on 1 of 1");
+    let replicas = alone.operator().show("version").await["replicas"].clone();
+    assert_eq!((&replicas[0]["this"], &replicas[0]["number"]), (&json!(true), &json!(1)), "{replicas}");
+    alone.operator().push_live("version", version("name=two")).await;
+    assert_eq!(rollout(&alone).await, "live on 1 of 1");
 }

@@ -13,6 +13,9 @@ use crate::support::patience::eventually;
 use crate::support::versions::{version, versioned};
 use crate::support::{App, Component, Send as _};
 
+/// Where the fixture `hello` is.
+const HELLO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/hello.wasm");
+
 /// A host that watches a folder with a manifest and a component.
 struct Watching {
     app: App,
@@ -86,11 +89,7 @@ async fn a_file_that_is_renamed_over_another_goes_live() {
 #[tokio::test]
 async fn a_file_that_is_only_touched_is_no_news() {
     let watching = Watching::start(|folder| {
-        fs::copy(
-            concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/hello.wasm"),
-            folder.join("hello.wasm"),
-        )
-        .unwrap();
+        fs::copy(HELLO, folder.join("hello.wasm")).unwrap();
         let hello = Component::from_file("hello", &folder.join("hello.wasm")).at("/hello");
         vec![hello, versioned(folder, "name=one")]
     });
@@ -119,6 +118,44 @@ async fn a_file_that_is_gone_leaves_its_version_live_until_it_is_back() {
     assert_eq!(answer_of(&watching.app).await, "version@1 one");
     watching.save("name=two");
     watching.becomes("version@2 two").await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_saved_with_the_same_bytes_takes_the_place_of_what_was_pushed() {
+    let watching = Watching::one().await;
+    watching.app.operator().push_live("version", version("name=two")).await;
+    watching.becomes("version@2 two").await;
+    watching.save("name=one");
+    watching.becomes("version@1 one").await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_refused_goes_live_once_the_manifest_grants_what_it_needs() {
+    let ungranted =
+        |folder: &Path| Component::from_file("version", &folder.join("version.wasm")).at("/version");
+    let watching = Watching::start(|folder| {
+        fs::copy(HELLO, folder.join("version.wasm")).unwrap();
+        vec![ungranted(folder)]
+    });
+    let watching = watching.await;
+    watching.save("name=two");
+    watching.app.process.wait_for("is not granted");
+    let folder = watching.folder.path().to_owned();
+    watching.save_manifest([ungranted(&folder).granted(&["postgres"])]);
+    watching.becomes("version@2 two").await;
+}
+
+#[tokio::test]
+async fn a_manifest_that_was_refused_for_a_file_is_taken_when_the_file_is_saved() {
+    let watching = Watching::one().await;
+    let folder = watching.folder.path().to_owned();
+    let manifest =
+        [versioned(&folder, "name=two probe=fails").at("/also").saying("probe = \"GET /version/probe\"")];
+    watching.save_manifest(manifest);
+    watching.app.process.wait_for("the host stays as it is");
+    watching.save("name=three");
+    eventually(200, async || watching.status("/also").await).await;
+    assert!(answer_of(&watching.app).await.ends_with(" three"));
 }
 
 #[tokio::test]
@@ -205,10 +242,6 @@ async fn a_manifest_that_cannot_be_used_changes_nothing_and_is_taken_once_it_can
     watching.save_manifest([versioned(&folder, "name=one"), built_later]);
     watching.app.process.wait_for("there is no file");
     assert_eq!(answer_of(&watching.app).await, "version@1 one");
-    fs::copy(
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/hello.wasm"),
-        watching.path("later.wasm"),
-    )
-    .unwrap();
+    fs::copy(HELLO, watching.path("later.wasm")).unwrap();
     eventually(200, async || watching.status("/later").await).await;
 }

@@ -1,11 +1,13 @@
 //! A component that is linked against its grants: what a version is made of, once it is known to be good.
 
 use berth_database::Migration;
+use bytesize::ByteSize;
 
 use crate::capabilities::outgoing_http::{Client, ClientError};
 use crate::capabilities::{migrations, openapi};
 use crate::capability::Capability;
 use crate::compile::Compiled;
+use crate::limits::{MIB, size};
 use crate::link::{LinkError, link};
 use crate::resources::Resources;
 use crate::version::{ComponentSpec, Version};
@@ -26,6 +28,20 @@ pub enum CandidateError {
         export: &'static str,
         /// Why.
         reason: String,
+    },
+    /// It asks for more memory at its start than it may have.
+    #[error(
+        "it asks for {} of memory at its start, and `limits.memory = {}` allows no more than that; set `memory` in \
+         `limits` of [components.{component}] of the manifest to {} or more",
+        ByteSize(*.needed).display().iec(), size(*.limit), size(.needed.next_multiple_of(MIB))
+    )]
+    Memory {
+        /// The component's name.
+        component: String,
+        /// What it asks for, in bytes.
+        needed: u64,
+        /// What it may have, in bytes.
+        limit: u64,
     },
     /// It brings migrations, but has no database.
     #[error(
@@ -57,6 +73,10 @@ impl Candidate {
     pub async fn ask(&mut self) -> Result<(), CandidateError> {
         let failed = |export| move |reason| CandidateError::Export { export, reason };
         let version = &mut self.unnumbered;
+        if let Some(needed) = version.memory_at_start_beyond_limit().await {
+            let (component, limit) = (version.spec.name.clone(), version.spec.limits.memory);
+            return Err(CandidateError::Memory { component, needed, limit });
+        }
         if migrations::is_exported(version) && !version.spec.capabilities.contains(&Capability::Postgres) {
             return Err(CandidateError::MigrationsWithoutDatabase { component: version.spec.name.clone() });
         }
@@ -108,4 +128,48 @@ pub struct Authority {
     pub imports: Vec<String>,
     /// What it exports.
     pub exports: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+    use crate::fixtures::{Host, component, spec};
+
+    const WIT: &str = "package test:large; world large { export wasi:http/incoming-handler@0.2.12; }";
+
+    /// A component whose module has this memory and table, with a limit of memory. Why it is refused, if it is.
+    async fn refusal(memory_and_table: &str, limit: u64) -> Option<String> {
+        let module = format!(
+            r#"(module {memory_and_table}
+                (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+                (func (export "wasi:http/incoming-handler@0.2.12#handle") (param i32 i32)))"#
+        );
+        let mut spec = spec("large", &[]);
+        spec.limits.memory = limit;
+        Host::new().verify(spec, &component(WIT, "large", &module)).await.err().map(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_component_that_starts_with_more_memory_than_its_limit_is_refused_with_what_it_needs() {
+        let memory = r#"(memory (export "memory") 320)"#;
+        let reason = refusal(memory, 16 * MIB).await.unwrap();
+        let (needs, advice) =
+            ("asks for 20.0 MiB of memory", "[components.large] of the manifest to 20MiB or more");
+        assert!(reason.contains(needs) && reason.contains("`limits.memory = 16MiB`"), "{reason}");
+        assert!(reason.ends_with(advice), "{reason}");
+        assert_eq!(refusal(memory, 20 * MIB).await, None, "the advice can be followed");
+    }
+
+    #[tokio::test]
+    async fn a_table_may_be_as_large_as_the_limit_of_memory_allows() {
+        let table = r#"(memory (export "memory") 1) (table 300000 funcref)"#;
+        assert_eq!(refusal(table, 64 * MIB).await, None);
+        let reason = refusal(table, MIB).await.unwrap();
+        assert!(
+            reason.contains("asks for 2.4 MiB of memory") && reason.ends_with("to 3MiB or more"),
+            "{reason}"
+        );
+    }
 }

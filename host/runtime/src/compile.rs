@@ -18,8 +18,9 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use wasmtime::component::Component;
 
-use crate::compile_process::CompilerProcess;
+use crate::compile_process::{CompilerProcess, Failure, compile_into};
 use crate::engine::Engine;
+use crate::source_lines::{self, SourceLines};
 use crate::uncompiled::{Counted, MAX_BYTES, Uncompiled};
 use crate::wasm::{IncomingWasm, WasmFile};
 
@@ -140,6 +141,7 @@ pub struct Compiler {
 /// Machine code of a component, ready to be linked.
 pub struct Compiled {
     pub(crate) component: Component,
+    pub(crate) lines: Option<Arc<SourceLines>>,
     pub(crate) digest: Arc<str>,
     /// Runs it, and has what its instances share with those of every other component.
     pub(crate) engine: Engine,
@@ -182,14 +184,14 @@ impl Compiler {
                 let wasm = self.file_of(component).await.map_err(unusable)?;
                 process.compile(wasm.path(), partial.output().map_err(unusable)?).await?;
             }
-            None => partial.fill(self.engine.wasmtime(), &component.bytes)?,
+            None => partial.fill(&component.bytes)?,
         }
         partial.finish(&path).map_err(unusable)?;
         let engine = self.engine.wasmtime().clone();
         let loaded = spawn_blocking(move || load(&engine, &path)).await;
-        let component = loaded.map_err(io::Error::from).map_err(CompileError::Process)?;
-        let component = component.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
-        Ok(self.compiled(component, digest, false))
+        let loaded = loaded.map_err(io::Error::from).map_err(CompileError::Process)?;
+        let loaded = loaded.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
+        Ok(self.compiled(loaded, digest, false))
     }
 
     /// A file for a component that is coming in.
@@ -215,12 +217,12 @@ impl Compiler {
         let kept = spawn_blocking(move || {
             ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own))
         });
-        let component = kept.await.ok().flatten()?;
-        Some(self.compiled(component, digest, true))
+        let loaded = kept.await.ok().flatten()?;
+        Some(self.compiled(loaded, digest, true))
     }
 
-    fn compiled(&self, component: Component, digest: &str, was_cached: bool) -> Compiled {
-        Compiled { component, digest: Arc::from(digest), engine: self.engine.clone(), was_cached }
+    fn compiled(&self, (component, lines): Loaded, digest: &str, was_cached: bool) -> Compiled {
+        Compiled { component, lines, digest: Arc::from(digest), engine: self.engine.clone(), was_cached }
     }
 
     fn file(&self, digest: &str) -> String {
@@ -232,10 +234,14 @@ impl Compiler {
 pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    source_lines::MARK.hash(&mut hasher);
     hasher.finish()
 }
 
-fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
+/// Machine code, and the lines of source that it comes from if the component says.
+type Loaded = (Component, Option<Arc<SourceLines>>);
+
+fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Loaded> {
     if !path.exists() {
         return None;
     }
@@ -247,10 +253,11 @@ fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Component> {
 }
 
 #[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
-fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Component> {
+fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Loaded> {
     // SAFETY: the file is in a directory that only the host's user, or who installed it, can write to, and was written by
     // `Compiler::compile`.
-    unsafe { Component::deserialize_file(engine, path) }
+    let component = unsafe { Component::deserialize_file(engine, path) }?;
+    Ok((component, SourceLines::open(path)?.map(Arc::new)))
 }
 
 /// A file that is being written: beside where it will be, and renamed when it is whole, so that a host that starts or dies
@@ -269,11 +276,12 @@ impl Partial {
     }
 
     /// Compiles into the file in this process.
-    fn fill(&self, engine: &wasmtime::Engine, bytes: &[u8]) -> Result<(), CompileError> {
-        let code = engine
-            .precompile_component(bytes)
-            .map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
-        fs::write(&self.0, code).map_err(|error| CompileError::Cache { path: self.0.clone(), error })
+    fn fill(&self, bytes: &[u8]) -> Result<(), CompileError> {
+        let unusable = |error| CompileError::Cache { path: self.0.clone(), error };
+        compile_into(bytes, &mut self.output().map_err(unusable)?).map_err(|failure| match failure {
+            Failure::Invalid(error) => CompileError::Invalid(format!("{error:#}")),
+            Failure::Io(error) => unusable(error),
+        })
     }
 
     fn finish(self, path: &Path) -> io::Result<()> {

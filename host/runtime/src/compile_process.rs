@@ -8,7 +8,7 @@
 //! compiler takes over the host: what may be pushed is still for the operator to decide.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -20,6 +20,7 @@ use tokio::process::{ChildStderr, Command};
 
 use crate::compile::CompileError;
 use crate::engine::Engine;
+use crate::source_lines;
 use crate::wasm::map;
 
 /// The argument with which the host's own program compiles. The component's file follows, and the memory in bytes.
@@ -140,8 +141,11 @@ pub fn compile_file(wasm: &Path, memory: u64) -> u8 {
     }
 }
 
-enum Failure {
+/// Why there is no machine code.
+pub(crate) enum Failure {
+    /// The component is not valid.
     Invalid(wasmtime::Error),
+    /// It cannot be read, or the code cannot be written.
     Io(io::Error),
 }
 
@@ -150,10 +154,23 @@ fn compile(wasm: &Path, memory: u64) -> Result<(), Failure> {
     let wasm = map(wasm).map_err(Failure::Io)?;
     bound(memory).map_err(Failure::Io)?;
     end_with_the_host().map_err(Failure::Io)?;
-    let engine = Engine::for_compiling().map_err(Failure::Invalid)?;
-    let code = engine.precompile_component(&wasm).map_err(Failure::Invalid)?;
-    drop(wasm);
-    io::stdout().write_all(&code).map_err(Failure::Io)
+    compile_into(&wasm, &mut io::stdout())
+}
+
+/// Compiles a component, and writes its machine code and the lines of source that it comes from.
+pub(crate) fn compile_into(component: &[u8], output: &mut impl io::Write) -> Result<(), Failure> {
+    let has_lines = source_lines::has_lines(component);
+    let engine = Engine::for_compiling(has_lines).map_err(Failure::Invalid)?;
+    let code = engine.precompile_component(component).map_err(Failure::Invalid)?;
+    output.write_all(&code).map_err(Failure::Io)?;
+    if has_lines {
+        let code_bytes = code.len() as u64;
+        drop(code);
+        let mut output = BufWriter::new(output);
+        source_lines::append(component, code_bytes, &mut output).map_err(Failure::Io)?;
+        output.flush().map_err(Failure::Io)?;
+    }
+    Ok(())
 }
 
 /// Bounds what this process can take and do.

@@ -3,10 +3,11 @@
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
+use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use crate::background::Background;
 use crate::guest_memory::GuestMemory;
+use crate::meter::TABLE_ENTRY_BYTES;
 
 /// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
 /// worker thread from its other requests.
@@ -24,6 +25,10 @@ const UNUSED_WARM_SLOTS: u32 = 32;
 
 /// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
 const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
+
+/// Elements of one table: as many as WebAssembly's implementations allow. A table that is not used takes nothing but
+/// addresses, and what one holds counts in its instance's limit of memory.
+const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
 /// How large the pool is.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +69,11 @@ impl Engine {
 
     /// An engine whose machine code every other engine of the host takes. It has room for one instance, which it never
     /// makes, no clock, and no threads beside the one that compiles: their memory would add up.
-    pub(crate) fn for_compiling() -> wasmtime::Result<wasmtime::Engine> {
+    ///
+    /// With an `address_map`, backtraces know places within functions. It takes memory to compile: a sixteenth more.
+    pub(crate) fn for_compiling(address_map: bool) -> wasmtime::Result<wasmtime::Engine> {
         let mut configuration = configuration(EngineSettings { instances: 1, guest_memory: 0 });
-        wasmtime::Engine::new(configuration.parallel_compilation(false))
+        wasmtime::Engine::new(configuration.parallel_compilation(false).generate_address_map(address_map))
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -84,11 +91,14 @@ impl Engine {
 
 fn configuration(settings: EngineSettings) -> Config {
     let core_instances = settings.instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT);
+    let most_elements = usize::try_from(settings.guest_memory / TABLE_ENTRY_BYTES).unwrap_or(usize::MAX);
+    let table_elements = most_elements.min(MAX_TABLE_ELEMENTS);
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(settings.instances)
         .total_core_instances(core_instances)
         .total_memories(settings.instances)
         .total_tables(core_instances)
+        .table_elements(table_elements)
         .total_stacks(settings.instances)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT * 4)
         .max_memories_per_component(CORE_INSTANCES_PER_COMPONENT)
@@ -103,8 +113,10 @@ fn configuration(settings: EngineSettings) -> Config {
         .memory_init_cow(true)
         .epoch_interruption(true)
         .cranelift_opt_level(OptLevel::Speed)
-        // Without it backtraces name functions and no places in them, and compiling takes less memory, by a sixteenth.
+        // Machine code with and without it is the same to an engine that runs it: see `for_compiling`.
         .generate_address_map(false)
+        // `source_lines` reads DWARF, in the process that compiles.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         // Components of WASI 0.3 need an engine of their own; for those of 0.2 this is quicker, and shuts out a
         // class of bugs.
         .concurrency_support(false);
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_one_engine_compiles_every_other_takes() {
-        let compiling = compatibility(&Engine::for_compiling().unwrap());
+        let compiling = compatibility(&Engine::for_compiling(false).unwrap());
         for instances in [1, 16, 500] {
             let engine = Engine::new(EngineSettings { instances, guest_memory: u64::MAX }).unwrap();
             assert_eq!(compatibility(engine.wasmtime()), compiling, "{instances}");

@@ -1,9 +1,14 @@
 //! The host's lines about what a component did. A component can cause them at will, so they count in its log budget.
 
 use std::fmt::{self, Display, Write};
+use std::sync::Arc;
 
+use tracing::field::display;
+
+use crate::backtrace::Backtrace;
 use crate::instance::RequestContext;
 use crate::log_budget::LogBudget;
+use crate::source_lines::SourceLines;
 use crate::version::Version;
 
 /// Bytes of text in one line of the log that a component causes, after which it is cut.
@@ -22,6 +27,25 @@ impl RequestContext {
             let Self { component, version, request_id, .. } = self;
             tracing::error!(component, version, request_id, error, "{message}");
         }
+    }
+
+    /// Logs why the component failed, and where.
+    pub(crate) async fn failure(
+        &self,
+        error: impl Display,
+        backtrace: Backtrace,
+        lines: Option<&Arc<SourceLines>>,
+    ) {
+        let error = one_line(error);
+        if !self.log.admit(error.len()) {
+            return;
+        }
+        let Self { component, version, request_id, .. } = self;
+        let backtrace = backtrace.in_words(lines).await;
+        self.log.charge(backtrace.len());
+        // Last: in the log for people, each function has a line of its own.
+        let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
+        tracing::error!(component, version, request_id, error, backtrace, "the component failed");
     }
 }
 

@@ -14,18 +14,21 @@ use http_body::Body;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::background::Scheduled;
+use crate::backtrace::{Backtrace, Reason};
 use crate::guest_body::{Guest, GuestBody};
 use crate::guest_memory::{Charge, NoGuestMemory};
 use crate::join::CallError;
+use crate::limits::Overdrawn;
 use crate::log_budget::LogBudget;
 use crate::meter::CpuMeter;
 use crate::principal::Principal;
+use crate::refused_statement::LastRefusal;
 use crate::registry::Registry;
 use crate::request_body::{LimitedBody, RequestBodyError};
 use crate::state::State;
@@ -54,6 +57,8 @@ pub struct RequestContext {
     pub registry: Arc<Registry>,
     /// What the component may write into the host's log.
     pub log: LogBudget,
+    /// The statement that PostgreSQL refused last.
+    pub last_refusal: LastRefusal,
 }
 
 /// Why a component gave no response, or not all of it.
@@ -110,7 +115,7 @@ impl Version {
             return Err(HandleError::BodyTooLarge(limit));
         }
         let is_head = *request.method() == Method::HEAD;
-        let (fault, mut faults) = oneshot::channel();
+        let (fault, faults) = oneshot::channel();
         let request = request.map(|body| LimitedBody::new(body, limit, fault));
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
@@ -120,12 +125,35 @@ impl Version {
             callers: Vec::new(),
             registry: Arc::clone(registry),
             log: self.resources.log.clone(),
+            last_refusal: LastRefusal::default(),
         });
-        let admission = self.admit(&context).await?;
+        let response = self.respond(request, is_head, faults, &context).await;
+        let has_failed = match &response {
+            Ok(response) => response.status().is_server_error(),
+            Err(error) => matches!(error, HandleError::Failed | HandleError::TimedOut),
+        };
+        if has_failed {
+            context.warn_of_refusal();
+        }
+        response
+    }
+
+    /// Runs a guest until its response can be sent. `faults` says what was wrong with the request's body.
+    async fn respond<B>(
+        self: &Arc<Self>,
+        request: Request<LimitedBody<B>>,
+        is_head: bool,
+        mut faults: oneshot::Receiver<HandleError>,
+        context: &Arc<RequestContext>,
+    ) -> Result<Response<GuestBody>, HandleError>
+    where
+        B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
+    {
+        let admission = self.admit(context).await?;
         let (sender, head) = oneshot::channel();
         let meter = CpuMeter::new();
         let guest = self.run_metered(
-            Arc::clone(&context),
+            Arc::clone(context),
             admission,
             Arc::clone(&meter),
             |version, store| async move { version.answer(store, request, sender).await },
@@ -134,7 +162,7 @@ impl Version {
             biased;
             // The guest ends here: it must not take what came of the body for the whole.
             Ok(fault) = &mut faults => return Err(fault),
-            head = wait_for_head(head, guest, &meter, &context) => head,
+            head = wait_for_head(head, guest, &meter, context) => head,
         };
         // From here on, a body that breaks is for the guest to deal with.
         faults.close();
@@ -143,7 +171,7 @@ impl Version {
         }
         let (head, guest) = head?;
         let (head, body) = head.into_parts();
-        let body = GuestBody::new(body, guest, content_length(&head.headers), context);
+        let body = GuestBody::new(body, guest, content_length(&head.headers), Arc::clone(context));
         let body = match head.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => body.discarded(),
             // What the response to a GET would have is not written.
@@ -197,11 +225,12 @@ impl Version {
             let store = version.store(Arc::clone(&context), &meter, memory);
             let time = version.spec.limits.time;
             let (background, processors) = (version.background.clone(), version.resources.processors.clone());
-            let work = work(version, store);
-            let work = Scheduled::new(background, processors, meter, work);
+            let work = work(Arc::clone(&version), store);
+            let work = Scheduled::new(background, processors, Arc::clone(&meter), work);
             let result = match tokio::time::timeout(time, work).await {
-                Ok(result) => result.map_err(|error| classify(&error, &context)),
-                Err(_) => Err(timed_out(&context)),
+                Ok(Ok(result)) => Ok(result),
+                Ok(Err(error)) => Err(version.classify(&error, &meter, &context).await),
+                Err(_) => Err(version.timed_out(Overdrawn::Time, &context)),
             };
             drop(permit);
             result
@@ -224,6 +253,40 @@ impl Version {
         let outparam = store.data_mut().http().new_response_outparam(sender)?;
         let instance = self.pre.instantiate_async(&mut store).await?;
         instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
+    }
+
+    /// Logs, once, why a guest failed; what becomes of it is not for the client to know.
+    async fn classify(
+        &self,
+        error: &wasmtime::Error,
+        meter: &CpuMeter,
+        context: &RequestContext,
+    ) -> HandleError {
+        if error.is::<PoolConcurrencyLimitError>() {
+            context.warn("the pool of instances is full");
+            return HandleError::Busy;
+        }
+        if let Some(error) = error.downcast_ref::<NoGuestMemory>() {
+            return no_memory(error, context);
+        }
+        if let Some(error) = error.downcast_ref::<CallError>() {
+            // Logged where it happened.
+            return error.outcome();
+        }
+        let overdrawn = Overdrawn::by(error, meter.has_reached_memory_limit());
+        if overdrawn == Some(Overdrawn::Cpu) {
+            return self.timed_out(Overdrawn::Cpu, context);
+        }
+        let limit = overdrawn.map(|overdrawn| format!(" ({})", overdrawn.in_words(&self.spec.limits)));
+        let reason = format!("{}{}", Reason(error), limit.unwrap_or_default());
+        let backtrace = Backtrace::of(error);
+        context.failure(reason, backtrace, self.lines.as_ref()).await;
+        HandleError::Failed
+    }
+
+    fn timed_out(&self, overdrawn: Overdrawn, context: &RequestContext) -> HandleError {
+        context.warn(format_args!("the component was ended: {}", overdrawn.in_words(&self.spec.limits)));
+        HandleError::TimedOut
     }
 }
 
@@ -281,34 +344,9 @@ async fn wait_for_head(
     }
 }
 
-/// Logs, once, why a guest failed; what becomes of it is not for the client to know.
-fn classify(error: &wasmtime::Error, context: &RequestContext) -> HandleError {
-    if error.is::<PoolConcurrencyLimitError>() {
-        context.warn("the pool of instances is full");
-        return HandleError::Busy;
-    }
-    if let Some(error) = error.downcast_ref::<NoGuestMemory>() {
-        return no_memory(error, context);
-    }
-    if let Some(error) = error.downcast_ref::<CallError>() {
-        // Logged where it happened.
-        return error.outcome();
-    }
-    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        return timed_out(context);
-    }
-    context.error("the component failed", format_args!("{error:?}"));
-    HandleError::Failed
-}
-
 fn no_memory(error: &NoGuestMemory, context: &RequestContext) -> HandleError {
     context.warn(error);
     HandleError::Busy
-}
-
-fn timed_out(context: &RequestContext) -> HandleError {
-    context.warn("the component used up its time");
-    HandleError::TimedOut
 }
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {

@@ -170,6 +170,7 @@ impl Target {
             callers,
             registry: Arc::clone(&caller.registry),
             log: version.resources.log.clone(),
+            last_refusal: caller.last_refusal.clone(),
         };
         let name = self.callee.clone();
         self.run(&version, context, params, results)

@@ -15,7 +15,9 @@
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
+//! - `backtrace`: where and why a guest has failed, with the lines that `source_lines` has of its code
 //! - `log_budget`, `incident`: how much of the log a component may fill, and the host's lines about it
+//! - `refused_statement`: the statement that explains why a request failed
 //! - `guest_memory`: the memory that all instances may hold, and each component's share of it
 //! - `background`: where guests go on that compute for long
 //! - `capabilities`: what can be granted, a file each
@@ -24,6 +26,7 @@
 //! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
 
 mod background;
+mod backtrace;
 mod candidate;
 mod capabilities;
 mod capability;
@@ -44,10 +47,12 @@ mod log_budget;
 mod meter;
 mod postgres;
 mod principal;
+mod refused_statement;
 mod registry;
 mod request_body;
 mod resources;
 mod settings;
+mod source_lines;
 mod state;
 mod uncompiled;
 mod version;
@@ -69,6 +74,7 @@ pub use limits::Limits;
 pub use link::LinkError;
 pub use log_budget::{LogBudget, LogLimits};
 pub use principal::Principal;
+pub use refused_statement::LastRefusal;
 pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;
 pub use resources::Resources;

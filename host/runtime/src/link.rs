@@ -59,6 +59,20 @@ pub enum LinkError {
         /// The component's name.
         component: String,
     },
+    /// An interface that is not the host's, and that no other component can answer.
+    #[error(
+        "it imports `{import}`, which this host does not provide, and which no other component can answer: it has \
+         resources, and only values can cross from one component to another; build it without this import, with what the \
+         host has: {}",
+        offered()
+    )]
+    ForeignResources {
+        /// The interface.
+        import: String,
+    },
+    /// Several imports are refused.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; also, "))]
+    Several(Vec<LinkError>),
     /// An interface of another component that passes more than values.
     #[error(
         "it imports `{import}`, but that {what}, and only values can cross from one component to another, no \
@@ -84,16 +98,31 @@ pub enum LinkError {
 /// Whether the names of what a component imports and exports are such that [`link`] can go well: asked before it is
 /// compiled. What the names do not tell, `link` finds out.
 pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
-    let imports = &component.imports;
-    check_grants(imports, &spec.name, &spec.capabilities)?;
-    for import in imports.iter().filter(|import| !join::is_of_the_host(import)) {
-        join::callee(import, spec)?;
+    let mut refused: Vec<_> =
+        component.imports.iter().filter_map(|import| check_import(import, component, spec).err()).collect();
+    match refused.len() {
+        0 => check_handler(component.exports.iter().map(String::as_str)),
+        1 => Err(refused.remove(0)),
+        _ => Err(LinkError::Several(refused)),
     }
-    let mut of_the_host = imports.iter().filter(|import| join::is_of_the_host(import));
-    if let Some(import) = of_the_host.find(|import| !may_be_linked(import)) {
-        return Err(LinkError::Unknown { hint: hint(import), import: import.clone() });
+}
+
+/// Whether one import can be linked, by its name.
+fn check_import(import: &str, component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
+    check_grant(import, &spec.name, &spec.capabilities)?;
+    if join::is_of_the_host(import) {
+        let unknown = || LinkError::Unknown { hint: hint(import), import: import.to_owned() };
+        return if may_be_linked(import) { Ok(()) } else { Err(unknown()) };
     }
-    check_handler(component.exports.iter().map(String::as_str))
+    if spec.callee(import).is_none() && component.imported_resources.contains(import) {
+        return Err(LinkError::ForeignResources { import: import.to_owned() });
+    }
+    join::callee(import, spec).map(drop)
+}
+
+/// What a component can be granted, by its interfaces.
+fn offered() -> String {
+    Capability::ALL.map(|capability| format!("`{}`", capability.interface())).join(", ")
 }
 
 /// Whether the host has the package of an interface, in a version of which this could be one.
@@ -107,7 +136,9 @@ fn may_be_linked(import: &str) -> bool {
 
 /// Links a component against its grants, and against the components that it may call.
 pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyPre<State>, LinkError> {
-    check_grants(&imports(component), &spec.name, &spec.capabilities)?;
+    for import in imports(component) {
+        check_grant(&import, &spec.name, &spec.capabilities)?;
+    }
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
     join::add_to_linker(&mut linker, component, spec)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
@@ -139,19 +170,15 @@ fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime:
     Ok(linker)
 }
 
-fn check_grants(imports: &[String], name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
-    for import in imports {
-        let (package, _) = import.split_once('/').unwrap_or((import, ""));
-        let capability = Capability::ALL.into_iter().find(|capability| capability.package() == package);
-        if let Some(capability) = capability.filter(|capability| !grants.contains(capability)) {
-            return Err(LinkError::NotGranted {
-                import: import.clone(),
-                capability,
-                component: name.to_owned(),
-            });
+fn check_grant(import: &str, name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
+    let (package, _) = import.split_once('/').unwrap_or((import, ""));
+    let capability = Capability::ALL.into_iter().find(|capability| capability.package() == package);
+    match capability.filter(|capability| !grants.contains(capability)) {
+        Some(capability) => {
+            Err(LinkError::NotGranted { import: import.to_owned(), capability, component: name.to_owned() })
         }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn check_handler<'a>(mut exports: impl Iterator<Item = &'a str>) -> Result<(), LinkError> {
@@ -175,13 +202,13 @@ fn hint(import: &str) -> String {
     let nearest = Capability::ALL.into_iter().find(|capability| capability.package() == package);
     match nearest {
         Some(capability) => format!("; it has `{}`", capability.interface()),
+        None if !WASI_PACKAGES.contains(&package) => {
+            format!(", in no version; build it without this import, with what the host has: {}", offered())
+        }
         None if import.contains("-rc") || import.contains("-draft") => {
-            "; a pre-release version matches nothing but itself: build against the release".to_owned()
+            "; a pre-release version matches nothing but itself: build against the release, 0.2".to_owned()
         }
-        None if import.starts_with("wasi:") => {
-            "; of `wasi:` it has the 0.2 releases of cli and http".to_owned()
-        }
-        None => String::new(),
+        None => "; of `wasi:` it has the 0.2 releases of cli and http".to_owned(),
     }
 }
 

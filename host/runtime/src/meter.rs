@@ -14,10 +14,10 @@ use crate::engine::TICK;
 use crate::guest_memory::{Charge, NoGuestMemory};
 use crate::instance::QUEUE_TIME;
 
-/// Bytes that an entry of a table counts as.
-const TABLE_ENTRY: u64 = 8;
+/// Bytes that an entry of a table takes.
+pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 
-/// The processor time that one request has used. Neither waiting for the host counts, nor waiting for a processor:
+/// The processor time that one request has used, and whether it has met its limit of memory. Neither waiting for the host counts, nor waiting for a processor:
 /// wasmtime's epochs run on during both, so they say when to look at this clock and not what it shows.
 ///
 /// To read a thread's processor time is a system call, and two of them for each poll were a tenth of a request's cost. Most
@@ -33,6 +33,7 @@ pub(crate) struct CpuMeter {
     /// Whether the guest waits for the host: it would not go on if it were polled.
     is_waiting: AtomicBool,
     polled: AtomicWaker,
+    has_reached_memory_limit: AtomicBool,
 }
 
 /// Not polled at the moment.
@@ -51,7 +52,13 @@ impl CpuMeter {
             is_interrupted: AtomicBool::new(false),
             is_waiting: AtomicBool::new(false),
             polled: AtomicWaker::new(),
+            has_reached_memory_limit: AtomicBool::new(false),
         })
+    }
+
+    /// Whether the instance was refused memory since its own limit allows no more.
+    pub(crate) fn has_reached_memory_limit(&self) -> bool {
+        self.has_reached_memory_limit.load(Ordering::Relaxed)
     }
 
     /// What has been spent. The poll that is under way counts for the thread that polls.
@@ -175,18 +182,31 @@ pub(crate) struct MemoryMeter {
     charge: Charge,
     /// Whether the instance was never given what it asked for last.
     is_short: bool,
+    /// Is told when the instance meets its limit.
+    meter: Arc<CpuMeter>,
 }
 
 impl MemoryMeter {
     /// `charge` is what the instance begins with, and grows with it.
-    pub(crate) fn new(limit: u64, charge: Charge) -> Self {
-        Self { limit, used: 0, charge, is_short: false }
+    pub(crate) fn new(limit: u64, charge: Charge, meter: Arc<CpuMeter>) -> Self {
+        Self { limit, used: 0, charge, is_short: false, meter }
+    }
+
+    /// Sets another limit.
+    pub(crate) fn set_limit(&mut self, limit: u64) {
+        self.limit = limit;
+    }
+
+    /// Bytes of all memories and tables.
+    pub(crate) fn used(&self) -> u64 {
+        self.used
     }
 
     async fn grow(&mut self, current: usize, desired: usize, unit: u64) -> Result<bool, NoGuestMemory> {
         let growth = (desired.saturating_sub(current) as u64).saturating_mul(unit);
         let used = self.used.saturating_add(growth);
         if used > self.limit {
+            self.meter.has_reached_memory_limit.store(true, Ordering::Relaxed);
             return Ok(false);
         }
         let missing = used.saturating_sub(self.charge.bytes());
@@ -224,7 +244,7 @@ impl ResourceLimiterAsync for MemoryMeter {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.grow(current, desired, TABLE_ENTRY).await.map_err(wasmtime::Error::new)
+        self.grow(current, desired, TABLE_ENTRY_BYTES).await.map_err(wasmtime::Error::new)
     }
 }
 
@@ -236,7 +256,7 @@ mod tests {
     use crate::guest_memory::GuestMemory;
 
     fn meter(limit: u64, memory: &GuestMemory) -> MemoryMeter {
-        MemoryMeter::new(limit, memory.account("one").charge())
+        MemoryMeter::new(limit, memory.account("one").charge(), CpuMeter::new())
     }
 
     #[tokio::test]
@@ -244,9 +264,9 @@ mod tests {
         let memory = GuestMemory::new(16_000);
         let mut meter = meter(1000, &memory);
         assert!(meter.grow(0, 600, 1).await.unwrap());
-        assert!(meter.grow(0, 50, TABLE_ENTRY).await.unwrap(), "600 + 400 is at the limit");
+        assert!(meter.grow(0, 50, TABLE_ENTRY_BYTES).await.unwrap(), "600 + 400 is at the limit");
         assert!(!meter.grow(600, 601, 1).await.unwrap(), "one more is over it");
-        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY).await.unwrap(), "and nothing overflows");
+        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY_BYTES).await.unwrap(), "and nothing overflows");
     }
 
     #[tokio::test(start_paused = true)]
@@ -266,7 +286,8 @@ mod tests {
     async fn of_two_that_wait_for_each_other_one_ends_and_the_other_goes_on() {
         let memory = GuestMemory::new(1600);
         let account = memory.account("one");
-        let [mut first, mut second] = [(); 2].map(|()| MemoryMeter::new(1000, account.charge()));
+        let [mut first, mut second] =
+            [(); 2].map(|()| MemoryMeter::new(1000, account.charge(), CpuMeter::new()));
         assert!(first.grow(0, 700, 1).await.unwrap());
         assert!(second.grow(0, 700, 1).await.unwrap());
         let mut other = Box::pin(second.grow(700, 1000, 1));
@@ -286,7 +307,8 @@ mod tests {
         let memory = GuestMemory::new(1_000_000);
         let account = memory.account("one");
         for _ in 0..100 {
-            let mut meter = MemoryMeter::new(2000, account.charge_for_instance(2000).await.unwrap());
+            let charge = account.charge_for_instance(2000).await.unwrap();
+            let mut meter = MemoryMeter::new(2000, charge, CpuMeter::new());
             meter.grow(0, 1000, 1).await.unwrap();
         }
         let bytes = account.charge_for_instance(2000).await.unwrap().bytes();

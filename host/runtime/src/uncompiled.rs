@@ -4,8 +4,11 @@
 //! its use. So the component's sections are read first, without a look into its functions: how much there is to compile,
 //! and the names of what it imports and exports. What cannot go live for these is never compiled.
 
+use std::collections::BTreeSet;
+
 use wasmparser::{
-    BinaryReaderError, ComponentExternalKind, ComponentTypeRef, Parser, Payload, TypeSectionReader,
+    BinaryReaderError, ComponentAlias, ComponentExternalKind, ComponentImport, ComponentOuterAliasKind,
+    ComponentType, ComponentTypeRef, InstanceTypeDeclaration, Parser, Payload, TypeBounds, TypeSectionReader,
 };
 
 use crate::compile::CompileError;
@@ -68,6 +71,8 @@ pub struct Uncompiled {
     pub(crate) bytes: Wasm,
     /// The names of the interfaces that it imports.
     pub(crate) imports: Vec<String>,
+    /// Those of them that have resources.
+    pub(crate) imported_resources: BTreeSet<String>,
     /// The names of everything that it exports.
     pub(crate) exports: Vec<String>,
 }
@@ -99,10 +104,10 @@ impl Uncompiled {
             counts.add(&payload).map_err(|error| malformed(&error))?;
             counts.check()?;
         }
-        let Names { wasi_03, imports, exports } = names;
+        let Names { wasi_03, imports, imported_resources, exports, .. } = names;
         match wasi_03 {
             Some(interface) => Err(CompileError::NeedsWasi03(interface)),
-            None => Ok(Self { bytes, imports, exports }),
+            None => Ok(Self { bytes, imports, imported_resources, exports }),
         }
     }
 
@@ -122,7 +127,10 @@ struct Names {
     /// The first interface of WASI 0.3. wasmtime says of such a component no more than that it needs a feature.
     wasi_03: Option<String>,
     imports: Vec<String>,
+    imported_resources: BTreeSet<String>,
     exports: Vec<String>,
+    /// Whether each type of the component is an instance with resources.
+    types: Vec<bool>,
 }
 
 impl Names {
@@ -131,12 +139,19 @@ impl Names {
             return Ok(());
         }
         match payload {
+            Payload::ComponentTypeSection(types) => {
+                for ty in types.clone() {
+                    self.types.push(has_resources(&ty?));
+                }
+            }
+            Payload::ComponentAliasSection(aliases) => {
+                for alias in aliases.clone() {
+                    self.types.extend(is_type(&alias?).then_some(false));
+                }
+            }
             Payload::ComponentImportSection(imports) => {
                 for import in imports.clone() {
-                    let import = import?;
-                    let is_instance = matches!(import.ty, ComponentTypeRef::Instance(_));
-                    self.note(import.name.name, true);
-                    self.imports.extend(is_instance.then(|| import.name.name.to_owned()));
+                    self.read_import(&import?);
                 }
             }
             Payload::ComponentExportSection(exports) => {
@@ -144,6 +159,7 @@ impl Names {
                     let export = export?;
                     self.note(export.name.name, export.kind == ComponentExternalKind::Instance);
                     self.exports.push(export.name.name.to_owned());
+                    self.types.extend((export.kind == ComponentExternalKind::Type).then_some(false));
                 }
             }
             _ => {}
@@ -151,11 +167,44 @@ impl Names {
         Ok(())
     }
 
+    fn read_import(&mut self, import: &ComponentImport<'_>) {
+        let name = import.name.name;
+        self.note(name, true);
+        match import.ty {
+            ComponentTypeRef::Instance(ty) => {
+                self.imports.push(name.to_owned());
+                if self.types.get(ty as usize) == Some(&true) {
+                    self.imported_resources.insert(name.to_owned());
+                }
+            }
+            ComponentTypeRef::Type(_) => self.types.push(false),
+            _ => {}
+        }
+    }
+
     fn note(&mut self, name: &str, is_interface: bool) {
         if self.wasi_03.is_none() && is_interface && name.starts_with("wasi:") && name.contains("@0.3.") {
             self.wasi_03 = Some(name.to_owned());
         }
     }
+}
+
+/// Whether a type is an instance that makes resources of its own.
+fn has_resources(ty: &ComponentType<'_>) -> bool {
+    let ComponentType::Instance(declarations) = ty else { return false };
+    declarations.iter().any(|declaration| {
+        let resource = ComponentTypeRef::Type(TypeBounds::SubResource);
+        matches!(declaration, InstanceTypeDeclaration::Export { ty, .. } if *ty == resource)
+    })
+}
+
+/// Whether an alias is one more type of the component.
+fn is_type(alias: &ComponentAlias<'_>) -> bool {
+    matches!(
+        alias,
+        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. }
+            | ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. }
+    )
 }
 
 /// How much there is of each kind.
@@ -317,6 +366,18 @@ mod tests {
             "it has 50001 functions, and the host compiles no more than 50000; split it into several components, or \
              leave out what it does not use"
         );
+    }
+
+    #[test]
+    fn an_import_with_resources_is_known_without_being_compiled() {
+        let uncompiled = read(
+            r#"(component
+                (type $u (func))
+                (import "acme:values/values" (instance (export "get" (func (result string)))))
+                (import "acme:key-value/store" (instance (export "store" (type (sub resource))))))"#,
+        );
+        let imported_resources: Vec<_> = uncompiled.unwrap().imported_resources.into_iter().collect();
+        assert_eq!(imported_resources, ["acme:key-value/store"]);
     }
 
     #[test]

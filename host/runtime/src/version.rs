@@ -12,6 +12,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::background::Background;
+use crate::backtrace::{Backtrace, Reason};
 use crate::candidate::Authority;
 use crate::capabilities::cohere::Cohere;
 use crate::capabilities::outgoing_http::{AllowedDestination, Authorities, Client, OutgoingHttp};
@@ -22,10 +23,12 @@ use crate::compile::Compiled;
 use crate::guest_memory::{Charge, MemoryAccount};
 use crate::instance::RequestContext;
 use crate::join;
-use crate::limits::Limits;
+use crate::limits::{Limits, Overdrawn};
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
+use crate::refused_statement::LastRefusal;
 use crate::resources::Resources;
 use crate::settings::Settings;
+use crate::source_lines::SourceLines;
 use crate::state::State;
 
 /// Host resources that an instance may hold at a time: bodies, streams, transactions.
@@ -81,6 +84,8 @@ pub struct Version {
     pub(crate) number: u32,
     digest: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
+    /// Where its code comes from.
+    pub(crate) lines: Option<Arc<SourceLines>>,
     pub(crate) openapi: Option<Arc<str>>,
     pub(crate) migrations: Arc<[Migration]>,
     /// Behind its grants.
@@ -103,6 +108,7 @@ impl Version {
         Self {
             number: 0,
             digest: Arc::clone(&compiled.digest),
+            lines: compiled.lines.clone(),
             memory: compiled.engine.memory().trials(),
             background: compiled.engine.background().clone(),
             pre,
@@ -194,7 +200,7 @@ impl Version {
             cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
             postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result)
                 .logged_for(&request),
-            memory: MemoryMeter::new(limits.memory, memory),
+            memory: MemoryMeter::new(limits.memory, memory, Arc::clone(meter)),
             request,
         };
         let mut store = Store::new(self.pre.engine(), state);
@@ -226,13 +232,36 @@ impl Version {
         self.pre.instance_pre().component()
     }
 
-    /// Asks the component something outside of any request: without a caller, without the database, within the limits
-    /// of a request.
-    pub(crate) async fn ask<R>(
-        &self,
-        call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
-    ) -> Result<R, String> {
-        let context = Arc::new(RequestContext {
+    /// How much memory an instance asks for at its start, in bytes, if that is more than the component may have.
+    pub(crate) async fn memory_at_start_beyond_limit(&self) -> Option<u64> {
+        let (limit, unlimited) = (self.spec.limits.memory, u64::MAX);
+        let (_, is_short) = self.memory_at_start(limit).await;
+        if !is_short {
+            return None;
+        }
+        let (used, _) = self.memory_at_start(unlimited).await;
+        let resources = self.component().resources_required();
+        let largest = resources.and_then(|resources| resources.max_initial_memory_size).unwrap_or_default();
+        Some(used.max(largest).max(limit + 1))
+    }
+
+    /// How much memory an instance has at its start, in bytes, and whether it asked for more than `limit`.
+    async fn memory_at_start(&self, limit: u64) -> (u64, bool) {
+        let meter = CpuMeter::new();
+        let mut store = self.store(self.outside_of_requests(), &meter, self.memory.charge());
+        store.data_mut().memory.set_limit(limit);
+        let start = Metered::new(Arc::clone(&meter), async {
+            // Why else it does not start is for its first request to say: the host may have no room at the moment.
+            let _ = self.pre.instance_pre().instantiate_async(&mut store).await;
+            store.data().memory.used()
+        });
+        let used = tokio::time::timeout(self.spec.limits.time, start).await.unwrap_or_default();
+        (used, meter.has_reached_memory_limit())
+    }
+
+    /// What calls have that no request makes.
+    fn outside_of_requests(&self) -> Arc<RequestContext> {
+        Arc::new(RequestContext {
             component: self.spec.name.clone(),
             version: self.number,
             request_id: String::new(),
@@ -240,13 +269,31 @@ impl Version {
             callers: Vec::new(),
             registry: Arc::default(),
             log: self.resources.log.clone(),
-        });
+            last_refusal: LastRefusal::default(),
+        })
+    }
+
+    /// Asks the component something outside of any request: without a caller, without the database, within the limits
+    /// of a request.
+    pub(crate) async fn ask<R>(
+        &self,
+        call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
+    ) -> Result<R, String> {
         let meter = CpuMeter::new();
-        let store = self.store(context, &meter, self.memory.charge());
-        let call = Metered::new(meter, call(store));
+        let store = self.store(self.outside_of_requests(), &meter, self.memory.charge());
+        let call = Metered::new(Arc::clone(&meter), call(store));
         match tokio::time::timeout(self.spec.limits.time, call).await {
-            Ok(result) => result.map_err(|error| format!("{error:#}")),
-            Err(_) => Err(format!("it took more than {:?}", self.spec.limits.time)),
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(error)) => {
+                let (limits, has_reached) = (&self.spec.limits, meter.has_reached_memory_limit());
+                let why = match Overdrawn::by(&error, has_reached) {
+                    Some(overdrawn) => overdrawn.in_words(limits),
+                    None => Reason(&error).to_string(),
+                };
+                let backtrace = Backtrace::of(&error).in_words(self.lines.as_ref()).await;
+                Err(why + &backtrace.replace("\n   ", ""))
+            }
+            Err(_) => Err(Overdrawn::Time.in_words(&self.spec.limits)),
         }
     }
 }

@@ -50,7 +50,7 @@ pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin
 /// Answers a request, under an id that its response and every line logged meanwhile carry.
 async fn answer(router: Router, mut request: Request) -> Response {
     let id = RequestId::name(&mut request);
-    let span = id.span();
+    let span = id.span(false);
     let answer = async {
         match settle(&mut request) {
             Ok(()) => router.oneshot(request).await.into_response(),

@@ -73,6 +73,12 @@ impl Environment {
     pub fn is_production(&self) -> bool {
         matches!(&*self.0, "production" | "prod")
     }
+
+    /// Whether this is a developer's own host: the manifest's files take precedence over the versions in the database.
+    #[must_use]
+    pub fn is_development(&self) -> bool {
+        matches!(&*self.0, "development" | "dev")
+    }
 }
 
 /// `HOST` and `PORT`: where the host listens. Port 0 lets the system choose.

@@ -1,17 +1,17 @@
 //! What a manifest asks for, compared to what is live: at the start, when nothing is, and when the manifest has changed.
 //!
-//! A file whose bytes the database has never seen is a new version. One that was seen before never takes the place of what
-//! was pushed since: the version that the database says is live does.
+//! A file whose bytes the database has never seen is a new version. Where the bytes were seen before and another version is
+//! live in the database, the host's [`Precedence`] decides, and says in the log what it decided.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_database::Turn;
-use berth_runtime::{EngineError, Wasm, digest};
+use berth_runtime::{EngineError, Wasm};
 
 use super::plan::{Change, Plan, Source};
-use super::report::{Failure, Origin, VersionState};
+use super::report::{Failure, Origin, VersionState, VersionSummary};
 use super::swap::{Refused, swap};
 use super::versions::Known;
 use super::{Delivery, TURN, instances};
@@ -68,6 +68,23 @@ impl AdoptError {
     }
 }
 
+/// What a host runs when a component's file and the version that is live in the database differ, and the file is not new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precedence {
+    /// The file: the host is a developer's.
+    File,
+    /// The version that is live in the database: it may have been pushed since the file was installed.
+    Database,
+}
+
+/// A file whose bytes were seen before, and the other version that is live in the database.
+struct Conflict {
+    component: String,
+    path: PathBuf,
+    file: VersionSummary,
+    live: Known,
+}
+
 /// The bytes of each component's file.
 pub(super) type Files = BTreeMap<String, Wasm>;
 
@@ -81,16 +98,21 @@ impl Delivery {
         let files = read(&manifest).await?;
         let mut turn = None;
         // Who waits for the turn must not keep those from their swap who have it.
-        let (here, plan) = loop {
+        let (here, plan, conflicts) = loop {
             let here = self.one_at_a_time.lock().await;
-            let plan = self.plan(&manifest, &files).await?;
+            let (plan, conflicts) = self.plan(&manifest, &files).await?;
             if turn.is_some() || !plan.has_news() {
-                break (here, plan);
+                break (here, plan, conflicts);
             }
             drop(here);
             turn = Some(self.turn().await?);
         };
-        let Err(refused) = swap(self, &here, Plan { turn, ..plan }).await else { return Ok(()) };
+        let Err(refused) = swap(self, &here, Plan { turn, ..plan }).await else {
+            for conflict in conflicts {
+                conflict.log(self.precedence);
+            }
+            return Ok(());
+        };
         if !refused.failure.temporary
             && let Some(plan) = self.fallback(&manifest).await?
         {
@@ -110,19 +132,24 @@ impl Delivery {
         Ok(turn)
     }
 
-    /// What has to change, for this host to do what `manifest` says.
-    async fn plan(&self, manifest: &Arc<Manifest>, files: &Files) -> Result<Plan, StorageError> {
+    /// What has to change, for this host to do what `manifest` says, and where file and database differ.
+    async fn plan(
+        &self,
+        manifest: &Arc<Manifest>,
+        files: &Files,
+    ) -> Result<(Plan, Vec<Conflict>), StorageError> {
         let live = self.versions.live().await?;
         let current = self.manifest.load_full();
-        let mut changes = Vec::new();
+        let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
         for component in &manifest.components {
             let Some(bytes) = files.get(&component.name) else { continue };
-            let source = self.source(component, bytes, live.get(&component.name)).await?;
+            let (source, conflict) = self.source(component, bytes, live.get(&component.name)).await?;
             if !self.is_done(&current, component, &source) {
                 changes.push(Change { component: component.clone(), source });
+                conflicts.extend(conflict);
             }
         }
-        Ok(Plan::of(Arc::clone(manifest), changes))
+        Ok((Plan::of(Arc::clone(manifest), changes), conflicts))
     }
 
     async fn source(
@@ -130,16 +157,29 @@ impl Delivery {
         component: &Component,
         bytes: &Wasm,
         live: Option<&Known>,
-    ) -> Result<Source, StorageError> {
-        let digest = digest(bytes);
-        if let Some(live) = live {
-            let seen = self.versions.with_digest(&component.name, &digest).await?;
-            // What another host has only just staged is not decided.
-            if seen.is_some_and(|version| version.state != VersionState::Staged) {
-                return Ok(Source::Live(live.clone()));
-            }
+    ) -> Result<(Source, Option<Conflict>), StorageError> {
+        let by = format!("the manifest of {}", self.host);
+        let file = Source::bytes(bytes.clone(), Origin::Manifest, &by);
+        let Some(live) = live else { return Ok((file, None)) };
+        if live.digest == file.digest() {
+            return Ok((Source::Live(live.clone()), None));
         }
-        Ok(Source::bytes(bytes.clone(), Origin::Manifest, &format!("the manifest of {}", self.host)))
+        let seen = self.versions.with_digest(&component.name, file.digest()).await?;
+        // What another host has only just staged is not decided.
+        let Some(seen) = seen.filter(|version| version.state != VersionState::Staged) else {
+            return Ok((file, None));
+        };
+        let conflict = Conflict {
+            component: component.name.clone(),
+            path: component.source.clone(),
+            file: seen,
+            live: live.clone(),
+        };
+        let source = match self.precedence {
+            Precedence::File => file,
+            Precedence::Database => Source::Live(live.clone()),
+        };
+        Ok((source, Some(conflict)))
     }
 
     /// Whether a component is live already as it is wanted.
@@ -160,6 +200,31 @@ impl Delivery {
             Some(Change { component: component.clone(), source })
         });
         Ok(changes.collect::<Option<_>>().map(|changes| Plan::of(Arc::clone(manifest), changes)))
+    }
+}
+
+impl Conflict {
+    fn log(&self, precedence: Precedence) {
+        let Self { component, path, file, live } = self;
+        let (path, file_version, live_version) = (path.display(), file.number, live.number);
+        let state = if file.state == VersionState::Refused { ", which was refused" } else { "" };
+        match precedence {
+            Precedence::File => tracing::info!(
+                component,
+                file_version,
+                live_version,
+                "the file is version {file_version}, and takes the place of version {live_version}, which was live in the \
+                 database: this host is for development"
+            ),
+            Precedence::Database => tracing::warn!(
+                component,
+                file_version,
+                live_version,
+                "the file is version {file_version}{state}, but version {live_version} is live in the database and runs: \
+                 to run the file, `berth components push {path} --component {component}`; to keep version {live_version}, install \
+                 its file"
+            ),
+        }
     }
 }
 

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth_database::Listener;
+use berth_runtime::digest;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::Delivery;
 use super::plan::{Change, Plan, Source};
-use super::swap::swap;
+use super::swap::{Refused, swap};
 use super::versions::{CHANNEL, Known};
+use super::{Delivery, Precedence};
+use crate::config::Component;
 use crate::storage::StorageError;
 
 /// How many looks a host may miss before the others count it as gone.
@@ -136,15 +138,35 @@ impl Delivery {
         let number = known.number;
         self.app.standings().set_wanted(&name, number);
         self.tell(every).await?;
-        let changes = vec![Change { component: component.clone(), source: Source::Live(known) }];
-        if let Err(refused) = swap(self, &here, Plan::of(manifest.clone(), changes)).await {
-            let failure = refused.failure;
-            self.app.standings().set_behind(&name, &format!("{}: {}", failure.step.as_str(), failure.reason));
-            if !failure.temporary {
-                cannot_take.insert(name, number);
+        let changes = vec![Change { component: component.clone(), source: Source::Live(known.clone()) }];
+        match swap(self, &here, Plan::of(manifest.clone(), changes)).await {
+            Ok(_) => self.warn_of_file(component, &known).await,
+            Err(Refused { failure, .. }) => {
+                let why = format!("{}: {}", failure.step.as_str(), failure.reason);
+                self.app.standings().set_behind(&name, &why);
+                if !failure.temporary {
+                    cannot_take.insert(name, number);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Logs that a developer's file is not what runs any more, since another host has made `live` the version of all.
+    async fn warn_of_file(&self, component: &Component, live: &Known) {
+        let Component { name, source, .. } = component;
+        if self.precedence == Precedence::Database {
+            return;
+        }
+        if tokio::fs::read(source).await.is_ok_and(|bytes| digest(&bytes) != live.digest) {
+            let (live_version, path) = (live.number, source.display());
+            tracing::warn!(
+                component = name,
+                live_version,
+                "another host on this database has made version {live_version} live, and it runs here in place of {path}: \
+                 start this host again to run the file, or set BERTH_FOLLOW_INTERVAL=off to follow no other host"
+            );
+        }
     }
 
     /// Tells the other hosts how far this one is, if it follows them.

@@ -52,7 +52,7 @@ use crate::app::App;
 use crate::config::{Config, Manifest};
 use crate::database::Database;
 use crate::routes::Routes;
-pub use adopt::AdoptError;
+pub use adopt::{AdoptError, Precedence};
 pub use check::{Checked, check};
 pub use operator::{OperatorError, Requested};
 use record::Listeners;
@@ -89,6 +89,8 @@ pub struct Delivery {
     versions: Versions,
     replicas: Replicas,
     host: String,
+    /// Whether a component's file or the database says what runs.
+    precedence: Precedence,
     /// What the live components are as the manifest has it; none before the first swap.
     manifest: ArcSwap<Manifest>,
     one_at_a_time: Mutex<()>,
@@ -103,6 +105,7 @@ impl Delivery {
         app: App,
         database: &Database,
         cohere: berth_cohere::Client,
+        precedence: Precedence,
     ) -> Result<Self, EngineError> {
         let instances = instances(&config.manifest).max(ROOM);
         let engine = Engine::new(EngineSettings { instances, guest_memory: config.sizes.guest_memory })?;
@@ -119,6 +122,7 @@ impl Delivery {
             versions: Versions::new(database.pool()),
             replicas: Replicas::new(database.pool(), host.clone()),
             host,
+            precedence,
             manifest: ArcSwap::default(),
             one_at_a_time: Mutex::default(),
             listeners: Listeners::new(),

@@ -1,5 +1,6 @@
 //! What an operator asks for: another version, the one before, and how things stand.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -137,7 +138,7 @@ impl Delivery {
 
     /// The components of this host, and where each stands on every host.
     pub async fn components(&self) -> Result<Vec<ComponentSummary>, OperatorError> {
-        let mut replicas = self.replicas.all().await?;
+        let mut replicas = self.replicas().await?;
         let mut summaries = Vec::new();
         for component in &self.manifest.load().components {
             summaries.push(self.summary(component, replicas.remove(&component.name)).await?);
@@ -148,13 +149,27 @@ impl Delivery {
     /// One of them.
     pub async fn component_summary(&self, name: &str) -> Result<ComponentSummary, OperatorError> {
         let component = self.component(name)?;
-        let mut replicas = self.replicas.all().await?;
+        let mut replicas = self.replicas().await?;
         self.summary(&component, replicas.remove(name)).await
     }
 
     /// The versions of a component, newest first.
     pub async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, OperatorError> {
         Ok(self.versions.history(&self.component(component)?.name).await?)
+    }
+
+    /// Each host by component, this one as it is now: a host that follows no others says nothing of itself in the database.
+    async fn replicas(&self) -> Result<BTreeMap<String, Vec<Replica>>, OperatorError> {
+        let mut replicas = self.replicas.all().await?;
+        for hosts in replicas.values_mut() {
+            hosts.retain(|host| !host.this);
+        }
+        for (component, standing) in self.app.standings().all() {
+            let hosts = replicas.entry(component).or_default();
+            hosts.push(self.replicas.this(standing));
+            hosts.sort_by(|one, other| one.host.cmp(&other.host));
+        }
+        Ok(replicas)
     }
 
     async fn summary(

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::record::milliseconds;
 use super::report::{Failure, ProbeAnswer, Step};
 use crate::config::Probe;
-use crate::routes::Routes;
+use crate::routes::{Probe as ProbeMark, Routes};
 
 /// Who probes are made for: a token's `sub` that nobody else has.
 pub(super) const CALLER: &str = "berth-probe";
@@ -59,6 +59,7 @@ async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u
     }
     request.headers_mut().insert(header::AUTHORIZATION, token);
     request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
+    request.extensions_mut().insert(ProbeMark);
     let response = routes.answer(request).await;
     let (status, mut body) = (response.status(), response.into_body());
     let mut beginning = Vec::new();

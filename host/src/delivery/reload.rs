@@ -8,6 +8,7 @@ use berth_runtime::Wasm;
 use tokio::time::sleep;
 
 use super::Delivery;
+use super::adopt::AdoptError;
 use super::plan::{Change, Plan, Source};
 use super::report::Origin;
 use super::swap::swap;
@@ -17,6 +18,14 @@ use crate::storage::StorageError;
 
 /// How soon a manifest that could not be adopted is tried again: a file that it names may have been built meanwhile.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// A manifest that could not be adopted.
+struct Refused {
+    /// Why, as it was logged.
+    reason: String,
+    /// Whether it may be adopted later although none of the watched files changes.
+    may_pass: bool,
+}
 
 /// The manifest and the files that it names, under watch.
 pub struct Watched {
@@ -34,19 +43,17 @@ impl Delivery {
     /// Swaps in what is saved, for ever. What cannot be used is logged, and changes nothing.
     pub async fn watch(&self, config: &Config, mut watched: Watched) {
         tracing::info!(manifest = %config.manifest_path.display(), "watching the manifest and its files");
-        let mut refused = None;
+        let mut refused: Option<Refused> = None;
         loop {
-            let again = async {
-                match refused {
-                    Some(_) => sleep(AGAIN).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let may_pass = refused.as_ref().is_some_and(|refused| refused.may_pass);
+            let again = async { if may_pass { sleep(AGAIN).await } else { std::future::pending().await } };
             tokio::select! {
                 change = watched.watcher.changed() => {
-                    if change.path == config.manifest_path {
+                    let of_manifest = change.path == config.manifest_path;
+                    // A manifest that was refused for a component's file may be good with the file that is saved now.
+                    if of_manifest && change.is_new || !of_manifest && refused.is_some() {
                         refused = self.reload(config, &mut watched.watcher, refused).await;
-                    } else {
+                    } else if !of_manifest {
                         self.file_changed(change).await;
                     }
                 }
@@ -56,26 +63,27 @@ impl Delivery {
     }
 
     /// Does what the manifest says now. Returns why it cannot, which is logged unless it was the reason `before`.
-    async fn reload(&self, config: &Config, watcher: &mut Watcher, before: Option<String>) -> Option<String> {
+    async fn reload(
+        &self,
+        config: &Config,
+        watcher: &mut Watcher,
+        before: Option<Refused>,
+    ) -> Option<Refused> {
         let result = match config.read_manifest() {
             Ok(manifest) => {
                 watcher.set_paths(paths(config, &manifest)).await;
-                self.adopt(Arc::new(manifest)).await.map_err(|error| error.to_string())
+                self.adopt(Arc::new(manifest)).await.map_err(Refused::from)
             }
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(Refused { reason: error.to_string(), may_pass: true }),
         };
-        match result {
-            Ok(()) => {
-                tracing::info!("the manifest has changed, and so has the host");
-                None
-            }
-            Err(error) => {
-                if before.as_ref() != Some(&error) {
-                    tracing::error!(error, "the manifest has changed, but the host stays as it is");
-                }
-                Some(error)
-            }
+        let Err(refused) = result else {
+            tracing::info!("the manifest has changed, and so has the host");
+            return None;
+        };
+        if before.is_none_or(|before| before.reason != refused.reason) {
+            tracing::error!(error = refused.reason, "the manifest has changed, but the host stays as it is");
         }
+        Some(refused)
     }
 
     async fn file_changed(&self, change: watch::Change) {
@@ -95,15 +103,16 @@ impl Delivery {
 
     /// Makes `bytes` the version of every component whose file is at `path`.
     async fn swap_in(&self, path: &Path, bytes: Wasm) -> Result<(), StorageError> {
-        let turn = self.turn().await?;
-        let here = self.one_at_a_time.lock().await;
-        let manifest = self.manifest.load_full();
         let by = format!("the file of {}", self.host);
         let source = Source::bytes(bytes, Origin::Manifest, &by);
-        let is_news = |name| self.live(name).is_none_or(|version| version.digest() != source.digest());
-        let components = manifest.components.iter().filter(|one| one.source == path && is_news(&one.name));
-        let changes: Vec<_> =
-            components.map(|one| Change { component: one.clone(), source: source.clone() }).collect();
+        if self.changes(&self.manifest.load(), path, &source).is_empty() {
+            return Ok(());
+        }
+        let turn = self.turn().await?;
+        let here = self.one_at_a_time.lock().await;
+        // As it is now: it may have changed while the swap waited.
+        let manifest = self.manifest.load_full();
+        let changes = self.changes(&manifest, path, &source);
         if changes.is_empty() {
             turn.give_up().await;
             return Ok(());
@@ -111,6 +120,20 @@ impl Delivery {
         // Whether it went well is in the log.
         let _ = swap(self, &here, Plan { turn: Some(turn), ..Plan::of(manifest.clone(), changes) }).await;
         Ok(())
+    }
+
+    /// The components whose file is at `path`, and that do not have the code of `source` yet.
+    fn changes(&self, manifest: &Manifest, path: &Path, source: &Source) -> Vec<Change> {
+        let is_news = |name| self.live(name).is_none_or(|version| version.digest() != source.digest());
+        let components = manifest.components.iter().filter(|one| one.source == path && is_news(&one.name));
+        components.map(|one| Change { component: one.clone(), source: source.clone() }).collect()
+    }
+}
+
+impl From<AdoptError> for Refused {
+    fn from(error: AdoptError) -> Self {
+        let may_pass = error.is_temporary() || matches!(error, AdoptError::Read { .. });
+        Self { reason: error.to_string(), may_pass }
     }
 }
 

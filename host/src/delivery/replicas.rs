@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use berth_database::Pool;
+use jiff::{Timestamp, Unit};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
@@ -93,6 +94,14 @@ impl Replicas {
             all.entry(row.try_get(0)?).or_default().push(self.replica(&row)?);
         }
         Ok(all)
+    }
+
+    /// This host, which stands so now.
+    pub(super) fn this(&self, standing: Standing) -> Replica {
+        let Standing { live, state, detail, .. } = standing;
+        let now = Timestamp::now();
+        let seen_at = now.round(Unit::Microsecond).unwrap_or(now).to_string();
+        Replica { host: self.host.clone(), this: true, number: live, state, detail, seen_at }
     }
 
     fn replica(&self, row: &PgRow) -> sqlx::Result<Replica> {

@@ -151,9 +151,9 @@ impl Failure {
 /// How a version differs from the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// Interfaces that it imports.
+    /// Interfaces that it imports. One in another version than before is not listed.
     pub imports: Difference,
-    /// Interfaces that it exports.
+    /// Interfaces that it exports, likewise.
     pub exports: Difference,
     /// Migrations that it knows, as `2 add a column`.
     pub migrations: Difference,
@@ -172,8 +172,19 @@ impl Difference {
     /// Of two sorted lists.
     #[must_use]
     pub fn between(before: &[String], after: &[String]) -> Self {
+        Self::by(before, after, |one| one)
+    }
+
+    /// Of two sorted lists of interfaces. An interface in another version is the same one.
+    #[must_use]
+    pub fn between_interfaces(before: &[String], after: &[String]) -> Self {
+        Self::by(before, after, |interface| interface.split_once('@').map_or(interface, |(name, _)| name))
+    }
+
+    fn by(before: &[String], after: &[String], name: impl Fn(&str) -> &str) -> Self {
         let only = |these: &[String], those: &[String]| {
-            these.iter().filter(|one| !those.contains(one)).cloned().collect()
+            let is_new = |one: &&String| !those.iter().any(|other| name(other) == name(one));
+            these.iter().filter(is_new).cloned().collect()
         };
         Self { gained: only(after, before), lost: only(before, after) }
     }
@@ -329,5 +340,20 @@ impl ReplicaState {
             Self::Compiling => "compiling",
             Self::Behind => "behind",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_whose_version_moved_is_neither_gained_nor_lost() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let before = names(&["berth:postgres/client@0.1.0", "wasi:io/streams@0.2.6", "run"]);
+        let after = names(&["wasi:io/poll@0.2.12", "wasi:io/streams@0.2.12", "run"]);
+        let difference = Difference::between_interfaces(&before, &after);
+        assert_eq!(difference.gained, ["wasi:io/poll@0.2.12"]);
+        assert_eq!(difference.lost, ["berth:postgres/client@0.1.0"]);
     }
 }

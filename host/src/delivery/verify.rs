@@ -106,8 +106,8 @@ fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Record) {
     let migrations = before.map(|version| names(version.migrations())).unwrap_or_default();
     let after = candidate.authority();
     let changes = &mut record.report().changes;
-    changes.imports = Difference::between(&authority.imports, &after.imports);
-    changes.exports = Difference::between(&authority.exports, &after.exports);
+    changes.imports = Difference::between_interfaces(&authority.imports, &after.imports);
+    changes.exports = Difference::between_interfaces(&authority.exports, &after.exports);
     changes.migrations = Difference::between(&migrations, &names(candidate.migrations()));
 }
 
@@ -144,6 +144,7 @@ impl From<CandidateError> for Failure {
         let step = match &error {
             CandidateError::Link(LinkError::NoHandler | LinkError::OtherHandler(_))
             | CandidateError::Export { .. }
+            | CandidateError::Memory { .. }
             | CandidateError::MigrationsWithoutDatabase { .. } => Step::Exports,
             CandidateError::Link(_) | CandidateError::Client(_) => Step::Imports,
         };

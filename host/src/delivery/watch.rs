@@ -4,9 +4,9 @@
 //! where a directory's link is re-pointed, the kernel's notifications say nothing, or something about another file. What
 //! is looked at is the file that links lead to: its times, length, inode and device.
 //!
-//! A change counts once two looks in a row agree, so that nobody swaps in half a file; and once its bytes differ from the
-//! last that were told, so that a file that was merely touched is no news. A file system whose times are whole seconds
-//! can hide a second change within one of them, if the length stays as it was.
+//! A change counts once two looks in a row agree, so that nobody swaps in half a file. A file that was saved with the bytes
+//! that it had is told too, as not new: other bytes may be live meanwhile. A file system whose times are whole seconds can
+//! hide a second change within one of them, if the length stays as it was.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -34,6 +34,8 @@ pub(super) struct Change {
     pub(super) path: PathBuf,
     /// Its bytes, the first 64 MiB and one; or why there are none: most often it has been deleted.
     pub(super) content: io::Result<Vec<u8>>,
+    /// Whether the bytes differ from the last that were told.
+    pub(super) is_new: bool,
 }
 
 /// Watches files.
@@ -105,8 +107,8 @@ impl Files {
     /// Looks at each file once, and notes what has changed, as `read` finds it.
     fn look(&mut self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) {
         for (path, watched) in &mut self.watched {
-            if let Some(content) = watched.look(path, &read) {
-                self.changes.push_back(Change { path: path.clone(), content });
+            if let Some((content, is_new)) = watched.look(path, &read) {
+                self.changes.push_back(Change { path: path.clone(), content, is_new });
             }
         }
     }
@@ -143,7 +145,7 @@ impl Watched {
         &mut self,
         path: &Path,
         read: impl Fn(&Path) -> io::Result<Vec<u8>>,
-    ) -> Option<io::Result<Vec<u8>>> {
+    ) -> Option<(io::Result<Vec<u8>>, bool)> {
         let now = Stamp::of(path);
         let before = mem::replace(&mut self.seen, now);
         if now != before || self.read_at == Some(now) {
@@ -156,17 +158,14 @@ impl Watched {
             return None;
         }
         self.read_at = Some(now);
-        self.is_news(&content).then_some(content)
-    }
-
-    fn is_news(&mut self, content: &io::Result<Vec<u8>>) -> bool {
         let was_gone = mem::replace(&mut self.gone, content.is_err());
-        match content {
+        match &content {
             Ok(bytes) => {
                 let digest = Some(digest(bytes));
-                mem::replace(&mut self.known, digest) != digest
+                let is_new = mem::replace(&mut self.known, digest) != digest;
+                Some((content, is_new))
             }
-            Err(_) => !was_gone,
+            Err(_) => (!was_gone).then_some((content, true)),
         }
     }
 }

@@ -32,11 +32,15 @@ impl Write for Line<'_> {
     }
 }
 
-/// The event with control characters escaped, but for the line end that closes it.
+/// What an event's further lines begin with. A line that begins so belongs to the line before, whoever wrote it.
+const FURTHER_LINE: &str = "\n    at ";
+
+/// The event with control characters escaped, but for the line end that closes it, and those of a backtrace.
 fn one_line(event: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(event);
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    let mut line = printable(text);
+    let lines: Vec<_> = text.split(FURTHER_LINE).map(printable).collect();
+    let mut line = lines.join(FURTHER_LINE);
     line.push('\n');
     line.into_bytes()
 }
@@ -50,5 +54,12 @@ mod tests {
         let event = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\n";
         let line = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t";
         assert_eq!(String::from_utf8_lossy(&one_line(event.as_bytes())), format!("{line}\n"));
+    }
+
+    #[test]
+    fn the_lines_of_a_backtrace_are_kept_and_can_be_told_from_events() {
+        let event = "failed\n    at todo::list (src/\u{1b}tasks.rs:7)\n    at main\n  at\n";
+        let lines = "failed\n    at todo::list (src/\\u{1b}tasks.rs:7)\n    at main\\n  at\n";
+        assert_eq!(String::from_utf8_lossy(&one_line(event.as_bytes())), lines);
     }
 }

@@ -1,7 +1,7 @@
 //! One line for each request, when the last of its response is sent: what operators grep.
 //!
 //! The path is logged without its query, which may carry a token. Probes come every few seconds and are only logged
-//! with `RUST_LOG=berth=debug`.
+//! with `RUST_LOG=berth=debug`. What the host asks a version before it goes live has the field `probe`.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -14,6 +14,10 @@ use super::components::X_COMPONENT;
 use super::keep::keep;
 use super::request_id::RequestId;
 
+/// Marks a request that the host itself makes, to try a version.
+#[derive(Clone, Copy)]
+pub(crate) struct Probe;
+
 /// What is known of a request. Logged when it is dropped: with the response's body, or before there was a response.
 pub(super) struct Entry {
     began: Instant,
@@ -23,6 +27,7 @@ pub(super) struct Entry {
     client: Option<IpAddr>,
     status: Option<StatusCode>,
     component: Option<HeaderValue>,
+    is_probe: bool,
 }
 
 impl Entry {
@@ -36,6 +41,7 @@ impl Entry {
             client,
             status: None,
             component: None,
+            is_probe: request.extensions().get::<Probe>().is_some(),
         }
     }
 
@@ -53,19 +59,20 @@ impl Drop for Entry {
         let duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id.as_ref().map(tracing::field::display);
         let client = self.client.map(tracing::field::display);
+        let probe = self.is_probe.then_some(true);
         let component = self
             .component
             .as_ref()
             .and_then(|component| component.to_str().ok())
             .map(tracing::field::display);
         let Some(status) = self.status.map(|status| status.as_u16()) else {
-            tracing::info!(%method, %path, duration_ms, request_id, client, "the client went away before the response");
+            tracing::info!(%method, %path, duration_ms, request_id, client, probe, "the client went away before the response");
             return;
         };
         if matches!(&**path, "/health" | "/ready") {
             tracing::debug!(%method, %path, status, duration_ms, request_id, client, "request");
         } else {
-            tracing::info!(%method, %path, status, duration_ms, request_id, client, component, "request");
+            tracing::info!(%method, %path, status, duration_ms, request_id, client, component, probe, "request");
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::client::Client;
 use crate::config::TrustedProxies;
 use crate::error::ApiError;
 use access_log::Entry;
+pub(crate) use access_log::Probe;
 use cors::Cors;
 pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
@@ -59,7 +60,7 @@ impl Routes {
     /// Answers a request, under a name that its response and every line logged meanwhile carry.
     pub async fn answer(&self, mut request: Request) -> Response {
         let id = RequestId::name(&mut request);
-        let span = id.span();
+        let span = id.span(request.extensions().get::<Probe>().is_some());
         let client = Client::identify(&mut request, &self.proxies);
         let answer = async {
             let entry = Entry::begin(&request, client.address);

@@ -37,10 +37,10 @@ impl RequestId {
         id
     }
 
-    /// What is logged within carries the name.
-    pub(crate) fn span(&self) -> Span {
+    /// What is logged within carries the name, and the mark of a probe.
+    pub(crate) fn span(&self, is_probe: bool) -> Span {
         // At this level no filter drops the span, and with it the name from a line that is logged.
-        tracing::error_span!("request", request_id = %self)
+        tracing::error_span!("request", request_id = %self, probe = is_probe.then_some(true))
     }
 
     /// Writes the name on the response.

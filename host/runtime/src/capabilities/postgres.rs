@@ -145,8 +145,10 @@ impl Host for View<'_> {
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
-        if let (Error::Away(_), Some(request)) = (&error, &self.postgres.request) {
-            request.warn(&error);
+        match (&error, &self.postgres.request) {
+            (Error::Away(_), Some(request)) => request.warn(&error),
+            (Error::Refused(refusal), Some(request)) => request.note_refusal(refusal),
+            _ => {}
         }
         error.try_into()
     }

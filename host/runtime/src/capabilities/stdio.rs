@@ -57,7 +57,8 @@ impl LogStream {
         let line = mem::take(&mut pending.0);
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\r', '\n']);
-        if !text.is_empty() {
+        // Rust's advice after a panic. A component has no such variable, and the host logs a backtrace by itself.
+        if !text.is_empty() && !text.starts_with("note: run with `RUST_BACKTRACE=1`") {
             logging::write(&self.request, self.level, self.name, text);
         }
     }

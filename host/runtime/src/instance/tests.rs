@@ -16,6 +16,7 @@ impl RequestContext {
             callers: Vec::new(),
             registry: Arc::default(),
             log: LogBudget::new("tested", &LogLimits::default()),
+            last_refusal: LastRefusal::default(),
         })
     }
 }

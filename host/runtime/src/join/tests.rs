@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::fixtures::{self, Host, spec};
-use crate::{Capability, Principal};
+use crate::{Capability, LastRefusal, Principal};
 
 const TRIAL: &str = "test:trial/trial@0.1.0";
 const WIT: &str = include_str!("tests/trial.wit");
@@ -66,6 +66,7 @@ async fn call(
         callers: Vec::new(),
         registry: Arc::clone(&host.registry),
         log: version.resources().log.clone(),
+        last_refusal: LastRefusal::default(),
     };
     let mut results = Arc::new(target).run(version, context, params, 1).await?;
     Ok(results.remove(0))

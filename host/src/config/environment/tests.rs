@@ -27,6 +27,7 @@ fn refusal(name: &str, value: &str) -> String {
 fn without_any_variable_it_is_a_development_host_on_port_8000() {
     let config = read(&[]).unwrap();
     assert_eq!(config.environment.as_str(), "development");
+    assert!(config.environment.is_development());
     assert_eq!(config.address.to_string(), "0.0.0.0:8000");
     assert!(config.database_url.is_none());
     assert!(config.data_directory.is_absolute() && config.data_directory.ends_with(".berth"));
@@ -46,7 +47,7 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
 #[test]
 fn production_is_strict() {
     let config = read(&[("ENVIRONMENT", "Production"), ("JWT_SECRET", SECRET)]).unwrap();
-    assert!(config.environment.is_production());
+    assert!(config.environment.is_production() && !config.environment.is_development());
     assert_eq!(config.cors_origins, CorsOrigins::Listed(Vec::new()));
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.jwt_secret().unwrap().expose(), SECRET);

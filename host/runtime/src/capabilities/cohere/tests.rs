@@ -8,6 +8,7 @@ use fake_cohere::{FakeCohere, Gate, Refusal, Reply::Hang, Turn};
 use serde_json::json;
 
 use super::*;
+use crate::LastRefusal;
 use crate::log_budget::{LogBudget, LogLimits};
 use crate::principal::Principal;
 
@@ -64,6 +65,7 @@ fn request() -> RequestContext {
         callers: vec![],
         registry: Arc::default(),
         log: LogBudget::new("ai", &LogLimits::default()),
+        last_refusal: LastRefusal::default(),
     }
 }
 
