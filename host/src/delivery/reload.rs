@@ -57,6 +57,9 @@ impl Delivery {
     /// Does what the manifest says now. Returns why it cannot, which is logged unless it was the reason `before`.
     async fn reload(&self, config: &Config, watcher: &mut Watcher, before: Option<String>) -> Option<String> {
         let result = match config.read_manifest() {
+            Ok(manifest) if manifest.own_routes != config.manifest.own_routes => {
+                Err("[http] has changed: start the host again, for its own routes to move".to_owned())
+            }
             Ok(manifest) => {
                 watcher.set_paths(paths(config, &manifest)).await;
                 self.adopt(Arc::new(manifest)).await.map_err(|error| error.to_string())

@@ -19,6 +19,7 @@ pub(super) struct Entry {
     began: Instant,
     method: Method,
     path: String,
+    is_probe: bool,
     request_id: Option<RequestId>,
     client: Option<IpAddr>,
     status: Option<StatusCode>,
@@ -26,12 +27,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// The request has come, from this client.
-    pub(super) fn begin(request: &Request, client: Option<IpAddr>) -> Self {
+    /// The request has come, from this client. `is_probe` says whether monitoring makes it.
+    pub(super) fn begin(request: &Request, client: Option<IpAddr>, is_probe: bool) -> Self {
         Self {
             began: Instant::now(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            is_probe,
             request_id: request.extensions().get().cloned(),
             client,
             status: None,
@@ -62,7 +64,7 @@ impl Drop for Entry {
             tracing::info!(%method, %path, duration_ms, request_id, client, "the client went away before the response");
             return;
         };
-        if matches!(&**path, "/health" | "/ready") {
+        if self.is_probe {
             tracing::debug!(%method, %path, status, duration_ms, request_id, client, "request");
         } else {
             tracing::info!(%method, %path, status, duration_ms, request_id, client, component, "request");
