@@ -208,6 +208,15 @@ impl Config {
             .collect()
     }
 
+    /// The format of the log alone, for errors of everything else. A `LOG_FORMAT` that cannot be read counts as unset, and an
+    /// `ENVIRONMENT` that cannot be read is not production.
+    #[must_use]
+    pub fn log_format(variables: &Variables) -> LogFormat {
+        let environment = Environment::read(variables);
+        let default = environment.map_or(LogFormat::Pretty, |environment| environment.log_format());
+        environment::log_format(variables, default).unwrap_or(default)
+    }
+
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
     pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
         environment::address(variables)
