@@ -1,14 +1,41 @@
 //! Running a program: what is run is shown, and a failure stops the chore.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
+
+/// Between two looks at whether a program has ended.
+const PERIOD: Duration = Duration::from_millis(50);
 
 /// Runs `command` with this process's standard streams, and waits for it.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
     let status = command.status().with_context(|| format!("`{line}` does not start"))?;
+    ensure!(status.success(), "`{line}` failed: {status}");
+    Ok(())
+}
+
+/// Runs `command` as [`run`] does, for no longer than `bound`.
+pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
+    let line = line(command);
+    eprintln!("$ {line}");
+    let mut child =
+        command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}` does not start"))?;
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if start.elapsed() >= bound {
+            child.kill()?;
+            child.wait()?;
+            bail!("`{line}` has not ended in {} seconds, and was killed", bound.as_secs());
+        }
+        sleep(PERIOD);
+    };
     ensure!(status.success(), "`{line}` failed: {status}");
     Ok(())
 }

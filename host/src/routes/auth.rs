@@ -36,14 +36,14 @@ pub fn router<S: Clone + Send + Sync + 'static>(place: &Accounts, auth: Arc<Auth
     for path in ["/session", "/get-session"] {
         routes = routes.route(path, get(session));
     }
-    let mut router = Router::new();
+    let mut all = Router::new();
     for base in place.bases() {
-        router = router.nest(base, routes.clone());
+        all = all.nest(base, routes.clone());
     }
     for path in place.me() {
-        router = router.route(path, get(me));
+        all = all.route(path, get(me));
     }
-    router.with_state(auth)
+    all.with_state(auth)
 }
 
 /// These routes in the OpenAPI document.
