@@ -45,3 +45,17 @@ pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_takes_too_long_is_killed_and_named() {
+        let overdue = run_within(Command::new("sleep").arg("60"), Duration::ZERO);
+        let said = overdue.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.starts_with("`sleep 60` has not ended"), "{said}");
+        assert!(run_within(&mut Command::new("true"), Duration::from_mins(1)).is_ok());
+        assert!(run_within(&mut Command::new("false"), Duration::from_mins(1)).is_err());
+    }
+}

@@ -104,6 +104,7 @@ Everything is configured by the manifest and by environment variables:
   JWT_EXPIRES_IN         how long a token is good for               7d
   ANONYMOUS_USER         whom requests without a token act as       nobody
   CORS_ORIGINS           web sites that may call: a list, or *      *; none in production
+  BERTH_DOCS             the page /docs, or off                     on, unless the manifest says otherwise
   LOG_FORMAT, RUST_LOG   pretty or json; what is logged             pretty, info; json in production
   COHERE_API_KEY, COHERE_BASE_URL                                   for components that chat; Cohere's
   COHERE_MODEL           the model, if a component names none       command-a-03-2025

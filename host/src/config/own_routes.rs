@@ -116,7 +116,7 @@ impl OwnRoutes {
     }
 
     /// Why no component can have `pattern`: the host would hide it.
-    pub(super) fn check(&self, pattern: &Pattern) -> Result<(), String> {
+    pub fn check(&self, pattern: &Pattern) -> Result<(), String> {
         let written = pattern.as_str();
         let Some(OwnPath { path, key, below }) = self.own().into_iter().find(|own| own.includes(written))
         else {

@@ -126,3 +126,33 @@ fn install(
         .with_context(|| format!("the tools of {} cannot be installed", lists.join(" and ")))?;
     copy(&installed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    #[test]
+    fn tools_are_installed_once_for_each_list_and_again_after_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clients, tools) = (folder.path().join("clients"), folder.path().join("tools"));
+        fs::create_dir(&clients).unwrap();
+        let list = clients.join("list");
+        fs::write(&list, "one==1").unwrap();
+        let install_by = |program: &str| {
+            let mut runs = 0;
+            let result = install(&clients, &tools, &["list"], |folder| {
+                runs += 1;
+                assert!(folder.join("list").is_file(), "the list is there for the installer");
+                Command::new(program)
+            });
+            (result.is_ok(), runs)
+        };
+        assert_eq!(install_by("false"), (false, 1));
+        assert_eq!(install_by("true"), (true, 1));
+        assert_eq!(install_by("true"), (true, 0));
+        fs::write(&list, "one==2").unwrap();
+        assert_eq!(install_by("true"), (true, 1));
+    }
+}
