@@ -125,7 +125,7 @@ impl Arguments {
     pub async fn run(self) -> ExitCode {
         let variables = Variables::of_process();
         let command = self.command.unwrap_or(Command::Serve { watch: false });
-        // What reads the log of a host reads its error, too. The other commands are for people.
+        // A program that reads the host's log reads this error, too. The other commands are for people.
         let format = match command {
             Command::Serve { .. } => Config::log_format(&variables),
             _ => LogFormat::Pretty,
