@@ -2,14 +2,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{Write, pipe};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::app::Host;
+use crate::support::app::{AppBuilder, Host};
 use crate::support::patience::eventually;
 use crate::support::process;
 use crate::support::raw::Raw;
@@ -49,6 +50,53 @@ async fn without_a_database_url_it_brings_its_own_and_keeps_the_data() {
 
     let app = private(data.path());
     assert_eq!(app.user("ann").get("/api/tasks").await.expect(200).json(), json!([task]));
+}
+
+#[tokio::test]
+async fn production_without_a_database_url_is_warned() {
+    let data = folder();
+    let production =
+        App::with("ENVIRONMENT", "production").with("BERTH_DATA_DIR", data.path().to_str().unwrap());
+    let host = production.start_alone();
+    let line: Value = serde_json::from_str(&host.process.wait_for("DATABASE_URL is not set")).unwrap();
+    assert_eq!(line["level"], "WARN");
+}
+
+/// The lines that a host which cannot start has on standard error.
+fn complaints(app: AppBuilder) -> Vec<String> {
+    let output = app.run("serve");
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn why_a_host_does_not_start_is_json_where_the_log_is_json() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let busy = || App::with("PORT", taken.local_addr().unwrap().port().to_string());
+    let away = |app: AppBuilder| app.with("DATABASE_URL", "postgres://berth@127.0.0.1:1/berth");
+    let hello = || App::serving([Component::new("hello").at("/hello").saying("colour = 1\ncolor = 2")]);
+    let production = |app: AppBuilder| app.without("LOG_FORMAT").with("ENVIRONMENT", "production");
+    for (app, lines, said) in [
+        (App::with("PORT", "eighty"), 1, "PORT: "),
+        (production(App::with("PORT", "eighty")), 1, "PORT: "),
+        (production(App::here().without("JWT_SECRET")), 1, "JWT_SECRET: "),
+        (production(App::with("LOG_FORMAT", "yaml")).with("LOG_FORMAT", "yaml"), 1, "LOG_FORMAT: "),
+        (App::with("RUST_LOG", "off").with("PORT", "eighty"), 1, "PORT: "),
+        (App::with("BERTH_MANIFEST", "/nowhere/berth.toml"), 1, "BERTH_MANIFEST: "),
+        (hello(), 2, "unknown field"),
+        (away(busy()).with("RUST_LOG", "off"), 1, "choose another with HOST and PORT"),
+    ] {
+        let complaints = complaints(app);
+        assert_eq!(complaints.len(), lines, "{complaints:?}");
+        for line in complaints {
+            let line: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!((&line["level"], &line["target"]), (&json!("ERROR"), &json!("berth")));
+            assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+            assert!(line["message"].as_str().unwrap().contains(said), "{line}");
+        }
+    }
+    let pretty = complaints(App::with("LOG_FORMAT", "pretty").with("PORT", "eighty"));
+    assert!(pretty[0].starts_with("berth: PORT: "), "{pretty:?}");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, Pattern, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, Pattern, TrustedProxies};
 use crate::delivery::Standings;
 use crate::routes::InFlight;
 
@@ -26,7 +26,7 @@ pub struct App {
 struct Shared {
     environment: Environment,
     cors_origins: CorsOrigins,
-    docs_page: bool,
+    own_routes: Arc<OwnRoutes>,
     trusted_proxies: TrustedProxies,
     auth: Arc<Auth>,
     pool: Pool,
@@ -44,7 +44,7 @@ impl App {
         let shared = Shared {
             environment: config.environment.clone(),
             cors_origins: config.cors_origins.clone(),
-            docs_page: config.docs_page,
+            own_routes: Arc::new(config.manifest.own_routes.clone()),
             trusted_proxies: config.trusted_proxies.clone(),
             auth: Arc::new(auth),
             pool,
@@ -80,10 +80,10 @@ impl App {
         &self.shared.cors_origins
     }
 
-    /// Whether `/docs` shows a page to try the routes from.
+    /// What the host answers itself, since it started.
     #[must_use]
-    pub fn has_docs_page(&self) -> bool {
-        self.shared.docs_page
+    pub fn own_routes(&self) -> &Arc<OwnRoutes> {
+        &self.shared.own_routes
     }
 
     /// The proxies that are believed about their clients.

@@ -17,6 +17,12 @@ pub enum DatabaseError {
     /// What was given cannot be used.
     #[error("DATABASE_URL: it {0}")]
     Url(#[from] UrlError),
+    /// Nothing was given in production, where this machine has no PostgreSQL either.
+    #[error(
+        "DATABASE_URL: it is not set, and production needs a database: set it to the database's URL, as in \
+         postgres://USER:PASSWORD@HOST:5432/NAME, or set DATABASE_URL_FILE to a file that has the URL"
+    )]
+    NotSet,
     /// The private one does not start.
     #[error(transparent)]
     Private(#[from] PrivateError),
@@ -49,7 +55,15 @@ impl Database {
             durable: true,
             max_connections: PRIVATE_CONNECTIONS,
         };
-        let private = PrivatePostgres::start(&settings).await?;
+        let is_production = config.environment.is_production();
+        let private =
+            PrivatePostgres::start(&settings).await.map_err(|error| without_private(error, is_production))?;
+        if is_production {
+            tracing::warn!(
+                "DATABASE_URL is not set: the data are in a private PostgreSQL on this machine alone; set DATABASE_URL to \
+                 keep them elsewhere"
+            );
+        }
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
         Ok((Self::new(private.options().into(), config), OwnServer(Some(private))))
     }
@@ -85,6 +99,14 @@ impl Database {
     }
 }
 
+/// Why there is no database where none was given.
+fn without_private(error: PrivateError, is_production: bool) -> DatabaseError {
+    match error {
+        PrivateError::NotInstalled { .. } if is_production => DatabaseError::NotSet,
+        error => error.into(),
+    }
+}
+
 impl OwnServer {
     /// Starts the private server again whenever it has ended by itself. Returns why it is given up. Never returns for a
     /// server that the host was given.
@@ -101,5 +123,21 @@ impl OwnServer {
             private.stop().await;
             tracing::info!("private PostgreSQL stopped");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_is_told_what_to_set_and_development_what_to_install() {
+        let told = |is_production| {
+            let error = PrivateError::NotInstalled { tools: "/data/tools".into() };
+            without_private(error, is_production).to_string()
+        };
+        assert!(told(true).starts_with("DATABASE_URL: it is not set"), "{}", told(true));
+        assert!(!told(true).contains("install"), "{}", told(true));
+        assert!(told(false).contains("apt-get install postgresql"), "{}", told(false));
     }
 }

@@ -176,6 +176,11 @@ impl AppBuilder {
         Self { options: vec![option], ..self }
     }
 
+    /// With this before the components of the manifest.
+    pub(crate) fn preceded_by(self, text: &str) -> Self {
+        Self { manifest: self.manifest.map(|components| format!("{text}{components}")), ..self }
+    }
+
     /// Leaves a variable unset that tests set as a rule.
     pub(crate) fn without(mut self, variable: &str) -> Self {
         self.variables.remove(variable);

@@ -245,3 +245,16 @@ async fn a_manifest_that_cannot_be_used_changes_nothing_and_is_taken_once_it_can
     fs::copy(HELLO, watching.path("later.wasm")).unwrap();
     eventually(200, async || watching.status("/later").await).await;
 }
+
+#[tokio::test]
+async fn the_hosts_own_routes_stay_until_it_starts_again() {
+    let watching = Watching::start(|_| vec![Component::new("hello").at("/hello")]).await;
+    let moved =
+        "[http]\nhealth = \"/healthz\"\n".to_owned() + &manifest([Component::new("hello").at("/health")]);
+    fs::write(watching.path("berth.toml"), moved).unwrap();
+    watching.app.process.wait_for("[http] has changed: start the host again");
+    assert_eq!(watching.app.get("/health").answer().await.json()["status"], "healthy");
+    assert_eq!(watching.status("/hello").await, 200);
+    watching.save_manifest([Component::new("hello").at("/also")]);
+    eventually(200, async || watching.status("/also").await).await;
+}

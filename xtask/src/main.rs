@@ -3,12 +3,14 @@
 //! - [`workspace`]: where the sources and what is built from them are
 //! - [`setup`]: what a machine may lack
 //! - [`wasm`]: components and fixtures, built and put where manifests look for them
-//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`]: the commands
+//! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`],
+//!   [`mod@api_check`]: the commands
 //! - [`command`], [`bounded`]: running a program, and running tests within a bound
 //! - [`signals`]: which signals those programs get
 //! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a database and a model for a while, requests, and who makes them
 
 mod account;
+mod api_check;
 mod bench;
 mod blast;
 mod bounded;
@@ -42,6 +44,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Hold the API and its document against validators, generated clients and schemathesis, with a fake Cohere.
+    ApiCheck,
     /// Measure Berth beside native code, and with --peers beside what it replaces: one table, with ratios.
     Bench(bench::Options),
     /// Attack a host of hostile components for some seconds each, and print what a neighbour noticed.
@@ -83,6 +87,7 @@ fn main() -> anyhow::Result<()> {
     let signals = Signals::handle()?;
     let workspace = Workspace::find()?;
     match chore {
+        Chore::ApiCheck => api_check::api_check(&workspace),
         Chore::Bench(options) => bench::bench(&workspace, &options),
         Chore::Blast(options) => blast::blast(&workspace, &options),
         Chore::Build => build::build(&workspace),

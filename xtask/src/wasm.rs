@@ -82,6 +82,7 @@ fn deliver(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
         .with_context(|| format!("{} cannot be copied to {}", built.display(), destination.display()))
 }
 
-fn same(one: &Path, other: &Path) -> bool {
+/// Whether both files are there and have the same bytes.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
     matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }

@@ -109,7 +109,7 @@ pub struct LoggedOut {
 /// The caller, and how long their token is good for.
 #[derive(Serialize, ToSchema)]
 pub struct CurrentSession {
-    /// The caller, as `GET /auth/me` has it.
+    /// The caller's account.
     user: Me,
     /// The token.
     session: TokenSession,

@@ -33,7 +33,7 @@ const SHOWN: &[&str] = &["email", "username", "name"];
 /// Of a login only that there is something: what it says either fits an account or not.
 const ANYTHING: Text = Text::of(1, usize::MAX);
 
-/// The body of `POST /auth/register`.
+/// What a registration says.
 #[derive(ToSchema)]
 pub struct Registration {
     /// The new account's address.
@@ -47,7 +47,7 @@ pub struct Registration {
     pub name: Option<String>,
 }
 
-/// The body of `POST /auth/login`, a form or JSON.
+/// What a login says, as a form or JSON.
 pub struct Login {
     /// The account's address.
     pub address: String,

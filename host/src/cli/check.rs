@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::print;
-use crate::config::{Config, ConfigError, Manifest, ManifestFault, Pattern, Variables};
+use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Pattern, Variables};
 use crate::delivery::{self, AdoptError, Checked};
 
 /// How the result is printed.
@@ -41,14 +41,16 @@ async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
 fn text(config: &Config, checked: &[Checked]) -> String {
     let good =
         checked.iter().map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
-    let left = left_to_the_host(&config.manifest).map(|(component, route, paths)| {
+    let hidden = hidden(&config.manifest).map(|(component, route, paths)| {
         format!("{component}: {route} does not get {}, which the host answers itself\n", paths.join(", "))
     });
+    let own = config.manifest.own_routes.paths().join(", ");
+    let own = [format!("The host answers {own}; [http] in the manifest moves them, or switches them off.\n")];
     let unknown = config.unknown_variables().into_iter().map(|unknown| format!("{unknown}\n"));
     let empty = config.manifest.components.is_empty();
     let empty = empty.then(|| format!("{EMPTY_MANIFEST}\n"));
     let end = ["The configuration is good.\n".to_owned()];
-    good.chain(left).chain(unknown).chain(empty).chain(end).collect()
+    good.chain(hidden).chain(own).chain(unknown).chain(empty).chain(end).collect()
 }
 
 /// What is said of a manifest without components.
@@ -56,16 +58,24 @@ pub(super) const EMPTY_MANIFEST: &str =
     "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
 
 /// The routes that match paths of the host's: the component, its route, and these paths.
-fn left_to_the_host(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&'static str>)> {
-    manifest.components.iter().flat_map(|component| {
-        let left = component.routes.iter().map(|route| (&*component.name, route, route.left_to_the_host()));
-        left.filter(|(_, _, paths)| !paths.is_empty())
+fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str>)> {
+    let own = &manifest.own_routes;
+    manifest.components.iter().flat_map(move |component| {
+        let routes = component.routes.iter();
+        let hidden = routes.map(move |route| (&*component.name, route, own.hidden_from(route)));
+        hidden.filter(|(_, _, paths)| !paths.is_empty())
     })
+}
+
+/// Where the host's own routes are; null or nothing for what is switched off.
+fn own_routes(OwnRoutes { health, ready, openapi, docs, accounts }: &OwnRoutes) -> Value {
+    let accounts: Vec<_> = accounts.bases().into_iter().chain(accounts.me().iter().copied()).collect();
+    json!({ "health": health, "ready": ready, "openapi": openapi, "docs": docs, "accounts": accounts })
 }
 
 fn good(config: &Config, checked: &[Checked]) -> Value {
     let left = |name: &str| -> Vec<Value> {
-        left_to_the_host(&config.manifest)
+        hidden(&config.manifest)
             .filter(|(component, ..)| *component == name)
             .map(|(_, route, paths)| json!({ "route": route.as_str(), "paths": paths }))
             .collect()
@@ -79,6 +89,7 @@ fn good(config: &Config, checked: &[Checked]) -> Value {
     json!({
         "good": true,
         "components": components,
+        "http": own_routes(&config.manifest.own_routes),
         "warnings": config.unknown_variables(),
         "faults": [],
     })
@@ -92,7 +103,7 @@ fn bad(error: &anyhow::Error) -> Value {
         }
         _ => vec![json!({ "reason": format!("{error:#}") })],
     };
-    json!({ "good": false, "components": [], "warnings": [], "faults": faults })
+    json!({ "good": false, "components": [], "http": null, "warnings": [], "faults": faults })
 }
 
 fn place(fault: &ManifestFault) -> Value {

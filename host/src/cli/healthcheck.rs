@@ -12,21 +12,22 @@ use crate::config::{Config, Variables};
 /// How long a health check may take: shorter than the 5 s after which containers give up on it.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks `/health`. By hand: that is quicker than to set a whole client up, and it is asked every few seconds.
+/// Asks `/health`, or where the manifest has moved it. By hand: that is quicker than to set a whole client up, and it is asked every few seconds.
 pub(super) fn healthcheck(variables: &Variables) -> Result<()> {
     let address = on_this_machine(Config::address(variables)?);
-    let answer = ask(address).with_context(|| format!("the host on {address} does not answer"))?;
+    let path = Config::health_path(variables)?;
+    let answer = ask(address, &path).with_context(|| format!("the host on {address} does not answer"))?;
     let status = String::from_utf8_lossy(&answer).into_owned();
     ensure!(status.starts_with("HTTP/1.1 200 "), "the host on {address} answers {status:?}");
     Ok(())
 }
 
 /// The beginning of the answer, with the status.
-fn ask(address: SocketAddr) -> io::Result<[u8; 13]> {
+fn ask(address: SocketAddr, path: &str) -> io::Result<[u8; 13]> {
     let mut socket = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
     socket.set_read_timeout(Some(HEALTH_TIMEOUT))?;
     socket.set_write_timeout(Some(HEALTH_TIMEOUT))?;
-    write!(socket, "GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(socket, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = [0; 13];
     socket.read_exact(&mut answer)?;
     Ok(answer)

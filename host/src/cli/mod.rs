@@ -9,10 +9,12 @@
 //! - `progress`, `report`: the steps of a swap as they happen, and what came of them
 //! - `lists`, `sheet`, `table`: components and versions, a line each; one component; and how both are aligned
 //! - `text`: words, times and sizes
+//! - `complaint`: the lines that say why a command has failed, for people or for what reads the log
 //! - `output`: standard output and standard error, which may be closed
 
 mod check;
 mod client;
+mod complaint;
 mod components;
 mod failure;
 mod healthcheck;
@@ -36,14 +38,14 @@ use berth_runtime::{COMPILE_ARGUMENT, compile_file};
 use clap::{Parser, Subcommand};
 
 use self::check::{Check, EMPTY_MANIFEST};
+use self::complaint::complaint;
 use self::components::Components;
 use self::failure::Failure;
 use self::healthcheck::healthcheck;
 use self::new::{New, new};
 use self::output::complain;
-use crate::config::{Config, ConfigError, Variables};
+use crate::config::{Config, LogFormat, Variables};
 use crate::logging;
-use crate::printable::printable;
 use crate::serve::serve;
 
 /// A serverless-style host for WebAssembly components.
@@ -103,6 +105,7 @@ Everything is configured by the manifest and by environment variables:
   JWT_EXPIRES_IN         how long a token is good for               7d
   ANONYMOUS_USER         whom requests without a token act as       nobody
   CORS_ORIGINS           web sites that may call: a list, or *      *; none in production
+  BERTH_DOCS             the page /docs, or off                     on, unless the manifest says otherwise
   LOG_FORMAT, RUST_LOG   pretty or json; what is logged             pretty, info; json in production
   COHERE_API_KEY, COHERE_BASE_URL                                   for components that chat; Cohere's
   COHERE_MODEL           the model, if a component names none       command-a-03-2025
@@ -122,7 +125,13 @@ impl Arguments {
     /// Does what is asked. What went wrong is on standard error, in one line.
     pub async fn run(self) -> ExitCode {
         let variables = Variables::of_process();
-        let outcome = match self.command.unwrap_or(Command::Serve { watch: false }) {
+        let command = self.command.unwrap_or(Command::Serve { watch: false });
+        // A program that reads the host's log reads this error, too. The other commands are for people.
+        let format = match command {
+            Command::Serve { .. } => Config::log_format(&variables),
+            _ => LogFormat::Pretty,
+        };
+        let outcome = match command {
             Command::Serve { watch } => start(&variables, watch).await,
             Command::Check(check) => check.run(&variables).await,
             Command::New(what) => new(&what),
@@ -130,27 +139,17 @@ impl Arguments {
             Command::CompileComponent { wasm, memory } => return compile_file(&wasm, memory).into(),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
         };
-        outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+        outcome.map_or_else(|error| fail(&error, format), |()| ExitCode::SUCCESS)
     }
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
+fn fail(error: &anyhow::Error, format: LogFormat) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
     // What came of a swap has been printed already, at length.
     if !matches!(failure, Some(Failure::Refused { .. })) {
-        complain(&complaint(error));
+        complain(&complaint(error, format));
     }
     failure.map_or(ExitCode::FAILURE, |failure| failure.exit_code().into())
-}
-
-/// One line for each fault.
-fn complaint(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<ConfigError>() {
-        Some(ConfigError::Manifest(faults)) => {
-            faults.iter().map(|fault| format!("berth: {fault}")).collect::<Vec<_>>().join("\n")
-        }
-        _ => format!("berth: {}", printable(&format!("{error:#}"))),
-    }
 }
 
 async fn start(variables: &Variables, watch: bool) -> Result<()> {

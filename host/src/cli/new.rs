@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 
 use super::output::print;
-use crate::config::Pattern;
+use crate::config::{OwnRoutes, Pattern};
 
 /// What stands for the component's name in the files.
 const NAME: &str = "{{name}}";
@@ -85,7 +85,8 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
 /// Whether hosts take the name, and its route, and cargo builds it.
 fn check_name(name: &str) -> Result<()> {
     berth_database::isolation::schema_name(name)?;
-    format!("/{name}").parse::<Pattern>().map_err(|reason| anyhow!(reason))?;
+    let route = format!("/{name}").parse::<Pattern>();
+    route.and_then(|route| OwnRoutes::default().check(&route)).map_err(|reason| anyhow!(reason))?;
     ensure!(!CARGOS_OWN.contains(&name), "cargo builds no program called `{name}`: choose another name");
     Ok(())
 }

@@ -68,7 +68,7 @@ impl Environment {
         &self.0
     }
 
-    /// Whether the strict defaults apply: a secret must be given, no origin is allowed, logs are JSON.
+    /// Whether the strict defaults apply: secrets must be given, no origin is allowed, logs are JSON.
     #[must_use]
     pub fn is_production(&self) -> bool {
         matches!(&*self.0, "production" | "prod")
@@ -78,6 +78,11 @@ impl Environment {
     #[must_use]
     pub fn is_development(&self) -> bool {
         matches!(&*self.0, "development" | "dev")
+    }
+
+    /// The format of the log, unless `LOG_FORMAT` says another.
+    pub(super) fn log_format(&self) -> LogFormat {
+        if self.is_production() { LogFormat::Json } else { LogFormat::Pretty }
     }
 }
 
@@ -191,14 +196,18 @@ pub(super) fn trusted_proxies(variables: &Variables) -> Result<TrustedProxies, C
     variables.parse_or("TRUSTED_PROXIES", TrustedProxies::default(), TrustedProxies::parse)
 }
 
-/// `LOG_FORMAT` and `RUST_LOG`.
-pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Log, ConfigError> {
-    let default = if environment.is_production() { LogFormat::Json } else { LogFormat::Pretty };
-    let format = variables.parse_or("LOG_FORMAT", default, |value| match value {
+/// `LOG_FORMAT`.
+pub(super) fn log_format(variables: &Variables, default: LogFormat) -> Result<LogFormat, ConfigError> {
+    variables.parse_or("LOG_FORMAT", default, |value| match value {
         "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),
         _ => Err(format!("{value:?} is not a format: write pretty or json")),
-    })?;
+    })
+}
+
+/// `LOG_FORMAT` and `RUST_LOG`.
+pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Log, ConfigError> {
+    let format = log_format(variables, environment.log_format())?;
     let filter =
         variables.parse_or("RUST_LOG", "info".to_owned(), |value| match EnvFilter::try_new(value) {
             Ok(_) => Ok(value.to_owned()),

@@ -11,14 +11,17 @@ use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
+use super::own_routes::{self, OwnRoutes};
 use super::pattern::{Claims, Pattern};
 use super::value::{Value, VariableName};
 use super::written::{File, Interface, OneOrMore, Parsed, Written};
-use super::{ConfigError, Variables};
+use super::{ConfigError, Variables, environment};
 
-/// The components, by name.
+/// The components, by name, and the host's own routes.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
+    /// `[http]`: what the host answers itself. Without a page where `BERTH_DOCS` is `off`.
+    pub own_routes: OwnRoutes,
     /// In alphabetical order.
     pub components: Vec<Component>,
 }
@@ -82,7 +85,9 @@ impl Manifest {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, directory, default, variables).map_err(|faults| {
+        let docs_page = environment::docs_page(variables)?;
+        let around = Around { directory, default, docs_page, variables };
+        Self::parse(&text, &around).map_err(|faults| {
             let file = path.display().to_string();
             ConfigError::Manifest(
                 faults.iter().map(|fault| ManifestFault::new(&file, &text, fault)).collect(),
@@ -90,34 +95,38 @@ impl Manifest {
         })
     }
 
-    fn parse(
-        text: &str,
-        directory: &Path,
-        default: &Limits,
-        variables: &Variables,
-    ) -> Result<Self, Vec<Misplaced>> {
+    /// The table `[http]` alone, as far as it can be read.
+    pub(super) fn own_routes(path: &Path) -> OwnRoutes {
+        let text = fs::read_to_string(path).unwrap_or_default();
         let mut faults = Faults::default();
-        let components = match faults.parse(text) {
-            Some(root) => components(root, &mut faults),
-            None => Vec::new(),
-        };
+        let http = faults.parse(&text).and_then(|mut root| take(&mut root, "http"));
+        own_routes::read(http, true, &mut faults)
+    }
+
+    fn parse(text: &str, around: &Around<'_>) -> Result<Self, Vec<Misplaced>> {
+        let mut faults = Faults::default();
+        let mut root = faults.parse(text);
+        let http = root.as_mut().and_then(|root| take(root, "http"));
+        let own_routes = own_routes::read(http, around.docs_page, &mut faults);
+        let components = root.map(|root| components(root, &mut faults)).unwrap_or_default();
         let names: Vec<_> = components.iter().map(|(name, _)| name.get_ref().clone()).collect();
         let mut claims = Claims::default();
         for (name, read) in &components {
             for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
-                let claimed = claims.claim(name.get_ref(), &route.get_ref().0);
+                let pattern = &route.get_ref().0;
+                let claimed = own_routes.check(pattern).and_then(|()| claims.claim(name.get_ref(), pattern));
                 faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
             }
         }
         drop(claims);
-        let place = Place { names: &names, directory, default, variables };
+        let place = Place { names: &names, own_routes: &own_routes, around };
         let check = |(name, read): (_, Option<Read<Written>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
             is_named.and(component)
         };
         let components = components.into_iter().filter_map(check).collect();
-        faults.none_or(Self { components })
+        faults.none_or(Self { own_routes, components })
     }
 }
 
@@ -126,10 +135,7 @@ fn components(
     mut root: Spanned<DeValue<'_>>,
     faults: &mut Faults,
 ) -> Vec<(Spanned<String>, Option<Read<Written>>)> {
-    let table = match root.get_mut() {
-        DeValue::Table(table) => table.remove("components"),
-        _ => None,
-    };
+    let table = take(&mut root, "components");
     // What is left of it has keys that the file does not have.
     faults.read::<File>(root);
     let Some(table) = table else { return Vec::new() };
@@ -146,12 +152,28 @@ fn components(
     table.into_iter().map(read).collect()
 }
 
+/// Takes the value of `key` out of a table.
+fn take<'a>(root: &mut Spanned<DeValue<'a>>, key: &str) -> Option<Spanned<DeValue<'a>>> {
+    match root.get_mut() {
+        DeValue::Table(table) => table.remove(key),
+        _ => None,
+    }
+}
+
+/// What a manifest is read with: the directory of its files, the limits that it does not name, whether the page of the routes
+/// may be there, and the host's environment.
+struct Around<'a> {
+    directory: &'a Path,
+    default: &'a Limits,
+    docs_page: bool,
+    variables: &'a Variables,
+}
+
 /// What the components of a manifest have in common.
 struct Place<'a> {
     names: &'a [String],
-    directory: &'a Path,
-    default: &'a Limits,
-    variables: &'a Variables,
+    own_routes: &'a OwnRoutes,
+    around: &'a Around<'a>,
 }
 
 impl Place<'_> {
@@ -161,7 +183,7 @@ impl Place<'_> {
         faults: &mut Faults,
     ) -> Settings {
         let resolve = |(key, value): (String, Spanned<Value>)| {
-            let resolved = value.get_ref().resolve(self.directory, self.variables);
+            let resolved = value.get_ref().resolve(self.around.directory, self.around.variables);
             Some((key, faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?))
         };
         Settings(written.into_iter().filter_map(resolve).collect())
@@ -172,13 +194,12 @@ impl Read<Written> {
     /// The component, if it has no fault. What could not be read has been said already.
     fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
         let Self { value: written, is_whole } = self;
-        let source = faults.take(check_source(&written.source, place.directory));
+        let source = faults.take(check_source(&written.source, place.around.directory));
         let imports = faults.take(check_imports(written.imports, place.names));
         let outgoing: Vec<_> = written.outgoing.into_iter().map(|Parsed(destination)| destination).collect();
-        let authorities = written
-            .outgoing_ca
-            .as_ref()
-            .map_or(Ok(Authorities::default()), |file| check_authorities(file, &outgoing, place.directory));
+        let authorities = written.outgoing_ca.as_ref().map_or(Ok(Authorities::default()), |file| {
+            check_authorities(file, &outgoing, place.around.directory)
+        });
         let outgoing_authorities = faults.take(authorities);
         if !is_whole {
             return None;
@@ -198,14 +219,15 @@ impl Read<Written> {
         let environment = environment.map(|(Parsed(VariableName(name)), value)| (name, value));
         let environment = place.resolve(environment, faults);
         let routes: Vec<_> = written.routes.into_iter().map(|route| route.into_inner().0).collect();
-        let probes = written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes));
+        let probes =
+            written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes, place.own_routes));
         let probes = faults.take(probes);
         Some(Component {
             name,
             source: source?,
             routes,
             capabilities,
-            limits: written.limits.or(place.default),
+            limits: written.limits.or(place.around.default),
             probes: probes?,
             config,
             environment,
@@ -271,12 +293,22 @@ fn check_imports(
     imports.into_iter().map(check).collect()
 }
 
-fn check_probes(probes: Spanned<OneOrMore<Probe>>, routes: &[Pattern]) -> Result<Vec<Probe>, Misplaced> {
+fn check_probes(
+    probes: Spanned<OneOrMore<Probe>>,
+    routes: &[Pattern],
+    host: &OwnRoutes,
+) -> Result<Vec<Probe>, Misplaced> {
     let mut own = matchit::Router::new();
     for path in routes.iter().flat_map(|route| [Some(route.as_str()), route.parent()]).flatten() {
         own.insert(path, ()).map_err(|error| Misplaced::at(probes.span(), error.to_string()))?;
     }
-    let leads_nowhere = |probe: &&Probe| own.at(probe.path.split('?').next().unwrap_or(&probe.path)).is_err();
+    let without_query = |probe: &Probe| probe.path.split('?').next().unwrap_or_default().to_owned();
+    let is_the_hosts = |probe: &&Probe| host.answers(&without_query(probe));
+    if let Some(Probe { path, .. }) = probes.get_ref().0.iter().find(is_the_hosts) {
+        let reason = format!("the host answers {path:?} itself: probe a path that the component answers");
+        return Err(Misplaced::at(probes.span(), reason));
+    }
+    let leads_nowhere = |probe: &&Probe| own.at(&without_query(probe)).is_err();
     if let Some(Probe { path, .. }) = probes.get_ref().0.iter().find(leads_nowhere) {
         let reason = format!("no route of this component leads to {path:?}: probe one of its own");
         return Err(Misplaced::at(probes.span(), reason));

@@ -11,6 +11,7 @@ mod faults;
 mod machine;
 mod manifest;
 mod origins;
+mod own_routes;
 mod pattern;
 mod proxies;
 mod quantity;
@@ -34,7 +35,8 @@ pub use faults::ManifestFault;
 pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
-pub use pattern::{HOST_ROUTES, Pattern};
+pub use own_routes::{Accounts, OwnRoutes};
+pub use pattern::Pattern;
 pub use proxies::TrustedProxies;
 pub use secret::Secret;
 pub use sizes::Sizes;
@@ -67,8 +69,6 @@ pub struct Config {
     pub anonymous_user: Option<String>,
     /// `CORS_ORIGINS`
     pub cors_origins: CorsOrigins,
-    /// `BERTH_DOCS`: whether `/docs` shows a page to try the routes from.
-    pub docs_page: bool,
     /// `TRUSTED_PROXIES`: the proxies that are believed about their clients.
     pub trusted_proxies: TrustedProxies,
     /// `COHERE_…`: the language models that components may be granted.
@@ -86,7 +86,7 @@ pub struct Config {
     pub follow_interval: Option<Duration>,
     /// `BERTH_MANIFEST`
     pub manifest_path: PathBuf,
-    /// The components of the manifest.
+    /// The components of the manifest, and the host's own routes.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
     /// For values of the manifest, which may be read once more.
@@ -176,7 +176,6 @@ impl Config {
             jwt_lifetime: environment::jwt_lifetime(variables)?,
             anonymous_user: environment::anonymous_user(variables)?,
             cors_origins: environment::cors_origins(variables, &environment)?,
-            docs_page: environment::docs_page(variables)?,
             trusted_proxies: environment::trusted_proxies(variables)?,
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
@@ -209,9 +208,23 @@ impl Config {
             .collect()
     }
 
+    /// The format of the log alone, for errors of everything else. A `LOG_FORMAT` that cannot be read counts as unset, and an
+    /// `ENVIRONMENT` that cannot be read is not production.
+    #[must_use]
+    pub fn log_format(variables: &Variables) -> LogFormat {
+        let environment = Environment::read(variables);
+        let default = environment.map_or(LogFormat::Pretty, |environment| environment.log_format());
+        environment::log_format(variables, default).unwrap_or(default)
+    }
+
     /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
     pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
         environment::address(variables)
+    }
+
+    /// Where the liveness probe is, for whoever only wants to ask it. Where the manifest cannot be read, the usual place.
+    pub fn health_path(variables: &Variables) -> Result<String, ConfigError> {
+        Ok(Manifest::own_routes(&environment::manifest(variables)?).health)
     }
 
     /// `ADMIN_ADDR` and `ADMIN_TOKEN` alone, for whoever asks a host that runs.

@@ -3,20 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Paths that the host answers itself; everything below those that end in `/` is the host's too. `/` is not one of them:
-/// the host answers it where no component does.
-pub const HOST_ROUTES: [&str; 9] = [
-    "/health",
-    "/ready",
-    "/openapi.json",
-    "/docs",
-    "/docs/",
-    "/auth/",
-    "/api/auth/",
-    "/users/me",
-    "/api/users/me",
-];
-
 /// A path pattern as axum writes them: `/api/{user_id}/tasks/{*rest}`. A literal segment beats a parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
@@ -40,27 +26,6 @@ impl Pattern {
     #[must_use]
     pub fn answers_root(&self) -> bool {
         self.0 == "/" || self.parent() == Some("/")
-    }
-
-    /// The host's own paths that this would match, and that the host answers itself.
-    #[must_use]
-    pub fn left_to_the_host(&self) -> Vec<&'static str> {
-        let mut own = matchit::Router::new();
-        if own.insert(self.as_str(), ()).is_err() {
-            return Vec::new();
-        }
-        let mut paths: Vec<_> = HOST_ROUTES.into_iter().map(|path| path.trim_end_matches('/')).collect();
-        paths.dedup();
-        paths.retain(|path| own.at(path).is_ok());
-        paths
-    }
-
-    /// The host's own route that would be hidden, or that would hide this one.
-    fn hosts_own(&self) -> Option<&'static str> {
-        HOST_ROUTES.into_iter().find(|own| {
-            let is_below = own.ends_with('/') && self.0.starts_with(own);
-            self.0 == own.trim_end_matches('/') || is_below
-        })
     }
 }
 
@@ -86,15 +51,9 @@ impl FromStr for Pattern {
         if let Some(stray) = text.chars().find(|c| !c.is_ascii_graphic() || "?#%\"<>\\^`|".contains(*c)) {
             return refused(&format!("{stray:?} does not belong there"));
         }
-        let pattern = Self(text.to_owned());
-        if let Some(own) = pattern.hosts_own() {
-            return Err(format!(
-                "{text:?} clashes with {own:?}, which the host answers itself: choose another"
-            ));
-        }
         // Its form is settled here; that it clashes with another one shows when all of them are known.
         match matchit::Router::new().insert(text, ()) {
-            Ok(()) => Ok(pattern),
+            Ok(()) => Ok(Self(text.to_owned())),
             Err(error) => {
                 refused(&format!("{error}; write parameters as {{name}}, and {{*rest}} at the end"))
             }
@@ -208,19 +167,6 @@ mod tests {
         }
         for literal in ["/x/a:b", "/x/a.b", "/x/..a", "/v1/tasks:batch", "/@me", "/x/{id}", "/{*rest}", "/"] {
             assert!(literal.parse::<Pattern>().is_ok(), "{literal}");
-        }
-    }
-
-    #[test]
-    fn a_route_says_what_stays_the_hosts() {
-        let left = |text: &str| text.parse::<Pattern>().map(|pattern| pattern.left_to_the_host());
-        let roots = ["/health", "/ready", "/openapi.json", "/docs", "/auth"];
-        let below = ["/api/auth", "/users/me", "/api/users/me"];
-        assert_eq!(left("/{*rest}"), Ok([&roots[..], &below].concat()));
-        assert_eq!(left("/{name}"), Ok(roots.to_vec()));
-        assert_eq!(left("/api/{*rest}"), Ok(vec!["/api/auth", "/api/users/me"]));
-        for none in ["/", "/x", "/api/{user_id}/tasks/{*rest}"] {
-            assert_eq!(left(none), Ok(Vec::new()), "{none}");
         }
     }
 }

@@ -17,10 +17,12 @@ use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::value::{Value, VariableName};
 
-/// The file's keys; the components are read one by one.
+/// The file's keys; the components are read one by one, and `[http]` by `own_routes`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
+    #[serde(default, rename = "http")]
+    _http: IgnoredAny,
     #[serde(default, rename = "components")]
     _components: IgnoredAny,
 }

@@ -70,6 +70,11 @@ impl Delivery {
         before: Option<Refused>,
     ) -> Option<Refused> {
         let result = match config.read_manifest() {
+            Ok(manifest) if manifest.own_routes != config.manifest.own_routes => {
+                let reason =
+                    "[http] has changed: start the host again, for its own routes to move".to_owned();
+                Err(Refused { reason, may_pass: false })
+            }
             Ok(manifest) => {
                 watcher.set_paths(paths(config, &manifest)).await;
                 self.adopt(Arc::new(manifest)).await.map_err(Refused::from)

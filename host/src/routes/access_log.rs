@@ -23,20 +23,24 @@ pub(super) struct Entry {
     began: Instant,
     method: Method,
     path: String,
+    /// Whether monitoring makes it.
+    is_monitoring: bool,
     request_id: Option<RequestId>,
     client: Option<IpAddr>,
     status: Option<StatusCode>,
     component: Option<HeaderValue>,
+    /// Whether a version is probed with it before it goes live.
     is_probe: bool,
 }
 
 impl Entry {
-    /// The request has come, from this client.
-    pub(super) fn begin(request: &Request, client: Option<IpAddr>) -> Self {
+    /// The request has come, from this client. `is_monitoring` says whether monitoring makes it.
+    pub(super) fn begin(request: &Request, client: Option<IpAddr>, is_monitoring: bool) -> Self {
         Self {
             began: Instant::now(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            is_monitoring,
             request_id: request.extensions().get().cloned(),
             client,
             status: None,
@@ -69,7 +73,7 @@ impl Drop for Entry {
             tracing::info!(%method, %path, duration_ms, request_id, client, probe, "the client went away before the response");
             return;
         };
-        if matches!(&**path, "/health" | "/ready") {
+        if self.is_monitoring {
             tracing::debug!(%method, %path, status, duration_ms, request_id, client, "request");
         } else {
             tracing::info!(%method, %path, status, duration_ms, request_id, client, component, probe, "request");

@@ -1,6 +1,7 @@
-//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`, and by the other names that
-//! front ends have for them.
+//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`, unless the manifest moves them,
+//! and by the other names that front ends have for them.
 
+use std::mem;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -16,11 +17,12 @@ use crate::auth::caller::{CallerByLink, KnownCaller};
 use crate::auth::requests::{Login, Registration};
 use crate::auth::{Auth, bearer};
 use crate::client::Client;
+use crate::config::Accounts;
 use crate::error::ApiError;
 
 /// The routes, ready to be merged into a router with any state of its own. For logins to be slowed down by client,
 /// requests need [`Client`] among their extensions.
-pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
+pub fn router<S: Clone + Send + Sync + 'static>(place: &Accounts, auth: Arc<Auth>) -> Router<S> {
     let mut routes = Router::new().route("/me", get(me));
     for path in ["/register", "/signup", "/sign-up"] {
         routes = routes.route(path, post(register));
@@ -34,21 +36,46 @@ pub fn router<S: Clone + Send + Sync + 'static>(auth: Arc<Auth>) -> Router<S> {
     for path in ["/session", "/get-session"] {
         routes = routes.route(path, get(session));
     }
-    Router::new()
-        .nest("/auth", routes.clone())
-        .nest("/api/auth", routes)
-        .route("/users/me", get(me))
-        .route("/api/users/me", get(me))
-        .with_state(auth)
+    let mut all = Router::new();
+    for base in place.bases() {
+        all = all.nest(base, routes.clone());
+    }
+    for path in place.me() {
+        all = all.route(path, get(me));
+    }
+    all.with_state(auth)
 }
 
 /// These routes in the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(
     paths(register, log_in, log_out, me, session),
-    tags((name = "auth", description = "Accounts and tokens. The same routes answer under `/api/auth`.")),
+    tags((name = "auth", description = "Accounts and tokens.")),
 )]
-pub struct AuthDoc;
+struct AuthDoc;
+
+/// What the usual place has besides.
+const USUAL: &str =
+    " The same routes answer under `/api/auth`, and `/auth/me` as `/users/me` and `/api/users/me`, too.";
+
+/// These routes in the OpenAPI document, for a host that has them at `place`.
+pub(super) fn document(place: &Accounts) -> utoipa::openapi::OpenApi {
+    let mut document = AuthDoc::openapi();
+    let Accounts::At(base) = place else {
+        let descriptions = document.tags.iter_mut().flatten().filter_map(|tag| tag.description.as_mut());
+        descriptions.for_each(|description| description.push_str(USUAL));
+        return document;
+    };
+    let moved = |text: &str| text.replace("/auth/", &format!("{base}/"));
+    let paths = mem::take(&mut document.paths.paths).into_iter();
+    document.paths.paths = paths.map(|(path, item)| (moved(&path), item)).collect();
+    for item in document.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            operation.description = operation.description.as_deref().map(moved);
+        }
+    }
+    document
+}
 
 /// Register
 ///
@@ -141,7 +168,7 @@ async fn log_out(
 /// Who am I
 ///
 /// The account that the token stands for. For another issuer's token, whose `sub` is nobody's here: what the token
-/// itself says, with the `sub` as `id`. The same as `/users/me` and `/api/users/me`.
+/// itself says, with the `sub` as `id`.
 #[utoipa::path(
     get,
     path = "/auth/me",
@@ -225,7 +252,7 @@ mod tests {
         let request = Request::builder().method(method).uri(path);
         let request =
             request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
-        router(Arc::new(auth)).with_state(()).oneshot(request).await.unwrap()
+        router(&Accounts::Usual, Arc::new(auth)).with_state(()).oneshot(request).await.unwrap()
     }
 
     #[tokio::test]
@@ -261,7 +288,7 @@ mod tests {
 
     #[test]
     fn the_document_has_every_route_and_both_forms_of_a_login() {
-        let document: Value = serde_json::to_value(AuthDoc::openapi()).unwrap();
+        let document: Value = serde_json::to_value(document(&Accounts::Usual)).unwrap();
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
         assert_eq!(paths, ["/auth/login", "/auth/logout", "/auth/me", "/auth/register", "/auth/session"]);
         let login = &document["paths"]["/auth/login"]["post"]["requestBody"]["content"];

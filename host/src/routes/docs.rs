@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::openapi;
 use super::schemas::Error;
 use crate::app::App;
+use crate::config::OwnRoutes;
 use crate::error::ApiError;
 
 const PAGE: &str = include_str!("docs.html");
@@ -48,11 +49,8 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
         .versions()
         .iter()
         .filter_map(|(name, version)| version.openapi().map(|part| (name.as_str(), part)));
-    let mut document = openapi::document(parts).map_err(|error| ApiError::Internal(error.into()))?;
-    if let Some(paths) = document["paths"].as_object_mut().filter(|_| !app.has_docs_page()) {
-        paths.remove("/docs");
-    }
-    Ok(Json(document))
+    let document = openapi::document(app.own_routes(), app.has_root(), parts);
+    Ok(Json(document.map_err(|error| ApiError::Internal(error.into()))?))
 }
 
 /// This page
@@ -68,18 +66,25 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
         (status = 503, description = "Too busy; see `Retry-After`", body = Error),
     ),
 )]
-pub(super) async fn page() -> impl IntoResponse {
+pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::X_CONTENT_TYPE_OPTIONS, NO_GUESSING),
     ];
-    (headers, PAGE)
+    (headers, placed(PAGE, app.own_routes()))
+}
+
+/// A text of the page, with the paths that its parts have on this host.
+fn placed(text: &str, own: &OwnRoutes) -> String {
+    let docs = own.docs.as_deref().unwrap_or_default();
+    let openapi = own.openapi.as_deref().unwrap_or_default();
+    text.replace("\"/docs/", &format!("\"{docs}/")).replace("/openapi.json", openapi)
 }
 
 /// What the page consists of.
-pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, ApiError> {
+pub(super) async fn asset(State(app): State<App>, Path(file): Path<String>) -> Result<Response, ApiError> {
     let content_type = match &*file {
         "start.js" | "swagger-ui-bundle.js" => "text/javascript; charset=utf-8",
         "swagger-ui.css" => "text/css; charset=utf-8",
@@ -92,7 +97,7 @@ pub(super) async fn asset(Path(file): Path<String>) -> Result<Response, ApiError
         (header::X_CONTENT_TYPE_OPTIONS, NO_GUESSING),
     ];
     if file == "start.js" {
-        return Ok((headers, START).into_response());
+        return Ok((headers, placed(START, app.own_routes())).into_response());
     }
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
     let asset = utoipa_swagger_ui::serve(&file, config).ok().flatten().ok_or(ApiError::NotFound)?;

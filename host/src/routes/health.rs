@@ -28,10 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct Index {
     name: &'static str,
     version: &'static str,
-    /// Null where `BERTH_DOCS=off`.
+    /// Null where the page is switched off.
     #[schema(required = true)]
-    docs: Option<&'static str>,
-    health: &'static str,
+    docs: Option<String>,
+    health: String,
 }
 
 /// A living process.
@@ -103,8 +103,9 @@ pub(super) struct Unready {
     responses((status = 200, description = "The host's name and version", body = Index)),
 )]
 pub(super) async fn index(State(app): State<App>) -> Json<Index> {
-    let docs = app.has_docs_page().then_some("/docs");
-    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs, health: "/health" })
+    let own = app.own_routes();
+    let (docs, health) = (own.docs.clone(), own.health.clone());
+    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs, health })
 }
 
 /// Liveness

@@ -29,7 +29,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::Client;
-use crate::config::TrustedProxies;
+use crate::config::{OwnRoutes, TrustedProxies};
 use crate::error::ApiError;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
@@ -43,6 +43,7 @@ pub(crate) use target::settle;
 pub struct Routes {
     cors: Cors,
     proxies: Arc<TrustedProxies>,
+    own: Arc<OwnRoutes>,
     router: Router,
 }
 
@@ -53,6 +54,7 @@ impl Routes {
         Self {
             cors: Cors::new(app.cors_origins()),
             proxies: Arc::new(app.trusted_proxies().clone()),
+            own: Arc::clone(app.own_routes()),
             router: router(app),
         }
     }
@@ -63,7 +65,8 @@ impl Routes {
         let span = id.span(request.extensions().get::<Probe>().is_some());
         let client = Client::identify(&mut request, &self.proxies);
         let answer = async {
-            let entry = Entry::begin(&request, client.address);
+            let is_probe = self.own.is_probe(request.uri().path());
+            let entry = Entry::begin(&request, client.address, is_probe);
             entry.end(self.answer_shared(request).await)
         };
         let mut response = answer.instrument(span).await;
@@ -94,18 +97,27 @@ impl Routes {
 }
 
 fn router(app: &App) -> Router {
+    let own = app.own_routes();
     let bound = from_fn_with_state(app.clone(), in_flight::bound);
-    let mut bounded = Router::new().route("/", any(root)).route("/openapi.json", get(docs::document));
-    if app.has_docs_page() {
-        bounded = bounded.route("/docs", get(docs::page)).route("/docs/{file}", get(docs::asset));
+    let mut bounded = Router::new().route("/", any(root));
+    if let Some(path) = &own.openapi {
+        bounded = bounded.route(path, get(docs::document));
+    }
+    if let Some(path) = &own.docs {
+        bounded = bounded.route(path, get(docs::page)).route(&format!("{path}/{{*file}}"), get(docs::asset));
+    }
+    for path in own.accounts.bases() {
+        bounded = bounded.route(path, any(not_found)).route(&format!("{path}/{{*rest}}"), any(not_found));
     }
     let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
 
     // A request that comes slowly takes no place until it is there.
-    let accounts = auth::router(Arc::clone(app.auth())).layer(bound).layer(from_fn(whole_body::read_first));
+    let accounts = auth::router(&own.accounts, Arc::clone(app.auth()))
+        .layer(bound)
+        .layer(from_fn(whole_body::read_first));
 
     // Outside of the bound, so that a host that is merely busy is not taken for a dead one.
-    let probes = Router::new().route("/health", get(health::health)).route("/ready", get(health::ready));
+    let probes = Router::new().route(&own.health, get(health::health)).route(&own.ready, get(health::ready));
 
     bounded
         .merge(accounts)
@@ -122,6 +134,11 @@ async fn root(State(app): State<App>, request: Request) -> Response {
     let page = get(health::index).fallback(method_not_allowed).with_state(app);
     let Ok(response) = page.oneshot(request).await;
     response
+}
+
+/// What is the host's, and nothing.
+async fn not_found() -> ApiError {
+    ApiError::NotFound
 }
 
 /// The body of a 405; the router adds the header `Allow`.

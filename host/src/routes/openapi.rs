@@ -8,8 +8,8 @@ use utoipa::openapi::security::{
 };
 use utoipa::{Modify, OpenApi};
 
-use super::auth::AuthDoc;
-use super::{docs, health};
+use super::{auth, docs, health};
+use crate::config::OwnRoutes;
 
 /// The security scheme of clients that have a token. Components name it in their documents.
 const BEARER: &str = "bearer";
@@ -22,33 +22,34 @@ const PASSWORD: &str = "OAuth2PasswordBearer";
 #[openapi(
     info(
         title = "Berth",
-        description = "The routes of this host and of the components that it runs. *Authorize* takes the name and the \
-                       password of an account, or a token."
+        description = "The routes of this host and of the components that it runs."
     ),
     servers((url = "/", description = "This host")),
     paths(health::index, health::health, health::ready, docs::document, docs::page),
     tags((name = "host", description = "The host itself")),
-    modifiers(&SecuritySchemes)
+    modifiers(&Bearer)
 )]
 struct HostDoc;
 
-struct SecuritySchemes;
+struct Bearer;
 
-impl Modify for SecuritySchemes {
+impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        let password = OAuth2::new([Flow::Password(Password::new("/auth/login", Scopes::new()))]);
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
-        components.add_security_scheme(PASSWORD, SecurityScheme::OAuth2(password));
     }
 }
 
-/// The document of the host and of components, by their names.
+/// The document of the host, whose routes are at `own`, and of components, by their names. With `has_root`, `/` is a
+/// component's.
 pub(super) fn document<'a>(
+    own: &OwnRoutes,
+    has_root: bool,
     components: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> serde_json::Result<Value> {
-    let mut document = serde_json::to_value(HostDoc::openapi().merge_from(AuthDoc::openapi()))?;
+    let mut document = serde_json::to_value(of_the_host(own))?;
+    place(&mut document, own, has_root);
     state_security(&mut document, &json!([]));
     for (name, part) in components {
         match serde_json::from_str(part) {
@@ -58,8 +59,39 @@ pub(super) fn document<'a>(
             }
         }
     }
-    offer_password(&mut document);
+    if own.accounts.base().is_some() {
+        offer_password(&mut document);
+    }
     Ok(document)
+}
+
+/// What the host says of itself and of accounts, if there are any.
+fn of_the_host(own: &OwnRoutes) -> utoipa::openapi::OpenApi {
+    let mut document = HostDoc::openapi();
+    let Some(base) = own.accounts.base() else { return document };
+    document.merge(auth::document(&own.accounts));
+    let login = Password::new(format!("{base}/login"), Scopes::new());
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(PASSWORD, SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
+    let authorize = " *Authorize* takes the name and the password of an account, or a token.";
+    document.info.description.get_or_insert_default().push_str(authorize);
+    document
+}
+
+/// Moves the paths of the host's pages to where they are, and removes those that are off.
+fn place(document: &mut Value, own: &OwnRoutes, has_root: bool) {
+    let Some(paths) = document["paths"].as_object_mut() else { return };
+    let places = [
+        ("/", Some("/").filter(|_| !has_root)),
+        ("/health", Some(&*own.health)),
+        ("/ready", Some(&*own.ready)),
+        ("/openapi.json", own.openapi.as_deref()),
+        ("/docs", own.docs.as_deref()),
+    ];
+    let taken = places.map(|(usual, place)| (place, paths.remove(usual)));
+    for (place, path) in taken {
+        paths.extend(place.map(str::to_owned).zip(path));
+    }
 }
 
 /// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. What is there already stays.
@@ -132,10 +164,52 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::config::Accounts;
+
+    /// The document of a host that has moved nothing.
+    fn usual<'a>(components: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
+        document(&OwnRoutes::default(), false, components).unwrap()
+    }
+
+    #[test]
+    fn what_the_host_has_moved_or_switched_off_is_described_so() {
+        let bearer = json!({
+            "paths": { "/api/tasks": { "get": { "security": [{ BEARER: [] }] } } },
+        })
+        .to_string();
+        let describe = |own: &OwnRoutes| document(own, true, [("todo", &*bearer)]).unwrap();
+        let paths = |document: &Value| -> Vec<String> {
+            document["paths"].as_object().unwrap().keys().cloned().collect()
+        };
+        let moved = describe(&OwnRoutes {
+            health: "/healthz".to_owned(),
+            docs: None,
+            accounts: Accounts::At("/berth".to_owned()),
+            ..OwnRoutes::default()
+        });
+        let accounts = ["login", "logout", "me", "register", "session"].map(|name| format!("/berth/{name}"));
+        let mut expected = vec!["/api/tasks".to_owned()];
+        expected.extend(accounts);
+        expected.extend(["/healthz", "/openapi.json", "/ready"].map(str::to_owned));
+        let mut described = paths(&moved);
+        described.sort();
+        assert_eq!(described, expected);
+        let scheme = &moved["components"]["securitySchemes"][PASSWORD];
+        assert_eq!(scheme["flows"]["password"]["tokenUrl"], "/berth/login");
+        let text = moved.to_string();
+        assert!(text.contains("`/berth/signup`") && !text.contains("/auth") && !text.contains("/users/me"));
+
+        let off = describe(&OwnRoutes { openapi: None, accounts: Accounts::Off, ..OwnRoutes::default() });
+        let mut described = paths(&off);
+        described.sort();
+        assert_eq!(described, ["/api/tasks", "/docs", "/health", "/ready"]);
+        assert_eq!(off["paths"]["/api/tasks"]["get"]["security"], json!([{ BEARER: [] }]));
+        assert_eq!(off["components"]["securitySchemes"].as_object().unwrap().len(), 1);
+    }
 
     #[test]
     fn the_hosts_own_routes_are_there_with_what_they_need() {
-        let document = document([]).unwrap();
+        let document = usual([]);
         assert_eq!(document["openapi"], "3.1.0");
         let schemes: Vec<_> = document["components"]["securitySchemes"].as_object().unwrap().keys().collect();
         assert_eq!(schemes, [PASSWORD, BEARER], "and none that a browser's page cannot send");
@@ -158,8 +232,8 @@ mod tests {
             "components": { "schemas": { "Task": { "type": "object" } }, "parameters": { "Limit": {} } },
             "tags": [{ "name": "tasks" }, { "name": "auth", "description": "mine" }],
         });
-        let alone = document([]).unwrap();
-        let merged = document([("todo", &*part.to_string()), ("broken", "{")]).unwrap();
+        let alone = usual([]);
+        let merged = usual([("todo", &*part.to_string()), ("broken", "{")]);
         assert_eq!(merged["paths"]["/api/tasks"], json!({ "get": {} }));
         assert_eq!(merged["paths"]["/health"], alone["paths"]["/health"]);
         assert_eq!(merged["components"]["schemas"]["Task"], json!({ "type": "object" }));
@@ -171,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_operation_of_the_host_is_described_for_generators() {
-        let document = document([]).unwrap();
+        let document = usual([]);
         let (mut ids, mut count) = (std::collections::BTreeSet::new(), 0);
         for (path, methods) in document["paths"].as_object().unwrap() {
             for operation in methods.as_object().unwrap().values() {
@@ -212,7 +286,7 @@ mod tests {
             .to_string()
         };
         let (one, two) = (part("string"), part("integer"));
-        let merged = document([("one", &*one), ("two", &*two)]).unwrap();
+        let merged = usual([("one", &*one), ("two", &*two)]);
         let schemas = &merged["components"]["schemas"];
         assert_eq!(schemas["User"]["type"], "object", "the host's own");
         for (path, id, kind) in [("/string", "one_me", "string"), ("/integer", "two_me", "integer")] {

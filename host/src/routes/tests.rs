@@ -30,7 +30,13 @@ struct Answer {
 impl Host {
     /// A host that is still starting.
     fn starting(variables: &[(&str, &str)]) -> Self {
+        Self::starting_with("", variables)
+    }
+
+    /// The same, with a manifest.
+    fn starting_with(manifest_text: &str, variables: &[(&str, &str)]) -> Self {
         let manifest = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(manifest.path(), manifest_text).unwrap();
         let given = [("BERTH_MANIFEST", manifest.path().to_str().unwrap()), ("JWT_SECRET", &"s".repeat(32))];
         let config = Config::read(&given.into_iter().chain(variables.iter().copied()).collect()).unwrap();
         let settings = AuthSettings {
@@ -183,16 +189,49 @@ async fn before_the_components_are_there_no_path_is_called_unknown() {
 async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
     // A host that is starting says so for whatever it leaves to components.
     let host = Host::starting(&[]);
-    for path in crate::config::HOST_ROUTES
-        .into_iter()
-        .filter(|path| !path.starts_with("/auth") && *path != "/api/auth/")
-    {
+    for path in host.app.own_routes().paths().into_iter().chain(["/auth/x/y", "/docs/x/y"]) {
         let answer = host.get(path).await;
         assert!(!answer.body.contains("starting, try again"), "{path}: {}", answer.body);
     }
     for path in ["/auth/login", "/api/auth/login"] {
         assert_eq!(host.get(path).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_hosts_own_routes_are_where_the_manifest_has_them() {
+    let manifest = "[http]\nhealth = \"/healthz\"\nready = \"/berth/ready\"\nopenapi = \"/berth/api.json\"\n\
+                    docs = \"/berth/docs\"\naccounts = \"/berth/accounts\"";
+    let host = Host::starting_with(manifest, &[]);
+    for path in ["/healthz", "/healthz/", "/berth/api.json", "/berth/docs", "/berth/docs/swagger-ui.css"] {
+        assert_eq!(host.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    assert!(host.get("/berth/ready").await.json()["reasons"].is_array());
+    assert_eq!(host.get("/berth/accounts/me").await.status, StatusCode::UNAUTHORIZED);
+    for path in [
+        "/health",
+        "/ready",
+        "/openapi.json",
+        "/docs",
+        "/docs/start.js",
+        "/auth/me",
+        "/api/auth/me",
+        "/users/me",
+    ] {
+        assert!(host.get(path).await.body.contains("starting, try again"), "{path} is a component's");
+    }
+    let index = host.get("/").await.json();
+    assert_eq!((&index["docs"], &index["health"]), (&json!("/berth/docs"), &json!("/healthz")));
+    let (page, script) = (host.get("/berth/docs").await.body, host.get("/berth/docs/start.js").await.body);
+    assert!(page.contains("\"/berth/docs/start.js\"") && page.contains("\"/berth/api.json\""), "{page}");
+    assert!(!page.contains("\"/docs") && !page.contains("/openapi.json"), "{page}");
+    assert!(script.contains("\"/berth/api.json\""), "{script}");
+
+    let off = Host::starting_with("[http]\nopenapi = false\naccounts = false", &[]);
+    for path in ["/openapi.json", "/docs", "/auth/login", "/users/me"] {
+        assert!(off.get(path).await.body.contains("starting, try again"), "{path} is a component's");
+    }
+    assert_eq!(off.get("/").await.json()["docs"], Value::Null);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
     assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
     assert_eq!(config.anonymous_user, None);
     assert_eq!(config.cors_origins, CorsOrigins::Any);
-    assert!(config.docs_page);
+    assert!(config.manifest.own_routes.docs.is_some());
     assert!(config.trusted_proxies.is_empty());
     assert_eq!(config.cohere.default_model, "command-a-03-2025");
     assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
@@ -92,7 +92,7 @@ fn every_variable_is_read() {
     assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
     assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
     assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
-    assert!(!config.docs_page);
+    assert!(config.manifest.own_routes.docs.is_none());
     assert!(config.trusted_proxies.contains(Ipv4Addr::new(10, 0, 0, 1).into()));
     assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
     assert_eq!(config.cohere.default_model, "command-r-08-2024");

@@ -73,6 +73,11 @@ fn every_key_is_read() {
     assert_eq!(todo.imports["greetings:hello/hello"], "hello");
 }
 
+fn parse(text: &str, directory: &Path, variables: &Variables) -> Result<Manifest, Vec<Misplaced>> {
+    let around = Around { directory, default: &Limits::default(), docs_page: true, variables };
+    Manifest::parse(text, &around)
+}
+
 /// What the manifest is refused with when `component` is in it.
 fn refusal(component: &str) -> String {
     refusal_of(&format!("[components.todo]\nsource = \"todo.wasm\"\n{component}"))
@@ -80,8 +85,7 @@ fn refusal(component: &str) -> String {
 
 fn refusal_of(text: &str) -> String {
     let directory = directory();
-    let faults =
-        Manifest::parse(text, directory.path(), &Limits::default(), &Variables::default()).unwrap_err();
+    let faults = parse(text, directory.path(), &Variables::default()).unwrap_err();
     let shown = faults.iter().map(|fault| {
         let ManifestFault { line, column, reason, .. } = ManifestFault::new("", text, fault);
         let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
@@ -194,11 +198,11 @@ fn values_come_from_the_hosts_environment_and_from_files() {
     let directory = directory();
     fs::write(directory.path().join("token"), "from a file\r\n").unwrap();
     let variables = [("STRIPE_KEY", "hidden"), ("JWT_SECRET", "hidden")].into_iter().collect();
-    let parse = |more: &str| {
+    let parse_with = |more: &str| {
         let text = format!("[components.todo]\nsource = \"todo.wasm\"\nroutes = []\n{more}");
-        Manifest::parse(&text, directory.path(), &Limits::default(), &variables)
+        parse(&text, directory.path(), &variables)
     };
-    let manifest = parse(
+    let manifest = parse_with(
         "capabilities = [\"config\"]\nconfig = { key = { env = \"STRIPE_KEY\" } }\n\
          environment = { A = 1, TOKEN = { file = \"token\" } }",
     );
@@ -213,18 +217,17 @@ fn values_come_from_the_hosts_environment_and_from_files() {
         ("{ evn = \"A\" }", "write a string, { env"),
         ("[]", "not arrays"),
     ] {
-        let faults = parse(&format!("environment = {{ A = {value} }}")).unwrap_err();
+        let faults = parse_with(&format!("environment = {{ A = {value} }}")).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
         assert!(faults[0].reason.contains(reason), "{faults:?}");
     }
-    assert!(parse("environment = { \"A=B\" = 1 }").is_err());
+    assert!(parse_with("environment = { \"A=B\" = 1 }").is_err());
 }
 
 #[test]
 fn everything_below_the_root_is_the_root_too() {
     let text = "[components.todo]\nsource = \"todo.wasm\"\nroutes = [\"/{*rest}\"]\nprobe = \"GET /\"";
-    let manifest =
-        Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).unwrap();
+    let manifest = parse(text, directory().path(), &Variables::default()).unwrap();
     assert!(manifest.components[0].routes[0].answers_root());
     assert!(refusal_of("components = 3").contains("[components.NAME]"));
     let twice = format!("{text}\n[components.hello]\nsource = \"hello.wasm\"\nroutes = [\"/\"]");
@@ -235,7 +238,7 @@ fn everything_below_the_root_is_the_root_too() {
 fn a_literal_segment_beside_a_parameter_is_no_clash() {
     let text = "[components.todo]\nsource = \"todo.wasm\"\n\
                 routes = [\"/api/{user_id}/tasks/{*rest}\", \"/api/auth-codes/tasks/{*rest}\", \"/{*rest}\"]";
-    assert!(Manifest::parse(text, directory().path(), &Limits::default(), &Variables::default()).is_ok());
+    assert!(parse(text, directory().path(), &Variables::default()).is_ok());
 }
 
 #[test]
@@ -255,4 +258,17 @@ fn a_manifest_that_is_not_there_is_refused_by_its_variable() {
         .unwrap_err()
         .to_string();
     insta::assert_snapshot!(error, @"BERTH_MANIFEST: /nowhere/berth.toml cannot be read (No such file or directory (os error 2)): name the manifest, or start in the directory of berth.toml");
+}
+
+#[test]
+fn routes_that_the_host_gives_up_are_a_components() {
+    let text = "[components.todo]\nsource = \"todo.wasm\"\nroutes = [\"/health\", \"/docs/{*rest}\"]";
+    assert!(refusal_of(text).contains("or move the host's by `health` in [http]"));
+    let moved = format!("{text}\n[http]\nhealth = \"/healthz\"\ndocs = false");
+    assert!(parse(&moved, directory().path(), &Variables::default()).is_ok());
+    assert!(refusal_of("http = 3").contains("1:8"));
+    for path in ["/health/", "/docs/start.js", "/auth/me?a=b"] {
+        let probed = refusal(&format!("routes = [\"/{{*rest}}\"]\nprobe = \"GET {path}\""));
+        assert!(probed.contains("the host answers"), "{probed}");
+    }
 }
