@@ -5,7 +5,7 @@ use tokio::time::timeout;
 
 use crate::support::app::AppBuilder;
 use crate::support::patience::eventually;
-use crate::support::process::PATIENCE;
+use crate::support::process::WAIT_TIMEOUT;
 use crate::support::raw::{self, Raw, exchange};
 use crate::support::{App, Component, Send};
 
@@ -114,7 +114,7 @@ async fn a_client_that_does_not_read_is_let_go_of() {
     assert_eq!(deaf.line().await, "HTTP/1.1 200 OK");
     assert_eq!(app.get("/stream/ignore").answer().await.status, 503);
     eventually(200, async || app.get("/stream/ignore").answer().await.status).await;
-    let rest = timeout(PATIENCE, deaf.0.read_to_end(&mut Vec::new())).await.unwrap();
+    let rest = timeout(WAIT_TIMEOUT, deaf.0.read_to_end(&mut Vec::new())).await.unwrap();
     assert!(rest.is_err() || rest.is_ok_and(|bytes| bytes < 100_000_000), "it does not look complete");
 }
 
@@ -127,6 +127,7 @@ async fn operators_are_served_beside_silent_connections() {
         silent.push(tokio::net::TcpStream::connect(&address).await.unwrap());
     }
     assert_eq!(app.operator().show("streams").await["name"], "streams");
-    let oldest = timeout(PATIENCE, silent[0].read(&mut [0; 1])).await.expect("the host closes the oldest");
+    let oldest =
+        timeout(WAIT_TIMEOUT, silent[0].read(&mut [0; 1])).await.expect("the host closes the oldest");
     assert_eq!(oldest.unwrap_or_default(), 0);
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
 use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, Pattern, TrustedProxies};
-use crate::delivery::Standings;
+use crate::delivery::Statuses;
 use crate::routes::InFlight;
 
 /// Requests at once to components that are tried.
@@ -31,7 +31,7 @@ struct Shared {
     auth: Arc<Auth>,
     pool: Pool,
     one_check: Mutex<()>,
-    standings: Standings,
+    statuses: Statuses,
     draining: CancellationToken,
     /// Whether a component of the manifest that the host started with answers `/`.
     root_is_claimed: bool,
@@ -49,7 +49,7 @@ impl App {
             auth: Arc::new(auth),
             pool,
             one_check: Mutex::new(()),
-            standings: Standings::of(config.manifest.components.iter().map(|one| one.name.clone())),
+            statuses: Statuses::of(config.manifest.components.iter().map(|one| one.name.clone())),
             draining,
             root_is_claimed: config
                 .manifest
@@ -125,8 +125,8 @@ impl App {
 
     /// How far this host is with each component of the manifest.
     #[must_use]
-    pub fn standings(&self) -> &Standings {
-        &self.shared.standings
+    pub fn statuses(&self) -> &Statuses {
+        &self.shared.statuses
     }
 
     /// Asks the database something, and says why there is no answer. Takes as long as the database does; one query at a

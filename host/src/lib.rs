@@ -2,11 +2,11 @@
 //!
 //! - [`cli`]: the command line
 //! - [`config`]: what an operator decides, from the environment and `berth.toml`
-//! - [`logging`], `printable`: the log, and text that may be shown in it
+//! - [`logging`], `escape`: the log, and the escaping of text in it
 //! - [`serve`]: from a configuration to a host that listens, and back
 //! - [`database`]: the database that the host was given, or a private one
 //! - [`delivery`]: versions of components, and swapping one for another
-//! - [`server`], `connections`, `linger`, [`shutdown`]: the socket, how many there may be, what is left on it, and when to
+//! - [`server`], `connections`, `drain_body`, [`shutdown`]: the socket, how many there may be, what is left on it, and when to
 //!   stop
 //! - [`app`]: what requests share
 //! - [`routes`]: every route, and what happens to a request before it is routed
@@ -24,10 +24,10 @@ pub mod config;
 mod connections;
 pub mod database;
 pub mod delivery;
+mod drain_body;
 pub mod error;
-mod linger;
+mod escape;
 pub mod logging;
-mod printable;
 pub mod routes;
 pub mod serve;
 pub mod server;

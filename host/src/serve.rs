@@ -15,20 +15,20 @@ use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError, Manifest};
 use crate::database::{Database, DatabaseError, OwnServer};
-use crate::delivery::{AdoptError, Delivery, Precedence, Watched};
+use crate::delivery::{ApplyManifestError, Delivery, Precedence, Watched};
 use crate::logging::Queue;
 use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without: probes should see it live, if not ready.
-const PATIENCE: Duration = Duration::from_secs(3);
+const DATABASE_WAIT: Duration = Duration::from_secs(3);
 
 /// Connections that the system has ready for the host to accept. With tokio's 128, many that come at once fill it: the next
 /// client, or a probe, is heard only when it asks again after a second.
 const BACKLOG: u32 = 4096;
 
 /// Pauses between attempts to reach a database that is away.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MIN_RETRY_PAUSE: Duration = Duration::from_millis(250);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
 
 /// Why the host does not serve, or no longer.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ pub enum ServeError {
     Engine(#[from] EngineError),
     /// The components of the manifest cannot go live.
     #[error(transparent)]
-    Adopt(#[from] AdoptError),
+    Adopt(#[from] ApplyManifestError),
     /// Components could not ask Cohere.
     #[error(transparent)]
     Cohere(#[from] berth_cohere::ClientError),
@@ -109,7 +109,7 @@ async fn serve_on(
     let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere, precedence)?);
 
     let mut live = pin!(go_live(&delivery, database, config));
-    let is_live = timeout(PATIENCE, &mut live).await.ok().transpose()?.is_some();
+    let is_live = timeout(DATABASE_WAIT, &mut live).await.ok().transpose()?.is_some();
     if !is_live {
         tracing::warn!("the database has not answered yet: listening without it");
     }
@@ -177,9 +177,9 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
 /// Prepares the database and lets the components answer, however long the database takes to be there.
 async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> Result<(), ServeError> {
     let manifest = Arc::new(config.manifest.clone());
-    let mut pause = SHORTEST_PAUSE;
+    let mut pause = MIN_RETRY_PAUSE;
     loop {
-        match adopt(delivery, database, &manifest).await {
+        match apply_manifest(delivery, database, &manifest).await {
             Err(error) if error.is_temporary() => {
                 let trouble = error.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
                 tracing::warn!(%error, "the components cannot go live yet, trying again{trouble}");
@@ -187,11 +187,15 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
             result => return result,
         }
         sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_RETRY_PAUSE);
     }
 }
 
-async fn adopt(delivery: &Delivery, database: &Database, manifest: &Arc<Manifest>) -> Result<(), ServeError> {
+async fn apply_manifest(
+    delivery: &Delivery,
+    database: &Database,
+    manifest: &Arc<Manifest>,
+) -> Result<(), ServeError> {
     host_tables::prepare(database.server().direct()).await?;
-    Ok(delivery.adopt(Arc::clone(manifest)).await?)
+    Ok(delivery.apply_manifest(Arc::clone(manifest)).await?)
 }

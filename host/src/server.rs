@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::App;
 use crate::config::Edge;
 use crate::connections::{Connection, Connections};
-use crate::linger::Lingering;
+use crate::drain_body::DrainedBody;
 use crate::routes::Routes;
 use refusals::Refusals;
 
@@ -133,7 +133,7 @@ where
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(activity.clone());
-            let answering = answer(Lingering::of(request).map(Body::new));
+            let answering = answer(DrainedBody::of(request).map(Body::new));
             async move { Ok::<_, Infallible>(answering.await) }
         });
         let mut http = self.http.clone();

@@ -41,7 +41,7 @@ pub(crate) async fn with_connection<T>(
     let mut connection = pool.acquire().await?;
     let result = match connection.sessions() {
         Sessions::Own => work(&mut connection).await,
-        Sessions::Shared => on_loan(&mut connection, work).await,
+        Sessions::Shared => in_pooled_transaction(&mut connection, work).await,
     };
     if result.as_ref().is_err_and(|error| error.as_database_error().is_none()) {
         connection.discard();
@@ -50,7 +50,7 @@ pub(crate) async fn with_connection<T>(
 }
 
 /// The same on a session that is only lent.
-async fn on_loan<T>(
+async fn in_pooled_transaction<T>(
     connection: &mut Connection,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> sqlx::Result<T> {

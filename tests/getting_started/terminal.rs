@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::page::is_as_shown;
 use crate::support::app::{DATA, Host, ROOT, path};
 use crate::support::cluster::{self, Database};
-use crate::support::process::PATIENCE;
+use crate::support::process::WAIT_TIMEOUT;
 use crate::support::tokens;
 
 /// Where the page's host is, unless it is told otherwise.
@@ -98,7 +98,7 @@ impl Terminal {
                 return;
             }
             assert!(
-                only_looks && begun.elapsed() < PATIENCE,
+                only_looks && begun.elapsed() < WAIT_TIMEOUT,
                 "$ {line}\n{printed}{}\n-- {}, but the page shows\n{shown}",
                 String::from_utf8_lossy(&output.stderr),
                 output.status

@@ -10,7 +10,7 @@ use crate::support::app::Host;
 use crate::support::cluster;
 use crate::support::patience::eventually;
 use crate::support::postgres::Postgres;
-use crate::support::process::PATIENCE;
+use crate::support::process::WAIT_TIMEOUT;
 use crate::support::{Answer, App, Send};
 
 /// Callers that write and read at the same time.
@@ -125,7 +125,7 @@ impl Counts {
     async fn wait_for_more(&self, count: &AtomicUsize, more: usize) {
         let wanted = count.load(SeqCst) + more;
         let pause = Duration::from_millis(10);
-        for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
+        for _ in 0..WAIT_TIMEOUT.as_millis() / pause.as_millis() {
             if count.load(SeqCst) >= wanted {
                 return;
             }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::cluster::Database;
 use super::postgres::{become_owner, free_port};
-use super::process::PATIENCE;
+use super::process::WAIT_TIMEOUT;
 
 /// Sessions that all clients of one role share.
 const SESSIONS: u32 = 3;
@@ -72,7 +72,7 @@ impl PgBouncer {
 
     fn wait_until_it_listens(&self) {
         let pause = Duration::from_millis(10);
-        for _ in 0..PATIENCE.as_millis() / pause.as_millis() {
+        for _ in 0..WAIT_TIMEOUT.as_millis() / pause.as_millis() {
             if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
                 return;
             }

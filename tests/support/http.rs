@@ -21,7 +21,7 @@ pub(crate) fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
-    builder.timeout(super::process::PATIENCE).build().unwrap()
+    builder.timeout(super::process::WAIT_TIMEOUT).build().unwrap()
 }
 
 /// Sends a request and waits for the whole answer.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::PATIENCE;
+use super::process::WAIT_TIMEOUT;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -21,7 +21,7 @@ pub(crate) fn eventually<T: std::fmt::Debug + PartialEq>(
             if found == expected {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{place}: {found:?} never became {expected:?}");
+            assert!(began.elapsed() < WAIT_TIMEOUT, "{place}: {found:?} never became {expected:?}");
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use super::app::path;
 use super::certificates::Certificates;
 use super::cluster;
-use super::process::PATIENCE;
+use super::process::WAIT_TIMEOUT;
 
 /// A server that a test may stop and start. Its data survive that, as they would a power cut.
 pub(crate) struct Postgres {
@@ -110,7 +110,7 @@ impl TlsPostgres {
         let process = command.current_dir("/").stderr(Stdio::null()).spawn().unwrap();
         let server = Self { process, port, _folder: laid_out.folder };
         let url = berth_database::url::parse(&server.url("localhost", "sslmode=prefer")).unwrap();
-        connect_when_ready(url.direct(), PATIENCE).await.unwrap().close().await.unwrap();
+        connect_when_ready(url.direct(), WAIT_TIMEOUT).await.unwrap().close().await.unwrap();
         server
     }
 

@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
 /// How long anything may take that a test waits for: far longer than it ever does.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running host.
 pub(crate) struct Process {
@@ -70,7 +70,7 @@ impl Process {
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let mut printed = self.log.printed();
         // Counted from here: a host that says something else all the time is not waited for any longer.
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(line) = printed.lines.iter().find(|line| line.contains(text)) {
                 return line.clone();
@@ -95,7 +95,7 @@ impl Process {
     pub(crate) fn whole_log(&self) -> String {
         let printed = self.log.printed();
         let (printed, waited) =
-            self.log.changed.wait_timeout_while(printed, PATIENCE, |printed| printed.open > 0).unwrap();
+            self.log.changed.wait_timeout_while(printed, WAIT_TIMEOUT, |printed| printed.open > 0).unwrap();
         assert!(!waited.timed_out(), "its output is still open:\n{}", printed.lines.join("\n"));
         printed.lines.join("\n")
     }
@@ -108,7 +108,7 @@ impl Process {
 
     /// Waits until it has ended.
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -136,7 +136,7 @@ pub(crate) fn output(command: &mut Command) -> Output {
     let pid = Pid::from_child(&child);
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = ended.recv_timeout(PATIENCE) else {
+    let Ok(output) = ended.recv_timeout(WAIT_TIMEOUT) else {
         let _ = kill_process(pid, Signal::KILL);
         panic!("it does not end: {command:?}")
     };

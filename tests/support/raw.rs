@@ -7,7 +7,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use super::app::Host;
-use super::process::PATIENCE;
+use super::process::WAIT_TIMEOUT;
 
 /// A connection to a host.
 pub(crate) struct Raw(pub(crate) TcpStream);
@@ -40,8 +40,9 @@ impl Raw {
     /// Everything until the host closes the connection.
     pub(crate) async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
-        let _ =
-            timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await.expect("the host closes the connection");
+        let _ = timeout(WAIT_TIMEOUT, self.0.read_to_end(&mut bytes))
+            .await
+            .expect("the host closes the connection");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
@@ -49,7 +50,7 @@ impl Raw {
     pub(crate) async fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
-            line.push(timeout(PATIENCE, self.0.read_u8()).await.expect("the host answers").unwrap());
+            line.push(timeout(WAIT_TIMEOUT, self.0.read_u8()).await.expect("the host answers").unwrap());
         }
         String::from_utf8_lossy(&line).trim_end().to_owned()
     }

@@ -22,7 +22,7 @@ use crate::signals::{SIGNALS, Signals};
 const BOUND: Duration = Duration::from_mins(10);
 
 /// Between two looks at whether the tests have ended.
-const PERIOD: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs `command`, which prints what Rust's test harness prints, and waits for it. Its process group is killed when a test
 /// takes too long.
@@ -40,7 +40,7 @@ pub(crate) fn run(command: &mut Command, signals: &Signals) -> Result<()> {
     let lines = child.stdout.take().map(lines_of).context("the tests have no standard output")?;
     let mut tests = Tests::default();
     let status = loop {
-        match lines.recv_timeout(PERIOD) {
+        match lines.recv_timeout(CHECK_INTERVAL) {
             Ok(line) => {
                 std::io::stdout().write_all(&line)?;
                 tests.read(&String::from_utf8_lossy(&line), Instant::now());

@@ -18,7 +18,7 @@ use crate::workspace::{Package, Workspace};
 use crate::{run, wasm};
 
 /// Between two looks at the sources.
-const PERIOD: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// What every component is built from; the packages themselves come on top.
 const SHARED: [&str; 4] = ["Cargo.toml", "components/contract", "components/guest", "wit"];
@@ -39,7 +39,7 @@ pub(crate) fn build_on_save(workspace: &Workspace) {
     let mut shared = Sources::of(SHARED.iter().map(|path| workspace.root.join(path)).collect());
     let mut own: Vec<_> = components.iter().map(|package| Sources::of(vec![package.folder()])).collect();
     while parent_id() == host {
-        sleep(PERIOD);
+        sleep(POLL_INTERVAL);
         let all = shared.have_changed();
         let changed: Vec<&Package> = components
             .iter()

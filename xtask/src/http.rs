@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 /// The longest that an answer may take to begin, or to go on.
-const PATIENCE: Duration = Duration::from_secs(15);
+const IO_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What came back.
 pub(crate) struct Answer {
@@ -38,8 +38,8 @@ fn authorization(token: Option<&str>) -> String {
 
 /// An error of kind `ConnectionRefused` or `ConnectionReset` says that no byte of an answer came.
 fn exchange(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
-    let mut socket = TcpStream::connect_timeout(&address, PATIENCE)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    let mut socket = TcpStream::connect_timeout(&address, IO_TIMEOUT)?;
+    socket.set_read_timeout(Some(IO_TIMEOUT))?;
     write!(socket, "{head}host: {address}\r\nconnection: close\r\n\r\n{body}")?;
     let mut answer = Vec::new();
     match socket.read_to_end(&mut answer) {

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::pool::{Pool, PoolError};
 
 /// How long a backend has to obey each request: to cancel, to end, to be gone after its termination.
-const PATIENCE: Duration = Duration::from_millis(500);
+const STEP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long the host's database may take to pass a termination on.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -74,7 +74,7 @@ impl Backends {
             self.cancel(key, &target).await;
         }
         let mut pause = FIRST_RETRY_PAUSE;
-        while timeout(PATIENCE, connection.close()).await.is_err() {
+        while timeout(STEP_TIMEOUT, connection.close()).await.is_err() {
             let Some(key) = key.filter(|_| is_direct) else { break };
             tracing::debug!(process = key.process, "a backend does not end by itself: it is terminated");
             if let Err(error) = self.terminate(&[key.process]).await {
@@ -95,7 +95,7 @@ impl Backends {
     }
 
     async fn cancel(&self, key: CancelKey, target: &Target) {
-        if let Ok(Err(error)) = timeout(PATIENCE, key.cancel(target)).await {
+        if let Ok(Err(error)) = timeout(STEP_TIMEOUT, key.cancel(target)).await {
             tracing::debug!(%error, "a statement cannot be cancelled");
         }
     }

@@ -17,7 +17,7 @@ const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 
 /// How long to wait before another attempt.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a server may be away before the log says so.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -101,7 +101,7 @@ impl Attempts {
         for<'a> Trouble: From<&'a E>,
     {
         // The longer it took so far, the less a little more matters.
-        let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+        let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, MAX_RETRY_PAUSE);
         if !error.may_pass() || self.time_left() <= pause {
             return Err(error);
         }

@@ -26,7 +26,7 @@ const INSUFFICIENT_PRIVILEGE: &str = "42501";
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// The longest name of a component, in bytes. Role names are made of it and may have 63.
-const LONGEST_NAME: usize = 31;
+const MAX_NAME_BYTES: usize = 31;
 
 /// Where and as whom a component keeps its data.
 #[derive(Clone)]
@@ -102,7 +102,7 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
     if !component.starts_with(|first: char| first.is_ascii_lowercase()) || !component.bytes().all(plain) {
         return refuse("names are lower-case letters, digits and `-`, and begin with a letter");
     }
-    if component.len() > LONGEST_NAME {
+    if component.len() > MAX_NAME_BYTES {
         return refuse("names have at most 31 characters");
     }
     let schema = component.replace('-', "_");

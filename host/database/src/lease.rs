@@ -17,7 +17,7 @@ const DISCARD: &str = "DISCARD ALL";
 
 /// What a transaction of a request is on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bounds {
+pub enum TransactionScope {
     /// A transaction.
     Transaction,
     /// A savepoint, since the session is in a transaction of the host.
@@ -51,11 +51,11 @@ pub(crate) enum Inner {
 impl Lease {
     /// What a transaction is on this session.
     #[must_use]
-    pub fn bounds(&self) -> Bounds {
+    pub fn transaction_scope(&self) -> TransactionScope {
         match &self.inner {
-            Some(Inner::Shared(pooled, _)) if pooled.sessions == Sessions::Shared => Bounds::Pooler,
-            Some(Inner::Trial(_)) => Bounds::Savepoint,
-            _ => Bounds::Transaction,
+            Some(Inner::Shared(pooled, _)) if pooled.sessions == Sessions::Shared => TransactionScope::Pooler,
+            Some(Inner::Trial(_)) => TransactionScope::Savepoint,
+            _ => TransactionScope::Transaction,
         }
     }
 
@@ -106,7 +106,7 @@ impl Lease {
     /// Queues what has the session as it was when it was new; an open transaction is rolled back at once, since others may wait
     /// for its locks. Returns false where that cannot be.
     fn reset(&mut self) -> bool {
-        let bounds = self.bounds();
+        let bounds = self.transaction_scope();
         // The function leaves prepared statements alone.
         let function = self.reset_function().filter(|_| !self.is_changed);
         let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
@@ -117,10 +117,10 @@ impl Lease {
         let is_in_transaction = connection.status() != Status::Idle || connection.has_queued();
         match bounds {
             // The transaction of the trial goes on, and is taken back as a whole.
-            Bounds::Savepoint => return true,
+            TransactionScope::Savepoint => return true,
             // The session was given back when its transaction ended.
-            Bounds::Pooler => return !is_in_transaction,
-            Bounds::Transaction => {}
+            TransactionScope::Pooler => return !is_in_transaction,
+            TransactionScope::Transaction => {}
         }
         if is_in_transaction && connection.queue("ROLLBACK").is_err() {
             return false;

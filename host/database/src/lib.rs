@@ -9,7 +9,7 @@
 //! - [`session_pool`]: the sessions of one component, each as new for every request
 //! - [`lease`]: a session that a request has for itself, and its reset
 //! - [`backends`]: the server's processes behind those, and how they end
-//! - [`loan`]: the same, where a pooler lends a session for each transaction
+//! - [`pooled_transaction`]: transactions on the sessions of a pooler
 //! - [`migrations`]: bringing a schema's tables up to date
 //! - [`migrating`]: the same, while it can still be taken back
 //! - [`host_tables`]: the host's own schema
@@ -25,11 +25,11 @@ pub mod host_tables;
 pub mod isolation;
 pub mod lease;
 pub mod listen;
-pub mod loan;
 pub mod lock;
 pub mod migrating;
 pub mod migrations;
 pub mod pool;
+pub mod pooled_transaction;
 pub mod private;
 pub mod server;
 pub mod session_pool;
@@ -39,13 +39,13 @@ pub mod url;
 
 pub use backends::Backends;
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
-pub use lease::{Bounds, Lease};
+pub use lease::{Lease, TransactionScope};
 pub use listen::Listener;
-pub use loan::End;
-pub use lock::Turn;
+pub use lock::SwapLock;
 pub use migrating::Migrating;
 pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
+pub use pooled_transaction::End;
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
 pub use session_pool::{Repair, SessionError, SessionPool};

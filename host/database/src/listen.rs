@@ -8,7 +8,7 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 use crate::server::Server;
 
 /// How long finding out may take whether there is a pooler.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that listens.
 pub struct Listener(PgListener);
@@ -20,7 +20,7 @@ impl Listener {
     ///
     /// If the database is away.
     pub async fn open(server: &Server, channel: &str) -> sqlx::Result<Option<Self>> {
-        let Some(options) = server.listening(PATIENCE).await? else { return Ok(None) };
+        let Some(options) = server.listening(CONNECT_TIMEOUT).await? else { return Ok(None) };
         let one = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         let mut listener = PgListener::connect_with(&one).await?;
         listener.eager_reconnect(false);

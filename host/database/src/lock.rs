@@ -11,8 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::timeout;
 
 use crate::connect::connect_when_ready;
-use crate::loan::{self, End};
-use crate::migrating::PATIENCE;
+use crate::migrating::WAKE_TIMEOUT;
+use crate::pooled_transaction::{self, End};
 
 /// How long a rollback may take that somebody waits for.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,9 +34,9 @@ async fn take(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
 
 /// Being the only one on the whole database who does something: an open transaction that holds a lock, and in which the
 /// outcome is written down. Dropped, or when the host dies, the lock is free and nothing is written.
-pub struct Turn(PgConnection);
+pub struct SwapLock(PgConnection);
 
-impl Turn {
+impl SwapLock {
     /// Takes the turn called `name`, if it is free. A connection is opened for it.
     ///
     /// # Errors
@@ -63,7 +63,7 @@ impl Turn {
     }
 
     async fn open(options: &PgConnectOptions) -> sqlx::Result<Self> {
-        let mut connection = connect_when_ready(options, PATIENCE).await?;
+        let mut connection = connect_when_ready(options, WAKE_TIMEOUT).await?;
         sqlx::raw_sql("BEGIN").execute(&mut connection).await?;
         Ok(Self(connection))
     }
@@ -80,7 +80,7 @@ impl Turn {
     /// If the database is away. Whether it was written is then unknown.
     pub async fn commit(mut self) -> sqlx::Result<()> {
         // Behind a pooler the session is somebody else's next.
-        loan::give_back(&mut self.0, End::Commit, false).await?;
+        pooled_transaction::finish(&mut self.0, End::Commit, false).await?;
         self.0.close().await
     }
 
@@ -88,15 +88,15 @@ impl Turn {
     pub async fn give_up(mut self) {
         // Behind a pooler the session is somebody else's next. A server that does not answer takes the transaction back by
         // itself.
-        let rolled_back = loan::give_back(&mut self.0, End::RollBack, true);
+        let rolled_back = pooled_transaction::finish(&mut self.0, End::RollBack, true);
         if matches!(timeout(ROLLBACK_TIMEOUT, rolled_back).await, Ok(Ok(()))) {
             let _ = self.0.close().await;
         }
     }
 }
 
-impl fmt::Debug for Turn {
+impl fmt::Debug for SwapLock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Turn")
+        formatter.write_str("SwapLock")
     }
 }

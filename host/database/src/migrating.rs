@@ -13,13 +13,13 @@ use tokio::time::{sleep, timeout};
 
 use crate::backends::{Backend, Backends};
 use crate::connect::open_when_ready;
-use crate::loan::End;
 use crate::migrations::{self, Applied, Migration, MigrationError};
+use crate::pooled_transaction::End;
 use crate::session_pool::SessionPool;
 use crate::sql::quote_identifier;
 
 /// How long a server may take to wake up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a rollback may take that a swap waits for.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,7 +56,7 @@ impl Migrating {
         migrations: &[Migration],
     ) -> Result<Self, MigrationError> {
         let migrations = migrations::in_order(migrations)?;
-        let connection = open_when_ready(target, &[], PATIENCE).await?;
+        let connection = open_when_ready(target, &[], WAKE_TIMEOUT).await?;
         let backend = backends.register(connection, target.clone(), true, Duration::ZERO);
         let mut migrating = Self {
             session: Arc::new(Mutex::new(Some(backend))),

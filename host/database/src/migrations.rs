@@ -12,8 +12,8 @@ use berth_postgres::{Connection, Error, Ignored, Target, TextRows};
 
 use crate::connect::open_when_ready;
 use crate::hash::{hex, sha256};
-use crate::loan::End;
-use crate::migrating::PATIENCE;
+use crate::migrating::WAKE_TIMEOUT;
+use crate::pooled_transaction::End;
 use crate::sql::{quote_identifier, quote_literal};
 
 /// How long a migration waits for a table that others use. While it waits, whoever comes later waits behind it.
@@ -175,7 +175,7 @@ pub async fn migrate(
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let mut connection = open_when_ready(target, &[], PATIENCE).await?;
+        let mut connection = open_when_ready(target, &[], WAKE_TIMEOUT).await?;
         match migrate_on(&mut connection, schema, &migrations).await {
             Err(MigrationError::Database(error))
                 if error.code().is_some_and(|code| MADE_BY_ANOTHER.contains(&code))

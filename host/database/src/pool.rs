@@ -18,12 +18,12 @@ use deadpool::managed::{
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use crate::loan::{self, End};
+use crate::pooled_transaction::{self, End};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
 /// How long a connection is believed to be alive after it last answered.
-pub(crate) const TRUST: Duration = Duration::from_secs(1);
+pub(crate) const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// How long a connection may lie unused. Managed servers that sleep after five idle minutes cut it then.
 pub(crate) const MAX_IDLE: Duration = Duration::from_mins(3);
@@ -70,7 +70,11 @@ impl Pool {
     #[must_use]
     pub fn new(server: impl Into<Server>, settings: PoolSettings) -> Self {
         let sizes = settings.clone();
-        let manager = Manager { begin: loan::begin(&settings).into(), server: server.into(), settings };
+        let manager = Manager {
+            begin: pooled_transaction::begin_sql(&settings).into(),
+            server: server.into(),
+            settings,
+        };
         let pool = build(manager, &sizes);
         tokio::spawn(close_idle(pool.weak()));
         Self(pool)
@@ -139,9 +143,9 @@ impl Connection {
     /// If the server is away.
     pub async fn take(&mut self) -> sqlx::Result<()> {
         let Some(lent) = &mut self.0 else { return Ok(()) };
-        lent.on_loan = true;
+        lent.in_pooled_transaction = true;
         let begin = Arc::clone(&lent.begin);
-        loan::take(&mut lent.connection, &begin).await
+        pooled_transaction::begin_on(&mut lent.connection, &begin).await
     }
 
     /// Ends the transaction and gives the session back as it was found, if `changed` by more than an ordinary statement
@@ -152,8 +156,8 @@ impl Connection {
     /// Where the transaction cannot be committed, or the server is away.
     pub async fn give_back(&mut self, end: End, changed: bool) -> sqlx::Result<()> {
         let Some(lent) = &mut self.0 else { return Ok(()) };
-        loan::give_back(&mut lent.connection, end, changed).await?;
-        lent.on_loan = false;
+        pooled_transaction::finish(&mut lent.connection, end, changed).await?;
+        lent.in_pooled_transaction = false;
         Ok(())
     }
 
@@ -190,7 +194,7 @@ impl DerefMut for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(mut pooled) = self.0.take()
-            && (pooled.on_loan || !is_at_rest(&mut pooled.connection))
+            && (pooled.in_pooled_transaction || !is_at_rest(&mut pooled.connection))
         {
             drop(Object::take(pooled));
         }
@@ -229,7 +233,7 @@ struct Pooled {
     sessions: Sessions,
     begin: Arc<str>,
     /// Whether it has taken a session that it must give back.
-    on_loan: bool,
+    in_pooled_transaction: bool,
     answered: Instant,
 }
 
@@ -243,14 +247,14 @@ impl managed::Manager for Manager {
             sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings))).execute(&mut connection).await?;
         }
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { connection, sessions, begin, on_loan: false, answered: Instant::now() })
+        Ok(Pooled { connection, sessions, begin, in_pooled_transaction: false, answered: Instant::now() })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
         if metrics.last_used() > MAX_IDLE {
             return Err(RecycleError::message("idle for too long"));
         }
-        if pooled.answered.elapsed() > TRUST {
+        if pooled.answered.elapsed() > PING_AFTER_IDLE {
             pooled.connection.ping().await?;
             pooled.answered = Instant::now();
         }

@@ -20,8 +20,8 @@ use tokio::time::timeout;
 use crate::backends::{Backend, Backends, is_full};
 use crate::host_tables::FIND_RESET;
 use crate::lease::{Inner, Lease};
-use crate::loan;
-use crate::pool::{MAX_IDLE, PoolSettings, TRUST, build};
+use crate::pool::{MAX_IDLE, PING_AFTER_IDLE, PoolSettings, build};
+use crate::pooled_transaction;
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
@@ -81,7 +81,7 @@ impl SessionPool {
     ) -> Self {
         let sizes = settings.clone();
         let manager = Manager {
-            begin: loan::begin(&settings).into(),
+            begin: pooled_transaction::begin_sql(&settings).into(),
             server: server.into(),
             settings,
             backends,
@@ -226,7 +226,7 @@ impl managed::Manager for Manager {
         if metrics.last_used() > MAX_IDLE {
             return Err(RecycleError::message("idle for too long"));
         }
-        if metrics.last_used() > TRUST {
+        if metrics.last_used() > PING_AFTER_IDLE {
             connection.execute("").await?;
         }
         Ok(())

@@ -33,7 +33,7 @@ pub(crate) const PARTIAL: &str = "partial";
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
 /// How many compiled components the host's own cache keeps. A developer who saves all day makes as many.
-const MOST_KEPT: usize = 500;
+const MAX_CACHED_FILES: usize = 500;
 
 /// Why bytes did not become a component.
 #[derive(Debug, thiserror::Error)]
@@ -316,7 +316,7 @@ fn forget_oldest(directory: &Path) -> io::Result<()> {
         }
     }
     kept.sort_unstable();
-    let surplus = kept.len().saturating_sub(MOST_KEPT);
+    let surplus = kept.len().saturating_sub(MAX_CACHED_FILES);
     kept.drain(..surplus).try_for_each(|(_, path)| match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -356,14 +356,14 @@ mod tests {
     fn what_was_compiled_longest_ago_makes_room() {
         let cache = tempfile::tempdir().unwrap();
         let file = |number: usize| cache.path().join(number.to_string());
-        for number in 0..MOST_KEPT + 2 {
-            let age = Duration::from_secs(u64::try_from(MOST_KEPT + 2 - number).unwrap());
+        for number in 0..MAX_CACHED_FILES + 2 {
+            let age = Duration::from_secs(u64::try_from(MAX_CACHED_FILES + 2 - number).unwrap());
             let written = std::time::SystemTime::now() - age;
             fs::File::create(file(number)).unwrap().set_modified(written).unwrap();
         }
         forget_oldest(cache.path()).unwrap();
         assert_eq!([0, 1, 2].map(|number| file(number).exists()), [false, false, true]);
-        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), MOST_KEPT);
+        assert_eq!(fs::read_dir(cache.path()).unwrap().count(), MAX_CACHED_FILES);
     }
 
     #[test]

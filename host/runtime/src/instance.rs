@@ -21,9 +21,9 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::background::Scheduled;
 use crate::backtrace::{Backtrace, Reason};
+use crate::component_calls::CallError;
 use crate::guest_body::{Guest, GuestBody};
 use crate::guest_memory::{Charge, NoGuestMemory};
-use crate::join::CallError;
 use crate::limits::Overdrawn;
 use crate::log_budget::LogBudget;
 use crate::meter::CpuMeter;

@@ -9,8 +9,8 @@
 //! - `compile_process`: the process that compiles
 //! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
 //! - `candidate`: a component that is linked, and what it brings: an OpenAPI document, migrations
-//! - `join`: imports that another component answers, and the calls between the two
-//! - `fit`: whether components that call each other agree on it, in the words of `wit_type`
+//! - `component_calls`: imports that another component answers, and the calls between the two
+//! - `compatibility`: checks that the interfaces of components that call each other match, in the words of `wit_type`
 //! - `resources`: what is behind its grants, which all its versions share
 //! - `version`: one linked version of a component, ready to make instances
 //! - `registry`: which version answers which route, in one value that is replaced whole
@@ -30,17 +30,17 @@ mod backtrace;
 mod candidate;
 mod capabilities;
 mod capability;
+mod compatibility;
 mod compile;
 mod compile_process;
+mod component_calls;
 mod engine;
-mod fit;
 #[cfg(test)]
 mod fixtures;
 mod guest_body;
 mod guest_memory;
 mod incident;
 mod instance;
-mod join;
 mod limits;
 mod link;
 mod log_budget;
@@ -64,10 +64,10 @@ pub use capabilities::outgoing_http::{
     AllowedDestination, Authorities, AuthoritiesError, DestinationError, Origin,
 };
 pub use capability::{Capability, UnknownCapability};
+pub use compatibility::{CompatibilityError, Difference, Incompatibility, check_compatibility};
 pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
 pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use fit::{Difference, FitError, Misfit, check_fit};
 pub use guest_body::{GuestBody, GuestBodyError};
 pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::capabilities;
 use crate::capability::Capability;
-use crate::join;
+use crate::component_calls;
 use crate::state::State;
 use crate::uncompiled::Uncompiled;
 use crate::version::ComponentSpec;
@@ -110,14 +110,14 @@ pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Resul
 /// Whether one import can be linked, by its name.
 fn check_import(import: &str, component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
     check_grant(import, &spec.name, &spec.capabilities)?;
-    if join::is_of_the_host(import) {
+    if component_calls::is_of_the_host(import) {
         let unknown = || LinkError::Unknown { hint: hint(import), import: import.to_owned() };
         return if may_be_linked(import) { Ok(()) } else { Err(unknown()) };
     }
     if spec.callee(import).is_none() && component.imported_resources.contains(import) {
         return Err(LinkError::ForeignResources { import: import.to_owned() });
     }
-    join::callee(import, spec).map(drop)
+    component_calls::callee(import, spec).map(drop)
 }
 
 /// What a component can be granted, by its interfaces.
@@ -140,7 +140,7 @@ pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyP
         check_grant(&import, &spec.name, &spec.capabilities)?;
     }
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
-    join::add_to_linker(&mut linker, component, spec)?;
+    component_calls::add_to_linker(&mut linker, component, spec)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
     // Last, since what it imports is looked at before what it exports.
     let exports = component.component_type();

@@ -20,9 +20,9 @@ use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
 use crate::capability::Capability;
 use crate::compile::Compiled;
+use crate::component_calls;
 use crate::guest_memory::{Charge, MemoryAccount};
 use crate::instance::RequestContext;
-use crate::join;
 use crate::limits::{Limits, Overdrawn};
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
 use crate::refused_statement::LastRefusal;
@@ -71,7 +71,8 @@ pub struct ComponentSpec {
 impl ComponentSpec {
     /// The component that answers an import.
     pub(crate) fn callee(&self, import: &str) -> Option<&str> {
-        let assigned = self.imports.get(import).or_else(|| self.imports.get(join::without_version(import)));
+        let assigned =
+            self.imports.get(import).or_else(|| self.imports.get(component_calls::without_version(import)));
         assigned.map(String::as_str)
     }
 }

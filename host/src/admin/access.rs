@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::error::AdminError;
 use crate::config::Secret;
 use crate::connections::{Busy, Closing};
-use crate::routes::keep::keep;
+use crate::routes::guarded_body::guard_body;
 
 /// The token that operators must have.
 #[derive(Clone)]
@@ -54,7 +54,7 @@ pub(super) async fn check(
 ) -> Response {
     match access.allow(request.method(), request.headers(), peer) {
         Ok(()) => match Busy::begin(request.extensions()) {
-            Ok(busy) => keep(next.run(request).await, busy),
+            Ok(busy) => guard_body(next.run(request).await, busy),
             Err(Closing) => AdminError::Closing.into_response(),
         },
         Err(error) => error.into_response(),

@@ -23,7 +23,7 @@ use crate::delivery::{Delivery, Requested};
 const PUSHED_BY: &str = "x-pushed-by";
 
 /// The longest such words, in characters.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_CHARACTERS: usize = 100;
 
 /// How a swap is to be done.
 #[derive(Deserialize)]
@@ -138,7 +138,7 @@ fn status(report: &Report) -> StatusCode {
 fn pushed_by(headers: &HeaderMap, peer: SocketAddr) -> String {
     let said = headers.get(PUSHED_BY).and_then(|value| value.to_str().ok()).map(str::trim);
     match said.filter(|said| !said.is_empty()) {
-        Some(said) => said.chars().filter(|one| !one.is_control()).take(LONGEST_NAME).collect(),
+        Some(said) => said.chars().filter(|one| !one.is_control()).take(MAX_NAME_CHARACTERS).collect(),
         None => peer.ip().to_canonical().to_string(),
     }
 }

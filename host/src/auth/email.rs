@@ -8,11 +8,11 @@ use berth_contract::{Rule, Text, Violations};
 use serde_json::Value;
 
 /// The longest address that SMTP can carry (RFC 5321, 4.5.3.1.3, without the angle brackets).
-const LONGEST: usize = 254;
+const MAX_ADDRESS_CHARACTERS: usize = 254;
 /// The longest part before the at-sign (RFC 5321, 4.5.3.1.1).
-const LONGEST_LOCAL: usize = 64;
+const MAX_LOCAL_CHARACTERS: usize = 64;
 /// The longest part between two dots of a domain (RFC 1035, 2.3.4).
-const LONGEST_LABEL: usize = 63;
+const MAX_LABEL_CHARACTERS: usize = 63;
 
 /// What may stand before the at-sign beside letters and digits (RFC 5322, 3.2.3).
 const LOCAL_SIGNS: &str = "!#$%&'*+-/=?^_`{|}~.";
@@ -79,7 +79,7 @@ impl EmailAddress {
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail::NoAtSign)?;
         check_local(local)?;
         check_domain(domain)?;
-        if text.len() > LONGEST {
+        if text.len() > MAX_ADDRESS_CHARACTERS {
             return Err(InvalidEmail::TooLong);
         }
         Ok(Self(format!("{local}@{}", domain.to_lowercase())))
@@ -109,7 +109,7 @@ fn check_local(local: &str) -> Result<(), InvalidEmail> {
     if local.contains("..") {
         return Err(InvalidEmail::TwoPeriods);
     }
-    if local.len() > LONGEST_LOCAL {
+    if local.len() > MAX_LOCAL_CHARACTERS {
         return Err(InvalidEmail::LocalTooLong);
     }
     Ok(())
@@ -135,7 +135,7 @@ fn check_domain(domain: &str) -> Result<(), InvalidEmail> {
     if domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
         return Err(InvalidEmail::HyphenAtEdge);
     }
-    if domain.split('.').any(|label| label.len() > LONGEST_LABEL) {
+    if domain.split('.').any(|label| label.len() > MAX_LABEL_CHARACTERS) {
         return Err(InvalidEmail::TooLong);
     }
     if !domain.contains('.') {

@@ -1,15 +1,14 @@
 //! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
 //!
-//! - [`tokens`]: what a token says, and whether to believe it; `verified`: those that were believed before
+//! - [`tokens`]: what a token says, and whether to believe it; `token_cache`: tokens that were verified before
 //! - [`bearer`]: where a request carries one; `cross_site`: when a cookie is not enough
 //! - [`revocation`]: which were logged out, or are of accounts that were closed
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
 //! - [`sessions`]: register, log in, log out
 //! - [`accounts`], [`email`], [`passwords`], [`throttle`]: what those stand on
-//! - [`requests`], [`answers`]: their JSON
+//! - [`requests`], [`responses`]: their JSON
 
 pub mod accounts;
-pub mod answers;
 pub mod bearer;
 pub mod caller;
 mod cross_site;
@@ -17,13 +16,14 @@ pub mod email;
 mod error;
 pub mod passwords;
 pub mod requests;
+pub mod responses;
 pub mod revocation;
 pub mod sessions;
 #[cfg(test)]
 pub(crate) mod test_database;
 pub mod throttle;
+mod token_cache;
 pub mod tokens;
-mod verified;
 
 use std::time::Duration;
 

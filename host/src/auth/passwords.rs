@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
 /// Hashes under way or waiting: at 20 ms each on two cores, the last one waits for some three seconds.
-const LONGEST_QUEUE: usize = 256;
+const MAX_QUEUED_HASHES: usize = 256;
 
 /// The part of the queue that one client may have.
 const CLIENTS_PART: usize = 2;
@@ -46,7 +46,7 @@ impl Default for Passwords {
     /// Bounded by this machine's cores.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self::bounded(LONGEST_QUEUE, cores)
+        Self::bounded(MAX_QUEUED_HASHES, cores)
     }
 }
 

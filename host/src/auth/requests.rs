@@ -20,7 +20,7 @@ use crate::error::ApiError;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most bytes of a body; a registration has some hundred.
-const LONGEST_BODY: usize = 64 * 1024;
+const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A new password, in characters. It may be long, but not so long that hashing it takes noticeably longer.
 const PASSWORD: Text = Text::of(8, 128);
@@ -110,7 +110,7 @@ impl Encoding {
 
 /// Reads a whole body, up to 64 KiB and for 10 seconds.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match timeout(BODY_TIMEOUT, Limited::new(body, LONGEST_BODY).collect()).await {
+    match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::PayloadTooLarge),
         Ok(Err(_)) => Err(ApiError::UnreadableBody),
@@ -247,8 +247,8 @@ mod tests {
             let login = r#"{"email": "ann@example.com", "password": "x"}"#;
             login.to_owned() + &" ".repeat(length - login.len())
         };
-        assert!(read_as::<Login>(JSON, padded(LONGEST_BODY)).await.is_ok());
-        let refused = read_as::<Login>(JSON, padded(LONGEST_BODY + 1)).await;
+        assert!(read_as::<Login>(JSON, padded(MAX_BODY_BYTES)).await.is_ok());
+        let refused = read_as::<Login>(JSON, padded(MAX_BODY_BYTES + 1)).await;
         assert!(matches!(refused, Err(ApiError::PayloadTooLarge)));
     }
 }

@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use budgets::{Budget, Debts, LONGEST_DELAY, digest};
+use budgets::{Budget, Debts, MAX_DELAY, digest};
 use lanes::{Lanes, Place};
 
 /// When to come again if too many others wait.
@@ -48,7 +48,7 @@ pub struct Attempt<'a> {
 pub struct Throttled(pub Duration);
 
 /// An attempt that may be made now. Others of its lane wait until it is dropped.
-pub struct Turn<'a> {
+pub struct SwapLock<'a> {
     throttle: &'a Throttle,
     budget: Budget,
     client: Option<Budget>,
@@ -58,14 +58,20 @@ pub struct Turn<'a> {
 
 impl Throttle {
     /// Waits for an attempt's turn. Refused if its budget is spent, or too many wait before it.
-    pub async fn admit(&self, attempt: Attempt<'_>) -> Result<Turn<'_>, Throttled> {
+    pub async fn admit(&self, attempt: Attempt<'_>) -> Result<SwapLock<'_>, Throttled> {
         let client = attempt.client.map(Budget::Client);
         if let Some(known) = attempt.known()
             && self.affords(known).is_ok()
         {
             let lane = self.enter(known).await?;
             if self.affords(known).is_ok() {
-                return Ok(Turn { throttle: self, budget: known, client, _lane: lane, clients_lane: None });
+                return Ok(SwapLock {
+                    throttle: self,
+                    budget: known,
+                    client,
+                    _lane: lane,
+                    clients_lane: None,
+                });
             }
         }
         let budget = Budget::Address(digest(attempt.address));
@@ -77,7 +83,7 @@ impl Throttle {
         let lane = self.enter(budget).await?;
         // Those before it may have spent the rest.
         self.affords(budget)?;
-        Ok(Turn { throttle: self, budget, client, _lane: lane, clients_lane })
+        Ok(SwapLock { throttle: self, budget, client, _lane: lane, clients_lane })
     }
 
     fn affords(&self, budget: Budget) -> Result<(), Throttled> {
@@ -101,7 +107,7 @@ impl Attempt<'_> {
     }
 }
 
-impl Turn<'_> {
+impl SwapLock<'_> {
     /// Counts a failure, and returns when it may be answered. An error if the answer is to be that the client comes later.
     pub async fn failed(mut self) -> Result<(), Throttled> {
         let (delay, outcome) = self.charge();
@@ -124,7 +130,7 @@ impl Turn<'_> {
         let was_spent = !debts.wait(client, now).is_zero();
         debts.charge(client, now);
         match self.budget {
-            Budget::Address(_) if was_spent => (LONGEST_DELAY, Err(Throttled(debts.wait(client, now)))),
+            Budget::Address(_) if was_spent => (MAX_DELAY, Err(Throttled(debts.wait(client, now)))),
             _ => (delay, Ok(())),
         }
     }

@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::verified::Verified;
+use super::token_cache::TokenCache;
 
 /// The most characters that a `sub` has, and the most that we keep of a `jti`.
-const LONGEST_NAME: usize = 100;
+const MAX_NAME_CHARACTERS: usize = 100;
 
 /// Issues tokens and verifies them.
 pub struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
-    verified: Verified,
+    verified: TokenCache,
     lifetime: Duration,
 }
 
@@ -66,7 +66,7 @@ impl Tokens {
             signing: EncodingKey::from_secret(secret),
             verifying: DecodingKey::from_secret(secret),
             validation,
-            verified: Verified::none(),
+            verified: TokenCache::none(),
             lifetime,
         }
     }
@@ -158,7 +158,7 @@ fn string(claim: Option<Value>) -> Option<String> {
 
 /// PostgreSQL has no NUL in its texts: a name with one could neither own a row nor be looked up.
 fn is_storable_name(name: &str) -> bool {
-    (1..=LONGEST_NAME).contains(&name.chars().count()) && !name.contains('\0')
+    (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count()) && !name.contains('\0')
 }
 
 fn digest(token: &[u8]) -> String {

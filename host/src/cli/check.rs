@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::output::print;
 use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Pattern, Variables};
-use crate::delivery::{self, AdoptError, Checked};
+use crate::delivery::{self, ApplyManifestError, Checked};
 
 /// How the result is printed.
 #[derive(Args)]
@@ -98,7 +98,7 @@ fn good(config: &Config, checked: &[Checked]) -> Value {
 fn bad(error: &anyhow::Error) -> Value {
     let faults: Vec<Value> = match (error.downcast_ref(), error.downcast_ref()) {
         (Some(ConfigError::Manifest(faults)), _) => faults.iter().map(place).collect(),
-        (_, Some(AdoptError::Refused { component, failure })) => {
+        (_, Some(ApplyManifestError::Refused { component, failure })) => {
             vec![json!({ "component": component, "step": failure.step, "reason": failure.reason })]
         }
         _ => vec![json!({ "reason": format!("{error:#}") })],

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::{ConfigError, LogFormat};
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// A line of the log in JSON, with the fields of every other line.
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ pub(super) fn complaint(error: &anyhow::Error, format: LogFormat) -> String {
 fn reasons(error: &anyhow::Error) -> Vec<String> {
     match error.downcast_ref::<ConfigError>() {
         Some(ConfigError::Manifest(faults)) => faults.iter().map(ToString::to_string).collect(),
-        _ => vec![printable(&format!("{error:#}"))],
+        _ => vec![escape(&format!("{error:#}"))],
     }
 }
 

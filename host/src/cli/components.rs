@@ -18,10 +18,10 @@ use super::output::{Reader, print};
 use super::progress::{self, Steps};
 use super::report::{headline, report};
 use super::text::joined;
-use super::{lists, on_this_machine, sheet};
+use super::{list, on_this_machine, show};
 use crate::config::{Config, Variables};
 use crate::delivery::report::{Outcome, Progress, Report, StepState};
-use crate::printable::{acts, printable};
+use crate::escape::{escape, is_active};
 use crate::shutdown;
 
 /// The whole command.
@@ -105,10 +105,10 @@ impl Components {
         };
         let client = Client::new(url, admin.token.as_ref())?;
         match &self.command {
-            Command::List => self.print(&client.get(&[]).await?, |all: Vec<_>| lists::components(&all)),
-            Command::Show { name } => self.print(&client.get(&[name]).await?, |one| sheet::sheet(&one)),
+            Command::List => self.print(&client.get(&[]).await?, |all: Vec<_>| list::components(&all)),
+            Command::Show { name } => self.print(&client.get(&[name]).await?, |one| show::show(&one)),
             Command::History { name } => {
-                self.print(&client.get(&[name, "history"]).await?, |all: Vec<_>| lists::history(&all))
+                self.print(&client.get(&[name, "history"]).await?, |all: Vec<_>| list::history(&all))
             }
             Command::Push(push) => {
                 let component = push.component()?;
@@ -224,11 +224,11 @@ fn event_line(progress: &Progress) -> String {
     match progress {
         Progress::Step { step, .. } if step.state == StepState::Started => String::new(),
         Progress::Step { component, step } => {
-            format!("{}: {}\n", printable(component), progress::line(step))
+            format!("{}: {}\n", escape(component), progress::line(step))
         }
         Progress::Report { report } => {
             let reason =
-                report.failure.as_ref().map(|failure| format!(": {}", printable(&joined(&failure.reason))));
+                report.failure.as_ref().map(|failure| format!(": {}", escape(&joined(&failure.reason))));
             format!("{}{}\n", headline(report), reason.unwrap_or_default())
         }
     }
@@ -237,7 +237,7 @@ fn event_line(progress: &Progress) -> String {
 /// JSON on one line. What would act on a terminal is escaped in JSON's own way.
 pub(super) fn one_line(json: &Value) -> String {
     let escaped = |character: char| {
-        if acts(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
+        if is_active(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
     };
     let line: String = json.to_string().chars().map(escaped).collect();
     line + "\n"

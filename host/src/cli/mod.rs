@@ -7,7 +7,7 @@
 //! - `client`: that host's admin API, from this side
 //! - `failure`: every way in which that can fail, and the exit code of each
 //! - `progress`, `report`: the steps of a swap as they happen, and what came of them
-//! - `lists`, `sheet`, `table`: components and versions, a line each; one component; and how both are aligned
+//! - `list`, `show`, `table`: components and versions, a line each; one component; and how both are aligned
 //! - `text`: words, times and sizes
 //! - `complaint`: the lines that say why a command has failed, for people or for what reads the log
 //! - `output`: standard output and standard error, which may be closed
@@ -18,12 +18,12 @@ mod complaint;
 mod components;
 mod failure;
 mod healthcheck;
-mod lists;
+mod list;
 mod new;
 mod output;
 mod progress;
 mod report;
-mod sheet;
+mod show;
 mod table;
 #[cfg(test)]
 mod test_values;

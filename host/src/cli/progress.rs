@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::text::{time, word};
 use crate::delivery::report::{StepReport, StepState};
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// Goes back to the line's beginning and clears it.
 const CLEAR_LINE: &str = "\r\u{1b}[K";
@@ -75,7 +75,7 @@ fn mark(state: StepState) -> char {
 }
 
 fn ended(step: &StepReport) -> String {
-    let detail = step.detail.as_deref().map(|detail| format!("  {}", printable(detail)));
+    let detail = step.detail.as_deref().map(|detail| format!("  {}", escape(detail)));
     format!("{:10} {:>8}{}", word(&step.step), time(step.milliseconds), detail.unwrap_or_default())
 }
 

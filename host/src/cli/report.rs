@@ -3,7 +3,7 @@
 use super::table::labelled;
 use super::text::{short, time, word};
 use crate::delivery::report::{Difference, Failure, Outcome, ProbeAnswer, Report};
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// The whole report.
 pub(super) fn report(report: &Report) -> String {
@@ -29,7 +29,7 @@ pub(super) fn headline(report: &Report) -> String {
         Outcome::Passed => format!("{version} would go live{instead}; nothing was changed"),
         Outcome::Refused => refusal(report),
     };
-    printable(&format!("{}: {outcome} ({})", report.component, time(report.milliseconds)))
+    escape(&format!("{}: {outcome} ({})", report.component, time(report.milliseconds)))
 }
 
 fn refusal(report: &Report) -> String {

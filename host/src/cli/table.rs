@@ -1,10 +1,10 @@
 //! Columns that are aligned. Whatever is in a cell, it stays in its cell.
 
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// Rows below a head, each cell as wide as the widest of its column.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
+    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| escape(cell))).collect();
     let mut widths = head.map(width);
     for row in &rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
@@ -27,7 +27,7 @@ pub(super) fn labelled(parts: &[(&str, Vec<String>)]) -> String {
         let labels = std::iter::once(*label).chain(std::iter::repeat(""));
         for (label, value) in labels.zip(values) {
             text += "  ";
-            text += &line([label, &printable(value)], [widest, 0]);
+            text += &line([label, &escape(value)], [widest, 0]);
         }
     }
     text

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// A fault and the bytes of the manifest that it is about.
 #[derive(Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ fn leave_out(value: &mut DeValue<'_>, place: &Range<usize>) -> bool {
 impl ManifestFault {
     pub(super) fn new(file: &str, text: &str, fault: &Misplaced) -> Self {
         let (line, column) = line_and_column(text, fault.place.start);
-        Self { file: file.to_owned(), line, column, reason: printable(&fault.reason) }
+        Self { file: file.to_owned(), line, column, reason: escape(&fault.reason) }
     }
 }
 

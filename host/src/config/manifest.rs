@@ -13,8 +13,8 @@ use toml::de::{DeString, DeValue};
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::own_routes::{self, OwnRoutes};
 use super::pattern::{Claims, Pattern};
+use super::schema::{File, Interface, OneOrMore, Parsed, RawManifest};
 use super::value::{Value, VariableName};
-use super::written::{File, Interface, OneOrMore, Parsed, Written};
 use super::{ConfigError, Variables, environment};
 
 /// The components, by name, and the host's own routes.
@@ -120,7 +120,7 @@ impl Manifest {
         }
         drop(claims);
         let place = Place { names: &names, own_routes: &own_routes, around };
-        let check = |(name, read): (_, Option<Read<Written>>)| {
+        let check = |(name, read): (_, Option<Read<RawManifest>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
             is_named.and(component)
@@ -134,7 +134,7 @@ impl Manifest {
 fn components(
     mut root: Spanned<DeValue<'_>>,
     faults: &mut Faults,
-) -> Vec<(Spanned<String>, Option<Read<Written>>)> {
+) -> Vec<(Spanned<String>, Option<Read<RawManifest>>)> {
     let table = take(&mut root, "components");
     // What is left of it has keys that the file does not have.
     faults.read::<File>(root);
@@ -190,7 +190,7 @@ impl Place<'_> {
     }
 }
 
-impl Read<Written> {
+impl Read<RawManifest> {
     /// The component, if it has no fault. What could not be read has been said already.
     fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
         let Self { value: written, is_whole } = self;

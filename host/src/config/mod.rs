@@ -15,12 +15,12 @@ mod own_routes;
 mod pattern;
 mod proxies;
 mod quantity;
+mod schema;
 mod secret;
 mod signing_secret;
 mod sizes;
 mod value;
 mod variables;
-mod written;
 
 use std::ffi::OsString;
 use std::fs;

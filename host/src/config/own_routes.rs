@@ -152,7 +152,7 @@ impl OwnPath<'_> {
 /// The table, as it is written.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawManifest {
     health: Option<Spanned<Place>>,
     ready: Option<Spanned<Place>>,
     openapi: Option<Spanned<Place>>,
@@ -162,7 +162,7 @@ struct Written {
 
 /// The table `[http]`, or the defaults where it is not written. Without `docs_page` the page is off whatever is written.
 pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
-    let written: Written =
+    let written: RawManifest =
         table.and_then(|table| faults.read(table)).map(|read| read.value).unwrap_or_default();
     let usual = OwnRoutes::default();
     let place = |written: &Option<Spanned<Place>>, usual| match written.as_ref().map(Spanned::get_ref) {
@@ -201,7 +201,7 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
 }
 
 /// Finds paths that are the same as another of the host's, or below it.
-fn apart(routes: &OwnRoutes, written: &Written, faults: &mut Faults) {
+fn apart(routes: &OwnRoutes, written: &RawManifest, faults: &mut Faults) {
     let all = routes.own();
     for (index, one) in all.iter().enumerate() {
         let clash = all.iter().enumerate().find(|(other, path)| *other != index && path.includes(one.path));

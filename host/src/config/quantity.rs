@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use humantime_serde::re::humantime;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// A quantity in `U` from `LEAST` to `MOST`, both allowed. What is outside does not exist.
-pub(super) struct Quantity<U, const LEAST: u64, const MOST: u64>(u64, PhantomData<U>);
+/// A quantity in `U` from `MIN` to `MAX`, both allowed. What is outside does not exist.
+pub(super) struct Quantity<U, const MIN: u64, const MAX: u64>(u64, PhantomData<U>);
 
 /// Milliseconds, written with a unit: `10s`, `1m 30s`.
 pub(super) struct Time;
@@ -69,7 +69,7 @@ impl Unit for Count {
     }
 }
 
-impl<U, const LEAST: u64, const MOST: u64> Quantity<U, LEAST, MOST> {
+impl<U, const MIN: u64, const MAX: u64> Quantity<U, MIN, MAX> {
     pub(super) fn value(&self) -> u64 {
         self.0
     }
@@ -80,20 +80,20 @@ impl<U, const LEAST: u64, const MOST: u64> Quantity<U, LEAST, MOST> {
     }
 }
 
-impl<const LEAST: u64, const MOST: u64> Quantity<Time, LEAST, MOST> {
+impl<const MIN: u64, const MAX: u64> Quantity<Time, MIN, MAX> {
     pub(super) fn duration(&self) -> Duration {
         Duration::from_millis(self.0)
     }
 }
 
-impl<U: Unit, const LEAST: u64, const MOST: u64> FromStr for Quantity<U, LEAST, MOST> {
+impl<U: Unit, const MIN: u64, const MAX: u64> FromStr for Quantity<U, MIN, MAX> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let range = || format!("{} to {}", U::show(LEAST), U::show(MOST));
+        let range = || format!("{} to {}", U::show(MIN), U::show(MAX));
         let value = U::read(text)
             .ok_or_else(|| format!("{text:?} cannot be read: write {} ({})", U::EXAMPLE, range()))?;
-        if (LEAST..=MOST).contains(&value) {
+        if (MIN..=MAX).contains(&value) {
             Ok(Self(value, PhantomData))
         } else {
             Err(format!("{text:?} is out of range: choose from {}", range()))
@@ -101,17 +101,17 @@ impl<U: Unit, const LEAST: u64, const MOST: u64> FromStr for Quantity<U, LEAST, 
     }
 }
 
-impl<'de, U: Unit, const LEAST: u64, const MOST: u64> Deserialize<'de> for Quantity<U, LEAST, MOST> {
+impl<'de, U: Unit, const MIN: u64, const MAX: u64> Deserialize<'de> for Quantity<U, MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(QuantityVisitor(PhantomData))
     }
 }
 
 /// Takes a TOML integer for what it says: `64` and `"64"` are the same.
-struct QuantityVisitor<U, const LEAST: u64, const MOST: u64>(PhantomData<U>);
+struct QuantityVisitor<U, const MIN: u64, const MAX: u64>(PhantomData<U>);
 
-impl<U: Unit, const LEAST: u64, const MOST: u64> Visitor<'_> for QuantityVisitor<U, LEAST, MOST> {
-    type Value = Quantity<U, LEAST, MOST>;
+impl<U: Unit, const MIN: u64, const MAX: u64> Visitor<'_> for QuantityVisitor<U, MIN, MAX> {
+    type Value = Quantity<U, MIN, MAX>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(U::EXAMPLE)

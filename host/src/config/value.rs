@@ -15,7 +15,7 @@ const SECRETS_OF_THE_HOST: [&str; 4] = ["ADMIN_TOKEN", "COHERE_API_KEY", "DATABA
 /// A value, as it is written.
 pub(super) enum Value {
     /// A string, or a number or boolean in its place.
-    Written(String),
+    RawManifest(String),
     /// `{ env = "NAME" }`: the value of a variable of the host's environment.
     Variable(String),
     /// `{ file = "path" }`: what the file contains, without one line end.
@@ -30,7 +30,7 @@ impl Value {
     /// The value itself. The error says what is wrong, and shows no value.
     pub(super) fn resolve(&self, directory: &Path, variables: &Variables) -> Result<String, String> {
         match self {
-            Self::Written(text) => Ok(text.clone()),
+            Self::RawManifest(text) => Ok(text.clone()),
             Self::Variable(name) if SECRETS_OF_THE_HOST.contains(&&**name) => Err(format!(
                 "{name} is a secret of the host, which no component reads: choose another variable"
             )),
@@ -57,9 +57,9 @@ impl<'de> Deserialize<'de> for Value {
             )))
         };
         match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self::Written(text)),
+            toml::Value::String(text) => Ok(Self::RawManifest(text)),
             value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
-                Ok(Self::Written(value.to_string()))
+                Ok(Self::RawManifest(value.to_string()))
             }
             toml::Value::Table(table) => {
                 let mut entries = table.into_iter();

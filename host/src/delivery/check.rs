@@ -1,11 +1,11 @@
 //! `berth check`: what a swap checks without a database, of every component of a manifest.
 
 use berth_runtime::{
-    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, Wasm, check_fit,
-    digest,
+    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, Wasm,
+    check_compatibility, digest,
 };
 
-use super::adopt::{self, AdoptError};
+use super::apply_manifest::{self, ApplyManifestError};
 use super::instances;
 use super::report::{Failure, Step};
 use super::verify;
@@ -25,17 +25,17 @@ pub async fn check(
     manifest: &Manifest,
     cache: &CodeCache,
     process: CompilerProcess,
-) -> Result<Vec<Checked>, AdoptError> {
+) -> Result<Vec<Checked>, ApplyManifestError> {
     let engine = Engine::new(EngineSettings { instances: instances(manifest), guest_memory: u64::MAX })?;
     let compiler = Compiler::new(engine, cache.clone(), Some(process));
-    let files = adopt::read(manifest).await?;
+    let files = apply_manifest::read(manifest).await?;
     let mut candidates = Vec::with_capacity(files.len());
     for component in &manifest.components {
         let Some(bytes) = files.get(&component.name) else { continue };
         let candidate = candidate(&compiler, component, bytes).await;
         candidates.push(candidate.map_err(|failure| refused(&component.name, failure))?);
     }
-    check_fit(&candidates, [])
+    check_compatibility(&candidates, [])
         .map_err(|error| refused(&error.importer, Failure::lasting(Step::Imports, &error)))?;
     let checked = |candidate: &Candidate| Checked {
         component: candidate.spec().name.clone(),
@@ -53,6 +53,6 @@ async fn candidate(compiler: &Compiler, component: &Component, bytes: &Wasm) -> 
     Ok(candidate)
 }
 
-fn refused(component: &str, failure: Failure) -> AdoptError {
-    AdoptError::Refused { component: component.to_owned(), failure }
+fn refused(component: &str, failure: Failure) -> ApplyManifestError {
+    ApplyManifestError::Refused { component: component.to_owned(), failure }
 }

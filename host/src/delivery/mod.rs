@@ -7,28 +7,28 @@
 //! - `plan`: what it is to do
 //! - `verify`: the steps that need no database
 //! - `prepare`: migrations, which can still be taken back
-//! - `probe`, `record`: the requests that a version must answer; the report while it is being written
-//! - `adopt`: what a manifest asks for: at the start, and when it has changed
+//! - `probe`, `recorder`: the requests that a version must answer; the report while it is being written
+//! - `apply_manifest`: applies a manifest at the start, and when it has changed
 //! - `operator`: what an operator asks for: pushes, rollbacks, and how things stand
 //! - `check`: whether a manifest could be adopted
-//! - `follow`: what other hosts on the same database have made live
+//! - `sync`: takes the versions that other hosts on the same database have made live
 //! - `reload`: what is saved while the host runs, as `watch` finds it
-//! - `versions`, `replicas`: what the database remembers of all this
-//! - `standing`: how far this host is
+//! - `versions`, `hosts`: what the database keeps of versions and hosts
+//! - `status`: the state of each component on this host
 
-mod adopt;
+mod apply_manifest;
 mod check;
-mod follow;
+mod hosts;
 mod operator;
 mod plan;
 mod prepare;
 mod probe;
-mod record;
+mod recorder;
 mod reload;
-mod replicas;
 pub mod report;
-mod standing;
+mod status;
 mod swap;
+mod sync;
 mod verify;
 mod versions;
 mod watch;
@@ -52,14 +52,14 @@ use crate::app::App;
 use crate::config::{Config, Manifest};
 use crate::database::Database;
 use crate::routes::Routes;
-pub use adopt::{AdoptError, Precedence};
+pub use apply_manifest::{ApplyManifestError, Precedence};
 pub use check::{Checked, check};
+use hosts::Hosts;
 pub use operator::{OperatorError, Requested};
-use record::Listeners;
+use recorder::Listeners;
 pub use reload::Watched;
-use replicas::Replicas;
 use report::{Failure, Progress};
-pub use standing::{Standing, Standings};
+pub use status::{Status, Statuses};
 use versions::Versions;
 
 /// How long a request waits for a connection of its component's.
@@ -73,7 +73,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const ROOM: u32 = 1000;
 
 /// What the turn to swap is called in the database: all hosts on it have one.
-const TURN: &str = "swap";
+const SWAP_LOCK: &str = "swap";
 
 /// Brings components live on this host.
 pub struct Delivery {
@@ -87,7 +87,7 @@ pub struct Delivery {
     backends: Backends,
     cohere: berth_cohere::Client,
     versions: Versions,
-    replicas: Replicas,
+    replicas: Hosts,
     host: String,
     /// Whether a component's file or the database says what runs.
     precedence: Precedence,
@@ -120,7 +120,7 @@ impl Delivery {
             backends: database.backends(),
             cohere,
             versions: Versions::new(database.pool()),
-            replicas: Replicas::new(database.pool(), host.clone()),
+            replicas: Hosts::new(database.pool(), host.clone()),
             host,
             precedence,
             manifest: ArcSwap::default(),
@@ -153,7 +153,7 @@ impl Delivery {
             numbers.map(|version| (version.spec().name.clone(), version.number())).collect();
         self.app.registry().publish(deployment);
         self.manifest.store(manifest);
-        self.app.standings().set_live(numbers);
+        self.app.statuses().set_live(numbers);
     }
 
     /// A way for requests into a deployment that nobody else sees, and the token that they need.

@@ -4,19 +4,19 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use berth_database::Turn;
+use berth_database::SwapLock;
 use berth_runtime::{IncomingWasm, Wasm};
 use tokio::sync::mpsc;
 
+use super::hosts::in_words;
 use super::plan::{Change, Plan, Source};
-use super::record::{Listeners, Record};
-use super::replicas::in_words;
+use super::recorder::{Listeners, Recorder};
 use super::report::{
     ComponentSummary, Origin, Outcome, Progress, Replica, Report, VersionState, VersionSummary,
 };
 use super::swap::{Refused, swap};
-use super::versions::Known;
-use super::{Delivery, TURN};
+use super::versions::StoredVersion;
+use super::{Delivery, SWAP_LOCK};
 use crate::config::Component;
 use crate::storage::StorageError;
 
@@ -81,11 +81,11 @@ impl From<sqlx::Error> for OperatorError {
 pub struct Requested {
     delivery: Arc<Delivery>,
     component: String,
-    turn: Turn,
+    turn: SwapLock,
     is_dry_run: bool,
     source: Source,
     /// The version that all hosts have.
-    live: Option<Known>,
+    live: Option<StoredVersion>,
 }
 
 impl Delivery {
@@ -130,7 +130,7 @@ impl Delivery {
         source: Source,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let turn = Turn::try_take(self.server.direct(), TURN).await?.ok_or(OperatorError::Busy)?;
+        let turn = SwapLock::try_take(self.server.direct(), SWAP_LOCK).await?.ok_or(OperatorError::Busy)?;
         self.versions.refuse_left_over().await?;
         let live = self.versions.live().await?.remove(&component);
         Ok(Requested { delivery: Arc::clone(self), component, turn, is_dry_run, source, live })
@@ -164,9 +164,9 @@ impl Delivery {
         for hosts in replicas.values_mut() {
             hosts.retain(|host| !host.this);
         }
-        for (component, standing) in self.app.standings().all() {
+        for (component, status) in self.app.statuses().all() {
             let hosts = replicas.entry(component).or_default();
-            hosts.push(self.replicas.this(standing));
+            hosts.push(self.replicas.this(status));
             hosts.sort_by(|one, other| one.host.cmp(&other.host));
         }
         Ok(replicas)
@@ -238,14 +238,18 @@ impl Requested {
 }
 
 /// The report of a swap for which there is nothing to do.
-fn unchanged(component: &str, live: &Known, listeners: Listeners) -> Report {
-    let mut record = Record::new(component, &live.digest, listeners);
+fn unchanged(component: &str, live: &StoredVersion, listeners: Listeners) -> Report {
+    let mut record = Recorder::new(component, &live.digest, listeners);
     record.report().number = Some(live.number);
     record.finish(Outcome::Unchanged, None)
 }
 
 /// The version of `history` to roll back to: number `to`, or else the one that was live last before the present one.
-fn destination(component: &str, to: Option<u32>, history: &[VersionSummary]) -> Result<Known, OperatorError> {
+fn destination(
+    component: &str,
+    to: Option<u32>,
+    history: &[VersionSummary],
+) -> Result<StoredVersion, OperatorError> {
     let was_live = history.iter().filter(|version| version.live_at.is_some());
     let version = match to {
         Some(number) => was_live
@@ -260,5 +264,5 @@ fn destination(component: &str, to: Option<u32>, history: &[VersionSummary]) -> 
     if !version.kept {
         return Err(OperatorError::NotKept { number: version.number });
     }
-    Ok(Known { number: version.number, digest: version.digest.clone() })
+    Ok(StoredVersion { number: version.number, digest: version.digest.clone() })
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use berth_database::Turn;
+use berth_database::SwapLock;
 use berth_runtime::{Wasm, digest};
 use tokio::sync::mpsc;
 
 use super::report::{Origin, Progress};
-use super::versions::Known;
+use super::versions::StoredVersion;
 use crate::config::{Component, Manifest};
 
 /// The code that a component shall have.
@@ -16,9 +16,9 @@ pub(super) enum Source {
     /// Bytes that came in.
     Bytes { bytes: Wasm, digest: String, origin: Origin, by: String },
     /// A version that went live before.
-    Kept(Known),
+    Kept(StoredVersion),
     /// The version that the database says is live. This host has yet to take it, or to take what the manifest says of it.
-    Live(Known),
+    Live(StoredVersion),
 }
 
 impl Source {
@@ -48,7 +48,7 @@ pub(super) struct Plan {
     /// The components of the manifest that are to change.
     pub(super) changes: Vec<Change>,
     /// The turn to say what all hosts shall have. None for who does what has been said already.
-    pub(super) turn: Option<Turn>,
+    pub(super) turn: Option<SwapLock>,
     /// Whether to stop before anything is changed.
     pub(super) is_dry_run: bool,
     /// Who wants to hear of its progress.

@@ -5,7 +5,7 @@ use berth_database::{IsolationError, Migrating, MigrationError};
 use berth_runtime::{Candidate, Capability, Resources, Version};
 
 use super::plan::Source;
-use super::record::{Record, Remark};
+use super::recorder::{Recorder, Remark};
 use super::report::{Failure, Step};
 use super::{Delivery, probe};
 
@@ -23,7 +23,7 @@ impl Prepared {
         delivery: &Delivery,
         candidate: Candidate,
         source: &Source,
-        record: &mut Record,
+        record: &mut Recorder,
     ) -> Result<Self, Failure> {
         let number = record.report().number.unwrap_or_default();
         let (resources, migrating) = if candidate.spec().capabilities.contains(&Capability::Postgres) {

@@ -8,7 +8,7 @@ use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
-use super::record::milliseconds;
+use super::recorder::milliseconds;
 use super::report::{Failure, ProbeAnswer, Step};
 use crate::config::Probe;
 use crate::routes::{Probe as ProbeMark, Routes};

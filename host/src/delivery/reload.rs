@@ -8,7 +8,7 @@ use berth_runtime::Wasm;
 use tokio::time::sleep;
 
 use super::Delivery;
-use super::adopt::AdoptError;
+use super::apply_manifest::ApplyManifestError;
 use super::plan::{Change, Plan, Source};
 use super::report::Origin;
 use super::swap::swap;
@@ -17,7 +17,7 @@ use crate::config::{Config, Manifest};
 use crate::storage::StorageError;
 
 /// How soon a manifest that could not be adopted is tried again: a file that it names may have been built meanwhile.
-const AGAIN: Duration = Duration::from_secs(1);
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A manifest that could not be adopted.
 struct Refused {
@@ -46,7 +46,8 @@ impl Delivery {
         let mut refused: Option<Refused> = None;
         loop {
             let may_pass = refused.as_ref().is_some_and(|refused| refused.may_pass);
-            let again = async { if may_pass { sleep(AGAIN).await } else { std::future::pending().await } };
+            let again =
+                async { if may_pass { sleep(RETRY_PAUSE).await } else { std::future::pending().await } };
             tokio::select! {
                 change = watched.watcher.changed() => {
                     let of_manifest = change.path == config.manifest_path;
@@ -77,7 +78,7 @@ impl Delivery {
             }
             Ok(manifest) => {
                 watcher.set_paths(paths(config, &manifest)).await;
-                self.adopt(Arc::new(manifest)).await.map_err(Refused::from)
+                self.apply_manifest(Arc::new(manifest)).await.map_err(Refused::from)
             }
             Err(error) => Err(Refused { reason: error.to_string(), may_pass: true }),
         };
@@ -135,9 +136,9 @@ impl Delivery {
     }
 }
 
-impl From<AdoptError> for Refused {
-    fn from(error: AdoptError) -> Self {
-        let may_pass = error.is_temporary() || matches!(error, AdoptError::Read { .. });
+impl From<ApplyManifestError> for Refused {
+    fn from(error: ApplyManifestError) -> Self {
+        let may_pass = error.is_temporary() || matches!(error, ApplyManifestError::Read { .. });
         Self { reason: error.to_string(), may_pass }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use berth_database::Turn;
-use berth_runtime::{Candidate, Deployment, Registry, Version, check_fit};
+use berth_database::SwapLock;
+use berth_runtime::{Candidate, Deployment, Registry, Version, check_compatibility};
 use tokio::sync::MutexGuard;
 
 use super::plan::{Change, Plan, Source};
 use super::prepare::Prepared;
-use super::record::Record;
+use super::recorder::Recorder;
 use super::report::{Failure, Outcome, Report, Step};
 use super::verify::verify;
 use super::versions::make_live;
@@ -44,11 +44,11 @@ pub(super) async fn swap(
 ) -> Result<Vec<Report>, Refused> {
     let listeners = delivery.listeners.and(plan.caller.clone());
     let record = |Change { component, source }: &Change| {
-        let mut record = Record::new(&component.name, source.digest(), listeners.clone());
+        let mut record = Recorder::new(&component.name, source.digest(), listeners.clone());
         record.report().replaced = delivery.live(&component.name).map(|version| version.number());
         record
     };
-    let mut records: Vec<Record> = plan.changes.iter().map(record).collect();
+    let mut records: Vec<Recorder> = plan.changes.iter().map(record).collect();
     let passed = if plan.is_dry_run { Outcome::Passed } else { Outcome::Live };
     let mut swap = Swap { delivery, turn: plan.turn.take(), records: &mut records };
     // Boxed, since it is large, and a part of every future that waits for it.
@@ -82,7 +82,7 @@ fn failure_of(component: &str, refusal: &Refusal) -> Failure {
 }
 
 /// Ends a report and logs it.
-fn close(record: Record, outcome: Outcome, failure: Option<Failure>) -> Report {
+fn close(record: Recorder, outcome: Outcome, failure: Option<Failure>) -> Report {
     let report = record.finish(outcome, failure);
     let Report { component, number, digest, replaced, milliseconds, .. } = &report;
     match &report.failure {
@@ -116,8 +116,8 @@ async fn remember(delivery: &Delivery, report: &Report) {
 struct Swap<'a> {
     delivery: &'a Delivery,
     /// Until what all hosts shall have is made permanent.
-    turn: Option<Turn>,
-    records: &'a mut [Record],
+    turn: Option<SwapLock>,
+    records: &'a mut [Recorder],
 }
 
 impl Swap<'_> {
@@ -148,7 +148,9 @@ impl Swap<'_> {
     /// Whether the components of the manifest fit together, with the candidates among them.
     fn fit(&mut self, candidates: &[Candidate], manifest: &Manifest) -> Result<(), Refusal> {
         let live = self.delivery.live_of(manifest);
-        let Err(error) = check_fit(candidates, live.iter().map(AsRef::as_ref)) else { return Ok(()) };
+        let Err(error) = check_compatibility(candidates, live.iter().map(AsRef::as_ref)) else {
+            return Ok(());
+        };
         let is_candidate = |name: &str| candidates.iter().any(|candidate| candidate.spec().name == name);
         // An exporter is to blame only where the importer was content before.
         let (component, step) = if !is_candidate(&error.importer) && is_candidate(&error.exporter) {
@@ -247,7 +249,7 @@ fn deployment(versions: Vec<Arc<Version>>, step: Step) -> Result<Deployment, Ref
 }
 
 /// Writes down what all hosts shall have, in the transaction of `turn`: they are told when it is committed.
-async fn write_down(turn: &mut Turn, changes: &[Change], records: &mut [Record]) -> sqlx::Result<()> {
+async fn write_down(turn: &mut SwapLock, changes: &[Change], records: &mut [Recorder]) -> sqlx::Result<()> {
     for (Change { component, source }, record) in changes.iter().zip(records) {
         let bytes = match source {
             Source::Bytes { bytes, .. } => Some(&**bytes),

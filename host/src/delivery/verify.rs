@@ -9,9 +9,9 @@ use tokio::task::spawn_blocking;
 
 use super::Delivery;
 use super::plan::{Change, Source};
-use super::record::{Record, Remark};
+use super::recorder::{Recorder, Remark};
 use super::report::{Difference, Failure, Step};
-use super::versions::Known;
+use super::versions::StoredVersion;
 use crate::config::Component;
 
 /// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, unless it is a dry
@@ -20,7 +20,7 @@ pub(super) async fn verify(
     delivery: &Delivery,
     change: &Change,
     is_dry_run: bool,
-    record: &mut Record,
+    record: &mut Recorder,
 ) -> Result<Candidate, Failure> {
     let Change { component, source } = change;
     let compiled = match source {
@@ -64,7 +64,7 @@ pub(super) async fn read(bytes: Wasm) -> Result<Uncompiled, Failure> {
 async fn record_first_steps(
     looked: &Result<Uncompiled, Failure>,
     size: usize,
-    record: &mut Record,
+    record: &mut Recorder,
 ) -> Result<(), Failure> {
     let failed = looked.as_ref().err();
     let step = |step, remark| {
@@ -87,7 +87,11 @@ async fn compile(
 }
 
 /// The code of a version that was compiled before, here or elsewhere.
-async fn recall(delivery: &Delivery, component: &str, known: &Known) -> Result<(Compiled, Remark), Failure> {
+async fn recall(
+    delivery: &Delivery,
+    component: &str,
+    known: &StoredVersion,
+) -> Result<(Compiled, Remark), Failure> {
     if let Some(compiled) = delivery.compiler.recall(&known.digest).await {
         return Ok((compiled, Some("from the code cache".to_owned())));
     }
@@ -100,7 +104,7 @@ async fn recall(delivery: &Delivery, component: &str, known: &Known) -> Result<(
 }
 
 /// Writes down how a candidate differs from the version that is live.
-fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Record) {
+fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Recorder) {
     let before = delivery.live(&candidate.spec().name);
     let authority = before.as_ref().map_or_else(Authority::default, |version| version.authority());
     let migrations = before.map(|version| names(version.migrations())).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use berth_database::{Pool, Turn};
+use berth_database::{Pool, SwapLock};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -39,7 +39,7 @@ pub(super) struct Versions {
 
 /// A version by its number and its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct StoredVersion {
     pub(super) number: u32,
     pub(super) digest: String,
 }
@@ -51,14 +51,15 @@ impl Versions {
     }
 
     /// The version of each component that all hosts shall have.
-    pub(super) async fn live(&self) -> Result<BTreeMap<String, Known>, StorageError> {
+    pub(super) async fn live(&self) -> Result<BTreeMap<String, StoredVersion>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query("SELECT component, number, digest FROM berth.component_versions WHERE state = 'live'")
                 .fetch_all(connection)
                 .await
         });
-        let known =
-            |row: &PgRow| Ok((row.try_get(0)?, Known { number: number(row, 1)?, digest: row.try_get(2)? }));
+        let known = |row: &PgRow| {
+            Ok((row.try_get(0)?, StoredVersion { number: number(row, 1)?, digest: row.try_get(2)? }))
+        };
         Ok(rows.await?.iter().map(known).collect::<sqlx::Result<_>>()?)
     }
 
@@ -182,7 +183,7 @@ impl Versions {
 /// Makes a version the one that all hosts shall have, with its bytes if they are new, and tells them. It happens when
 /// the turn is committed.
 pub(super) async fn make_live(
-    turn: &mut Turn,
+    turn: &mut SwapLock,
     component: &str,
     number: u32,
     bytes: Option<&[u8]>,

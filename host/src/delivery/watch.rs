@@ -22,10 +22,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// Between two looks.
-const PERIOD: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// How much of a file is read, in bytes: one more than a component may have, which is enough to refuse it for its size.
-const MOST: u64 = 64 * 1024 * 1024 + 1;
+const MAX_READ_BYTES: u64 = 64 * 1024 * 1024 + 1;
 
 /// What has happened to a file.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Watcher {
     /// Watches `paths`. What is in the files at this moment is known and will not be told: make the watcher before the
     /// files are read for use, and nothing that comes after is missed.
     pub(super) async fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        let mut looks = interval(PERIOD);
+        let mut looks = interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watcher = Self { files: Arc::default(), looks };
         watcher.set_paths(paths).await;
@@ -206,7 +206,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
     let file = fs::File::open(path)?;
     let mut bytes = Vec::new();
-    file.take(MOST).read_to_end(&mut bytes)?;
+    file.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::queue::Queue;
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// Makes a line of each event, for the queue.
 pub(super) struct Lines(pub(super) Queue);
@@ -39,7 +39,7 @@ const FURTHER_LINE: &str = "\n    at ";
 fn one_line(event: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(event);
     let text = text.strip_suffix('\n').unwrap_or(&text);
-    let lines: Vec<_> = text.split(FURTHER_LINE).map(printable).collect();
+    let lines: Vec<_> = text.split(FURTHER_LINE).map(escape).collect();
     let mut line = lines.join(FURTHER_LINE);
     line.push('\n');
     line.into_bytes()

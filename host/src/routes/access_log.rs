@@ -11,7 +11,7 @@ use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::components::X_COMPONENT;
-use super::keep::keep;
+use super::guarded_body::guard_body;
 use super::request_id::RequestId;
 
 /// Marks a request that the host itself makes, to try a version.
@@ -53,7 +53,7 @@ impl Entry {
     pub(super) fn end(mut self, response: Response) -> Response {
         self.status = Some(response.status());
         self.component = response.headers().get(X_COMPONENT).cloned();
-        keep(response, self)
+        guard_body(response, self)
     }
 }
 

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use utoipa::OpenApi;
 
 use super::schemas::{EmailLogin, Error, HTTPValidationError, PasswordForm};
-use crate::auth::answers::{CurrentSession, LoggedIn, LoggedOut, Me, Registered};
 use crate::auth::caller::{CallerByLink, KnownCaller};
 use crate::auth::requests::{Login, Registration};
+use crate::auth::responses::{CurrentSession, LoggedIn, LoggedOut, Me, Registered};
 use crate::auth::{Auth, bearer};
 use crate::client::Client;
 use crate::config::Accounts;

@@ -14,14 +14,14 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::delivery::Standing;
+use crate::delivery::Status;
 
 /// What monitoring knows this service by, since before there was Berth.
 const SERVICE: &str = "todo-backend";
 
 /// How long the database may take to answer the readiness probe. Kubernetes' own patience begins at 1 s, and is more
 /// often 3 or 5.
-const PATIENCE: Duration = Duration::from_secs(2);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What this is, and where to read on.
 #[derive(Serialize, ToSchema)]
@@ -63,9 +63,9 @@ pub(super) struct Component {
     detail: Option<String>,
 }
 
-impl From<Standing> for Component {
-    fn from(standing: Standing) -> Self {
-        let Standing { live, wanted, state, detail } = standing;
+impl From<Status> for Component {
+    fn from(status: Status) -> Self {
+        let Status { live, wanted, state, detail } = status;
         Self {
             version: live.map(|number| number.to_string()),
             state: if live.is_none() { "starting" } else { state.as_str() },
@@ -157,18 +157,18 @@ async fn reasons(app: &App) -> Vec<String> {
     if app.is_draining() {
         reasons.push("The host is shutting down".to_owned());
     }
-    match timeout(PATIENCE, app.ask_database()).await.unwrap_or(Err(Trouble::TooSlow)) {
+    match timeout(DATABASE_TIMEOUT, app.ask_database()).await.unwrap_or(Err(Trouble::TooSlow)) {
         Ok(()) => {}
         Err(trouble) if trouble.is_refusal() => {
             reasons.push(format!("The database cannot be used: {trouble}"));
         }
         Err(trouble) => reasons.push(format!("The database does not answer: {trouble}")),
     }
-    let starting = app.standings().all().into_iter().filter(|(_, standing)| standing.live.is_none());
+    let starting = app.statuses().all().into_iter().filter(|(_, status)| status.live.is_none());
     reasons.extend(starting.map(|(name, _)| format!("The component {name} is not loaded yet")));
     reasons
 }
 
 fn components(app: &App) -> BTreeMap<String, Component> {
-    app.standings().all().into_iter().map(|(name, standing)| (name, standing.into())).collect()
+    app.statuses().all().into_iter().map(|(name, status)| (name, status.into())).collect()
 }

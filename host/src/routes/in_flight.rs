@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::keep::keep;
+use super::guarded_body::guard_body;
 use crate::app::App;
 use crate::connections::{Busy, Closing};
 use crate::error::ApiError;
@@ -43,7 +43,7 @@ impl InFlight {
 pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
     let Some(token) = app.in_flight().enter() else { return ApiError::Busy.into_response() };
     match Busy::begin(request.extensions()) {
-        Ok(busy) => keep(next.run(request).await, (token, busy)),
+        Ok(busy) => guard_body(next.run(request).await, (token, busy)),
         Err(Closing) => ApiError::Busy.into_response(),
     }
 }

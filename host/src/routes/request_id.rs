@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longer names are not taken over from the caller.
-const LONGEST: usize = 128;
+const MAX_ID_BYTES: usize = 128;
 
 /// The name of a request, among its extensions.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ impl RequestId {
         let sane = |value: &HeaderValue| {
             let bytes = value.as_bytes();
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-            (1..=LONGEST).contains(&bytes.len()) && bytes.iter().all(plain)
+            (1..=MAX_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(plain)
         };
         headers.get(X_REQUEST_ID).filter(|value| sane(value)).cloned().map_or_else(Self::new, Self)
     }

@@ -8,13 +8,13 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::work::Request;
+use super::workload::Request;
 use crate::command::run;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
 /// A request that takes longer has failed.
-const PATIENCE: &str = "5s";
+const REQUEST_TIMEOUT: &str = "5s";
 
 /// What the generator saw.
 #[derive(Deserialize)]
@@ -59,7 +59,7 @@ impl Load {
         let Request { method, path, token, body } = request;
         let output = Command::new("wrk")
             .args(["--threads=1", &format!("--connections={concurrency}"), &format!("--duration={seconds}s")])
-            .args(["--latency", &format!("--timeout={PATIENCE}"), "--script"])
+            .args(["--latency", &format!("--timeout={REQUEST_TIMEOUT}"), "--script"])
             .arg(&self.script)
             .args([&format!("http://{address}{path}"), "--", *method, token, body])
             .output()?;

@@ -9,7 +9,7 @@ use super::load::Load;
 use super::server::{Kind, Server};
 use super::usage;
 use super::users::Users;
-use super::work::Work;
+use super::workload::Work;
 
 /// What `--json` writes, one row a line.
 #[derive(Clone, Debug, Serialize)]

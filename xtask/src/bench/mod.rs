@@ -1,29 +1,29 @@
 //! `cargo xtask bench`: Berth beside native code, and beside what it replaces, in one run on one machine.
 //!
 //! - [`programs`], [`server`], [`cohere`]: what is measured, built and started
-//! - [`users`], [`work`]: the data, and what is asked
-//! - [`same`]: that the servers give the same answers
+//! - [`users`], [`workload`]: the data and the requests
+//! - [`parity`]: checks that the servers give the same answers
 //! - [`load`], [`usage`], [`measurement`]: one figure
-//! - [`once`]: the start, swaps under load, a crowd
-//! - [`summary`], [`table`], [`bars`], [`plot`], [`machine`]: what is made of the figures
+//! - [`stress`]: the start, swaps under load, many clients
+//! - [`summary`], [`table`], [`targets`], [`plot`], [`machine`]: what is made of the figures
 //!
 //! docs/bench.md says how to read them.
 
-mod bars;
 mod cohere;
 pub(crate) mod load;
 pub(crate) mod machine;
 mod measurement;
-mod once;
+mod parity;
 mod plot;
 mod programs;
-mod same;
 pub(crate) mod server;
+mod stress;
 mod summary;
 mod table;
+mod targets;
 pub(crate) mod usage;
 pub(crate) mod users;
-pub(crate) mod work;
+pub(crate) mod workload;
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -39,7 +39,7 @@ use self::programs::Programs;
 use self::server::Server;
 use self::summary::Summary;
 use self::users::Users;
-use self::work::Work;
+use self::workload::Work;
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
 
@@ -87,7 +87,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let cohere = Cohere::start(workspace)?;
     let programs = Programs::new(workspace, folder.clone(), database.url(), cohere.url.clone())?;
     describe(options);
-    let started = once::start(&programs)?;
+    let started = stress::start(&programs)?;
     let users = Users::register(started.server.address)?;
     let mut servers = vec![programs.native()?];
     if options.peers {
@@ -96,17 +96,17 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let works = if options.only.is_empty() { Work::ALL.to_vec() } else { options.only.clone() };
     let servers: Vec<&Server> = std::iter::once(&started.server).chain(&servers).collect();
-    same::check(&servers, &users, &works)?;
+    parity::check(&servers, &users, &works)?;
     warm_up(&servers, &load, &users, &works)?;
     let rows = measure_all(options, &works, &servers, &load, &users, |row| {
         json.as_mut().map_or(Ok(()), |file| Ok(writeln!(file, "{}", serde_json::to_string(row)?)?))
     })?;
-    let once = once::bear(&started, &programs, &load, &users, &folder, options.seconds)?;
+    let once = stress::bear(&started, &programs, &load, &users, &folder, options.seconds)?;
 
     let summary = Summary(&rows);
     table::print(&summary);
     table::print_once(&once);
-    bars::print(&summary, &once);
+    targets::print(&summary, &once);
     if let Some(file) = &options.plot {
         plot::draw(&summary, file)?;
     }

@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use super::machine;
 use super::server::Kind;
 use super::summary::{Figure, Summary};
-use super::work::Work;
+use super::workload::Work;
 
 /// Pixels of one diagram.
 const SIZE: (u32, u32) = (460, 300);

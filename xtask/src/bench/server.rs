@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::http::{self, free_address};
 
 /// How long a server may take to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -74,7 +74,7 @@ impl Server {
         while !is_up(self.address) {
             let ended = self.child.try_wait()?;
             ensure!(ended.is_none(), "{} has ended: {ended:?}", self.kind);
-            ensure!(start.elapsed() < PATIENCE, "{} does not serve", self.kind);
+            ensure!(start.elapsed() < START_TIMEOUT, "{} does not serve", self.kind);
             sleep(PAUSE);
         }
         Ok(())

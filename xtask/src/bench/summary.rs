@@ -2,7 +2,7 @@
 
 use super::measurement::Row;
 use super::server::Kind;
-use super::work::Work;
+use super::workload::Work;
 
 /// The rows of a run.
 pub(crate) struct Summary<'a>(pub(crate) &'a [Row]);

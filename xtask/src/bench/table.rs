@@ -1,9 +1,9 @@
 //! The table of a run, in Markdown: medians, and the processor time beside native code's.
 
-use super::once::Once;
 use super::server::Kind;
+use super::stress::Once;
 use super::summary::Summary;
-use super::work::Work;
+use super::workload::Work;
 
 /// Prints every cell that was measured.
 pub(crate) fn print(summary: &Summary) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::work::TASK;
+use super::workload::TASK;
 use crate::account::register;
 use crate::http;
 

@@ -22,7 +22,7 @@ use self::attacks::Attack;
 use self::host::Host;
 use crate::bench::load::{Load, Outcome};
 use crate::bench::users::Users;
-use crate::bench::work::Work;
+use crate::bench::workload::Work;
 use crate::bench::{machine, usage};
 use crate::postgres::Postgres;
 use crate::wasm;

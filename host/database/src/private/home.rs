@@ -17,7 +17,7 @@ const ELSEWHERE: &str = "/var/lib/berth-postgres";
 
 /// The longest path of a socket's directory. The address of a socket holds 104 bytes on macOS and 108 on Linux,
 /// the socket's own name and a zero included.
-const LONGEST_SOCKET_DIRECTORY: usize = 104 - "/.s.PGSQL.5432".len() - 1;
+const MAX_SOCKET_DIRECTORY_BYTES: usize = 104 - "/.s.PGSQL.5432".len() - 1;
 
 /// How much of the log is quoted when the server does not start, in bytes.
 const LOG_TAIL: u64 = 2_000;
@@ -147,7 +147,7 @@ fn let_through(directory: &Path) -> io::Result<()> {
 /// The socket's directory: in the folder, or a temporary one where the folder's path is too long for an address.
 fn socket(path: &Path, account: Option<&Account>) -> Result<(PathBuf, Option<TempDir>), PrivateError> {
     let socket = path.join("socket");
-    if socket.as_os_str().as_bytes().len() <= LONGEST_SOCKET_DIRECTORY {
+    if socket.as_os_str().as_bytes().len() <= MAX_SOCKET_DIRECTORY_BYTES {
         make_directory(&socket, account)?;
         return Ok((socket, None));
     }

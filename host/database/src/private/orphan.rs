@@ -10,14 +10,14 @@ use tokio::time::{Instant, sleep};
 use super::PrivateError;
 
 /// How long a server may take to write down what it has in memory.
-const PATIENCE: Duration = Duration::from_mins(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Waits until no server runs on `data`. Only for who holds the lock: then a server there has lost its host.
 ///
 /// Returns the process that the server's own lock file names still. Whatever has this number now, it is no server on
 /// these data.
 pub(super) async fn wait_for_end(data: &Path) -> Result<Option<Pid>, PrivateError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
     let mut told = false;
     loop {
         let named = named_process(data);

@@ -11,7 +11,7 @@
 //! transaction, and at its end the session goes back as it was found. What begins and ends the transaction is sent with the
 //! statement.
 
-use berth_database::{Bounds, End, Lease, SessionPool};
+use berth_database::{End, Lease, SessionPool, TransactionScope};
 use berth_postgres::{Column, Prepared, Rows, ServerMessage, Status};
 
 use super::{Caps, Error, Statement};
@@ -60,7 +60,7 @@ pub(crate) struct Session {
     /// `None` once it was closed.
     lease: Option<Lease>,
     in_transaction: bool,
-    bounds: Bounds,
+    bounds: TransactionScope,
 }
 
 impl Session {
@@ -73,18 +73,18 @@ impl Session {
         let mut lease = pool.acquire().await?;
         lease.set_limit(caps.bytes);
         lease.set_notice_handler(notices);
-        let bounds = lease.bounds();
+        let bounds = lease.transaction_scope();
         Ok(Self { lease: Some(lease), in_transaction: false, bounds })
     }
 
     /// Runs a statement, and returns how many rows it affected.
     pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
-        if self.in_transaction || self.bounds == Bounds::Transaction {
+        if self.in_transaction || self.bounds == TransactionScope::Transaction {
             return self.run_here(statement, to, None).await;
         }
         self.begin().await?;
         let result = match self.bounds {
-            Bounds::Pooler => self.run_here(statement, to, Some(End::Commit.and_undo())).await,
+            TransactionScope::Pooler => self.run_here(statement, to, Some(End::Commit.and_undo())).await,
             _ => self.run_here(statement, to, None).await,
         };
         self.in_transaction = self.lease.as_ref().is_some_and(|lease| lease.status() != Status::Idle);
@@ -118,12 +118,12 @@ impl Session {
         after: Option<&str>,
     ) -> Result<u64, Error> {
         let bounds = self.bounds;
-        if statement.prepares() && bounds == Bounds::Pooler {
+        if statement.prepares() && bounds == TransactionScope::Pooler {
             return Err(Error::Unsupported(PREPARES.to_owned()));
         }
         let parameters = statement.encode()?;
         let lease = self.lease()?;
-        let kept = statement.is_kept() && bounds != Bounds::Pooler;
+        let kept = statement.is_kept() && bounds != TransactionScope::Pooler;
         let prepared = lease.prepare(statement.sql(), &statement.types(), kept).await;
         let prepared = self.settle(prepared.map_err(Error::from))?;
         check_count(statement, &prepared)?;
@@ -141,9 +141,9 @@ impl Session {
         let bounds = self.bounds;
         let lease = self.lease()?;
         let begun = match bounds {
-            Bounds::Transaction => lease.queue("BEGIN"),
-            Bounds::Savepoint => lease.execute("SAVEPOINT berth_request").await,
-            Bounds::Pooler => {
+            TransactionScope::Transaction => lease.queue("BEGIN"),
+            TransactionScope::Savepoint => lease.execute("SAVEPOINT berth_request").await,
+            TransactionScope::Pooler => {
                 let begin = lease.begin_pooled().unwrap_or_default();
                 lease.queue(&begin)
             }
@@ -156,13 +156,13 @@ impl Session {
     /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
     pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
         let command = match (self.bounds, end) {
-            (Bounds::Transaction, End::Commit) => "COMMIT",
-            (Bounds::Transaction, End::RollBack) => "ROLLBACK",
-            (Bounds::Savepoint, End::Commit) => "RELEASE SAVEPOINT berth_request",
-            (Bounds::Savepoint, End::RollBack) => {
+            (TransactionScope::Transaction, End::Commit) => "COMMIT",
+            (TransactionScope::Transaction, End::RollBack) => "ROLLBACK",
+            (TransactionScope::Savepoint, End::Commit) => "RELEASE SAVEPOINT berth_request",
+            (TransactionScope::Savepoint, End::RollBack) => {
                 "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request"
             }
-            (Bounds::Pooler, end) => end.and_undo(),
+            (TransactionScope::Pooler, end) => end.and_undo(),
         };
         self.in_transaction = false;
         let ended = self.lease()?.execute(command).await;
@@ -176,7 +176,7 @@ impl Session {
 
     /// Whether the pool itself takes an open transaction back.
     pub(crate) fn resets_itself(&self) -> bool {
-        self.bounds == Bounds::Transaction
+        self.bounds == TransactionScope::Transaction
     }
 
     fn lease(&mut self) -> Result<&mut Lease, Error> {

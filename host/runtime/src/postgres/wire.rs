@@ -18,7 +18,7 @@ const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * DAY;
 
 /// Why a value cannot cross. Each message ends a sentence that begins with where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Misfit {
+pub(crate) enum Incompatibility {
     #[error("holds a value that is not in the binary format of its type")]
     Malformed,
     #[error("holds text that is not UTF-8")]
@@ -45,44 +45,44 @@ pub(crate) struct Interval {
     pub(crate) microseconds: i64,
 }
 
-pub(crate) fn boolean(bytes: &[u8]) -> Result<bool, Misfit> {
+pub(crate) fn boolean(bytes: &[u8]) -> Result<bool, Incompatibility> {
     fixed(bytes).map(|[byte]| byte != 0)
 }
 
-pub(crate) fn int2(bytes: &[u8]) -> Result<i16, Misfit> {
+pub(crate) fn int2(bytes: &[u8]) -> Result<i16, Incompatibility> {
     fixed(bytes).map(i16::from_be_bytes)
 }
 
 /// Also `date`: days since 2000-01-01.
-pub(crate) fn int4(bytes: &[u8]) -> Result<i32, Misfit> {
+pub(crate) fn int4(bytes: &[u8]) -> Result<i32, Incompatibility> {
     fixed(bytes).map(i32::from_be_bytes)
 }
 
 /// Also `time`: microseconds since midnight; and `timestamp` and `timestamptz`: microseconds since
 /// 2000-01-01.
-pub(crate) fn int8(bytes: &[u8]) -> Result<i64, Misfit> {
+pub(crate) fn int8(bytes: &[u8]) -> Result<i64, Incompatibility> {
     fixed(bytes).map(i64::from_be_bytes)
 }
 
-pub(crate) fn float4(bytes: &[u8]) -> Result<f32, Misfit> {
+pub(crate) fn float4(bytes: &[u8]) -> Result<f32, Incompatibility> {
     fixed(bytes).map(f32::from_be_bytes)
 }
 
-pub(crate) fn float8(bytes: &[u8]) -> Result<f64, Misfit> {
+pub(crate) fn float8(bytes: &[u8]) -> Result<f64, Incompatibility> {
     fixed(bytes).map(f64::from_be_bytes)
 }
 
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Misfit> {
-    str::from_utf8(bytes).map_err(|_| Misfit::NotUtf8)
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Incompatibility> {
+    str::from_utf8(bytes).map_err(|_| Incompatibility::NotUtf8)
 }
 
-pub(crate) fn uuid(bytes: &[u8]) -> Result<Uuid, Misfit> {
+pub(crate) fn uuid(bytes: &[u8]) -> Result<Uuid, Incompatibility> {
     fixed(bytes).map(Uuid::from_bytes)
 }
 
-pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, Misfit> {
-    let (microseconds, rest) = bytes.split_first_chunk().ok_or(Misfit::Malformed)?;
-    let (days, months) = rest.split_first_chunk().ok_or(Misfit::Malformed)?;
+pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, Incompatibility> {
+    let (microseconds, rest) = bytes.split_first_chunk().ok_or(Incompatibility::Malformed)?;
+    let (days, months) = rest.split_first_chunk().ok_or(Incompatibility::Malformed)?;
     Ok(Interval {
         months: int4(months)?,
         days: i32::from_be_bytes(*days),
@@ -91,46 +91,46 @@ pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, Misfit> {
 }
 
 /// `jsonb` is its text after the number of the format, which has always been 1.
-pub(crate) fn jsonb(bytes: &[u8]) -> Result<&str, Misfit> {
+pub(crate) fn jsonb(bytes: &[u8]) -> Result<&str, Incompatibility> {
     match bytes {
         [1, json @ ..] => text(json),
-        _ => Err(Misfit::Malformed),
+        _ => Err(Incompatibility::Malformed),
     }
 }
 
 /// Days since 2000-01-01 to days since 1970-01-01; the least and the greatest, PostgreSQL's infinities, stay.
-pub(crate) fn unix_days(days: i32) -> Result<i32, Misfit> {
+pub(crate) fn unix_days(days: i32) -> Result<i32, Incompatibility> {
     shift(days.into(), EPOCH_DAYS.into(), (i32::MIN.into(), i32::MAX.into()))
-        .and_then(|shifted| shifted.try_into().map_err(|_| Misfit::OutOfRange))
+        .and_then(|shifted| shifted.try_into().map_err(|_| Incompatibility::OutOfRange))
 }
 
 /// The way back.
-pub(crate) fn postgres_days(days: i32) -> Result<i32, Misfit> {
+pub(crate) fn postgres_days(days: i32) -> Result<i32, Incompatibility> {
     shift(days.into(), (-EPOCH_DAYS).into(), (i32::MIN.into(), i32::MAX.into()))
-        .and_then(|shifted| shifted.try_into().map_err(|_| Misfit::OutOfRange))
+        .and_then(|shifted| shifted.try_into().map_err(|_| Incompatibility::OutOfRange))
 }
 
 /// Microseconds since 2000-01-01 to microseconds since 1970-01-01; the infinities stay.
 ///
 /// PostgreSQL's last thirty years, those before the end of 294276, are out of range.
-pub(crate) fn unix_microseconds(microseconds: i64) -> Result<i64, Misfit> {
+pub(crate) fn unix_microseconds(microseconds: i64) -> Result<i64, Incompatibility> {
     shift(microseconds, EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
 /// The way back.
-pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, Misfit> {
+pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, Incompatibility> {
     shift(microseconds, -EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
 /// Adds `offset`, but to the infinities; what would become one of them is out of range.
-fn shift(value: i64, offset: i64, infinities: (i64, i64)) -> Result<i64, Misfit> {
+fn shift(value: i64, offset: i64, infinities: (i64, i64)) -> Result<i64, Incompatibility> {
     if value == infinities.0 || value == infinities.1 {
         return Ok(value);
     }
     value
         .checked_add(offset)
         .filter(|shifted| (infinities.0 + 1..infinities.1).contains(shifted))
-        .ok_or(Misfit::OutOfRange)
+        .ok_or(Incompatibility::OutOfRange)
 }
 
 /// The elements of an array, `None` for NULL.
@@ -140,7 +140,7 @@ pub(crate) struct Elements<'a> {
 }
 
 /// An array's elements, if it has one dimension, or none at all, as an empty one has.
-pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, Misfit> {
+pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, Incompatibility> {
     let (dimensions, rest) = take_int4(bytes)?;
     let (_has_nulls, rest) = take_int4(rest)?;
     let (_element_type, rest) = take_int4(rest)?;
@@ -149,15 +149,15 @@ pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, Misfit> {
         1 => {
             let (length, rest) = take_int4(rest)?;
             let (_lower_bound, rest) = take_int4(rest)?;
-            let left = usize::try_from(length).map_err(|_| Misfit::Malformed)?;
+            let left = usize::try_from(length).map_err(|_| Incompatibility::Malformed)?;
             Ok(Elements { rest, left })
         }
-        _ => Err(Misfit::Dimensions),
+        _ => Err(Incompatibility::Dimensions),
     }
 }
 
 impl<'a> Iterator for Elements<'a> {
-    type Item = Result<Option<&'a [u8]>, Misfit>;
+    type Item = Result<Option<&'a [u8]>, Incompatibility>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
@@ -166,21 +166,21 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    fn take(&mut self) -> Result<Option<&'a [u8]>, Misfit> {
+    fn take(&mut self) -> Result<Option<&'a [u8]>, Incompatibility> {
         let (length, rest) = take_int4(self.rest)?;
         self.rest = rest;
         let Ok(length) = usize::try_from(length) else { return Ok(None) };
-        let (element, rest) = rest.split_at_checked(length).ok_or(Misfit::Malformed)?;
+        let (element, rest) = rest.split_at_checked(length).ok_or(Incompatibility::Malformed)?;
         self.rest = rest;
         Ok(Some(element))
     }
 }
 
-fn take_int4(bytes: &[u8]) -> Result<(i32, &[u8]), Misfit> {
-    let (number, rest) = bytes.split_first_chunk().ok_or(Misfit::Malformed)?;
+fn take_int4(bytes: &[u8]) -> Result<(i32, &[u8]), Incompatibility> {
+    let (number, rest) = bytes.split_first_chunk().ok_or(Incompatibility::Malformed)?;
     Ok((i32::from_be_bytes(*number), rest))
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Misfit> {
-    bytes.try_into().map_err(|_| Misfit::Malformed)
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Incompatibility> {
+    bytes.try_into().map_err(|_| Incompatibility::Malformed)
 }

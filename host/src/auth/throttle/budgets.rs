@@ -28,7 +28,7 @@ const FORGIVEN: u32 = 3;
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
 /// The longest delay of an answer.
-pub(super) const LONGEST_DELAY: Duration = Duration::from_secs(1);
+pub(super) const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// How many budgets of each kind are remembered.
 const REMEMBERED: usize = 10_000;
@@ -141,7 +141,7 @@ fn make_room(debts: &mut Map, now: Instant) {
 fn delay(failures: u32) -> Duration {
     match failures.checked_sub(FORGIVEN + 1) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_DELAY),
+        Some(doublings) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_DELAY),
     }
 }
 

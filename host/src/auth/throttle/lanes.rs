@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const MAX_MEMBERS: usize = 256;
 
 /// How long a member waits for its turn before it is turned away.
-const TURN_TIMEOUT: Duration = Duration::from_secs(10);
+const LANE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lanes that have members.
 pub(super) struct Lanes<K: Copy + Eq + Hash>(Mutex<HashMap<K, Lane>>);
@@ -41,7 +41,7 @@ impl<K: Copy + Eq + Hash> Lanes<K> {
     pub(super) async fn enter(&self, key: K) -> Option<Place<'_, K>> {
         let turn = self.join(key)?;
         let mut place = Place { lanes: self, key, turn: None };
-        place.turn = Some(timeout(TURN_TIMEOUT, turn.lock_owned()).await.ok()?);
+        place.turn = Some(timeout(LANE_TIMEOUT, turn.lock_owned()).await.ok()?);
         Some(place)
     }
 

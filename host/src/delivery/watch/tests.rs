@@ -204,7 +204,7 @@ fn a_volume_of_kubernetes_that_is_updated_is_a_change() {
 #[test]
 fn of_a_file_that_is_too_large_one_byte_more_is_read_than_a_component_may_have() {
     let mut folder = Folder::with_one();
-    File::create(folder.path("hello.wasm")).unwrap().set_len(3 * MOST).unwrap();
+    File::create(folder.path("hello.wasm")).unwrap().set_len(3 * MAX_READ_BYTES).unwrap();
     let told = folder.looks();
     assert_eq!(told.iter().map(String::len).collect::<Vec<_>>(), [64 * 1024 * 1024 + 1]);
 }
@@ -238,10 +238,10 @@ async fn a_change_is_waited_for_and_survives_a_wait_that_is_given_up() {
     let path = folder.path().join("hello.wasm");
     fs::write(&path, "one").unwrap();
     let mut watcher = Watcher::new([path.clone()]).await;
-    assert!(timeout(PERIOD * 10, watcher.changed()).await.is_err());
+    assert!(timeout(POLL_INTERVAL * 10, watcher.changed()).await.is_err());
     fs::write(&path, "second").unwrap();
     for _ in 0..20 {
-        if let Ok(change) = timeout(PERIOD / 2, watcher.changed()).await {
+        if let Ok(change) = timeout(POLL_INTERVAL / 2, watcher.changed()).await {
             assert_eq!((change.path, change.content.unwrap()), (path, b"second".to_vec()));
             return;
         }

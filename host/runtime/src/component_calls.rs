@@ -58,7 +58,7 @@ pub(crate) fn exports(component: &Component) -> String {
 }
 
 /// Links each import that the manifest assigns to another component. What that one exports is not looked at: it may
-/// change until the call, and [`check_fit`](crate::check_fit) sees to it that it still fits.
+/// change until the call, and [`check_compatibility`](crate::check_compatibility) sees to it that it still fits.
 pub(crate) fn add_to_linker(
     linker: &mut Linker<State>,
     component: &Component,

@@ -13,7 +13,7 @@ use super::server::Server;
 use super::summary::median;
 use super::usage;
 use super::users::Users;
-use super::work::Work;
+use super::workload::Work;
 
 /// Starts of which the median counts, besides a first one that compiles what no cache holds.
 const STARTS: usize = 5;

@@ -44,13 +44,13 @@ impl Listeners {
 pub(super) type Remark = Option<String>;
 
 /// A report that is being written.
-pub(super) struct Record {
+pub(super) struct Recorder {
     report: Report,
     began: Instant,
     listeners: Listeners,
 }
 
-impl Record {
+impl Recorder {
     /// Of a component, by the digest of the bytes that it shall have.
     pub(super) fn new(component: &str, digest: &str, listeners: Listeners) -> Self {
         let report = Report {

@@ -7,7 +7,7 @@ use super::report::ReplicaState;
 
 /// Where a host stands with one component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Status {
     /// The version that answers requests here; none while it starts.
     pub live: Option<u32>,
     /// The version that all hosts shall have.
@@ -18,71 +18,71 @@ pub struct Standing {
     pub detail: Option<String>,
 }
 
-impl Default for Standing {
+impl Default for Status {
     fn default() -> Self {
         Self { live: None, wanted: None, state: ReplicaState::Compiling, detail: None }
     }
 }
 
-/// The standings of this host, by component. Read by probes, so never locked for longer than a copy takes.
+/// The statuses of this host, by component. Read by probes, so never locked for longer than a copy takes.
 #[derive(Debug, Default)]
-pub struct Standings(Mutex<BTreeMap<String, Standing>>);
+pub struct Statuses(Mutex<BTreeMap<String, Status>>);
 
-impl Standings {
+impl Statuses {
     /// A host that is about to have these components.
     #[must_use]
     pub fn of(components: impl IntoIterator<Item = String>) -> Self {
-        Self(Mutex::new(components.into_iter().map(|name| (name, Standing::default())).collect()))
+        Self(Mutex::new(components.into_iter().map(|name| (name, Status::default())).collect()))
     }
 
     /// All of them, as they are now.
     #[must_use]
-    pub fn all(&self) -> BTreeMap<String, Standing> {
+    pub fn all(&self) -> BTreeMap<String, Status> {
         self.locked().clone()
     }
 
     /// The host has these components from now on: their live versions, each the one that is wanted.
     pub(super) fn set_live(&self, versions: impl IntoIterator<Item = (String, u32)>) {
-        let live = |number| Standing {
+        let live = |number| Status {
             live: Some(number),
             wanted: Some(number),
             state: ReplicaState::Live,
             detail: None,
         };
-        let mut standings = self.locked();
-        let before = std::mem::take(&mut *standings);
+        let mut statuses = self.locked();
+        let before = std::mem::take(&mut *statuses);
         for (name, number) in versions {
             // What is behind stays so until it has taken what is wanted.
-            let standing = before.get(&name).filter(|one| {
+            let status = before.get(&name).filter(|one| {
                 one.live == Some(number) && one.wanted != Some(number) && one.state == ReplicaState::Behind
             });
-            let standing = standing.cloned().unwrap_or_else(|| live(number));
-            standings.insert(name, standing);
+            let status = status.cloned().unwrap_or_else(|| live(number));
+            statuses.insert(name, status);
         }
     }
 
     /// The host is about to take a version.
     pub(super) fn set_wanted(&self, component: &str, number: u32) {
-        self.change(component, |standing| {
-            standing.wanted = Some(number);
-            standing.state = ReplicaState::Compiling;
-            standing.detail = None;
+        self.change(component, |status| {
+            status.wanted = Some(number);
+            status.state = ReplicaState::Compiling;
+            status.detail = None;
         });
     }
 
     /// The host could not take the version that is wanted.
     pub(super) fn set_behind(&self, component: &str, why: &str) {
-        self.change(component, |standing| {
-            standing.state = ReplicaState::Behind;
-            standing.detail = Some(why.to_owned());
+        self.change(component, |status| {
+            status.state = ReplicaState::Behind;
+            status.detail = Some(why.to_owned());
         });
     }
 
-    fn change(&self, component: &str, change: impl FnOnce(&mut Standing)) {
+    fn change(&self, component: &str, change: impl FnOnce(&mut Status)) {
         change(self.locked().entry(component.to_owned()).or_default());
     }
 
-    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Standing>> {
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<String, Status>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_database::Turn;
+use berth_database::SwapLock;
 use berth_runtime::{EngineError, Wasm};
 
 use super::plan::{Change, Plan, Source};
 use super::report::{Failure, Origin, VersionState, VersionSummary};
 use super::swap::{Refused, swap};
-use super::versions::Known;
-use super::{Delivery, TURN, instances};
+use super::versions::StoredVersion;
+use super::{Delivery, SWAP_LOCK, instances};
 use crate::config::{Component, Manifest};
 use crate::storage::StorageError;
 
 /// Why a manifest is not what the host now does.
 #[derive(Debug, thiserror::Error)]
-pub enum AdoptError {
+pub enum ApplyManifestError {
     /// The database was not there.
     #[error(transparent)]
     Away(#[from] StorageError),
@@ -56,7 +56,7 @@ pub enum AdoptError {
     },
 }
 
-impl AdoptError {
+impl ApplyManifestError {
     /// Whether it is the database that is missing, so that another try may go well.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
@@ -82,7 +82,7 @@ struct Conflict {
     component: String,
     path: PathBuf,
     file: VersionSummary,
-    live: Known,
+    live: StoredVersion,
 }
 
 /// The bytes of each component's file.
@@ -91,9 +91,9 @@ pub(super) type Files = BTreeMap<String, Wasm>;
 impl Delivery {
     /// Makes the host do what `manifest` says, all of it or nothing. Where a new file is refused, but every component has
     /// a version that went live before, those are adopted instead.
-    pub async fn adopt(&self, manifest: Arc<Manifest>) -> Result<(), AdoptError> {
+    pub async fn apply_manifest(&self, manifest: Arc<Manifest>) -> Result<(), ApplyManifestError> {
         if instances(&manifest) > self.instances {
-            return Err(AdoptError::TooManyInstances { most: self.instances });
+            return Err(ApplyManifestError::TooManyInstances { most: self.instances });
         }
         let files = read(&manifest).await?;
         let mut turn = None;
@@ -126,8 +126,8 @@ impl Delivery {
     }
 
     /// Waits for the turn to swap.
-    pub(super) async fn turn(&self) -> Result<Turn, StorageError> {
-        let turn = Turn::take(self.server.direct(), TURN).await?;
+    pub(super) async fn turn(&self) -> Result<SwapLock, StorageError> {
+        let turn = SwapLock::take(self.server.direct(), SWAP_LOCK).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)
     }
@@ -156,7 +156,7 @@ impl Delivery {
         &self,
         component: &Component,
         bytes: &Wasm,
-        live: Option<&Known>,
+        live: Option<&StoredVersion>,
     ) -> Result<(Source, Option<Conflict>), StorageError> {
         let by = format!("the manifest of {}", self.host);
         let file = Source::bytes(bytes.clone(), Origin::Manifest, &by);
@@ -229,10 +229,10 @@ impl Conflict {
 }
 
 /// Reads the components' files.
-pub(super) async fn read(manifest: &Manifest) -> Result<Files, AdoptError> {
+pub(super) async fn read(manifest: &Manifest) -> Result<Files, ApplyManifestError> {
     let mut files = Files::new();
     for Component { name, source, .. } in &manifest.components {
-        let bytes = tokio::fs::read(source).await.map_err(|error| AdoptError::Read {
+        let bytes = tokio::fs::read(source).await.map_err(|error| ApplyManifestError::Read {
             component: name.clone(),
             path: source.clone(),
             error,
@@ -242,7 +242,7 @@ pub(super) async fn read(manifest: &Manifest) -> Result<Files, AdoptError> {
     Ok(files)
 }
 
-impl From<Refused> for AdoptError {
+impl From<Refused> for ApplyManifestError {
     fn from(refused: Refused) -> Self {
         Self::Refused { component: refused.component, failure: refused.failure }
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::server::{Kind, Server};
 use super::users::Users;
-use super::work::{Request, Work};
+use super::workload::{Request, Work};
 use crate::http::{self, Answer};
 
 /// Fails unless every server gives good answers, and native code the very ones that Berth gives.

@@ -1,4 +1,4 @@
-//! A body that keeps something alive until the last of it is sent, or its client is gone.
+//! A body that holds a guard until its last byte was sent or its client has gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,17 +7,17 @@ use axum::body::{Body, Bytes};
 use axum::response::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
-/// `response`, with `kept` dropped no sooner than its body.
-pub(crate) fn keep<T: Send + Unpin + 'static>(response: Response, kept: T) -> Response {
-    response.map(|body| Body::new(Keeping { body, _kept: kept }))
+/// Drops `guard` when the body of `response` was sent or its client has gone.
+pub(crate) fn guard_body<T: Send + Unpin + 'static>(response: Response, guard: T) -> Response {
+    response.map(|body| Body::new(GuardedBody { body, _guard: guard }))
 }
 
-struct Keeping<T> {
+struct GuardedBody<T> {
     body: Body,
-    _kept: T,
+    _guard: T,
 }
 
-impl<T: Unpin> HttpBody for Keeping<T> {
+impl<T: Unpin> HttpBody for GuardedBody<T> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -30,7 +30,7 @@ pub(super) struct File {
 /// One component, as it is written. Whatever can be checked where it stands is checked by its type.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+pub(super) struct RawManifest {
     pub(super) source: Spanned<PathBuf>,
     pub(super) routes: Vec<Spanned<Parsed<Pattern>>>,
     #[serde(default)]

@@ -2,10 +2,10 @@
 
 /// `text` with every character escaped that would do something instead of being seen: control characters, and those that
 /// change lines or the direction of writing.
-pub(crate) fn printable(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if acts(character) {
+        if is_active(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
@@ -15,7 +15,7 @@ pub(crate) fn printable(text: &str) -> String {
 }
 
 /// Whether a terminal or an editor does something at this character.
-pub(crate) fn acts(character: char) -> bool {
+pub(crate) fn is_active(character: char) -> bool {
     let lines = matches!(character, '\u{2028}' | '\u{2029}');
     let directions = matches!(
         character,
@@ -32,12 +32,12 @@ mod tests {
     fn what_would_act_is_shown_instead() {
         let text = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
         let shown = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
-        assert_eq!(printable(text), shown);
+        assert_eq!(escape(text), shown);
     }
 
     #[test]
     fn what_is_only_seen_stays_as_it_is() {
         let text = r#"GET /dashboard/stats: "300 µs" → 日本語 \n {*rest}"#;
-        assert_eq!(printable(text), text);
+        assert_eq!(escape(text), text);
     }
 }

@@ -7,14 +7,14 @@ use std::fmt;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 
 use crate::candidate::Candidate;
-use crate::join;
+use crate::component_calls;
 use crate::version::Version;
 use crate::wit_type;
 
 /// Two components that cannot be live together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the component `{importer}` imports `{import}` from `{exporter}`, {misfit}")]
-pub struct FitError {
+pub struct CompatibilityError {
     /// Who imports.
     pub importer: String,
     /// The interface.
@@ -22,12 +22,12 @@ pub struct FitError {
     /// Who should export it.
     pub exporter: String,
     /// Why that does not go.
-    pub misfit: Misfit,
+    pub misfit: Incompatibility,
 }
 
 /// Why an import cannot be answered by the component that the manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Misfit {
+pub enum Incompatibility {
     /// There is none of that name.
     #[error("which is no component of this host; correct the manifest's `imports`, or add the component")]
     NoComponent,
@@ -56,31 +56,35 @@ pub struct Difference {
 /// Checks that components fit together: `candidates`, and those of the `live` versions that they do not replace.
 ///
 /// To be called before a candidate is promoted, be it one that calls others or one that others call.
-pub fn check_fit<'a>(
+pub fn check_compatibility<'a>(
     candidates: impl IntoIterator<Item = &'a Candidate>,
     live: impl IntoIterator<Item = &'a Version>,
-) -> Result<(), FitError> {
+) -> Result<(), CompatibilityError> {
     let candidates = candidates.into_iter().map(Candidate::linked);
     let versions = live.into_iter().chain(candidates);
     let together: BTreeMap<_, _> = versions.map(|version| (version.spec().name.as_str(), version)).collect();
     for importer in together.values() {
-        for (import, interface) in join::imports(importer.component()) {
+        for (import, interface) in component_calls::imports(importer.component()) {
             // Without an assignment it would not have been linked.
             let Some(exporter) = importer.spec().callee(&import) else { continue };
             if let Err(misfit) = check_import(&import, &interface, together.get(exporter).copied()) {
                 let importer = importer.spec().name.clone();
-                return Err(FitError { importer, import, exporter: exporter.to_owned(), misfit });
+                return Err(CompatibilityError { importer, import, exporter: exporter.to_owned(), misfit });
             }
         }
     }
     Ok(())
 }
 
-fn check_import(import: &str, imported: &ComponentInstance, from: Option<&Version>) -> Result<(), Misfit> {
-    let from = from.ok_or(Misfit::NoComponent)?.component();
+fn check_import(
+    import: &str,
+    imported: &ComponentInstance,
+    from: Option<&Version>,
+) -> Result<(), Incompatibility> {
+    let from = from.ok_or(Incompatibility::NoComponent)?.component();
     // Finds another version of the interface too, if it is compatible.
     let Some((ComponentItem::ComponentInstance(exported), _)) = from.get_export(None, import) else {
-        return Err(Misfit::NotExported { exports: join::exports(from) });
+        return Err(Incompatibility::NotExported { exports: component_calls::exports(from) });
     };
     let engine = from.engine();
     let differences: Vec<_> = imported
@@ -92,7 +96,7 @@ fn check_import(import: &str, imported: &ComponentInstance, from: Option<&Versio
             _ => None,
         })
         .collect();
-    if differences.is_empty() { Ok(()) } else { Err(Misfit::Different(differences)) }
+    if differences.is_empty() { Ok(()) } else { Err(Incompatibility::Different(differences)) }
 }
 
 fn difference(name: &str, imported: &ComponentFunc, exported: Option<ComponentItem>) -> Option<Difference> {

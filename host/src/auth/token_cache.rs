@@ -9,18 +9,18 @@ use quick_cache::sync::Cache;
 use super::tokens::Claims;
 
 /// How many tokens are remembered: those used last, about.
-const MOST: usize = 1000;
+const MAX_TOKENS: usize = 1000;
 
 /// The longest token that is remembered, in bytes: all of them, with what they say, take some 4 MiB at most.
-const LONGEST: usize = 2048;
+const MAX_TOKEN_BYTES: usize = 2048;
 
 /// What tokens said that were good when they were verified.
-pub(super) struct Verified(Cache<Box<[u8]>, Claims>);
+pub(super) struct TokenCache(Cache<Box<[u8]>, Claims>);
 
-impl Verified {
+impl TokenCache {
     /// None yet.
     pub(super) fn none() -> Self {
-        Self(Cache::new(MOST))
+        Self(Cache::new(MAX_TOKENS))
     }
 
     /// What `token` says, if it was good and has not expired since.
@@ -30,7 +30,7 @@ impl Verified {
 
     /// Remembers what `token` says, which is good.
     pub(super) fn insert(&self, token: &[u8], claims: &Claims) {
-        if token.len() <= LONGEST {
+        if token.len() <= MAX_TOKEN_BYTES {
             self.0.insert(token.into(), claims.clone());
         }
     }
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_token_is_remembered_until_it_expires() {
-        let verified = Verified::none();
+        let verified = TokenCache::none();
         verified.insert(b"good", &expiring(3600));
         verified.insert(b"over", &expiring(0));
         assert_eq!(verified.get(b"good").unwrap().subject, "ann");
@@ -63,13 +63,13 @@ mod tests {
 
     #[test]
     fn neither_many_tokens_nor_long_ones_fill_the_memory() {
-        let verified = Verified::none();
-        verified.insert(&[b'a'; LONGEST + 1], &expiring(3600));
+        let verified = TokenCache::none();
+        verified.insert(&[b'a'; MAX_TOKEN_BYTES + 1], &expiring(3600));
         assert_eq!(verified.0.len(), 0);
-        for number in 0..10 * MOST {
+        for number in 0..10 * MAX_TOKENS {
             verified.insert(number.to_string().as_bytes(), &expiring(3600));
         }
         // The cache counts by shards, of which there are as many as the machine has use for.
-        assert!(verified.0.len() < 2 * MOST, "{}", verified.0.len());
+        assert!(verified.0.len() < 2 * MAX_TOKENS, "{}", verified.0.len());
     }
 }

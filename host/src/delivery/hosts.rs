@@ -10,18 +10,18 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use super::report::{Replica, ReplicaState};
-use super::standing::Standing;
+use super::status::Status;
 use super::versions::number;
 use crate::storage::{StorageError, with_connection};
 
 /// The hosts on a database, seen from one of them.
 #[derive(Clone)]
-pub(super) struct Replicas {
+pub(super) struct Hosts {
     pool: Pool,
     host: String,
 }
 
-impl Replicas {
+impl Hosts {
     /// Those on the host's own database; `host` is its own name among them.
     pub(super) fn new(pool: Pool, host: String) -> Self {
         Self { pool, host }
@@ -31,15 +31,15 @@ impl Replicas {
     /// the hosts that are.
     pub(super) async fn tell(
         &self,
-        standings: &BTreeMap<String, Standing>,
+        statuses: &BTreeMap<String, Status>,
         lifetime: Duration,
     ) -> Result<(), StorageError> {
-        let components: Vec<&str> = standings.keys().map(String::as_str).collect();
-        let standings = || standings.values();
+        let components: Vec<&str> = statuses.keys().map(String::as_str).collect();
+        let statuses = || statuses.values();
         let numbers: Vec<Option<i32>> =
-            standings().map(|one| one.live.and_then(|number| i32::try_from(number).ok())).collect();
-        let states: Vec<&str> = standings().map(|one| one.state.as_str()).collect();
-        let details: Vec<Option<&str>> = standings().map(|one| one.detail.as_deref()).collect();
+            statuses().map(|one| one.live.and_then(|number| i32::try_from(number).ok())).collect();
+        let states: Vec<&str> = statuses().map(|one| one.state.as_str()).collect();
+        let details: Vec<Option<&str>> = statuses().map(|one| one.detail.as_deref()).collect();
         with_connection(&self.pool, async |connection| {
             sqlx::query(
                 "WITH gone AS (
@@ -97,8 +97,8 @@ impl Replicas {
     }
 
     /// This host, which stands so now.
-    pub(super) fn this(&self, standing: Standing) -> Replica {
-        let Standing { live, state, detail, .. } = standing;
+    pub(super) fn this(&self, status: Status) -> Replica {
+        let Status { live, state, detail, .. } = status;
         let now = Timestamp::now();
         let seen_at = now.round(Unit::Microsecond).unwrap_or(now).to_string();
         Replica { host: self.host.clone(), this: true, number: live, state, detail, seen_at }

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use crate::fixtures::{Host, dummy, spec};
-use crate::{CandidateError, FitError, check_fit};
+use crate::{CandidateError, CompatibilityError, check_compatibility};
 
 /// A component that imports an interface with `items`.
 fn importer(items: &str) -> Vec<u8> {
@@ -24,11 +24,11 @@ fn wit(items: &str) -> String {
     )
 }
 
-async fn fit(imported: &str, exporter: &[u8]) -> Result<(), FitError> {
+async fn fit(imported: &str, exporter: &[u8]) -> Result<(), CompatibilityError> {
     let host = Host::new();
     let ai = host.verify(spec("ai", &[("test:tasks/tasks", "todo")]), &importer(imported)).await.unwrap();
     let todo = host.verify(spec("todo", &[]), exporter).await.unwrap();
-    check_fit([&ai, &todo], [])
+    check_compatibility([&ai, &todo], [])
 }
 
 const TASKS: &str = "
@@ -93,7 +93,7 @@ async fn the_exporter_must_be_there_and_export_the_interface() {
     let host = Host::new();
     let alone =
         host.verify(spec("ai", &[("test:tasks/tasks@0.1.0", "todo")]), &importer(TASKS)).await.unwrap();
-    insta::assert_snapshot!(check_fit([&alone], []).unwrap_err(), @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which is no component of this host; correct the manifest's `imports`, or add the component");
+    insta::assert_snapshot!(check_compatibility([&alone], []).unwrap_err(), @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which is no component of this host; correct the manifest's `imports`, or add the component");
 }
 
 #[tokio::test]
@@ -105,9 +105,9 @@ async fn a_new_exporter_is_checked_against_those_that_are_live() {
     let live = || deployment.versions().values().map(AsRef::as_ref);
 
     let same = host.verify(spec("todo", &[]), &exporter(TASKS)).await.unwrap();
-    assert_eq!(check_fit([&same], live()), Ok(()));
+    assert_eq!(check_compatibility([&same], live()), Ok(()));
     let other = host.verify(spec("todo", &[]), &exporter("ping: func();")).await.unwrap();
-    assert!(check_fit([&other], live()).is_err());
+    assert!(check_compatibility([&other], live()).is_err());
 }
 
 async fn refusal(items: &str, imports: &[(&str, &str)]) -> String {

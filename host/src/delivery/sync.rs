@@ -10,7 +10,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::plan::{Change, Plan, Source};
 use super::swap::{Refused, swap};
-use super::versions::{CHANNEL, Known};
+use super::versions::{CHANNEL, StoredVersion};
 use super::{Delivery, Precedence};
 use crate::config::Component;
 use crate::storage::StorageError;
@@ -119,7 +119,7 @@ impl Delivery {
     async fn take(
         &self,
         name: String,
-        known: Known,
+        known: StoredVersion,
         cannot_take: &mut CannotTake,
         every: Duration,
     ) -> Result<(), StorageError> {
@@ -136,14 +136,14 @@ impl Delivery {
             return Ok(());
         }
         let number = known.number;
-        self.app.standings().set_wanted(&name, number);
+        self.app.statuses().set_wanted(&name, number);
         self.tell(every).await?;
         let changes = vec![Change { component: component.clone(), source: Source::Live(known.clone()) }];
         match swap(self, &here, Plan::of(manifest.clone(), changes)).await {
             Ok(_) => self.warn_of_file(component, &known).await,
             Err(Refused { failure, .. }) => {
                 let why = format!("{}: {}", failure.step.as_str(), failure.reason);
-                self.app.standings().set_behind(&name, &why);
+                self.app.statuses().set_behind(&name, &why);
                 if !failure.temporary {
                     cannot_take.insert(name, number);
                 }
@@ -153,7 +153,7 @@ impl Delivery {
     }
 
     /// Logs that a developer's file is not what runs any more, since another host has made `live` the version of all.
-    async fn warn_of_file(&self, component: &Component, live: &Known) {
+    async fn warn_of_file(&self, component: &Component, live: &StoredVersion) {
         let Component { name, source, .. } = component;
         if self.precedence == Precedence::Database {
             return;
@@ -179,6 +179,6 @@ impl Delivery {
     }
 
     async fn tell(&self, every: Duration) -> Result<(), StorageError> {
-        self.replicas.tell(&self.app.standings().all(), every * MISSED_LOOKS).await
+        self.replicas.tell(&self.app.statuses().all(), every * MISSED_LOOKS).await
     }
 }

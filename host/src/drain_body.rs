@@ -15,13 +15,13 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 /// The most bytes that are thrown away.
-const MOST: usize = 64 * 1024 * 1024;
+const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long they may take.
-const LONGEST: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request's body. Dropped before its end, it is read to its end in a task of its own.
-pub(crate) struct Lingering<B: Unread> {
+pub(crate) struct DrainedBody<B: Unread> {
     body: Option<B>,
     /// Whether the client sends no body before it is asked to, and nobody has asked yet: then there is nothing to read.
     waits: bool,
@@ -34,7 +34,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Unread for B {}
 
-impl<B: Unread> Lingering<B> {
+impl<B: Unread> DrainedBody<B> {
     /// `request`, with a body that is read to its end.
     pub(crate) fn of(request: http::Request<B>) -> http::Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
@@ -42,7 +42,7 @@ impl<B: Unread> Lingering<B> {
     }
 }
 
-impl<B: Unread> Body for Lingering<B> {
+impl<B: Unread> Body for DrainedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -68,19 +68,19 @@ impl<B: Unread> Body for Lingering<B> {
     }
 }
 
-impl<B: Unread> Drop for Lingering<B> {
+impl<B: Unread> Drop for DrainedBody<B> {
     fn drop(&mut self) {
         let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) else { return };
         // Without a runtime the process is about to end.
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(timeout(LONGEST, discard(body)));
+            runtime.spawn(timeout(DRAIN_TIMEOUT, discard(body)));
         }
     }
 }
 
 /// Reads until the body ends, breaks off or has been too long.
 async fn discard(body: impl Unread) {
-    let mut body = Limited::new(body, MOST);
+    let mut body = Limited::new(body, MAX_DRAINED_BYTES);
     while let Some(Ok(_)) = body.frame().await {}
 }
 
@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_nobody_reads_is_taken_in() {
         let (mut sender, body) = body();
-        drop(Lingering::of(Request::new(body)));
+        drop(DrainedBody::of(Request::new(body)));
         for _ in 0..100 {
             sender.send_data(Bytes::from_static(&[0; 1000])).await.unwrap();
         }
@@ -110,17 +110,17 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_taken_in_up_to_a_bound() {
         let (mut sender, body) = body();
-        drop(Lingering::of(Request::new(body)));
+        drop(DrainedBody::of(Request::new(body)));
         let mebibyte = Bytes::from(vec![0; 1 << 20]);
         let sent = async { while sender.send_data(mebibyte.clone()).await.is_ok() {} };
-        timeout(LONGEST * 2, sent).await.unwrap();
+        timeout(DRAIN_TIMEOUT * 2, sent).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_client_that_waits_to_be_asked_is_not() {
         let (mut sender, body) = body();
         let request = Request::builder().header(EXPECT, "100-continue").body(body).unwrap();
-        drop(Lingering::of(request));
+        drop(DrainedBody::of(request));
         assert!(sender.send_data(Bytes::new()).await.is_err());
     }
 
@@ -128,7 +128,7 @@ mod tests {
     async fn a_body_that_was_asked_for_is_read_as_it_is() {
         let (mut sender, body) = body();
         let request = Request::builder().header(EXPECT, "100-continue").body(body).unwrap();
-        let mut request = Lingering::of(request);
+        let mut request = DrainedBody::of(request);
         let (sent, frame) =
             tokio::join!(sender.send_data(Bytes::from_static(b"x")), request.body_mut().frame());
         sent.unwrap();

@@ -41,7 +41,7 @@ impl End {
 }
 
 /// The statements by which a session is taken, with the settings that a session of one's own would keep.
-pub(crate) fn begin(settings: &PoolSettings) -> String {
+pub(crate) fn begin_sql(settings: &PoolSettings) -> String {
     let time = format!("BEGIN; SET LOCAL statement_timeout = {}", settings.statement_timeout.as_millis());
     let schema = settings
         .search_path
@@ -51,12 +51,12 @@ pub(crate) fn begin(settings: &PoolSettings) -> String {
 }
 
 /// Takes a session.
-pub(crate) async fn take(connection: &mut PgConnection, begin: &str) -> sqlx::Result<()> {
+pub(crate) async fn begin_on(connection: &mut PgConnection, begin: &str) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(connection).await.map(drop)
 }
 
 /// Ends the transaction and gives the session back, undoing whatever else was left on it if it was `changed`.
-pub(crate) async fn give_back(connection: &mut PgConnection, end: End, changed: bool) -> sqlx::Result<()> {
+pub(crate) async fn finish(connection: &mut PgConnection, end: End, changed: bool) -> sqlx::Result<()> {
     connection.clear_cached_statements().await?;
     let statements = match (end, changed) {
         (End::Commit, false) => "COMMIT",

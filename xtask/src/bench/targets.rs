@@ -1,16 +1,16 @@
 //! What the figures should be, and whether they are.
 
-use super::once::Once;
 use super::server::Kind::{Berth, Fastapi, Native, WasmtimeServe, WasmtimeServeTuned};
+use super::stress::Once;
 use super::summary::{Figure, Summary};
-use super::work::Work::{self, Create, Hello, List};
+use super::workload::Work::{self, Create, Hello, List};
 
-/// Where the bars are, in requests at once.
+/// Where the targets are, in requests at once.
 const AT_ONCE: u32 = 32;
 const MANY: u32 = 128;
 
 /// A bar: what it is about, the figure, and how that has to stand to the limit.
-struct Bar {
+struct Target {
     title: &'static str,
     figure: Option<f64>,
     limit: Limit,
@@ -24,7 +24,7 @@ enum Limit {
 /// Prints each bar with its figure, and whether it is met.
 pub(crate) fn print(summary: &Summary, once: &Once) {
     println!("\n| bar | figure | limit | |\n| --- | ---: | ---: | --- |");
-    for Bar { title, figure, limit } in bars(summary, once) {
+    for Target { title, figure, limit } in targets(summary, once) {
         let (sign, number) = match limit {
             Limit::AtMost(number) => ("≤", number),
             Limit::AtLeast(number) => ("≥", number),
@@ -39,9 +39,9 @@ pub(crate) fn print(summary: &Summary, once: &Once) {
     }
 }
 
-fn bars(summary: &Summary, once: &Once) -> [Bar; 12] {
+fn targets(summary: &Summary, once: &Once) -> [Target; 12] {
     let cpu: Figure = |row| row.cpu_us_per_request;
-    let bar = |title, figure, limit| Bar { title, figure, limit };
+    let bar = |title, figure, limit| Target { title, figure, limit };
     let cpu_to_native = |work| summary.ratio(work, (Berth, Native), AT_ONCE, cpu);
     let rate_to = |server| summary.ratio(Hello, (Berth, server), AT_ONCE, |row| row.requests_per_second);
     let fastapi_to_berth = summary.ratio(List, (Fastapi, Berth), AT_ONCE, cpu);

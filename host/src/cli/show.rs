@@ -3,10 +3,10 @@
 use super::table::{labelled, table};
 use super::text::{NONE, joined, moment, number, size, word};
 use crate::delivery::report::{ComponentSummary, Origin, Replica, VersionSummary};
-use crate::printable::printable;
+use crate::escape::escape;
 
 /// The component, as `show` shows it.
-pub(super) fn sheet(component: &ComponentSummary) -> String {
+pub(super) fn show(component: &ComponentSummary) -> String {
     let mut parts = version(component.live.as_ref());
     let live = component.live.as_ref().map(|version| version.number);
     if component.wanted != live {
@@ -17,7 +17,7 @@ pub(super) fn sheet(component: &ComponentSummary) -> String {
     let capabilities = component.capabilities.join(", ");
     parts
         .push(("capabilities", vec![if capabilities.is_empty() { "none".to_owned() } else { capabilities }]));
-    let head = printable(&component.name);
+    let head = escape(&component.name);
     let mut text = format!("{head}\n{}", labelled(&parts));
     if !component.replicas.is_empty() {
         let replicas: Vec<_> = component.replicas.iter().map(replica).collect();
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_component_is_shown_with_its_version_and_every_host() {
-        insta::assert_snapshot!(sheet(&summary()), @r"
+        insta::assert_snapshot!(show(&summary()), @r"
         todo
           version       3, live since 2026-11-23 09:36:30Z
           origin        pushed by me@laptop, 2026-11-23 09:36:28Z
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn a_component_that_starts_has_no_version_yet() {
         let starting = ComponentSummary { live: None, replicas: Vec::new(), ..summary() };
-        insta::assert_snapshot!(sheet(&starting), @r"
+        insta::assert_snapshot!(show(&starting), @r"
         todo
           version       none is live yet
           wanted        4
