@@ -19,8 +19,9 @@ pub fn on_signal(log: Queue) -> io::Result<CancellationToken> {
     let stop = asked.clone();
     tokio::spawn(async move {
         let name = either(&mut terminate, &mut interrupt).await;
-        tracing::info!("{name}: finishing the requests in flight; once more to stop at once");
+        // First, so that `/ready` says it when the line is there.
         stop.cancel();
+        tracing::info!("{name}: finishing the requests in flight; once more to stop at once");
         let name = either(&mut terminate, &mut interrupt).await;
         tracing::warn!("{name} again: stopping at once");
         log.flush();

@@ -67,7 +67,7 @@ async fn without_the_right_to_make_roles_schemas_alone_must_do() {
     let mut connection = database.connect().await;
     let name = database.name();
     let setup = format!(
-        "DROP SCHEMA berth CASCADE; CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role}"
+        "DROP SCHEMA berth, berth_session CASCADE; CREATE ROLE {role} LOGIN; GRANT CREATE ON DATABASE {name} TO {role}"
     );
     connection.execute(sqlx::AssertSqlSafe(setup)).await.unwrap();
 

@@ -43,7 +43,7 @@ async fn hosts_that_start_at_once_do_not_collide() {
     let (one, two, three) = tokio::join!(host(), host(), host());
     one.and(two).and(three).unwrap();
     let mut connection = connect(&options).await;
-    assert_eq!(text(&mut connection, "SELECT count(*) FROM berth.berth_migrations").await, "6");
+    assert_eq!(text(&mut connection, "SELECT count(*) FROM berth.berth_migrations").await, "7");
 
     run(&mut connection, "INSERT INTO berth.accounts (email, password_hash) VALUES ('ann@example.org', 'x')")
         .await;
