@@ -4,7 +4,7 @@ use berth_postgres::Column;
 
 use super::Error;
 use super::kind::{Kind, type_name};
-use super::wire::Incompatibility;
+use super::wire::ValueError;
 
 /// What the fields of a column are read as. `index` is counted from 0.
 pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
@@ -21,13 +21,13 @@ pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
 
 /// Why no more of a result is read.
 pub(crate) enum Stop {
-    Incompatibility(Incompatibility),
+    ValueError(ValueError),
     TooManyBytes(u64),
 }
 
-impl From<Incompatibility> for Stop {
-    fn from(misfit: Incompatibility) -> Self {
-        Self::Incompatibility(misfit)
+impl From<ValueError> for Stop {
+    fn from(misfit: ValueError) -> Self {
+        Self::ValueError(misfit)
     }
 }
 
@@ -36,7 +36,7 @@ impl Stop {
     pub(crate) fn at(self, index: usize, name: &str) -> Error {
         match self {
             Self::TooManyBytes(limit) => Error::TooManyBytes(limit),
-            Self::Incompatibility(misfit) => Error::Unsupported(format!(
+            Self::ValueError(misfit) => Error::Unsupported(format!(
                 "column {} (`{name}`) {misfit}: cast it in the statement, for example to text",
                 index + 1,
             )),

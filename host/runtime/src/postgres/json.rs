@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar};
 use super::session::Collect;
-use super::wire::{self, Incompatibility};
+use super::wire::{self, ValueError};
 use super::{Caps, Error, calendar, numeric};
 use crate::capabilities::postgres::bindings::JsonRows as Encoded;
 
@@ -162,7 +162,7 @@ impl Body {
         Ok(())
     }
 
-    fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<(), Incompatibility> {
+    fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<(), ValueError> {
         match scalar {
             Scalar::Boolean => self.json(&wire::boolean(bytes)?)?,
             Scalar::Int2 => self.json(&wire::int2(bytes)?)?,
@@ -185,8 +185,8 @@ impl Body {
         Ok(())
     }
 
-    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Incompatibility> {
-        serde_json::to_writer(&mut self.bytes, value).map_err(|_| Incompatibility::Malformed)
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        serde_json::to_writer(&mut self.bytes, value).map_err(|_| ValueError::Malformed)
     }
 
     /// Writes a value whose text has nothing to escape.

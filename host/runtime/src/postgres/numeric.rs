@@ -5,7 +5,7 @@
 //! rather than into a `BigDecimal`, because that forgets the trailing zeros which PostgreSQL shows: its
 //! `12.50` would become `12.5000`.
 
-use super::wire::Incompatibility;
+use super::wire::ValueError;
 
 const NEGATIVE: u16 = 0x4000;
 const NOT_FINITE: u16 = 0xC000;
@@ -17,14 +17,14 @@ const GROUP: usize = 4;
 const SCALE_MAX: usize = 16_383;
 
 /// Appends the decimal notation of a `numeric` in binary format.
-pub(crate) fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Incompatibility> {
-    let (header, digits) = bytes.split_first_chunk::<8>().ok_or(Incompatibility::Malformed)?;
+pub(crate) fn write(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
+    let (header, digits) = bytes.split_first_chunk::<8>().ok_or(ValueError::Malformed)?;
     let &[_, _, weight @ .., s0, s1, d0, d1] = header;
     let sign = u16::from_be_bytes([s0, s1]);
     let scale = usize::from(u16::from_be_bytes([d0, d1]));
     // NaN and the infinities have further bits set than those of NOT_FINITE, or none.
     if sign & NOT_FINITE == NOT_FINITE {
-        return Err(Incompatibility::NotFinite);
+        return Err(ValueError::NotFinite);
     }
     if sign == NEGATIVE {
         out.push(b'-');
@@ -76,7 +76,7 @@ fn group(digits: &[u8], position: i32) -> [u8; GROUP] {
 
 /// Appends the binary format of a number in decimal notation: a sign or none, digits, and perhaps a point
 /// among them.
-pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), Incompatibility> {
+pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), ValueError> {
     let (sign, magnitude) = match text.strip_prefix('-') {
         Some(magnitude) => (NEGATIVE, magnitude.as_bytes()),
         None => (0, text.strip_prefix('+').unwrap_or(text).as_bytes()),
@@ -86,23 +86,18 @@ pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), Incompatibilit
     let fraction = fraction.get(1..).unwrap_or_default();
     let only_digits = integer.iter().chain(fraction).all(u8::is_ascii_digit);
     if !only_digits || integer.len() + fraction.len() == 0 || fraction.len() > SCALE_MAX {
-        return Err(Incompatibility::NotNumeric);
+        return Err(ValueError::NotNumeric);
     }
     let zeros = integer.iter().take_while(|&&digit| digit == b'0').count();
     encode_parts(sign, &integer[zeros..], fraction, out)
 }
 
-fn encode_parts(
-    sign: u16,
-    integer: &[u8],
-    fraction: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), Incompatibility> {
+fn encode_parts(sign: u16, integer: &[u8], fraction: &[u8], out: &mut Vec<u8>) -> Result<(), ValueError> {
     let groups_before = integer.len().div_ceil(GROUP);
     let groups = groups_before + fraction.len().div_ceil(GROUP);
-    let groups = i16::try_from(groups).map_err(|_| Incompatibility::TooLong)?;
-    let weight = i16::try_from(groups_before).map_err(|_| Incompatibility::TooLong)? - 1;
-    let scale = u16::try_from(fraction.len()).map_err(|_| Incompatibility::TooLong)?;
+    let groups = i16::try_from(groups).map_err(|_| ValueError::TooLong)?;
+    let weight = i16::try_from(groups_before).map_err(|_| ValueError::TooLong)? - 1;
+    let scale = u16::try_from(fraction.len()).map_err(|_| ValueError::TooLong)?;
     out.extend_from_slice(&groups.to_be_bytes());
     out.extend_from_slice(&weight.to_be_bytes());
     out.extend_from_slice(&sign.to_be_bytes());
@@ -131,7 +126,7 @@ fn value(digits: &[u8]) -> u16 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::{Incompatibility, encode, write};
+    use super::{ValueError, encode, write};
 
     fn there_and_back(text: &str) -> String {
         let (mut binary, mut decimal) = (Vec::new(), Vec::new());
@@ -157,9 +152,9 @@ mod tests {
         for text in
             ["", "-", ".", "1e5", "NaN", "Infinity", "1.2.3", "٣", " 1", &format!("0.{}", "1".repeat(16_384))]
         {
-            assert_eq!(encode(text, &mut Vec::new()), Err(Incompatibility::NotNumeric), "{text:?}");
+            assert_eq!(encode(text, &mut Vec::new()), Err(ValueError::NotNumeric), "{text:?}");
         }
-        assert_eq!(encode(&"1".repeat(131_073), &mut Vec::new()), Err(Incompatibility::TooLong));
+        assert_eq!(encode(&"1".repeat(131_073), &mut Vec::new()), Err(ValueError::TooLong));
     }
 
     #[test]
@@ -167,7 +162,7 @@ mod tests {
         for sign in [0xC000_u16, 0xD000, 0xF000] {
             let mut bytes = [0; 8];
             bytes[4..6].copy_from_slice(&sign.to_be_bytes());
-            assert_eq!(write(&bytes, &mut Vec::new()), Err(Incompatibility::NotFinite));
+            assert_eq!(write(&bytes, &mut Vec::new()), Err(ValueError::NotFinite));
         }
     }
 }

@@ -4,7 +4,7 @@ use berth_postgres::Parameters;
 use uuid::Uuid;
 
 use super::kind::Scalar;
-use super::wire::{Incompatibility, postgres_days, postgres_microseconds};
+use super::wire::{ValueError, postgres_days, postgres_microseconds};
 use super::{Error, FIELD, numeric};
 use crate::capabilities::postgres::bindings::{ArrayValue, Interval, Value};
 
@@ -51,13 +51,13 @@ pub(crate) fn size(value: &Value) -> usize {
 }
 
 /// Writes an array of one dimension; PostgreSQL's empty arrays have none.
-fn write_array(array: &ArrayValue, out: &mut Vec<u8>) -> Result<(), Incompatibility> {
+fn write_array(array: &ArrayValue, out: &mut Vec<u8>) -> Result<(), ValueError> {
     const LOWER_BOUND: i32 = 1;
     /// PostgreSQL looks for them itself.
     const HAS_NULLS: i32 = 0;
     const NULL: i32 = -1;
     let elements = elements(array);
-    let length = i32::try_from(elements.len()).map_err(|_| Incompatibility::TooLong)?;
+    let length = i32::try_from(elements.len()).map_err(|_| ValueError::TooLong)?;
     out.extend_from_slice(&i32::from(length > 0).to_be_bytes());
     out.extend_from_slice(&HAS_NULLS.to_be_bytes());
     out.extend_from_slice(&element_type(array).oid().to_be_bytes());
@@ -71,7 +71,7 @@ fn write_array(array: &ArrayValue, out: &mut Vec<u8>) -> Result<(), Incompatibil
         if let Some(element) = element {
             let prefixed = out.len();
             element.write(out)?;
-            let written = i32::try_from(out.len() - prefixed).map_err(|_| Incompatibility::TooLong)?;
+            let written = i32::try_from(out.len() - prefixed).map_err(|_| ValueError::TooLong)?;
             out[start..prefixed].copy_from_slice(&written.to_be_bytes());
         }
     }
@@ -130,7 +130,7 @@ impl Plain<'_> {
         }
     }
 
-    fn write(self, out: &mut Vec<u8>) -> Result<(), Incompatibility> {
+    fn write(self, out: &mut Vec<u8>) -> Result<(), ValueError> {
         match self {
             Self::Boolean(value) => out.push(u8::from(value)),
             Self::Int2(value) => out.extend_from_slice(&value.to_be_bytes()),
@@ -142,7 +142,7 @@ impl Plain<'_> {
             Self::Text(value) => out.extend_from_slice(value.as_bytes()),
             Self::Bytea(value) => out.extend_from_slice(value),
             Self::Uuid(value) => {
-                let uuid = Uuid::try_parse(value).map_err(|_| Incompatibility::NotUuid)?;
+                let uuid = Uuid::try_parse(value).map_err(|_| ValueError::NotUuid)?;
                 out.extend_from_slice(uuid.as_bytes());
             }
             Self::Date(value) => out.extend_from_slice(&postgres_days(value)?.to_be_bytes()),

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar, type_name};
 use super::session::Collect;
-use super::wire::{self, Incompatibility, unix_days, unix_microseconds};
+use super::wire::{self, ValueError, unix_days, unix_microseconds};
 use super::{Caps, Error, FIELD, numeric};
 use crate::capabilities::postgres::bindings::{ArrayValue, Column, Interval, Rows, Value};
 
@@ -99,7 +99,7 @@ impl Budget {
 
     fn owned_text(&mut self, bytes: Vec<u8>) -> Result<String, Stop> {
         self.spend(bytes.len())?;
-        Ok(String::from_utf8(bytes).map_err(|_| Incompatibility::NotUtf8)?)
+        Ok(String::from_utf8(bytes).map_err(|_| ValueError::NotUtf8)?)
     }
 
     fn scalar(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<Value, Stop> {
@@ -163,7 +163,7 @@ impl Budget {
         let mut decimal = Vec::new();
         numeric::write(bytes, &mut decimal)?;
         self.spend(decimal.len())?;
-        Ok(String::from_utf8(decimal).map_err(|_| Incompatibility::Malformed)?)
+        Ok(String::from_utf8(decimal).map_err(|_| ValueError::Malformed)?)
     }
 
     fn text(&mut self, text: &str) -> Result<String, Stop> {
@@ -186,7 +186,7 @@ fn timestamp(_: &mut Budget, bytes: &[u8]) -> Result<i64, Stop> {
     Ok(unix_microseconds(wire::int8(bytes)?)?)
 }
 
-fn interval(bytes: &[u8]) -> Result<Interval, Incompatibility> {
+fn interval(bytes: &[u8]) -> Result<Interval, ValueError> {
     let wire::Interval { months, days, microseconds } = wire::interval(bytes)?;
     Ok(Interval { months, days, microseconds })
 }

@@ -18,7 +18,7 @@ const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS as i64 * DAY;
 
 /// Why a value cannot cross. Each message ends a sentence that begins with where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Incompatibility {
+pub(crate) enum ValueError {
     #[error("holds a value that is not in the binary format of its type")]
     Malformed,
     #[error("holds text that is not UTF-8")]
@@ -45,44 +45,44 @@ pub(crate) struct Interval {
     pub(crate) microseconds: i64,
 }
 
-pub(crate) fn boolean(bytes: &[u8]) -> Result<bool, Incompatibility> {
+pub(crate) fn boolean(bytes: &[u8]) -> Result<bool, ValueError> {
     fixed(bytes).map(|[byte]| byte != 0)
 }
 
-pub(crate) fn int2(bytes: &[u8]) -> Result<i16, Incompatibility> {
+pub(crate) fn int2(bytes: &[u8]) -> Result<i16, ValueError> {
     fixed(bytes).map(i16::from_be_bytes)
 }
 
 /// Also `date`: days since 2000-01-01.
-pub(crate) fn int4(bytes: &[u8]) -> Result<i32, Incompatibility> {
+pub(crate) fn int4(bytes: &[u8]) -> Result<i32, ValueError> {
     fixed(bytes).map(i32::from_be_bytes)
 }
 
 /// Also `time`: microseconds since midnight; and `timestamp` and `timestamptz`: microseconds since
 /// 2000-01-01.
-pub(crate) fn int8(bytes: &[u8]) -> Result<i64, Incompatibility> {
+pub(crate) fn int8(bytes: &[u8]) -> Result<i64, ValueError> {
     fixed(bytes).map(i64::from_be_bytes)
 }
 
-pub(crate) fn float4(bytes: &[u8]) -> Result<f32, Incompatibility> {
+pub(crate) fn float4(bytes: &[u8]) -> Result<f32, ValueError> {
     fixed(bytes).map(f32::from_be_bytes)
 }
 
-pub(crate) fn float8(bytes: &[u8]) -> Result<f64, Incompatibility> {
+pub(crate) fn float8(bytes: &[u8]) -> Result<f64, ValueError> {
     fixed(bytes).map(f64::from_be_bytes)
 }
 
-pub(crate) fn text(bytes: &[u8]) -> Result<&str, Incompatibility> {
-    str::from_utf8(bytes).map_err(|_| Incompatibility::NotUtf8)
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, ValueError> {
+    str::from_utf8(bytes).map_err(|_| ValueError::NotUtf8)
 }
 
-pub(crate) fn uuid(bytes: &[u8]) -> Result<Uuid, Incompatibility> {
+pub(crate) fn uuid(bytes: &[u8]) -> Result<Uuid, ValueError> {
     fixed(bytes).map(Uuid::from_bytes)
 }
 
-pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, Incompatibility> {
-    let (microseconds, rest) = bytes.split_first_chunk().ok_or(Incompatibility::Malformed)?;
-    let (days, months) = rest.split_first_chunk().ok_or(Incompatibility::Malformed)?;
+pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, ValueError> {
+    let (microseconds, rest) = bytes.split_first_chunk().ok_or(ValueError::Malformed)?;
+    let (days, months) = rest.split_first_chunk().ok_or(ValueError::Malformed)?;
     Ok(Interval {
         months: int4(months)?,
         days: i32::from_be_bytes(*days),
@@ -91,46 +91,46 @@ pub(crate) fn interval(bytes: &[u8]) -> Result<Interval, Incompatibility> {
 }
 
 /// `jsonb` is its text after the number of the format, which has always been 1.
-pub(crate) fn jsonb(bytes: &[u8]) -> Result<&str, Incompatibility> {
+pub(crate) fn jsonb(bytes: &[u8]) -> Result<&str, ValueError> {
     match bytes {
         [1, json @ ..] => text(json),
-        _ => Err(Incompatibility::Malformed),
+        _ => Err(ValueError::Malformed),
     }
 }
 
 /// Days since 2000-01-01 to days since 1970-01-01; the least and the greatest, PostgreSQL's infinities, stay.
-pub(crate) fn unix_days(days: i32) -> Result<i32, Incompatibility> {
+pub(crate) fn unix_days(days: i32) -> Result<i32, ValueError> {
     shift(days.into(), EPOCH_DAYS.into(), (i32::MIN.into(), i32::MAX.into()))
-        .and_then(|shifted| shifted.try_into().map_err(|_| Incompatibility::OutOfRange))
+        .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
 }
 
 /// The way back.
-pub(crate) fn postgres_days(days: i32) -> Result<i32, Incompatibility> {
+pub(crate) fn postgres_days(days: i32) -> Result<i32, ValueError> {
     shift(days.into(), (-EPOCH_DAYS).into(), (i32::MIN.into(), i32::MAX.into()))
-        .and_then(|shifted| shifted.try_into().map_err(|_| Incompatibility::OutOfRange))
+        .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
 }
 
 /// Microseconds since 2000-01-01 to microseconds since 1970-01-01; the infinities stay.
 ///
 /// PostgreSQL's last thirty years, those before the end of 294276, are out of range.
-pub(crate) fn unix_microseconds(microseconds: i64) -> Result<i64, Incompatibility> {
+pub(crate) fn unix_microseconds(microseconds: i64) -> Result<i64, ValueError> {
     shift(microseconds, EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
 /// The way back.
-pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, Incompatibility> {
+pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, ValueError> {
     shift(microseconds, -EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
 /// Adds `offset`, but to the infinities; what would become one of them is out of range.
-fn shift(value: i64, offset: i64, infinities: (i64, i64)) -> Result<i64, Incompatibility> {
+fn shift(value: i64, offset: i64, infinities: (i64, i64)) -> Result<i64, ValueError> {
     if value == infinities.0 || value == infinities.1 {
         return Ok(value);
     }
     value
         .checked_add(offset)
         .filter(|shifted| (infinities.0 + 1..infinities.1).contains(shifted))
-        .ok_or(Incompatibility::OutOfRange)
+        .ok_or(ValueError::OutOfRange)
 }
 
 /// The elements of an array, `None` for NULL.
@@ -140,7 +140,7 @@ pub(crate) struct Elements<'a> {
 }
 
 /// An array's elements, if it has one dimension, or none at all, as an empty one has.
-pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, Incompatibility> {
+pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, ValueError> {
     let (dimensions, rest) = take_int4(bytes)?;
     let (_has_nulls, rest) = take_int4(rest)?;
     let (_element_type, rest) = take_int4(rest)?;
@@ -149,15 +149,15 @@ pub(crate) fn array(bytes: &[u8]) -> Result<Elements<'_>, Incompatibility> {
         1 => {
             let (length, rest) = take_int4(rest)?;
             let (_lower_bound, rest) = take_int4(rest)?;
-            let left = usize::try_from(length).map_err(|_| Incompatibility::Malformed)?;
+            let left = usize::try_from(length).map_err(|_| ValueError::Malformed)?;
             Ok(Elements { rest, left })
         }
-        _ => Err(Incompatibility::Dimensions),
+        _ => Err(ValueError::Dimensions),
     }
 }
 
 impl<'a> Iterator for Elements<'a> {
-    type Item = Result<Option<&'a [u8]>, Incompatibility>;
+    type Item = Result<Option<&'a [u8]>, ValueError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
@@ -166,21 +166,21 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
-    fn take(&mut self) -> Result<Option<&'a [u8]>, Incompatibility> {
+    fn take(&mut self) -> Result<Option<&'a [u8]>, ValueError> {
         let (length, rest) = take_int4(self.rest)?;
         self.rest = rest;
         let Ok(length) = usize::try_from(length) else { return Ok(None) };
-        let (element, rest) = rest.split_at_checked(length).ok_or(Incompatibility::Malformed)?;
+        let (element, rest) = rest.split_at_checked(length).ok_or(ValueError::Malformed)?;
         self.rest = rest;
         Ok(Some(element))
     }
 }
 
-fn take_int4(bytes: &[u8]) -> Result<(i32, &[u8]), Incompatibility> {
-    let (number, rest) = bytes.split_first_chunk().ok_or(Incompatibility::Malformed)?;
+fn take_int4(bytes: &[u8]) -> Result<(i32, &[u8]), ValueError> {
+    let (number, rest) = bytes.split_first_chunk().ok_or(ValueError::Malformed)?;
     Ok((i32::from_be_bytes(*number), rest))
 }
 
-fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Incompatibility> {
-    bytes.try_into().map_err(|_| Incompatibility::Malformed)
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], ValueError> {
+    bytes.try_into().map_err(|_| ValueError::Malformed)
 }
