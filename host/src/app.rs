@@ -1,4 +1,4 @@
-//! What requests share.
+//! The state that requests share.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, Pattern, Truste
 use crate::delivery::Statuses;
 use crate::routes::InFlight;
 
-/// Requests at once to components that are tried.
+/// The most requests at once to components on trial.
 const ON_TRIAL: usize = 16;
 
-/// A host that is serving. A clone is the same host.
+/// A host that is serving. Clones share its state.
 #[derive(Clone)]
 pub struct App {
     shared: Arc<Shared>,
@@ -38,7 +38,7 @@ struct Shared {
 }
 
 impl App {
-    /// A host on `pool`, the host's own, whose components are not live yet. It is draining once `draining` is cancelled.
+    /// Makes a host on its own `pool`, without live components. The host drains once `draining` is cancelled.
     #[must_use]
     pub fn new(config: &Config, auth: Auth, pool: Pool, draining: CancellationToken) -> Self {
         let shared = Shared {
@@ -62,7 +62,7 @@ impl App {
         Self { shared: Arc::new(shared), registry: Arc::default(), in_flight }
     }
 
-    /// The same host with other components, for requests of its own that nobody else sees or waits for.
+    /// The host with other components, for its own requests, which are separate from those of clients.
     #[must_use]
     pub fn on_trial(&self, registry: Arc<Registry>) -> Self {
         Self { shared: Arc::clone(&self.shared), registry, in_flight: InFlight::new(ON_TRIAL) }
@@ -74,19 +74,19 @@ impl App {
         self.shared.environment.as_str()
     }
 
-    /// Which web sites may read the answers.
+    /// The web sites that may read the responses.
     #[must_use]
     pub fn cors_origins(&self) -> &CorsOrigins {
         &self.shared.cors_origins
     }
 
-    /// What the host answers itself, since it started.
+    /// The host's own paths, fixed at the start.
     #[must_use]
     pub fn own_routes(&self) -> &Arc<OwnRoutes> {
         &self.shared.own_routes
     }
 
-    /// The proxies that are believed about their clients.
+    /// The proxies whose headers about their clients are trusted.
     #[must_use]
     pub fn trusted_proxies(&self) -> &TrustedProxies {
         &self.shared.trusted_proxies
@@ -104,14 +104,14 @@ impl App {
         &self.registry
     }
 
-    /// Whether a component answers `/`, or will when the host has started.
+    /// Whether a component answers `/`, or will after the start.
     #[must_use]
     pub fn has_root(&self) -> bool {
         let deployment = self.registry.current();
         if deployment.is_complete() { deployment.find("/").is_some() } else { self.shared.root_is_claimed }
     }
 
-    /// The requests that are being served.
+    /// The requests in flight.
     #[must_use]
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
@@ -123,14 +123,14 @@ impl App {
         self.shared.draining.is_cancelled()
     }
 
-    /// How far this host is with each component of the manifest.
+    /// The status of each component of the manifest on this host.
     #[must_use]
     pub fn statuses(&self) -> &Statuses {
         &self.shared.statuses
     }
 
-    /// Asks the database something, and says why there is no answer. Takes as long as the database does; one query at a
-    /// time, so that nobody can keep the pool's connections busy by asking.
+    /// Sends the database a query, and returns the reason if it fails. Takes as long as the database does. Only a
+    /// single query runs at a time, so that probes cannot occupy the pool's connections.
     pub async fn ask_database(&self) -> Result<(), Trouble> {
         let _one = self.shared.one_check.lock().await;
         let mut connection = self.shared.pool.acquire().await.map_err(|error| match error {

@@ -1,9 +1,9 @@
-//! The client that makes a request: its address, and how it came, as far as that can be verified.
+//! The client of a request: its address and its protocol, as far as they can be verified.
 //!
-//! The other end of the connection may be a proxy. A proxy of `TRUSTED_PROXIES` is believed about its own client, in
-//! `Forwarded` or `X-Forwarded-For`, and so on from right to left until an address is not a trusted proxy's. This is
-//! done once, before anything else looks at the request: what is verified is left among the request's extensions, and
-//! the headers are removed, so that nothing behind this file can take a client's word for a proxy's.
+//! The other end of the connection may be a proxy. A proxy in `TRUSTED_PROXIES` is trusted about its own client, in
+//! `Forwarded` or `X-Forwarded-For`, and so on from right to left until an address is not a trusted proxy's. This
+//! happens once, before any other code reads the request: the verified client is stored in the request's extensions,
+//! and the headers are removed, so that no later code can mistake a client's claim for a proxy's.
 
 mod forwarded;
 
@@ -17,20 +17,20 @@ use http::{HeaderMap, HeaderName};
 use crate::config::TrustedProxies;
 use forwarded::Hop;
 
-/// What is known of a request's client.
+/// The verified client of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// Its address; an IPv4 address is never written as an IPv6 one. None for the host's own requests.
+    /// The client's address; an IPv4 address is never written as IPv6. None for the host's own requests.
     pub address: Option<IpAddr>,
-    /// Whether it spoke TLS to a proxy. Without `TRUSTED_PROXIES` any client may claim so, since a wrong claim only
-    /// makes the host stricter with its own cookie.
+    /// Whether the client used TLS to a proxy. Without `TRUSTED_PROXIES` any client may claim so, because a false claim
+    /// only makes the host stricter with its own cookie.
     pub https: bool,
-    /// The authority that it asked a trusted proxy for, where the proxy does not repeat it in `Host`.
+    /// The authority that the client asked a trusted proxy for, if the proxy does not repeat it in `Host`.
     pub host: Option<String>,
 }
 
 impl Client {
-    /// Finds out about a request's client, and keeps the result among the request's extensions.
+    /// Determines a request's client, and stores it in the request's extensions.
     pub(crate) fn identify(request: &mut Request, proxies: &TrustedProxies) -> Self {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map(|ConnectInfo(address)| address.ip().to_canonical());
@@ -50,8 +50,8 @@ impl Client {
         client
     }
 
-    /// The client of `peer`, a trusted proxy. Where `Forwarded` and `X-Forwarded-For` contradict each other, one of them
-    /// was sent by the client, and nothing tells which: then neither is believed.
+    /// The client of `peer`, a trusted proxy. If `Forwarded` and `X-Forwarded-For` contradict each other, the client
+    /// sent one of them, and the host cannot tell which, so it trusts neither.
     fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let by_forwarded = trace(peer, forwarded::forwarded(headers), proxies);
         let by_forwarded_for = trace(peer, forwarded::forwarded_for(headers), proxies);
@@ -64,8 +64,8 @@ impl Client {
         client
     }
 
-    /// The address that this client's logins are counted by: an IPv4 address, or the /64 network of an IPv6 address, all
-    /// of which usually belongs to one customer.
+    /// The address by which this client's logins are counted: an IPv4 address, or the /64 network of an IPv6 address,
+    /// which usually belongs to a single customer.
     #[must_use]
     pub fn network(&self) -> Option<IpAddr> {
         self.address.map(|address| match address.to_canonical() {
@@ -83,8 +83,8 @@ impl<S: Sync> FromRequestParts<S> for Client {
     }
 }
 
-/// Follows `hops`, the nearest proxy's first, for as long as a trusted proxy tells them. None without any hop. A hop that
-/// cannot be read ends the way at the proxy before it.
+/// Follows `hops`, the nearest proxy's first, as long as trusted proxies report them. None without hops. A hop that
+/// cannot be parsed ends the search at the proxy before it.
 fn trace(peer: IpAddr, hops: impl Iterator<Item = Option<Hop>>, proxies: &TrustedProxies) -> Option<Client> {
     let mut hops = hops.peekable();
     hops.peek()?;
@@ -99,7 +99,7 @@ fn trace(peer: IpAddr, hops: impl Iterator<Item = Option<Hop>>, proxies: &Truste
     Some(client)
 }
 
-/// Removes what proxies say of their clients, and clients in their place.
+/// Removes the headers about clients, whether proxies or clients sent them.
 fn remove_claims(headers: &mut HeaderMap) {
     let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name)).cloned().collect();
     for name in claims {

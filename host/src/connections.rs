@@ -1,9 +1,9 @@
-//! The open connections of one listener: a bound on them, and which is closed when there are too many.
+//! The open connections of a listener: bounds their number, and chooses which to close when there are too many.
 //!
-//! A connection is busy while a request of it is in flight. Otherwise it waits: for its first request, for the rest of one, or
-//! for the next one. The host closes only connections that wait, and the one first that has waited longest. A client
-//! address that has more connections than its share loses its own, before those of others are touched; a proxy, behind
-//! which many clients share one address, keeps its busy ones.
+//! A connection is busy while it has a request in flight. Otherwise it is idle: it waits for its first request, for the
+//! rest of a request, or for the next. The host closes only idle connections, and first the one that has been idle
+//! longest. A client address above its share loses its own connections before those of others; a proxy, behind which
+//! many clients share an address, keeps its busy connections.
 //!
 //! Opening and closing a connection takes a lock. A request takes none: it only writes its connection's state.
 
@@ -16,13 +16,13 @@ use std::time::Instant;
 use http::Extensions;
 use tokio::sync::Notify;
 
-/// The state of a busy connection. That of one that waits is since when.
+/// The state of a busy connection. The state of an idle connection is the time when it became idle.
 const BUSY: u64 = u64::MAX;
 
 /// The state of a connection that is being closed.
 const CLOSING: u64 = 0;
 
-/// The open connections of one listener.
+/// The open connections of a listener.
 pub(crate) struct Connections {
     max: usize,
     max_per_client: usize,
@@ -36,25 +36,25 @@ struct Open {
     count: usize,
 }
 
-/// An open connection. Dropped, it gives its place back.
+/// An open connection. Dropping it frees its place.
 pub(crate) struct Connection {
     connections: Arc<Connections>,
     client: IpAddr,
     activity: Activity,
 }
 
-/// What a connection is doing. A clone is the same; each of its requests has one among its extensions.
+/// The activity of a connection. Clones share it; each of the connection's requests has a clone among its extensions.
 #[derive(Clone)]
 pub(crate) struct Activity(Arc<Shared>);
 
 struct Shared {
     began: Instant,
-    /// Microseconds after `began` since when the connection waits, or [`BUSY`] or [`CLOSING`].
+    /// The time when the connection became idle, in microseconds after `began`, or [`BUSY`] or [`CLOSING`].
     state: AtomicU64,
     closing: Notify,
 }
 
-/// A request in flight: its connection is not closed before this is dropped.
+/// A request in flight. Its connection is not closed before this is dropped.
 pub(crate) struct Busy(Activity);
 
 /// The connection of a request is about to be closed.
@@ -62,12 +62,13 @@ pub(crate) struct Busy(Activity);
 pub(crate) struct Closing;
 
 impl Connections {
-    /// At most `max` connections, of which one client address may have `max_per_client` that wait.
+    /// Allows at most `max` connections, of which a client address may have `max_per_client` idle ones.
     pub(crate) fn new(max: usize, max_per_client: usize) -> Arc<Self> {
         Arc::new(Self { max, max_per_client, began: Instant::now(), open: Mutex::default() })
     }
 
-    /// Gives a new connection a place, and closes another one for it if there are too many. None if every connection is busy.
+    /// Gives a new connection a place, and closes an idle connection if there are too many. None if every connection is
+    /// busy.
     pub(crate) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Connection> {
         let client = client(peer.ip());
         let mut open = self.open();
@@ -83,7 +84,7 @@ impl Connections {
         Some(Connection { connections: Arc::clone(self), client, activity })
     }
 
-    /// Closes the connection that has waited longest. Returns whether there was one.
+    /// Closes the connection that has been idle longest. Returns whether there was such a connection.
     pub(crate) fn close_oldest(&self) -> bool {
         self.open().close_oldest()
     }
@@ -104,7 +105,7 @@ impl Open {
         self.close(oldest(&own.map(|one| (client, one))))
     }
 
-    /// Tells the connection's task to end. Its place is free at once.
+    /// Signals the connection's task to end. The place is free at once.
     fn close(&mut self, connection: Option<(IpAddr, Activity)>) -> bool {
         let Some((client, activity)) = connection else { return false };
         self.remove(client, &activity);
@@ -123,7 +124,7 @@ impl Open {
     }
 }
 
-/// The connection that has waited longest. It takes no request any more.
+/// Takes the connection that has been idle longest. It accepts no further request.
 fn oldest<'a>(
     connections: &(impl Iterator<Item = (IpAddr, &'a Activity)> + Clone),
 ) -> Option<(IpAddr, Activity)> {
@@ -133,7 +134,7 @@ fn oldest<'a>(
         let (since, client, oldest) = states
             .filter(|(state, ..)| !matches!(*state, BUSY | CLOSING))
             .min_by_key(|(state, ..)| *state)?;
-        // A request may have come meanwhile: then there is another that has waited longest.
+        // The connection may have become busy meanwhile: then another has been idle longest.
         if oldest.0.state.compare_exchange(since, CLOSING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             return Some((client, oldest.clone()));
         }
@@ -141,12 +142,12 @@ fn oldest<'a>(
 }
 
 impl Connection {
-    /// What it is doing, for its requests.
+    /// The connection's activity, for its requests.
     pub(crate) fn activity(&self) -> Activity {
         self.activity.clone()
     }
 
-    /// Waits until the connection is to be closed, if ever.
+    /// Waits until the connection must be closed; forever if it never must.
     pub(crate) async fn closing(&self) {
         self.activity.0.closing.notified().await;
     }
@@ -174,8 +175,8 @@ impl Activity {
 }
 
 impl Busy {
-    /// A request is in flight, among whose extensions its connection's [`Activity`] is. None for the host's own, which have
-    /// no connection.
+    /// Marks the connection of a request as busy, by the [`Activity`] in the request's extensions. None for the host's
+    /// own requests, which have no connection.
     pub(crate) fn begin(extensions: &Extensions) -> Result<Option<Self>, Closing> {
         extensions.get::<Activity>().map(Activity::begin).transpose()
     }
@@ -188,13 +189,13 @@ impl Drop for Busy {
     }
 }
 
-/// Now, as a state.
+/// The present time, as a state.
 fn since(began: Instant) -> u64 {
     let micros = began.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
     micros.clamp(CLOSING + 1, BUSY - 1)
 }
 
-/// What counts as one client: an address, and of IPv6 the 64 bits that one subscriber has.
+/// The address that identifies a client: for IPv6, the 64 bits that belong to a subscriber.
 fn client(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -212,7 +213,7 @@ mod tests {
 
     fn open(connections: &Arc<Connections>, address: &str) -> Connection {
         let connection = connections.admit(SocketAddr::new(address.parse().unwrap(), 1)).unwrap();
-        // The clock has to have moved on for the next to be a younger one.
+        // The clock must advance, so that the next connection is younger.
         let began = since(connections.began);
         while since(connections.began) == began {
             std::hint::spin_loop();

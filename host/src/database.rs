@@ -1,4 +1,4 @@
-//! The database that the host was given, or a private one in its place.
+//! The database of `DATABASE_URL`, or a private one instead.
 
 use std::time::Duration;
 
@@ -8,38 +8,38 @@ use berth_database::{Backends, Pool, PoolSettings, PrivateError, PrivatePostgres
 
 use crate::config::Config;
 
-/// How many connections a private server accepts, from all pools.
+/// The most connections that a private server accepts, from all pools.
 const PRIVATE_CONNECTIONS: u32 = 200;
 
 /// Why there is no database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// What was given cannot be used.
+    /// `DATABASE_URL` is not valid.
     #[error("DATABASE_URL: it {0}")]
     Url(#[from] UrlError),
-    /// Nothing was given in production, where this machine has no PostgreSQL either.
+    /// `DATABASE_URL` is not set in production, and this machine has no PostgreSQL either.
     #[error(
         "DATABASE_URL: it is not set, and production needs a database: set it to the database's URL, as in \
          postgres://USER:PASSWORD@HOST:5432/NAME, or set DATABASE_URL_FILE to a file that has the URL"
     )]
     NotSet,
-    /// The private one does not start.
+    /// The private server does not start.
     #[error(transparent)]
     Private(#[from] PrivateError),
 }
 
-/// Where the host keeps its data.
+/// The host's database.
 pub struct Database {
     server: Server,
     pool: Pool,
     backends: Backends,
 }
 
-/// The private server, if the host was given no other.
+/// The private server, if `DATABASE_URL` is not set.
 pub struct OwnServer(Option<PrivatePostgres>);
 
 impl Database {
-    /// The server of `DATABASE_URL`, which need not be up, or a private one, which is when this returns.
+    /// Opens the server of `DATABASE_URL`, which need not be up, or starts a private server and waits until it is up.
     pub async fn open(config: &Config) -> Result<(Self, OwnServer), DatabaseError> {
         if let Some(url) = &config.database_url {
             let server = url::parse(url.expose())?;
@@ -80,7 +80,7 @@ impl Database {
         Self { backends: Backends::new(pool.clone()), pool, server }
     }
 
-    /// How to connect, as the host itself.
+    /// The server, for connections as the host itself.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
@@ -92,14 +92,14 @@ impl Database {
         self.pool.clone()
     }
 
-    /// The server's processes that serve components.
+    /// The server processes (backends) that serve components.
     #[must_use]
     pub fn backends(&self) -> Backends {
         self.backends.clone()
     }
 }
 
-/// Why there is no database where none was given.
+/// The error of a private server that does not start.
 fn without_private(error: PrivateError, is_production: bool) -> DatabaseError {
     match error {
         PrivateError::NotInstalled { .. } if is_production => DatabaseError::NotSet,
@@ -108,8 +108,8 @@ fn without_private(error: PrivateError, is_production: bool) -> DatabaseError {
 }
 
 impl OwnServer {
-    /// Starts the private server again whenever it has ended by itself. Returns why it is given up. Never returns for a
-    /// server that the host was given.
+    /// Restarts the private server when it ends by itself. Returns the error after which it does not try again. Never
+    /// returns for the server of `DATABASE_URL`.
     pub async fn supervise(&mut self) -> DatabaseError {
         match &mut self.0 {
             Some(private) => private.supervise().await.into(),

@@ -1,7 +1,7 @@
-//! What a client goes on sending of a body that nobody reads any more: taken in and thrown away, for a while.
+//! Reads and discards the rest of a request's body that no handler reads, for a limited time.
 //!
-//! A connection that is closed while bytes are still coming in is reset, and the reset can overtake the response: a
-//! client that sends too much would see a broken connection where it should see a 413.
+//! A connection that is closed while bytes arrive is reset, and the reset can overtake the response: a client that
+//! sends too much would see a broken connection instead of a 413.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,20 +14,20 @@ use http_body_util::{BodyExt as _, Limited};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// The most bytes that are thrown away.
+/// The most bytes that are discarded.
 const MAX_DRAINED_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long they may take.
+/// How long the discarding may take.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request's body. Dropped before its end, it is read to its end in a task of its own.
+/// A request's body. If it is dropped before its end, a task of its own reads the rest.
 pub(crate) struct DrainedBody<B: Unread> {
     body: Option<B>,
-    /// Whether the client sends no body before it is asked to, and nobody has asked yet: then there is nothing to read.
+    /// Whether the client waits for `100 Continue` and has not got it: then there is nothing to read.
     waits: bool,
 }
 
-/// What a body must be to be read by nobody in particular.
+/// The bounds of a body that a separate task can read.
 pub(crate) trait Unread: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static {}
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -35,7 +35,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Unread for B {}
 
 impl<B: Unread> DrainedBody<B> {
-    /// `request`, with a body that is read to its end.
+    /// Wraps the body of `request`.
     pub(crate) fn of(request: http::Request<B>) -> http::Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
         request.map(|body| Self { body: Some(body), waits })
@@ -78,7 +78,7 @@ impl<B: Unread> Drop for DrainedBody<B> {
     }
 }
 
-/// Reads until the body ends, breaks off or has been too long.
+/// Reads until the body ends, breaks off or exceeds its limits.
 async fn discard(body: impl Unread) {
     let mut body = Limited::new(body, MAX_DRAINED_BYTES);
     while let Some(Ok(_)) = body.frame().await {}
@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
 
-    /// A body of which the sender waits until each piece is taken.
+    /// A body whose sender waits until each piece is read.
     fn body() -> (http_body_util::channel::Sender<Bytes>, Channel<Bytes>) {
         Channel::new(1)
     }

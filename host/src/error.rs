@@ -1,7 +1,7 @@
-//! Every way a request can fail, and what its caller sees: a status, a body, the headers that belong to it.
+//! The failures of a request, and their responses: a status, a body and headers.
 //!
-//! The texts are those of the HTTP contract, and where that is silent those of a FastAPI service. A body never
-//! carries a cause: causes are for the operator, and are logged here, once, when the response is made.
+//! The texts are those of the HTTP contract, or else those of a FastAPI service. A body never contains a cause: causes
+//! are for the operator, and are logged here, once, when the response is made.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 
 use crate::auth::bearer;
 
-/// How long a client should wait before it tries a host again that is busy, draining or without its database.
+/// When a client should retry on a host that is busy, draining or without its database.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// The methods that routes have.
@@ -23,19 +23,21 @@ pub enum ApiError {
     /// No route has this path.
     #[error("Not Found")]
     NotFound,
-    /// The path is known, the method is not. The router adds `Allow`, which lists the methods that are.
+    /// The path exists, but not with this method. The router adds `Allow` with the valid methods.
     #[error("Method Not Allowed")]
     MethodNotAllowed,
-    /// No route has this method, which would show a component what is not for it (`TRACE`), or is for proxies (`CONNECT`).
+    /// No route has this method, because it would show a component secret headers (`TRACE`) or is for proxies
+    /// (`CONNECT`).
     #[error("Method Not Allowed")]
     MethodNotServed,
     /// The route needs a login and the request carries no token.
     #[error("Not authenticated")]
     NotAuthenticated,
-    /// The request's token is malformed, forged, expired or revoked; which, is nobody's business.
+    /// The request's token is malformed, forged, expired or revoked. The response does not say which.
     #[error("Could not validate credentials")]
     InvalidCredentials,
-    /// The same of a token in the cookie, which the answer clears: the browser's next request has none.
+    /// The token in the cookie is not valid. The response clears the cookie, so that the browser's next request has
+    /// none.
     #[error("Could not validate credentials")]
     InvalidCookie,
     /// A page of another site makes a request that changes something, with its visitor's cookie.
@@ -47,73 +49,73 @@ pub enum ApiError {
     /// The body broke off or was framed wrongly.
     #[error("There was an error parsing the body")]
     UnreadableBody,
-    /// The body did not come in time. The connection is closed, since the rest of the body is on it.
+    /// The body did not arrive in time. The connection is closed, because the rest of the body is on it.
     #[error("The request's body took too long")]
     BodyTooSlow,
     /// There is an account with this address already.
     #[error("Email already registered")]
     EmailTaken,
-    /// No account has this address, or not this password.
+    /// No account has this address and this password.
     #[error("Invalid email or password")]
     InvalidLogin,
-    /// The account exists and an operator has switched it off.
+    /// An operator has disabled the account.
     #[error("Account is disabled")]
     AccountDisabled,
-    /// The request's fields are not what the route takes; every fault of it in one list.
+    /// The request's fields are not valid. The response lists all faults.
     #[error(transparent)]
     Validation(#[from] Violations),
-    /// The body's content type is not one that the route reads.
+    /// The route does not accept the body's content type.
     #[error("Send the body as {wanted}")]
     UnsupportedMediaType {
-        /// The content types that the route reads.
+        /// The content types that the route accepts.
         wanted: &'static str,
     },
-    /// The body is longer than the route takes.
+    /// The body is longer than the route accepts.
     #[error("Request body too large")]
     PayloadTooLarge,
-    /// The caller has failed too often to log in.
+    /// The caller has failed to log in too often.
     #[error("Too many failed attempts, try again later")]
     TooManyRequests {
-        /// When an attempt is worth while again.
+        /// The time until the next attempt is allowed.
         retry_after: Duration,
     },
-    /// The component trapped, exited or answered nothing that is an HTTP response.
+    /// The component trapped, exited or returned no valid HTTP response.
     #[error("The component failed")]
     ComponentFailed,
-    /// The component was over its time.
+    /// The component exceeded its time limit.
     #[error("The component did not answer in time")]
     ComponentTimedOut,
-    /// More requests are in flight than can be served; waiting in the queue took too long.
+    /// Too many requests are in flight, or the wait in the queue timed out.
     #[error("Too many requests in flight, try again later")]
     Busy,
-    /// The host is starting, and does not know yet whose the path is.
+    /// The host is starting, and does not know yet which component has the path.
     #[error("The server is starting, try again later")]
     Starting,
-    /// A browser asks whether a page may call, and the page's origin is not one of `CORS_ORIGINS`.
+    /// A preflight's origin is not in `CORS_ORIGINS`.
     #[error("Disallowed CORS origin")]
     OriginNotAllowed,
-    /// A browser asks whether a page may call with a method that no route has.
+    /// A preflight asks for a method that no route has.
     #[error("Disallowed CORS method")]
     MethodNotShared,
-    /// The request's line and headers are more than the host reads.
+    /// The request's line and headers exceed the host's limit.
     #[error("Request header fields too large")]
     HeadersTooLarge,
-    /// The request's address is longer than any route's.
+    /// The request's address is longer than that of any route.
     #[error("Request address too long")]
     AddressTooLong,
-    /// What came is not HTTP.
+    /// The bytes are not HTTP.
     #[error("Malformed request")]
     Malformed,
-    /// PostgreSQL does not answer. The cause is for the log.
+    /// PostgreSQL does not answer. The cause is logged.
     #[error("The database is not available")]
     DatabaseAway(#[source] anyhow::Error),
-    /// A fault of ours. The cause is for the log.
+    /// An internal fault. The cause is logged.
     #[error("Internal Server Error")]
     Internal(#[source] anyhow::Error),
 }
 
 impl ApiError {
-    /// The status that the response has.
+    /// The status of the response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
@@ -142,7 +144,7 @@ impl ApiError {
         }
     }
 
-    /// The JSON that the response carries.
+    /// The JSON body of the response.
     #[must_use]
     pub fn body(&self) -> String {
         match self {
@@ -151,7 +153,7 @@ impl ApiError {
         }
     }
 
-    /// The one header that some failures have beside the body's own.
+    /// The additional header of some failures.
     fn header(&self) -> Option<(header::HeaderName, HeaderValue)> {
         match self {
             Self::NotAuthenticated | Self::InvalidCredentials | Self::InvalidCookie | Self::InvalidLogin => {
@@ -167,9 +169,10 @@ impl ApiError {
         }
     }
 
-    /// The cookie that some failures clear.
+    /// The cookie header of failures that clear the cookie.
     fn cookie(&self) -> Option<HeaderValue> {
-        // Without `Secure`, it clears a cookie with it too, unless it comes in the clear: then there is none to clear.
+        // A cookie without `Secure` also clears one with it, unless the request came without TLS: then there is none to
+        // clear.
         matches!(self, Self::InvalidCookie).then(|| bearer::no_cookie(false)).flatten()
     }
 
@@ -201,7 +204,8 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// `Retry-After` counts whole seconds (RFC 9110, 10.2.3): rounded up, so that whoever obeys it comes late enough.
+/// `Retry-After` counts whole seconds (RFC 9110, 10.2.3). The wait is rounded up, so that clients do not return too
+/// early.
 fn whole_seconds(wait: Duration) -> HeaderValue {
     HeaderValue::from(wait.as_nanos().div_ceil(1_000_000_000).max(1).try_into().unwrap_or(u64::MAX))
 }

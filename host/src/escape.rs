@@ -1,7 +1,7 @@
-//! Text that others wrote, made fit for one line of a log or a terminal.
+//! Escapes foreign text for a line of a log or a terminal.
 
-/// `text` with every character escaped that would do something instead of being seen: control characters, and those that
-/// change lines or the direction of writing.
+/// Escapes every character of `text` that has an effect instead of a glyph: control characters, and those that change
+/// lines or the direction of writing.
 pub(crate) fn escape(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
@@ -14,7 +14,7 @@ pub(crate) fn escape(text: &str) -> String {
     line
 }
 
-/// Whether a terminal or an editor does something at this character.
+/// Whether the character has an effect in a terminal or an editor.
 pub(crate) fn is_active(character: char) -> bool {
     let lines = matches!(character, '\u{2028}' | '\u{2029}');
     let directions = matches!(

@@ -1,8 +1,8 @@
-//! The log: one line an event, on standard error, for people or for machines. In the log for people, the functions of a
+//! The log: a line for each event, on standard error, for people or as JSON. In the log for people, the functions of a
 //! backtrace follow in indented lines.
 //!
-//! - `lines`: each event becomes text that can neither pass for another event nor reach the operator's terminal
-//! - `queue`: lines wait in bounded memory for a thread that writes them, so that a log that cannot be written stops nothing
+//! - `lines`: escapes events, so that their text can neither pass for another event nor control the operator's terminal
+//! - `queue`: holds lines in bounded memory for a thread that writes them, so that a full disk or pipe stops no request
 
 mod lines;
 mod queue;
@@ -15,10 +15,10 @@ use tracing_subscriber::EnvFilter;
 pub use self::queue::Queue;
 use crate::config::{Log, LogFormat};
 
-/// The log of this process. Dropped, it writes what still waits, if that takes no longer than a moment.
+/// The log of this process. Dropping it writes the waiting lines, for a second at most.
 pub struct Logging(Queue);
 
-/// Starts logging. Once a process: a second start has no effect.
+/// Starts logging, once for each process: a second start has no effect.
 pub fn start(log: &Log) -> io::Result<Logging> {
     let queue = Queue::start(io::stderr())?;
     let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
@@ -26,7 +26,7 @@ pub fn start(log: &Log) -> io::Result<Logging> {
         .with_env_filter(filter)
         .with_writer(lines::Lines(queue.clone()))
         .with_ansi(false)
-        // It would be reported on standard error, and panic if that cannot be written.
+        // An internal error would be reported on standard error, with a panic if that cannot be written.
         .log_internal_errors(false);
     let started = match log.format {
         LogFormat::Json => {
@@ -35,13 +35,13 @@ pub fn start(log: &Log) -> io::Result<Logging> {
         LogFormat::Pretty => subscriber.with_target(false).try_init(),
     };
     drop(started);
-    // The default hook writes to standard error itself, and waits for a reader that does not read.
+    // The default hook writes to standard error itself, and would wait for a reader that does not read.
     panic::set_hook(Box::new(|panicked| tracing::error!("a bug: {panicked}")));
     Ok(Logging(queue))
 }
 
 impl Logging {
-    /// The lines that wait to be written.
+    /// The queue of lines to be written.
     #[must_use]
     pub fn queue(&self) -> &Queue {
         &self.0

@@ -1,4 +1,4 @@
-//! The binary: see the library for what it does.
+//! The binary of Berth: see the library.
 
 use std::process::ExitCode;
 
@@ -11,8 +11,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    // Before anything else speaks TLS, since nothing else would choose between implementations. It fails only where one
-    // has been installed already.
+    // The provider must be installed before TLS is first used, because no other code chooses an implementation. The
+    // call fails only if a provider is installed already.
     drop(rustls::crypto::ring::default_provider().install_default());
     arguments.run().await
 }

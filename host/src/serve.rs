@@ -1,4 +1,4 @@
-//! `berth serve`: from a configuration to a host that listens, and back.
+//! `berth serve`: starts a host from its configuration, and stops it.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,24 +19,24 @@ use crate::delivery::{ApplyManifestError, Delivery, Precedence, Watched};
 use crate::logging::Queue;
 use crate::{admin, server, shutdown};
 
-/// How long the host waits for its database before it listens without: probes should see it live, if not ready.
+/// How long the host waits for its database before it listens without, so that probes see it live, if not ready.
 const DATABASE_WAIT: Duration = Duration::from_secs(3);
 
-/// Connections that the system has ready for the host to accept. With tokio's 128, many that come at once fill it: the next
-/// client, or a probe, is heard only when it asks again after a second.
+/// The backlog of the listening socket, in connections. With tokio's 128, a burst of clients fills it, and the next
+/// client or probe is accepted only when it retries after a second.
 const BACKLOG: u32 = 4096;
 
-/// Pauses between attempts to reach a database that is away.
+/// The shortest pause between attempts to reach a database that is not available.
 const MIN_RETRY_PAUSE: Duration = Duration::from_millis(250);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// Why the host does not serve, or no longer.
+/// Why the host does not start, or stops serving.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The configuration asks for what this machine cannot do.
+    /// This machine does not support the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no database.
+    /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
     /// The host's own tables cannot be used.
@@ -48,7 +48,7 @@ pub enum ServeError {
     /// The components of the manifest cannot go live.
     #[error(transparent)]
     Adopt(#[from] ApplyManifestError),
-    /// Components could not ask Cohere.
+    /// The client of Cohere cannot be made.
     #[error(transparent)]
     Cohere(#[from] berth_cohere::ClientError),
     /// The address cannot be listened on.
@@ -56,9 +56,9 @@ pub enum ServeError {
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What chooses it.
+        /// The variables that set the address.
         variables: &'static str,
-        /// What the operating system says.
+        /// The operating system's error.
         error: std::io::Error,
     },
     /// Signals cannot be received.
@@ -75,7 +75,7 @@ impl ServeError {
         }
     }
 
-    /// What is wrong with the database, as far as that is what is wrong.
+    /// The trouble with the database, if that is the cause.
     fn trouble(&self) -> Option<Trouble> {
         match self {
             Self::Tables(MigrationError::Database(error)) => Some(error.into()),
@@ -84,7 +84,8 @@ impl ServeError {
     }
 }
 
-/// Serves until it is told to stop and the requests in flight are done; with `watch`, what is saved meanwhile too.
+/// Serves until the host is stopped and the requests in flight are done. With `watch`, swaps in files that are saved
+/// meanwhile.
 pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
     let watched = if watch { Some(Watched::new(config).await) } else { None };
     let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
@@ -135,12 +136,12 @@ async fn serve_on(
     result
 }
 
-/// What is on a developer's disk is what runs.
+/// A developer's files take precedence over the database.
 fn precedence(config: &Config, watch: bool) -> Precedence {
     if watch || config.environment.is_development() { Precedence::File } else { Precedence::Database }
 }
 
-/// Swaps in what is saved, for ever, if that is wanted.
+/// Swaps in saved files and never returns, if `--watch` is set.
 async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
     match watched {
         Some(watched) => delivery.watch(config, watched).await,
@@ -151,7 +152,7 @@ async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
 fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
     let listen = || {
         let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        // A host that is started anew takes the port of the one before.
+        // A restarted host can use the port of the host before.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -159,7 +160,7 @@ fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, S
     listen().map_err(|error| ServeError::Listen { address, variables, error })
 }
 
-/// Where a listener listens, whose port the system may have chosen.
+/// The address of a listener, whose port the system may have chosen.
 fn address(listener: &TcpListener, wanted: SocketAddr) -> SocketAddr {
     listener.local_addr().unwrap_or(wanted)
 }
@@ -174,7 +175,7 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
     })
 }
 
-/// Prepares the database and lets the components answer, however long the database takes to be there.
+/// Prepares the database and makes the components live, however long the database is not available.
 async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> Result<(), ServeError> {
     let manifest = Arc::new(config.manifest.clone());
     let mut pause = MIN_RETRY_PAUSE;

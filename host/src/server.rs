@@ -1,4 +1,4 @@
-//! From a socket to the router: connections, their limits, and how they end.
+//! From a socket to the router: accepts connections, limits them, and closes them.
 
 mod refusals;
 
@@ -28,17 +28,17 @@ use crate::drain_body::DrainedBody;
 use crate::routes::Routes;
 use refusals::Refusals;
 
-/// How long a host that is told to stop goes on accepting connections while it has requests in flight: load balancers
-/// take a moment to notice that it is no longer ready, and `/ready` is how they do.
+/// How long a stopping host goes on accepting connections while it has requests in flight, because load balancers need
+/// time to notice, by `/ready`, that the host is no longer ready.
 const STILL_ACCEPTING: Duration = Duration::from_secs(5);
 
-/// How long to wait when the process has no file descriptors left for another connection, and none that it can close.
+/// How long to wait if the process has no file descriptor left for another connection, and no connection to close.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(100);
 
-/// How long a connection may take to end after it was told to, before the host tries to accept the next.
+/// How long a connection may take to close before the host tries to accept the next.
 const CLOSING_TIME: Duration = Duration::from_millis(1);
 
-/// Serves until `stop`, and then for as long as requests are in flight, but no longer than the drain timeout.
+/// Serves until `stop`, and then while requests are in flight, for the drain timeout at most.
 pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: CancellationToken) {
     let routes = Routes::new(app);
     let answer = move |request| {
@@ -66,7 +66,7 @@ pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: Cancella
     }
 }
 
-/// Serves HTTP/1 on one listener: `answer` gets every request.
+/// Serves HTTP/1 on a listener: `answer` gets every request.
 pub(crate) struct Server<A> {
     answer: A,
     http: http1::Builder,
@@ -81,7 +81,7 @@ where
     A: Fn(Request) -> F + Clone + Send + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    /// A server whose connections end once `stop` is cancelled, each after its request in flight.
+    /// Makes a server whose connections end once `stop` is cancelled, each after its request in flight.
     pub(crate) fn new(answer: A, edge: &Edge, stop: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -97,7 +97,7 @@ where
         }
     }
 
-    /// Accepts connections for ever, each in a task of its own.
+    /// Accepts connections and never returns. Each connection has a task of its own.
     pub(crate) async fn accept(&self, listener: &TcpListener) {
         loop {
             match listener.accept().await {
@@ -108,7 +108,7 @@ where
                         tracing::debug!(%peer, "a connection was refused: every other is busy");
                     }
                 }
-                // Connections that wait may be what took the file descriptors.
+                // Idle connections may hold the file descriptors.
                 Err(error) if self.connections.close_oldest() => {
                     tracing::debug!(%error, "the oldest connection was closed to accept another");
                     sleep(CLOSING_TIME).await;
@@ -121,9 +121,9 @@ where
         }
     }
 
-    /// Serves one connection. Its requests live in its task: when the client goes away, they end with it.
+    /// Serves a connection. Its requests run in its task: when the client disconnects, they end with it.
     fn spawn(&self, socket: TcpStream, peer: SocketAddr, place: Connection) {
-        // Without it, what is streamed in small pieces waits 40 ms for an acknowledgement.
+        // Without this option, small pieces of a stream wait 40 ms for an acknowledgement.
         if let Err(error) = socket.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY cannot be set");
         }

@@ -1,4 +1,4 @@
-//! When to stop: SIGTERM or ctrl-C. The first asks for it, the second insists.
+//! Signals to stop: the first SIGTERM or ctrl-C drains the host, the second ends it at once.
 
 use std::io;
 use std::process;
@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 
 use crate::logging::Queue;
 
-/// What a shell reports of a process that ctrl-C ended.
+/// The exit code that shells report for a process that ctrl-C ended.
 const INTERRUPTED: i32 = 130;
 
-/// A token that the first signal cancels. The second ends the process on the spot, whatever it is doing, when the lines
-/// that wait in `log` are written.
+/// A token that the first signal cancels. The second signal ends the process at once, after the lines that wait in
+/// `log` are written.
 pub fn on_signal(log: Queue) -> io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let asked = CancellationToken::new();
     let stop = asked.clone();
     tokio::spawn(async move {
         let name = either(&mut terminate, &mut interrupt).await;
-        // First, so that `/ready` says it when the line is there.
+        // The token is cancelled first, so that `/ready` reports it when the line is logged.
         stop.cancel();
         tracing::info!("{name}: finishing the requests in flight; once more to stop at once");
         let name = either(&mut terminate, &mut interrupt).await;
@@ -30,8 +30,8 @@ pub fn on_signal(log: Queue) -> io::Result<CancellationToken> {
     Ok(asked)
 }
 
-/// Ends with the first signal: for a command that has nothing to finish. Signals are received also where they were ignored
-/// when the process started, as in the background of a script.
+/// Completes at the first signal, for a command that has nothing to finish. Signals are received even if they were
+/// ignored when the process started, as in the background of a script.
 pub fn interrupted() -> io::Result<impl Future<Output = ()>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {

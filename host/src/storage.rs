@@ -1,4 +1,4 @@
-//! Statements on the host's own tables, and why one fails.
+//! Statements on the host's own tables, and their errors.
 
 use berth_database::{Connection, End, Pool, PoolError, Sessions};
 use sqlx::postgres::PgConnection;
@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 /// Why a row could be neither read nor written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is no connection.
+    /// No connection is available.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// The statement failed.
@@ -15,7 +15,7 @@ pub enum StorageError {
 }
 
 impl StorageError {
-    /// Whether it is PostgreSQL that is not there, rather than a statement that is wrong.
+    /// Whether PostgreSQL is not available, rather than the statement wrong.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         match self {
@@ -33,7 +33,7 @@ impl StorageError {
     }
 }
 
-/// Lends a connection to `work`; one that failed under it is not used again.
+/// Runs `work` on a pooled connection; a connection that failed is not used again.
 pub(crate) async fn with_connection<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
@@ -49,7 +49,7 @@ pub(crate) async fn with_connection<T>(
     Ok(result?)
 }
 
-/// The same on a session that is only lent.
+/// Runs `work` in a transaction on a pooled session.
 async fn in_pooled_transaction<T>(
     connection: &mut Connection,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,

@@ -1,4 +1,4 @@
-//! Who may use the operators' listener: whoever has `ADMIN_TOKEN`. Without one, whoever is on this machine may look.
+//! Access to the operators' listener: `ADMIN_TOKEN` is required. If none is set, clients on this machine may read.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::routes::guarded_body::guard_body;
 pub(super) struct Access(Option<Arc<[u8; 32]>>);
 
 impl Access {
-    /// By this token, or by none.
+    /// Requires this token, or none.
     pub(super) fn new(token: Option<Secret>) -> Self {
         Self(token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))))
     }
@@ -45,7 +45,7 @@ impl Access {
     }
 }
 
-/// Turns away requests that may not use the listener. The connection of one that may stays open.
+/// Refuses requests that may not use the listener. Keeps the connection of an allowed request open.
 pub(super) async fn check(
     State(access): State<Access>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -65,7 +65,7 @@ fn digest(token: &[u8]) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Compares in a time that does not tell where the difference is. Digests besides, so that not even a length is told.
+/// Compares in constant time. The digests hide the token's length as well.
 fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
 }

@@ -1,4 +1,4 @@
-//! The routes about components: how they stand, a push, a rollback.
+//! The routes of components: list and show, push, roll back.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use super::events;
 use crate::delivery::report::{ComponentSummary, Outcome, Report, VersionSummary};
 use crate::delivery::{Delivery, Requested};
 
-/// Who has pushed, in their own words. It is written down, and trusted for nothing.
+/// Header with the name of the operator who pushed, as the client sends it. The name is stored, and never trusted.
 const PUSHED_BY: &str = "x-pushed-by";
 
-/// The longest such words, in characters.
+/// The longest such name, in characters.
 const MAX_NAME_CHARACTERS: usize = 100;
 
-/// How a swap is to be done.
+/// The options of a swap.
 #[derive(Deserialize)]
 pub(super) struct Manner {
     /// Whether to stop before anything is changed.
@@ -33,11 +33,11 @@ pub(super) struct Manner {
     dry_run: bool,
 }
 
-/// What to go back to.
+/// The body of a rollback.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rollback {
-    /// The version's number; without one, that which was live before.
+    /// The version's number; without it, the version that was live before.
     to: Option<u32>,
     #[serde(default)]
     dry_run: bool,
@@ -84,7 +84,7 @@ pub(super) async fn push(
     answer(requested, &headers).await
 }
 
-/// Reads a component into a file: it may be large, and a swap takes long.
+/// Receives a component into a file, because it may be large and a swap takes long.
 async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
     let mut incoming = delivery.incoming().map_err(AdminError::Storage)?;
     let mut body = Limited::new(body, MAX_BODY);
@@ -119,7 +119,7 @@ pub(super) async fn roll_back(
     answer(requested, &headers).await
 }
 
-/// The report, or everything as it happens, as the client likes.
+/// Answers with the report, or with events if the client asks for them.
 async fn answer(requested: Requested, headers: &HeaderMap) -> Result<Response, AdminError> {
     if events::are_wanted(headers) {
         return Ok(events::of(requested));

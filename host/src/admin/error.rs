@@ -1,5 +1,5 @@
-//! Every way in which an operator's request can fail before it becomes a swap, and what is answered. Why a swap was refused
-//! is in its report.
+//! The failures of an operator's request before it becomes a swap, and their responses. A refused swap has its reason
+//! in its report.
 
 use std::io;
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use crate::delivery::report::Progress;
 use crate::delivery::{Delivery, Requested};
 
-/// How often a silent stream says that it is still there.
+/// How often a silent stream sends a comment, to keep the connection alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Whether a client asks for events.
@@ -31,7 +31,7 @@ pub(super) async fn all(State(delivery): State<Arc<Delivery>>) -> Response {
         loop {
             match progress.recv().await {
                 Ok(one) => return Some((Ok(event(&one)), progress)),
-                // A listener that slow misses some.
+                // A subscriber that is too slow loses events.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return None,
             }
@@ -40,7 +40,7 @@ pub(super) async fn all(State(delivery): State<Arc<Delivery>>) -> Response {
     response(events)
 }
 
-/// One swap, which begins now and goes on when the client hangs up. The last event is its report.
+/// Runs a swap, which goes on if the client hangs up. The last event is its report.
 pub(super) fn of(requested: Requested) -> Response {
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(requested.run(Some(sender)));
@@ -55,7 +55,7 @@ fn event(progress: &Progress) -> Event {
         Progress::Report { .. } => "report",
     };
     let event = Event::default().event(name);
-    // Nothing in it has a form that JSON lacks.
+    // All of the event's fields have a JSON form.
     event.json_data(progress).unwrap_or_else(|_| Event::default().event(name))
 }
 

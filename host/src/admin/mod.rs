@@ -1,9 +1,9 @@
-//! What operators are served, on a listener of their own: components, their versions, and swapping one for another.
+//! The admin API, on a listener of its own: shows components and their versions, and swaps a version for another.
 //!
-//! - `access`: who may do so
+//! - `access`: checks whether a request is allowed
 //! - `components`: the routes
-//! - `events`: the progress of swaps, as it happens
-//! - `error`: how a request can fail
+//! - `events`: the progress of swaps
+//! - `error`: the failures of a request
 
 mod access;
 mod components;
@@ -29,13 +29,13 @@ use crate::server::Server;
 use access::Access;
 use error::AdminError;
 
-/// The longest body that is read: a little more than a component may have, so that the swap says what is wrong with it.
+/// The longest body that is read: a little more than a component may have, so that the swap can report the excess.
 const MAX_BODY: usize = 65 * 1024 * 1024;
 
-/// The most connections to the operators' listener. Those that have shown the token are not closed for others.
+/// The most connections to the operators' listener. Those that have sent the token are not closed for others.
 const MAX_CONNECTIONS: usize = 64;
 
-/// Serves operators for ever, with the time limits of `edge`.
+/// Serves operators and never returns, with the time limits of `edge`.
 pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin, edge: &Edge) {
     let router = router(delivery, Access::new(admin.token.clone()));
     let edge = Edge {
@@ -47,7 +47,7 @@ pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin
     server.accept(&listener).await;
 }
 
-/// Answers a request, under an id that its response and every line logged meanwhile carry.
+/// Answers a request. The response, and every line logged meanwhile, carry the request's identifier.
 async fn answer(router: Router, mut request: Request) -> Response {
     let id = RequestId::name(&mut request);
     let span = id.span(false);
@@ -72,7 +72,7 @@ fn router(delivery: Arc<Delivery>, access: Access) -> Router {
         .fallback(async || AdminError::NotFound)
         .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        // Around everything, so that nobody learns what is there.
+        // The check is outermost, so that a refused client does not learn which routes exist.
         .layer(from_fn_with_state(access, access::check))
         .with_state(delivery)
 }

@@ -10,35 +10,35 @@ use jiff::Timestamp;
 use super::email::EmailAddress;
 use crate::storage::{StorageError, with_connection};
 
-/// How many clients an account is remembered to have logged in from: the latest ones.
+/// How many clients are stored for each account: the clients of its latest logins.
 const REMEMBERED_CLIENTS: i64 = 20;
 
 /// Reads and writes accounts.
 pub struct Accounts(Pool);
 
-/// Someone who registered here.
+/// A registered account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The primary key.
     pub id: i64,
     /// The address, as it was registered.
     pub email: String,
-    /// What they want to be called.
+    /// The display name.
     pub name: Option<String>,
     /// False once an operator has disabled the account.
     pub is_active: bool,
-    /// When they registered.
+    /// The time of the registration.
     pub created_at: Timestamp,
 }
 
-/// An account as a login finds it.
+/// An account, as a login needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The account.
     pub account: Account,
     /// The hash of its password.
     pub password_hash: String,
-    /// Whether it has logged in from the client in the last 90 days.
+    /// Whether the account has logged in from the client in the last 90 days.
     pub knows_client: bool,
 }
 
@@ -55,20 +55,21 @@ type Columns = (i64, String, Option<String>, bool, i64);
 
 impl From<Columns> for Account {
     fn from((id, email, name, is_active, created_at): Columns) -> Self {
-        // PostgreSQL's calendar ends later than ours; no account will have been made there.
+        // PostgreSQL's calendar ends later than `Timestamp`; no account is created beyond it.
         let created_at = Timestamp::from_microsecond(created_at).unwrap_or(Timestamp::MAX);
         Self { id, email, name, is_active, created_at }
     }
 }
 
 impl Accounts {
-    /// Accounts in the database of `pool`, which is the host's own.
+    /// Makes the accounts in the database of `pool`, which is the host's own.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
         Self(pool)
     }
 
-    /// A new account; `None` if the address has one already, in whatever case. Of two requests at once one wins.
+    /// Creates an account; `None` if the address has an account already, in any case. Of two requests at once, one
+    /// succeeds.
     pub async fn create(
         &self,
         email: &EmailAddress,
@@ -89,7 +90,7 @@ impl Accounts {
         Ok(row.await?.map(Account::from))
     }
 
-    /// The account with this address, in whatever case, for a login from `client`.
+    /// The account with this address, in any case, for a login from `client`.
     pub async fn find_by_email(
         &self,
         email: &EmailAddress,
@@ -112,7 +113,7 @@ impl Accounts {
         }))
     }
 
-    /// Remembers that an account has logged in from `client`; written down once a day.
+    /// Stores that an account has logged in from `client`, at most once a day.
     pub async fn remember_client(&self, account: i64, client: IpAddr) -> Result<(), StorageError> {
         let statement = "WITH others AS (SELECT client FROM berth.login_addresses \
              WHERE account_id = $1 AND client <> $2::inet ORDER BY last_login_at DESC OFFSET $3), \
@@ -129,7 +130,7 @@ impl Accounts {
         .map(drop)
     }
 
-    /// The account whose tokens have this `sub`. Another issuer's subjects have none.
+    /// The account whose tokens have this `sub`; none for another issuer's subjects.
     pub async fn find_by_subject(&self, subject: &str) -> Result<Option<Account>, StorageError> {
         let Some(id) = id_of(subject) else { return Ok(None) };
         let statement = "SELECT id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint \
@@ -141,7 +142,8 @@ impl Accounts {
     }
 }
 
-/// The id of the account whose tokens have this `sub`. Strictly as we write it: `+7` and `007` are someone else's.
+/// The id of the account whose tokens have this `sub`. Only the canonical form counts: `+7` and `007` are other
+/// subjects.
 pub(super) fn id_of(subject: &str) -> Option<i64> {
     subject.starts_with(|first: char| matches!(first, '1'..='9')).then(|| subject.parse().ok()).flatten()
 }

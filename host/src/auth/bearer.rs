@@ -1,4 +1,4 @@
-//! How a token travels: where a request may carry it, and the cookie that a login hands out.
+//! How a token travels: the places in a request that may carry it, and the cookie that a login sets.
 
 use std::time::Duration;
 
@@ -10,29 +10,29 @@ pub const COOKIE: &str = "access_token";
 /// How a request carries its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
-    /// In a place that only the caller's own program can write to: a header, or the query.
+    /// In a header or the query, which only the caller's own program can write.
     Explicit,
-    /// In the cookie, which a browser adds to every request for this host, whichever page makes it.
+    /// In the cookie, which a browser adds to every request for this host, whichever page makes the request.
     Cookie,
 }
 
 /// The token that a request carries, unchecked: `Authorization: Bearer` (RFC 6750, 2.1), else the cookie.
 ///
-/// Another scheme than `Bearer` is no token, as in FastAPI: the header may belong to a proxy before us.
+/// A scheme other than `Bearer` carries no token, as in FastAPI, because the header may be for a proxy before the host.
 #[must_use]
 pub fn token_of(headers: &HeaderMap) -> Option<(&[u8], Carrier)> {
     tokens_of(headers).next()
 }
 
-/// All tokens that a request carries, the one that counts first.
+/// All tokens that a request carries, in order of precedence.
 pub(super) fn tokens_of(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Carrier)> {
     let explicit = from_authorization(headers).map(|token| (token, Carrier::Explicit));
     explicit.into_iter().chain(from_cookie(headers).map(|token| (token, Carrier::Cookie)))
 }
 
-/// `Set-Cookie` for a new token: out of scripts' reach, and not sent along by other sites' forms.
+/// `Set-Cookie` for a new token: hidden from scripts, and not sent with other sites' forms.
 ///
-/// `None` only if the token cannot stand in a header, which one that we issued can.
+/// `None` only if the token cannot be in a header, which never happens to a token that the host issued.
 #[must_use]
 pub fn cookie(token: &str, lifetime: Duration, secure: bool) -> Option<HeaderValue> {
     let secure = if secure { "; Secure" } else { "" };
@@ -41,7 +41,7 @@ pub fn cookie(token: &str, lifetime: Duration, secure: bool) -> Option<HeaderVal
     HeaderValue::from_str(&cookie).ok()
 }
 
-/// `Set-Cookie` that makes a client forget its token.
+/// `Set-Cookie` that removes a client's token.
 #[must_use]
 pub fn no_cookie(secure: bool) -> Option<HeaderValue> {
     cookie("", Duration::ZERO, secure)
@@ -64,7 +64,7 @@ fn from_cookie(headers: &HeaderMap) -> Option<&[u8]> {
         .find(|token| !token.is_empty())
 }
 
-/// FastAPI services set `access_token="Bearer …"`, quotes included, and their clients may still hold such a cookie.
+/// Removes the quotes and `Bearer` of `access_token="Bearer …"`, which clients of FastAPI services may still hold.
 fn bare(value: &[u8]) -> &[u8] {
     let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
     match unquoted.split_at_checked(b"bearer ".len()) {

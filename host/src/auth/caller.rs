@@ -13,7 +13,7 @@ use crate::error::ApiError;
 /// header, use the query.
 pub struct CallerByLink(pub Identity);
 
-/// The caller, by header or cookie, if there is a token and it is good.
+/// The caller, by header or cookie, if there is a valid token.
 pub struct KnownCaller(pub Option<Identity>);
 
 impl<S> FromRequestParts<S> for CallerByLink

@@ -1,7 +1,7 @@
-//! Requests that a page of another site makes, with the cookie that its visitor's browser has for this host.
+//! Requests by a page of another site, with the cookie that its visitor's browser has for this host.
 //!
-//! Browsers say which page makes a request that changes something, in `Origin` and `Sec-Fetch-Site`, and no page can
-//! change what they say. Other programs send neither, and are nobody's victim.
+//! Browsers name the page of a request that changes something, in `Origin` and `Sec-Fetch-Site`, and no page can change
+//! these headers. Other programs send neither, and hold no cookie that a page could abuse.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -10,8 +10,8 @@ use crate::config::CorsOrigins;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whether a page of another site makes this request: the browser says so, or the page's origin is neither this host nor
-/// one of `listed`.
+/// Whether a page of another site makes this request: the browser says so, or the page's origin is neither this host
+/// nor in `listed`.
 pub(super) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsOrigins) -> bool {
     if headers.get_all(SEC_FETCH_SITE).iter().any(|site| site == "cross-site") {
         return true;
@@ -22,8 +22,8 @@ pub(super) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsO
     })
 }
 
-/// Whether `origin` has the authority that the request was sent to. TLS may have ended at a proxy that says nothing of it,
-/// so the scheme counts only if the client is known to have come by https: then a page without TLS is another site.
+/// Whether `origin` has the authority that the request was sent to. TLS may end at a proxy that does not report it, so
+/// the scheme counts only if the client is known to use https: then a page without TLS is another site.
 fn is_this_host(origin: &HeaderValue, headers: &HeaderMap, client: &Client) -> bool {
     let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
     let (authority, port) = match origin {

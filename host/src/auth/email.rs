@@ -1,8 +1,8 @@
-//! E-mail addresses: which are taken for one, and why another is not.
+//! E-mail addresses: their validation, and the reason when an address is refused.
 //!
-//! The rules and sentences are those of the Python package `email-validator`, as pydantic's `EmailStr` uses it, since
-//! clients of this API know them. Left out: quoted local parts and address literals, which it refuses too, and the
-//! reserved domains (`.local`, `.test`), which it refuses and people try a server with.
+//! The rules and sentences are those of the Python package `email-validator`, as pydantic's `EmailStr` uses it, because
+//! clients of this API know them. Quoted local parts and address literals are refused, as there. Reserved domains
+//! (`.local`, `.test`) are allowed, other than there, because people try a server with them.
 
 use berth_contract::{Rule, Text, Violations};
 use serde_json::Value;
@@ -14,7 +14,7 @@ const MAX_LOCAL_CHARACTERS: usize = 64;
 /// The longest part between two dots of a domain (RFC 1035, 2.3.4).
 const MAX_LABEL_CHARACTERS: usize = 63;
 
-/// What may stand before the at-sign beside letters and digits (RFC 5322, 3.2.3).
+/// The characters that are allowed before the at-sign beside letters and digits (RFC 5322, 3.2.3).
 const LOCAL_SIGNS: &str = "!#$%&'*+-/=?^_`{|}~.";
 
 /// A valid address, with its domain in lower case. The part before the at-sign is kept as it was written, but two
@@ -22,22 +22,22 @@ const LOCAL_SIGNS: &str = "!#$%&'*+-/=?^_`{|}~.";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmailAddress(String);
 
-/// Why a text is not an address.
+/// Why a text is no valid address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEmail {
     /// There is no at-sign.
     #[error("An email address must have an @-sign.")]
     NoAtSign,
-    /// It begins with the at-sign.
+    /// The address begins with the at-sign.
     #[error("There must be something before the @-sign.")]
     NothingBefore,
-    /// It ends with the at-sign.
+    /// The address ends with the at-sign.
     #[error("There must be something after the @-sign.")]
     NothingAfter,
     /// The part before the at-sign has more than 64 bytes.
     #[error("The email address is too long before the @-sign.")]
     LocalTooLong,
-    /// The whole has more than 254 bytes, or a part of its domain more than 63.
+    /// The address has more than 254 bytes, or a part of its domain more than 63.
     #[error("The email address is too long.")]
     TooLong,
     /// The part before the at-sign begins with a dot.
@@ -55,10 +55,10 @@ pub enum InvalidEmail {
     /// Two dots follow each other.
     #[error("An email address cannot have two periods in a row.")]
     TwoPeriods,
-    /// A character does not belong before the at-sign.
+    /// A character is not allowed before the at-sign.
     #[error("The email address contains invalid characters before the @-sign: {0:?}.")]
     LocalCharacter(char),
-    /// A character does not belong into a domain.
+    /// A character is not allowed in a domain.
     #[error("The part after the @-sign contains invalid characters: {0:?}.")]
     DomainCharacter(char),
     /// A part of the domain begins or ends with a hyphen.
@@ -73,7 +73,7 @@ pub enum InvalidEmail {
 }
 
 impl EmailAddress {
-    /// Reads an address; white space around it is ignored.
+    /// Parses an address; white space around the address is ignored.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail::NoAtSign)?;
@@ -147,7 +147,7 @@ fn check_domain(domain: &str) -> Result<(), InvalidEmail> {
     Ok(())
 }
 
-/// The rule of a request's field that is an address.
+/// The validation rule of a request's field that is an address.
 #[derive(Clone, Copy, Debug)]
 pub struct Email;
 

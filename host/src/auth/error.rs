@@ -1,4 +1,4 @@
-//! How authentication fails, and what each failure is to an HTTP client.
+//! The errors of authentication, and their HTTP responses.
 
 use berth_database::PoolError;
 
@@ -9,19 +9,19 @@ use super::tokens::InvalidToken;
 use crate::error::ApiError;
 use crate::storage::StorageError;
 
-/// Why someone is not logged in, registered or logged out.
+/// Why a login, a registration, a logout or the authentication of a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
-    /// There is no token, and nobody whom requests without one act as.
+    /// The request has no token, and `ANONYMOUS_USER` is not set.
     #[error("the request carries no token")]
     NoToken,
-    /// There is a token, and it is not to be trusted.
+    /// The token is not valid.
     #[error(transparent)]
     InvalidToken(#[from] InvalidToken),
-    /// The same of a token that the cookie carries.
+    /// The token in the cookie is not valid.
     #[error("the cookie's token is not valid")]
     InvalidCookie,
-    /// The cookie's token is good, and a page of another site makes the request.
+    /// The cookie's token is valid, but a page of another site makes the request.
     #[error("a page of another site makes the request with the cookie")]
     CrossSite,
     /// The address has an account already.
@@ -48,7 +48,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// The error for a token that is not to be trusted, by how it came.
+    /// The error for a token that is not valid, by its carrier.
     pub(super) fn invalid(carrier: Carrier) -> Self {
         match carrier {
             Carrier::Explicit => InvalidToken.into(),

@@ -1,11 +1,11 @@
-//! Who a caller is: the host's own accounts, and everyone who holds a token signed with its secret.
+//! Identifies callers: the host's own accounts, and every holder of a token signed with its secret.
 //!
-//! - [`tokens`]: what a token says, and whether to believe it; `token_cache`: tokens that were verified before
-//! - [`bearer`]: where a request carries one; `cross_site`: when a cookie is not enough
-//! - [`revocation`]: which were logged out, or are of accounts that were closed
+//! - [`tokens`]: issues and verifies tokens; `token_cache`: tokens that were verified before
+//! - [`bearer`]: where a request carries its token; `cross_site`: when a cookie does not suffice
+//! - [`revocation`]: tokens that were logged out, and tokens of accounts that were closed
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
 //! - [`sessions`]: register, log in, log out
-//! - [`accounts`], [`email`], [`passwords`], [`throttle`]: what those stand on
+//! - [`accounts`], [`email`], [`passwords`], [`throttle`]: the parts of registration and login
 //! - [`requests`], [`responses`]: their JSON
 
 pub mod accounts;
@@ -42,25 +42,26 @@ use revocation::Revocations;
 use throttle::Throttle;
 use tokens::{TokenKey, Tokens};
 
-/// Logins that look up an account at the same time: so few that a flood of them leaves the host connections for the rest.
+/// How many logins may look up an account at once: few, so that a flood of logins leaves connections for the host's
+/// other work.
 const MAX_LOOKUPS: usize = 2;
 
-/// What an operator decides about authentication.
+/// The operator's settings of authentication.
 #[derive(Clone, Debug)]
 pub struct AuthSettings {
     /// `JWT_SECRET`, at least 32 bytes.
     pub secret: Secret,
-    /// `JWT_EXPIRES_IN`: how long a token is good for.
+    /// `JWT_EXPIRES_IN`: how long a token is valid.
     pub token_lifetime: Duration,
-    /// `ANONYMOUS_USER`: whom requests without a token act as.
+    /// `ANONYMOUS_USER`: the user of requests without a token.
     pub anonymous_user: Option<String>,
-    /// Whether the cookie is `Secure` when the request came by https; so in production.
+    /// Whether the cookie is `Secure` if the request came by https; true in production.
     pub secure_cookies: bool,
     /// `CORS_ORIGINS`: the sites whose pages may change something with the cookie.
     pub cors_origins: CorsOrigins,
 }
 
-/// Authentication, as all requests share it.
+/// Authentication, shared by all requests.
 pub struct Auth {
     tokens: Tokens,
     revocations: Revocations,
@@ -76,17 +77,16 @@ pub struct Auth {
 /// A verified caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Who it is, as components see it.
+    /// The caller, as components see it.
     pub principal: Principal,
-    /// The token that says so; none for `ANONYMOUS_USER`.
+    /// The verified token; none for `ANONYMOUS_USER`.
     pub token: Option<TokenKey>,
-    /// How the token came.
+    /// How the request carried the token.
     pub carrier: Carrier,
 }
 
 impl Auth {
-    /// Authentication on the host's own tables; asks the database nothing. Warns when requests without a token act as
-    /// someone.
+    /// Makes authentication on the host's own tables, without a query. Warns if requests without a token act as a user.
     #[must_use]
     pub fn new(settings: AuthSettings, pool: Pool) -> Self {
         if let Some(user) = &settings.anonymous_user {
@@ -105,9 +105,9 @@ impl Auth {
         }
     }
 
-    /// Who makes this request, and, where a route takes one, with this token in its query. None if the request carries no
-    /// token and nobody is configured to act for it. A token that is there must be a good one; one in the cookie is not
-    /// enough for a page of another site to change something.
+    /// Identifies the caller of a request. `token` is a token from the query, where a route takes it. None if the
+    /// request has no token and `ANONYMOUS_USER` is not set. A token must be valid, and a cookie does not suffice for a
+    /// page of another site to change something.
     pub async fn authenticate(
         &self,
         method: &Method,
@@ -126,7 +126,7 @@ impl Auth {
         Ok(Some(identity))
     }
 
-    /// Refuses a change that a page of another site makes with the cookie.
+    /// Refuses a change that a page of another site requests with the cookie.
     fn refuse_cross_site(
         &self,
         carrier: Carrier,
@@ -155,7 +155,7 @@ impl Auth {
         Ok(Identity { principal, token: Some(claims.key), carrier })
     }
 
-    /// Whether `Authorization` has a token that is signed with the host's secret, in whatever scheme, good or not.
+    /// Whether `Authorization` has a token that is signed with the host's secret, in any scheme, valid or not.
     #[must_use]
     pub fn has_own_token(&self, headers: &HeaderMap) -> bool {
         let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'"' | b'=' | b':');
@@ -163,12 +163,12 @@ impl Auth {
         values.flat_map(|value| value.as_bytes().split(is_between)).any(|word| self.tokens.is_signed(word))
     }
 
-    /// A token for a caller of the host's own, for requests that it makes to itself.
+    /// A token for the host's own requests to itself, with `subject` as its `sub`.
     pub fn token_for(&self, subject: &str) -> Result<String, AuthError> {
         Ok(self.tokens.issue(subject, None, None)?)
     }
 
-    /// Whether a cookie for this client is to be `Secure`.
+    /// Whether a cookie for this client must be `Secure`.
     #[must_use]
     pub fn secures_cookies_of(&self, client: &Client) -> bool {
         self.secure_cookies && client.https

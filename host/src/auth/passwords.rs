@@ -1,8 +1,8 @@
-//! Passwords: Argon2id hashes (RFC 9106), made and checked off the async threads, only so many at once.
+//! Passwords: Argon2id hashes (RFC 9106), made and checked off the async threads, with bounded concurrency.
 //!
-//! One hash takes 19 MiB and some 20 ms of a core. Without a bound a burst of logins would take all memory and
-//! starve everything else; with one it forms a queue, and a password that would make the queue too long is turned away. One
-//! client has at most half of the queue, so that a flood of its logins costs everybody else a second or two, never their turn.
+//! A hash takes 19 MiB and about 20 ms of a core. Without a bound, a burst of logins would take all memory and starve
+//! all other work. With the bound, hashes wait in a queue, and a full queue refuses more. A client may have at most
+//! half of the queue, so that a flood of its logins delays others by a second or two but never refuses them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,26 +15,26 @@ use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
-/// Hashes under way or waiting: at 20 ms each on two cores, the last one waits for some three seconds.
+/// The most hashes under way or waiting: at 20 ms each on two cores, the last hash waits for about three seconds.
 const MAX_QUEUED_HASHES: usize = 256;
 
-/// The part of the queue that one client may have.
+/// The divisor of the queue for the share of a single client.
 const CLIENTS_PART: usize = 2;
 
-/// Hashes passwords and checks them.
+/// Hashes and checks passwords.
 pub struct Passwords {
     queue: Queue,
-    /// Hashes that run at the same time.
+    /// Permits for hashes that run at the same time.
     cores: Arc<Semaphore>,
 }
 
 /// Why a password could be neither hashed nor checked.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    /// Too many others are waiting already, or too many of the same client.
+    /// The queue is full, or the client's share of the queue is.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
-    /// Argon2 failed, or what the table holds is not one of its hashes.
+    /// Argon2 failed, or the table holds no Argon2 hash.
     #[error("Argon2 failed: {0}")]
     Argon2(#[from] password_hash::Error),
     /// The hashing thread panicked, or the process is ending.
@@ -43,7 +43,7 @@ pub enum PasswordError {
 }
 
 impl Default for Passwords {
-    /// Bounded by this machine's cores.
+    /// Allows as many hashes at once as this machine has cores.
     fn default() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         Self::bounded(MAX_QUEUED_HASHES, cores)
@@ -60,8 +60,8 @@ impl Passwords {
         self.in_turn(client, move || hash(password.as_bytes())).await
     }
 
-    /// Whether `password` is the one that `made` was made from. Without a hash it is not, and finding that out takes as
-    /// long, so that a login does not tell which addresses have an account: to check is to hash once more and compare.
+    /// Whether `made` is the hash of `password`. Without a hash the answer is false and takes as long, so that a login
+    /// does not show which addresses have an account. The check hashes the password again and compares.
     pub async fn verify(
         &self,
         password: String,
@@ -76,7 +76,7 @@ impl Passwords {
         self.in_turn(client, check).await
     }
 
-    /// Runs `work` on a blocking thread when it is its turn.
+    /// Runs `work` on a blocking thread when the queue reaches it.
     async fn in_turn<T: Send + 'static>(
         &self,
         client: Option<IpAddr>,
@@ -84,7 +84,7 @@ impl Passwords {
     ) -> Result<T, PasswordError> {
         let _place = self.queue.enter(client).ok_or(PasswordError::Busy)?;
         let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
-        // The thread keeps its core until it is done, even when the client has gone and nobody waits any more.
+        // The thread keeps its permit until the hash is done, even if the client has gone.
         spawn_blocking(move || {
             let _core = core;
             work()
@@ -93,7 +93,7 @@ impl Passwords {
     }
 }
 
-/// Who waits for a hash, or has one made.
+/// The hashes that are waiting or under way, by client.
 struct Queue {
     length: usize,
     waiting: Mutex<Waiting>,
@@ -105,7 +105,7 @@ struct Waiting {
     by_client: HashMap<IpAddr, usize>,
 }
 
-/// A place in the queue, given back when it is dropped.
+/// A place in the queue, freed on drop.
 struct Place<'a> {
     queue: &'a Queue,
     client: Option<IpAddr>,
@@ -116,7 +116,7 @@ impl Queue {
         Self { length, waiting: Mutex::default() }
     }
 
-    /// A place for `client`, if there is one, and the client has not had its part.
+    /// A place for `client`; none if the queue or the client's share is full.
     fn enter(&self, client: Option<IpAddr>) -> Option<Place<'_>> {
         let mut waiting = self.waiting();
         let clients = client.and_then(|client| waiting.by_client.get(&client)).copied().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Queue {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Nothing panics while the lock is held.
+        // No code panics while the lock is held.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,7 +151,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Argon2's defaults are what OWASP asks for: Argon2id, 19 MiB, 2 passes, 1 lane.
+/// Makes a hash with Argon2's defaults, which OWASP recommends: Argon2id, 19 MiB, 2 passes, 1 lane.
 fn hash(password: &[u8]) -> Result<String, PasswordError> {
     Ok(Argon2::default().hash_password(password)?.to_string())
 }

@@ -1,6 +1,6 @@
-//! What a client sends to register and to log in.
+//! The requests to register and to log in.
 //!
-//! Both are extractors: a handler that takes one has a request whose content type, size and fields are right.
+//! Both are extractors: a handler that takes one gets a request whose content type, size and fields are valid.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use utoipa::ToSchema;
 use super::email::{Email, EmailAddress};
 use crate::error::ApiError;
 
-/// How long a body may take to come.
+/// How long the client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The most bytes of a body; a registration has some hundred.
+/// The largest body, in bytes; a registration has some hundred.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A new password, in characters. It may be long, but not so long that hashing it takes noticeably longer.
+/// The length of a new password, in characters. The maximum keeps hashing fast.
 const PASSWORD: Text = Text::of(8, 128);
 
 const NAME: Text = Text::of(0, 255);
@@ -30,7 +30,7 @@ const NAME: Text = Text::of(0, 255);
 /// The fields that a 422 may repeat; a password is never among them.
 const SHOWN: &[&str] = &["email", "username", "name"];
 
-/// Of a login only that there is something: what it says either fits an account or not.
+/// A login's fields only have to be present: their values either match an account or do not.
 const ANYTHING: Text = Text::of(1, usize::MAX);
 
 /// What a registration says.
@@ -47,7 +47,7 @@ pub struct Registration {
     pub name: Option<String>,
 }
 
-/// What a login says, as a form or JSON.
+/// A login, as a form or JSON.
 pub struct Login {
     /// The account's address.
     pub address: String,
@@ -77,7 +77,7 @@ impl<S: Send + Sync> FromRequest<S> for Login {
         let wanted = "application/json or application/x-www-form-urlencoded";
         let encoding = Encoding::of(request.headers()).ok_or(ApiError::UnsupportedMediaType { wanted })?;
         let body = read(request.into_body()).await?;
-        // Either name is taken in either form; the usual one is the one that is missed.
+        // Either name is accepted in either form. If both are missing, the error names the usual name.
         let (mut fields, usual, other) = match encoding {
             Encoding::Json => (Fields::json_with_secrets(&body, SHOWN)?, "email", "username"),
             Encoding::Form => (Fields::form_with_secrets(&body, SHOWN), "username", "email"),
@@ -88,14 +88,15 @@ impl<S: Send + Sync> FromRequest<S> for Login {
     }
 }
 
-/// How a body is written.
+/// The encoding of a body.
 enum Encoding {
     Json,
     Form,
 }
 
 impl Encoding {
-    /// As the content type says; none if it is another. Without one a body is taken for JSON, as by FastAPI.
+    /// The encoding by content type; none if the type is another. Without a type, the body counts as JSON, as in
+    /// FastAPI.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Json) };
         let essence = content_type.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
@@ -108,7 +109,7 @@ impl Encoding {
     }
 }
 
-/// Reads a whole body, up to 64 KiB and for 10 seconds.
+/// Reads a whole body of at most 64 KiB in at most 10 seconds.
 pub(crate) async fn read(body: Body) -> Result<Bytes, ApiError> {
     match timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

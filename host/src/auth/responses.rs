@@ -1,4 +1,4 @@
-//! What a client is told about accounts and sessions.
+//! The responses about accounts and sessions.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -127,7 +127,7 @@ pub struct TokenSession {
 }
 
 impl LoggedOut {
-    /// The only answer.
+    /// The only response to a logout.
     pub const SUCCESSFULLY: Self = Self { message: "Logged out successfully" };
 }
 
@@ -144,7 +144,7 @@ impl User {
 }
 
 impl Me {
-    /// A caller, by their account if they have one and by their token if not.
+    /// A caller, described by its account, or by its token if it has no account.
     #[must_use]
     pub fn of(caller: Identity, account: Option<&Account>) -> Self {
         match account {
@@ -161,7 +161,7 @@ impl Me {
 }
 
 impl CurrentSession {
-    /// The session of a caller; none for `ANONYMOUS_USER`, who has no token.
+    /// The session of a caller; none for `ANONYMOUS_USER`, which has no token.
     #[must_use]
     pub fn of(caller: Identity, account: Option<&Account>) -> Option<Self> {
         let session = TokenSession {

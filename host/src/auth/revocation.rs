@@ -1,12 +1,12 @@
-//! Tokens that are good no longer though they have not expired: those that were logged out, and those of accounts that were
-//! disabled or deleted. The rows of `berth.revoked_tokens` and `berth.closed_accounts`, kept at hand.
+//! Tokens that are revoked although they have not expired: those that were logged out, and those of accounts that were
+//! disabled or deleted. Caches the rows of `berth.revoked_tokens` and `berth.closed_accounts` in memory.
 //!
-//! A token is checked at every request, so the check reads memory alone. What this process revokes it knows at once;
-//! what others on the same database change it learns by reading the tables again, at most every few seconds and only
-//! when a token is to be checked: an idle host leaves its database alone, so that it may go to sleep.
+//! Every request checks its token, so the check reads only memory. Revocations by this process take effect at once.
+//! Changes by other processes on the database take effect when the tables are read again: at most every few seconds,
+//! and only when a token is checked, so that an idle host lets its database sleep.
 //!
-//! An account's number is never used again, so it is closed by number, whoever signed the token. A number that was never
-//! an account's is another issuer's, and means nothing here.
+//! Account numbers are never reused, so an account is closed by number, whoever signed the token. A `sub` that was
+//! never an account's number belongs to another issuer and is not affected.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,19 +22,19 @@ use super::accounts::id_of;
 use super::tokens::TokenKey;
 use crate::storage::{StorageError, with_connection};
 
-/// How long what was read counts as current, from when the reading began. With [`READ_TIMEOUT`] it is five seconds: the
-/// longest that a change goes unheard while the database answers.
+/// How long the cached rows count as current, from the start of the read. Together with [`READ_TIMEOUT`], a change
+/// takes effect within five seconds while the database answers.
 const CURRENT: Duration = Duration::from_secs(4);
 
-/// How long a request waits for the tables before it goes by what was read last.
+/// How long a request waits for the tables before it uses the rows that were read last.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The revoked tokens that have not expired yet, and the accounts that are closed.
+/// The revoked tokens that have not expired yet, and the closed accounts.
 pub struct Revocations {
     pool: Pool,
     current: Duration,
     known: ArcSwap<Known>,
-    /// Held while `known` is replaced, so that no change is lost and the table is read once, not once per request.
+    /// Held while `known` is replaced, so that no change is lost and only one request reads the tables.
     writing: Mutex<()>,
 }
 
@@ -53,7 +53,7 @@ struct ClosedAccounts {
 }
 
 impl Revocations {
-    /// The revocations in the database of `pool`, which is the host's own. Nothing is read yet.
+    /// Makes the revocations in the database of `pool`, which is the host's own. Reads nothing yet.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
         Self::read_every(CURRENT, pool)
@@ -63,9 +63,10 @@ impl Revocations {
         Self { pool, current, known: ArcSwap::default(), writing: Mutex::default() }
     }
 
-    /// Whether this token was logged out, or the account of its subject closed: here, or elsewhere up to five seconds ago.
+    /// Whether this token was logged out, or its account closed: on this host, or elsewhere at least five seconds ago.
     ///
-    /// While the database is away, what was read last goes on to count: a request that needs no database is served.
+    /// While the database is not available, the cached rows count, so that requests without a need for the database are
+    /// served.
     pub async fn contains(&self, key: &TokenKey, subject: &str) -> bool {
         if !self.is_younger_than(self.current) {
             self.read_again().await;
@@ -74,7 +75,7 @@ impl Revocations {
         known.tokens.contains(&key.id) || id_of(subject).is_some_and(|id| known.closed.ids.contains(&id))
     }
 
-    /// Logs a token out. The rows of those that have expired meanwhile are removed.
+    /// Logs a token out. Deletes the rows of expired tokens.
     pub async fn insert(&self, key: &TokenKey) -> Result<(), StorageError> {
         let statement = "WITH expired AS (DELETE FROM berth.revoked_tokens WHERE expires_at < now()) \
              INSERT INTO berth.revoked_tokens (jti, expires_at) VALUES ($1, to_timestamp($2::bigint)) \
@@ -98,7 +99,7 @@ impl Revocations {
     async fn read_again(&self) {
         let _writing = match self.writing.try_lock() {
             Ok(writing) => writing,
-            // Another request reads it. Only the first waits for a database that is slow.
+            // Another request reads the tables. Only the first request waits for a slow database.
             Err(_) if self.is_younger_than(self.current.saturating_add(READ_TIMEOUT)) => return,
             Err(_) => self.writing.lock().await,
         };
@@ -135,11 +136,11 @@ impl Revocations {
 }
 
 impl ClosedAccounts {
-    /// Reads what has changed. A table with many rows is read whole only once.
+    /// Reads the changes since the last read. A table with many rows is read whole only once.
     async fn follow(&mut self, connection: &mut PgConnection) -> sqlx::Result<()> {
         let mut changes = Changes::since(self.complete_before, connection).await?;
         if changes.complete_before < self.complete_before {
-            // Transactions are counted anew: another server, restored from a backup.
+            // The transaction numbers have started anew, because another server was restored from a backup.
             self.ids = Arc::default();
             changes = Changes::since(0, connection).await?;
         }

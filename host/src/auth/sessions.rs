@@ -1,4 +1,4 @@
-//! Registering, logging in and logging out.
+//! Registration, login and logout.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,21 +15,21 @@ use super::{Auth, AuthError, Identity, bearer};
 use crate::client::Client;
 use crate::storage::StorageError;
 
-/// How long a login waits until it may look up its account.
+/// How long a login may wait before it looks up its account.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Someone who has just shown who they are, and the token that says so from now on.
+/// A new session of an account, with its token.
 pub struct Session {
-    /// Whose it is.
+    /// The account.
     pub account: Account,
     /// A new token.
     pub token: String,
-    /// How long it is good for.
+    /// How long the token is valid.
     pub lifetime: Duration,
 }
 
 impl Auth {
-    /// A new account, logged in.
+    /// Creates an account and logs it in.
     pub async fn register(&self, registration: Registration, client: &Client) -> Result<Session, AuthError> {
         let Registration { email, password, name } = registration;
         let hash = self.passwords.hash(password, client.network()).await?;
@@ -37,9 +37,9 @@ impl Auth {
         self.session(account.ok_or(AuthError::EmailTaken)?)
     }
 
-    /// Logs in who knows the address and the password.
+    /// Logs in with an address and a password.
     ///
-    /// An address without an account takes as long as one that has one, to be refused in the same words.
+    /// A login for an unknown address takes as long, and gets the same error, as a wrong password.
     pub async fn log_in(&self, login: Login, client: &Client) -> Result<Session, AuthError> {
         let client = client.network();
         let found = self.find(&login.address, client).await?;
@@ -59,8 +59,8 @@ impl Auth {
         self.session(account)
     }
 
-    /// Revokes the first good token that the request carries, until it expires. Without a good token there is nothing to
-    /// revoke, and that is no error: a client may log out as often as it likes.
+    /// Revokes the first valid token that the request carries, until it expires. Without a valid token there is nothing
+    /// to revoke and no error, so that a client may log out repeatedly.
     pub async fn log_out(&self, headers: &HeaderMap, client: &Client) -> Result<(), AuthError> {
         for (token, carrier) in bearer::tokens_of(headers) {
             let Ok(Identity { token: Some(key), .. }) = self.identity_of(token, carrier).await else {
@@ -72,11 +72,10 @@ impl Auth {
         Ok(())
     }
 
-    /// The account of a caller; none for whom another issuer's token stands, or for one that is made up, as
-    /// `ANONYMOUS_USER` may be.
+    /// The account of a caller; none for the subject of another issuer, or for an `ANONYMOUS_USER` that has no account.
     pub async fn account_of(&self, caller: &Identity) -> Result<Option<Account>, AuthError> {
         match self.accounts.find_by_subject(&caller.principal.subject).await? {
-            // Just now: its tokens are not refused yet, but will be.
+            // The account was disabled just now: its tokens are not revoked yet, but will be.
             Some(account) if !account.is_active => Err(AuthError::invalid(caller.carrier)),
             found => Ok(found),
         }
@@ -90,7 +89,7 @@ impl Auth {
         Ok(self.accounts.find_by_email(&email, client).await?)
     }
 
-    /// Remembers where an account has logged in from. A login does not fail because it cannot be written down.
+    /// Stores the client of a login. The login succeeds even if this fails.
     async fn remember(&self, account: &Account, client: Option<IpAddr>) {
         let Some(client) = client else { return };
         if let Err(error) = self.accounts.remember_client(account.id, client).await {

@@ -1,4 +1,4 @@
-//! A database of a test's own, with the host's tables.
+//! A test's own database, with the host's tables.
 
 #![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
@@ -9,15 +9,15 @@ use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings, host_
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 
-/// A private server in a directory that goes away with it.
+/// A private server in a directory that is removed on drop.
 pub(crate) struct TestDatabase {
-    // In this order: the server stops before its directory goes.
+    // The order matters: the server stops before its directory is removed.
     server: PrivatePostgres,
     _directory: TempDir,
 }
 
 impl TestDatabase {
-    /// Starts it and makes the host's tables.
+    /// Starts the server and creates the host's tables.
     pub(crate) async fn start() -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -36,7 +36,7 @@ impl TestDatabase {
         Self { server, _directory: directory }
     }
 
-    /// A new pool of connections to it.
+    /// A new pool of connections to the server.
     pub(crate) fn pool(&self) -> Pool {
         pool(self.server.options())
     }

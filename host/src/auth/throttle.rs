@@ -1,15 +1,15 @@
-//! Guessing passwords is made slow, and locks nobody out but the guesser.
+//! Slows down password guessing, without locking out other clients of the account.
 //!
-//! - A client that an account has logged in from before is known to it, and has a budget of its own for that account: what
-//!   strangers do does not matter to it, nor what it does to strangers.
-//! - All other clients are strangers to the account and share its budget. Once that is spent they are refused unheard, the
-//!   right password included: else whoever asks from ever new clients could go on guessing.
-//! - A client's budget over all accounts never refuses a right password, since many people may share one client. Once it is
-//!   spent, the client's attempts on accounts that do not know it go one after the other, and the failures are told to come
-//!   later.
+//! - An account knows the clients that it has logged in from before. Each has its own budget for that account, and
+//!   neither affects unknown clients nor is affected by them.
+//! - All unknown clients of an account share its budget. Once the budget is spent, they are refused before the password
+//!   is checked, even if it is right. Otherwise an attacker with many addresses could go on guessing.
+//! - A client's budget over all accounts never refuses a right password, because many people may share a client. Once
+//!   the budget is spent, the client's attempts on accounts that do not know it run one after the other, and failures get
+//!   the error to come back later.
 //!
-//! Attempts on one account go one after the other (`lanes`), its known clients each in a lane of their own, and a failure
-//! keeps its lane until it is answered. So of a burst of guesses no more are tried than the budget has.
+//! Attempts on an account run one after the other (`lanes`), with a lane for each known client, and a failure keeps its
+//! lane until its response. So a burst of guesses never tries more passwords than the budget allows.
 
 mod budgets;
 mod lanes;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use budgets::{Budget, Debts, MAX_DELAY, digest};
 use lanes::{Lanes, Place};
 
-/// When to come again if too many others wait.
+/// The delay in the error if too many attempts wait.
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Counts the failed logins of one process.
@@ -31,23 +31,23 @@ pub struct Throttle {
     lanes: Lanes<Budget>,
 }
 
-/// Who tries to log in, and as whom.
+/// A login attempt: its address and its client.
 #[derive(Clone, Copy, Debug)]
 pub struct Attempt<'a> {
     /// The address as the client wrote it.
     pub address: &'a str,
-    /// The client's network. Without one, as in a test that has no socket, addresses alone count.
+    /// The client's network. Without it, as in a test without a socket, only addresses count.
     pub client: Option<IpAddr>,
-    /// Whether the address is of an account that has logged in from there before.
+    /// Whether the account of this address has logged in from this client before.
     pub is_known: bool,
 }
 
-/// Too many attempts have failed; the next one is worth while after this long.
+/// Too many attempts have failed; the next attempt is allowed after this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many failed logins, try again in {} s", .0.as_secs())]
 pub struct Throttled(pub Duration);
 
-/// An attempt that may be made now. Others of its lane wait until it is dropped.
+/// An attempt that may be made now. Other attempts in its lane wait until it is dropped.
 pub struct SwapLock<'a> {
     throttle: &'a Throttle,
     budget: Budget,
@@ -57,7 +57,7 @@ pub struct SwapLock<'a> {
 }
 
 impl Throttle {
-    /// Waits for an attempt's turn. Refused if its budget is spent, or too many wait before it.
+    /// Waits until an attempt may be made. Refuses it if its budget is spent, or too many attempts wait before it.
     pub async fn admit(&self, attempt: Attempt<'_>) -> Result<SwapLock<'_>, Throttled> {
         let client = attempt.client.map(Budget::Client);
         if let Some(known) = attempt.known()
@@ -81,7 +81,7 @@ impl Throttle {
             _ => None,
         };
         let lane = self.enter(budget).await?;
-        // Those before it may have spent the rest.
+        // The attempts before this may have spent the budget.
         self.affords(budget)?;
         Ok(SwapLock { throttle: self, budget, client, _lane: lane, clients_lane })
     }
@@ -96,7 +96,7 @@ impl Throttle {
     }
 
     fn debts(&self) -> MutexGuard<'_, Debts> {
-        // Every change is a single insertion or removal, so a panic elsewhere leaves nothing half done.
+        // Every change is a single insertion or removal, so a panic elsewhere leaves the map consistent.
         self.debts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -108,16 +108,17 @@ impl Attempt<'_> {
 }
 
 impl SwapLock<'_> {
-    /// Counts a failure, and returns when it may be answered. An error if the answer is to be that the client comes later.
+    /// Counts a failure, and returns when its response may be sent. Returns an error if the client must come back later
+    /// instead.
     pub async fn failed(mut self) -> Result<(), Throttled> {
         let (delay, outcome) = self.charge();
-        // Others of the client do not wait for this answer.
+        // Other attempts of the client do not wait for this response.
         self.clients_lane = None;
         tokio::time::sleep(delay).await;
         outcome
     }
 
-    /// Forgets the failures that count against this attempt: whoever made them knows the password.
+    /// Forgives the failures that count against this attempt, because the client knows the password.
     pub fn succeeded(self) {
         self.throttle.debts().forgive(self.budget);
     }

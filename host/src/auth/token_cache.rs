@@ -1,34 +1,34 @@
-//! Tokens that were found good: a client sends the same one with every request, and its signature is checked once.
+//! Tokens that were verified: a client sends the same token with every request, and its signature is checked once.
 //!
-//! What is remembered cannot change, who the token is for and that it was signed. What can, the clock and logouts, is
-//! asked each time: the clock here, logouts by whoever asked for the claims.
+//! The cache holds only facts that cannot change: the token's claims and the validity of its signature. Expiry is
+//! checked at each lookup, and revocation by the caller.
 
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
 use super::tokens::Claims;
 
-/// How many tokens are remembered: those used last, about.
+/// The approximate capacity, in tokens. The least recently used are evicted.
 const MAX_TOKENS: usize = 1000;
 
-/// The longest token that is remembered, in bytes: all of them, with what they say, take some 4 MiB at most.
+/// The longest token that is cached, in bytes. All tokens with their claims take at most about 4 MiB.
 const MAX_TOKEN_BYTES: usize = 2048;
 
-/// What tokens said that were good when they were verified.
+/// The claims of tokens that were valid when they were verified.
 pub(super) struct TokenCache(Cache<Box<[u8]>, Claims>);
 
 impl TokenCache {
-    /// None yet.
+    /// Makes an empty cache.
     pub(super) fn none() -> Self {
         Self(Cache::new(MAX_TOKENS))
     }
 
-    /// What `token` says, if it was good and has not expired since.
+    /// The claims of `token`, if it is cached and has not expired.
     pub(super) fn get(&self, token: &[u8]) -> Option<Claims> {
         self.0.get(token).filter(|claims| claims.key.expires_at > Timestamp::now())
     }
 
-    /// Remembers what `token` says, which is good.
+    /// Caches the claims of `token`, which must be valid.
     pub(super) fn insert(&self, token: &[u8], claims: &Claims) {
         if token.len() <= MAX_TOKEN_BYTES {
             self.0.insert(token.into(), claims.clone());
@@ -69,7 +69,7 @@ mod tests {
         for number in 0..10 * MAX_TOKENS {
             verified.insert(number.to_string().as_bytes(), &expiring(3600));
         }
-        // The cache counts by shards, of which there are as many as the machine has use for.
+        // The cache's capacity is split over shards, whose number depends on the machine.
         assert!(verified.0.len() < 2 * MAX_TOKENS, "{}", verified.0.len());
     }
 }

@@ -1,4 +1,4 @@
-//! Bearer tokens: JWTs (RFC 7519) signed with HS256, ours and those of anyone who knows the secret.
+//! Bearer tokens: JWTs (RFC 7519) signed with HS256 by the host or by any other holder of the secret.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::token_cache::TokenCache;
 
-/// The most characters that a `sub` has, and the most that we keep of a `jti`.
+/// The most characters of a `sub`, and the most that are kept of a `jti`.
 const MAX_NAME_CHARACTERS: usize = 100;
 
 /// Issues tokens and verifies them.
@@ -23,25 +23,25 @@ pub struct Tokens {
     lifetime: Duration,
 }
 
-/// What a verified token says.
+/// The claims of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// `sub`, 1 to 100 characters.
     pub subject: String,
-    /// `email`, if there is one and it is a string.
+    /// `email`, if it is a string.
     pub email: Option<String>,
-    /// `name`, if there is one and it is a string.
+    /// `name`, if it is a string.
     pub name: Option<String>,
-    /// What the token goes by.
+    /// The key for revocation.
     pub key: TokenKey,
 }
 
-/// What a token goes by when it is revoked.
+/// The key by which a token is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenKey {
     /// Its `jti`, or a digest of the whole token if it has none.
     pub id: String,
-    /// Its `exp`: nobody needs to remember it for longer.
+    /// Its `exp`, after which the revocation may be deleted.
     pub expires_at: Timestamp,
 }
 
@@ -51,15 +51,15 @@ pub struct TokenKey {
 pub struct InvalidToken;
 
 impl Tokens {
-    /// Tokens signed with `secret`, each good for `lifetime`.
+    /// Makes tokens signed with `secret`, each valid for `lifetime`.
     #[must_use]
     pub fn new(secret: &[u8], lifetime: Duration) -> Self {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_nbf = true;
-        // Issuers that share the secret with us write whatever audience they like.
+        // Other issuers with the secret may write any audience.
         validation.validate_aud = false;
         validation.set_required_spec_claims(&["sub", "exp"]);
-        // No leeway, and at `exp` itself a token is over ("on or after", RFC 7519, 4.1.4).
+        // There is no leeway, and a token has expired at `exp` itself ("on or after", RFC 7519, 4.1.4).
         validation.leeway = 0;
         validation.reject_tokens_expiring_in_less_than = 1;
         Self {
@@ -71,13 +71,13 @@ impl Tokens {
         }
     }
 
-    /// How long an issued token is good for.
+    /// How long an issued token is valid.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// A new token for an account, or for a caller that has none.
+    /// Issues a token for an account, or for a caller without an account.
     pub fn issue(
         &self,
         subject: &str,
@@ -96,7 +96,7 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
     }
 
-    /// Reads a token that a client sent. Claims that we do not know are ignored, as are `aud` and `iss`.
+    /// Verifies a token that a client sent. Unknown claims are ignored, and so are `aud` and `iss`.
     pub fn verify(&self, token: &[u8]) -> Result<Claims, InvalidToken> {
         if let Some(claims) = self.verified.get(token) {
             return Ok(claims);
@@ -106,7 +106,7 @@ impl Tokens {
         Ok(claims)
     }
 
-    /// Whether a token is signed with the secret, also when it has expired or lacks what is required of it.
+    /// Whether a token is signed with the secret, even if it has expired or lacks required claims.
     #[must_use]
     pub fn is_signed(&self, token: &[u8]) -> bool {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -129,8 +129,8 @@ impl Tokens {
     }
 }
 
-/// The claims that we read. Those that another issuer may fill as it likes are taken as they come, so that a
-/// number where we would write a string does not make the token a bad one.
+/// The claims that the host reads. Claims that another issuer may fill freely have any type, so that a number in place
+/// of a string does not make the token invalid.
 #[derive(Deserialize)]
 struct ForeignClaims {
     sub: String,
@@ -140,7 +140,7 @@ struct ForeignClaims {
     jti: Option<Value>,
 }
 
-/// A `NumericDate` (RFC 7519, 2) without its fraction, or the last instant that a calendar has.
+/// A `NumericDate` (RFC 7519, 2) without its fraction, or the last instant of the calendar.
 fn timestamp(seconds: f64) -> Timestamp {
     Duration::try_from_secs_f64(seconds)
         .ok()
@@ -156,7 +156,8 @@ fn string(claim: Option<Value>) -> Option<String> {
     }
 }
 
-/// PostgreSQL has no NUL in its texts: a name with one could neither own a row nor be looked up.
+/// Whether PostgreSQL can store the name: its texts have no NUL, so a name with NUL could neither own a row nor be
+/// found.
 fn is_storable_name(name: &str) -> bool {
     (1..=MAX_NAME_CHARACTERS).contains(&name.chars().count()) && !name.contains('\0')
 }
@@ -189,7 +190,7 @@ mod tests {
         jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap().into_bytes()
     }
 
-    /// A token of another issuer with our secret that says `claims` and is otherwise fine.
+    /// A token of another issuer with the host's secret and these claims, otherwise valid.
     #[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
     fn foreign(claims: Value) -> Vec<u8> {
         let mut all = json!({ "sub": "someone", "exp": get_current_timestamp() + HOUR });

@@ -1,4 +1,4 @@
-//! `berth check`: whether manifest and components are good, for people or as JSON.
+//! `berth check`: checks manifest and components, for people or as JSON.
 
 use anyhow::Result;
 use clap::Args;
@@ -17,7 +17,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    /// Checks everything, and prints the result.
+    /// Checks configuration, manifest and components, and prints the result.
     pub(super) async fn run(&self, variables: &Variables) -> Result<()> {
         let result = check(variables).await;
         match &result {
@@ -53,11 +53,11 @@ fn text(config: &Config, checked: &[Checked]) -> String {
     good.chain(hidden).chain(own).chain(unknown).chain(empty).chain(end).collect()
 }
 
-/// What is said of a manifest without components.
+/// The warning for a manifest without components.
 pub(super) const EMPTY_MANIFEST: &str =
     "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
 
-/// The routes that match paths of the host's: the component, its route, and these paths.
+/// The routes that match the host's own paths: the component, its route, and these paths.
 fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str>)> {
     let own = &manifest.own_routes;
     manifest.components.iter().flat_map(move |component| {
@@ -67,7 +67,7 @@ fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str
     })
 }
 
-/// Where the host's own routes are; null or nothing for what is switched off.
+/// The host's own paths; null or nothing for routes that are off.
 fn own_routes(OwnRoutes { health, ready, openapi, docs, accounts }: &OwnRoutes) -> Value {
     let accounts: Vec<_> = accounts.bases().into_iter().chain(accounts.me().iter().copied()).collect();
     json!({ "health": health, "ready": ready, "openapi": openapi, "docs": docs, "accounts": accounts })

@@ -1,7 +1,7 @@
 //! The client of a host's admin API.
 //!
-//! Answers are JSON values, so that `--json` can print what the host has said; who wants types decodes them. A host that
-//! says what it is doing says so in server-sent events, of which the crate `sse-stream` does the framing.
+//! Responses are JSON values, so that `--json` can print them unchanged; other commands decode them. Progress comes as
+//! server-sent events, which the crate `sse-stream` parses.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -22,40 +22,40 @@ use crate::delivery::report::Progress;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// For an answer that needs no work. A swap and a watch take as long as the host lets them.
+/// The timeout of a response that needs no work. A swap and a watch have none.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a host may say nothing before its machine is asked whether it is still there.
+/// How long a host may be silent before TCP checks whether its machine is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
-/// A client of one host.
+/// A client of a host.
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
     authorization: Option<HeaderValue>,
 }
 
-/// A swap that is about to be asked for.
+/// The request of a swap, before it is sent.
 pub(super) struct Swap<'a> {
     client: &'a Client,
     request: RequestBuilder,
 }
 
-/// What a host says is going on.
+/// The stream of a host's progress events.
 pub(super) struct Events(SseByteStream<Chunks>);
 
 type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 
-/// One thing that goes on.
+/// A progress event.
 #[derive(Debug, PartialEq)]
 pub(super) struct Event {
-    /// As the host has said it.
+    /// The event as the host sent it.
     pub(super) json: Value,
-    /// The same.
+    /// The decoded event.
     pub(super) progress: Progress,
 }
 
-/// Where an admin API is, as `--admin` says it.
+/// Parses the address of an admin API, from `--admin`.
 pub(super) fn admin_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).ok().filter(|url| {
         let plain = url.query().is_none() && url.fragment().is_none();
@@ -66,36 +66,36 @@ pub(super) fn admin_url(text: &str) -> Result<Url, String> {
 }
 
 impl Client {
-    /// A client of the admin API at `base`. It connects to nothing yet. rustls must have its default provider by then.
+    /// Makes a client of the admin API at `base`, without connecting. rustls must have its default provider already.
     pub(super) fn new(base: Url, token: Option<&Secret>) -> Result<Self, Failure> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .tcp_keepalive(KEEPALIVE)
-            // The token goes to one address and to no other, whatever an answer or the environment says.
+            // The token is sent to this address only, whatever a redirect or the environment says.
             .redirect(Policy::none())
             .no_proxy();
         if base.scheme() == "http" {
-            // A container may have no CA certificates, and needs none to ask its own host.
+            // A container may have no CA certificates, and needs none for a request to its own host.
             builder = builder.tls_certs_only([]);
         }
         let authorization = token.map(|token| bearer(token).ok_or(Failure::Token)).transpose()?;
         Ok(Self { http: builder.build().map_err(Failure::Client)?, base, authorization })
     }
 
-    /// What is at `/admin/components` and below.
+    /// Gets a path at or below `/admin/components`.
     pub(super) async fn get(&self, below: &[&str]) -> Result<Value, Failure> {
         let request = self.request(Method::GET, &[&["components"], below].concat());
         body(self.send(request.timeout(READ_TIMEOUT)).await?).await
     }
 
-    /// Every swap on the host, as it happens, without end.
+    /// Streams every swap on the host, without end.
     pub(super) async fn watch(&self) -> Result<Events, Failure> {
         let request = self.request(Method::GET, &["events"]);
         events(self.send(request.header(header::ACCEPT, "text/event-stream")).await?)
     }
 
-    /// Swaps `wasm` in as the new version of a component, pushed by somebody.
+    /// Requests a swap to `wasm` as the new version of a component. `by` is the name of the operator.
     pub(super) fn push(&self, component: &str, wasm: Vec<u8>, by: Option<&str>, dry_run: bool) -> Swap<'_> {
         let mut request = self.request(Method::PUT, &["components", component]);
         if dry_run {
@@ -108,7 +108,7 @@ impl Client {
         Swap { client: self, request }
     }
 
-    /// Swaps a version from before in again: that of the number `to`, or the one that was live before.
+    /// Requests a rollback to version `to`, or else to the version that was live before.
     pub(super) fn rollback(&self, component: &str, to: Option<u32>, dry_run: bool) -> Swap<'_> {
         let request = self.request(Method::POST, &["components", component, "rollback"]);
         let mut body = json!({ "dry_run": dry_run });
@@ -120,7 +120,7 @@ impl Client {
 
     fn request(&self, method: Method, below: &[&str]) -> RequestBuilder {
         let mut url = self.base.clone();
-        // It has segments: `admin_url` lets no other URL pass.
+        // The URL has segments, because `admin_url` accepts no other.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("admin").extend(below);
         }
@@ -131,7 +131,7 @@ impl Client {
         }
     }
 
-    /// Sends it, and waits for an answer that is not a failure. A report of a refusal is none.
+    /// Sends a request, and fails if the response is an error. The report of a refusal is no error.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             if error.is_connect() {
@@ -149,23 +149,23 @@ impl Client {
 }
 
 impl Swap<'_> {
-    /// Asks for it and waits for the report.
+    /// Runs the swap and returns its report.
     pub(super) async fn report(self) -> Result<Value, Failure> {
         body(self.client.send(self.request).await?).await
     }
 
-    /// Asks for it; what happens then comes as events, the report last.
+    /// Runs the swap and returns its events, of which the last is the report.
     pub(super) async fn events(self) -> Result<Events, Failure> {
         events(self.client.send(self.request.header(header::ACCEPT, "text/event-stream")).await?)
     }
 }
 
 impl Events {
-    /// Waits for the next. None when the host has nothing more to say.
+    /// Waits for the next event. None at the end of the stream.
     pub(super) async fn next(&mut self) -> Result<Option<Event>, Failure> {
         while let Some(event) = self.0.next().await {
             let event = event.map_err(|error| Failure::BrokenOff(reason(&error)))?;
-            // Others may come with later versions of the host.
+            // Later versions of the host may send further events.
             if let (Some("step" | "report"), Some(data)) = (event.event.as_deref(), event.data) {
                 let json: Value = serde_json::from_str(&data).map_err(|error| misunderstood(&error))?;
                 return Ok(Some(Event { progress: decode(&json)?, json }));
@@ -175,7 +175,7 @@ impl Events {
     }
 }
 
-/// The value as the type that it must be.
+/// Decodes the value.
 pub(super) fn decode<T: DeserializeOwned>(json: &Value) -> Result<T, Failure> {
     T::deserialize(json).map_err(|error| misunderstood(&error))
 }
@@ -199,7 +199,7 @@ fn events(response: Response) -> Result<Events, Failure> {
     Ok(Events(SseByteStream::new(Box::pin(response.bytes_stream()))))
 }
 
-/// What the host says is wrong, or the status in words.
+/// The error's sentence from the host, or the status in words.
 async fn detail(response: Response) -> String {
     let status = response.status();
     let body = response.json::<Value>().await;
@@ -211,7 +211,7 @@ fn misunderstood(error: &serde_json::Error) -> Failure {
     Failure::Misunderstood(error.to_string())
 }
 
-/// The innermost cause: what a system says, rather than each library on the way.
+/// The innermost cause, which is the system's error without the layers of libraries.
 fn reason(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -230,7 +230,7 @@ mod tests {
 
     use super::*;
 
-    /// A client of a host that answers everything with `answer`.
+    /// A client of a host that answers every request with `answer`.
     async fn client_of(status: StatusCode, media_type: &'static str, body: &str) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -245,7 +245,7 @@ mod tests {
         Client::new(admin_url(url).unwrap(), token)
     }
 
-    /// Everything that a swap's events say, and how they end.
+    /// All events of a swap, and how the stream ends.
     async fn told(stream: &str) -> (Vec<String>, Result<(), Failure>) {
         let client = client_of(StatusCode::OK, "text/event-stream", stream).await;
         let mut events = client.rollback("todo", None, false).events().await.unwrap();

@@ -1,4 +1,4 @@
-//! The lines that say why a command has failed: for people, or JSON where the log is JSON.
+//! The lines that explain why a command failed: for people, or JSON where the log is JSON.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::config::{ConfigError, LogFormat};
 use crate::escape::escape;
 
-/// A line of the log in JSON, with the fields of every other line.
+/// A JSON line of the log, with the fields of every other line.
 #[derive(Serialize)]
 struct Line<'a> {
     timestamp: String,
@@ -15,7 +15,7 @@ struct Line<'a> {
     target: &'static str,
 }
 
-/// One line for each fault, without the last line end.
+/// A line for each fault, without the last line end.
 pub(super) fn complaint(error: &anyhow::Error, format: LogFormat) -> String {
     let lines = reasons(error).into_iter().map(|reason| match format {
         LogFormat::Pretty => format!("berth: {reason}"),

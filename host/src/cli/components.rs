@@ -1,6 +1,6 @@
-//! `berth components`: what each of its commands does.
+//! `berth components`: the work of its commands.
 //!
-//! What came of a command is on standard output; how it goes, and why it did not, on standard error.
+//! A command prints its result on standard output, and progress and errors on standard error.
 
 use std::fs;
 use std::io::{self, IsTerminal};
@@ -94,7 +94,7 @@ struct Rollback {
 }
 
 impl Components {
-    /// Does what is asked.
+    /// Runs the command.
     pub(super) async fn run(&self, variables: &Variables) -> Result<(), Failure> {
         let admin = Config::admin(variables)?;
         let url = match &self.admin {
@@ -129,20 +129,20 @@ impl Components {
         }
     }
 
-    /// Prints an answer, for people or as it is.
+    /// Prints a response, for people or as JSON.
     fn print<T: DeserializeOwned>(&self, answer: &Value, show: impl Fn(T) -> String) -> Result<(), Failure> {
         let shown = decode(answer).map(show)?;
         print(&if self.json { one_line(answer) } else { shown })?;
         Ok(())
     }
 
-    /// Swaps, and prints what came of it.
+    /// Swaps, and prints the outcome.
     async fn swap(&self, component: &str, swap: Swap<'_>) -> Result<(), Failure> {
         let came = self.report(component, swap).await;
         verdict(came.map_err(|failure| failure.during_a_swap(component))?)
     }
 
-    /// Prints the report of a swap, and before it the steps that lead there.
+    /// Runs a swap and prints its steps and its report.
     async fn report(&self, component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
         if self.json {
             let answer = swap.report().await?;
@@ -156,7 +156,7 @@ impl Components {
         }
     }
 
-    /// Prints what happens, until the host ends.
+    /// Prints events until the host ends.
     async fn watch(&self, client: &Client, component: Option<&str>) -> Result<(), Failure> {
         let mut events = client.watch().await?;
         while let Some(event) = events.next().await? {
@@ -173,7 +173,7 @@ impl Components {
 }
 
 impl Push {
-    /// The component, from the file's name if it is not said.
+    /// The component's name, by default from the file's name.
     fn component(&self) -> Result<String, Failure> {
         if let Some(component) = &self.component {
             return Ok(component.clone());
@@ -190,18 +190,18 @@ async fn follow(component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
     while let Some(event) = events.next().await? {
         match event.progress {
             Progress::Step { component: of, step } if of == component => {
-                // The report says the same, and is what the command is for.
+                // The report contains these steps, so a failure to print them is ignored.
                 drop(steps.show(&step));
             }
             Progress::Report { report } if report.component == component => return Ok(report),
-            // The swap of another component that follows from this one.
+            // The event belongs to the swap of another component, which follows from this swap.
             Progress::Step { .. } | Progress::Report { .. } => {}
         }
     }
     Err(Failure::BrokenOff("it has ended before the report".to_owned()))
 }
 
-/// What a report means for the exit code.
+/// Turns a refusal into a failure, for the exit code.
 fn verdict(report: Report) -> Result<(), Failure> {
     match (report.outcome, report.failure) {
         (Outcome::Live | Outcome::Unchanged | Outcome::Passed, _) => Ok(()),
@@ -219,7 +219,7 @@ fn component_of(progress: &Progress) -> &str {
     }
 }
 
-/// Something that happens, as `watch` prints it. That a step begins is not worth a line.
+/// An event as `watch` prints it. Nothing is printed for the start of a step.
 fn event_line(progress: &Progress) -> String {
     match progress {
         Progress::Step { step, .. } if step.state == StepState::Started => String::new(),
@@ -234,7 +234,7 @@ fn event_line(progress: &Progress) -> String {
     }
 }
 
-/// JSON on one line. What would act on a terminal is escaped in JSON's own way.
+/// JSON on a line. Characters that would control a terminal are escaped in JSON's own way.
 pub(super) fn one_line(json: &Value) -> String {
     let escaped = |character: char| {
         if is_active(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
@@ -247,12 +247,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::File { path: path.to_owned(), error })
 }
 
-/// A name that a component can have.
+/// Checks that a text is a valid component name.
 fn component_name(text: &str) -> Result<String, String> {
     schema_name(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
-/// Who pushes: `me@laptop`, as far as the machine says.
+/// The name of the operator who pushes: `me@laptop`, as far as the system has it.
 fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
     let user = Config::user(variables)?.map(str::to_owned);
     let parts: Vec<_> =
@@ -260,7 +260,7 @@ fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
     Ok((!parts.is_empty()).then(|| parts.join("@")))
 }
 
-/// `text` as a header can have it.
+/// `text`, reduced to characters that a header may have.
 fn header_text(text: &str) -> String {
     text.trim().chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
 }

@@ -1,4 +1,4 @@
-//! Every way in which `berth components` can fail, and the exit code of each, so that a script knows what happened.
+//! The failures of `berth components`, and the exit code of each, so that a script can tell them apart.
 
 use std::io;
 use std::path::PathBuf;
@@ -31,24 +31,24 @@ Exit codes:
 
 After 3 to 16 nothing was changed, and after 17 nothing but, at most, the tables.";
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The environment.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// The address in the environment makes no URL.
+    /// The address in the environment gives no valid URL.
     #[error("ADMIN_ADDR: it makes no URL ({0}): say by --admin where the host is")]
     Address(String),
-    /// The token is no header's value.
+    /// The token cannot be a header's value.
     #[error("ADMIN_TOKEN: it cannot be sent: write it as one line of plain characters")]
     Token,
-    /// The file to push does not say which component it is.
+    /// The name of the file to push names no component.
     #[error("{} does not say which component it is ({reason}): add --component NAME", path.display())]
     Nameless {
         /// The file.
         path: PathBuf,
-        /// Why its name is not a component's.
+        /// Why the file's name is no component's name.
         reason: String,
     },
     /// The file to push cannot be read.
@@ -56,76 +56,76 @@ pub(super) enum Failure {
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// There is no HTTP client.
+    /// The HTTP client cannot be made.
     #[error("the HTTP client does not start: {0}; for https it needs the system's CA certificates")]
     Client(reqwest::Error),
-    /// Nobody answers.
+    /// The host cannot be reached.
     #[error(
         "{url} cannot be reached ({reason}): start the host, or say by ADMIN_ADDR or --admin where it is"
     )]
     Unreachable {
-        /// The admin API's.
+        /// The URL of the admin API.
         url: Url,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
-    /// 401 and 403.
+    /// Status 401 or 403.
     #[error("the host does not allow it ({0}): set ADMIN_TOKEN or ADMIN_TOKEN_FILE to the host's token")]
     NotAllowed(String),
-    /// 409
+    /// Status 409.
     #[error("{0}")]
     Busy(String),
-    /// 404
+    /// Status 404.
     #[error("{0}")]
     Unknown(String),
-    /// 413: refused at the first step, before a report could be made.
+    /// Status 413: the component was refused at the first step, before a report could be made.
     #[error("{0}")]
     TooLarge(String),
-    /// Any other status that is no success.
+    /// Any other error status.
     #[error("the host answers {status}: {detail}")]
     Status {
         /// The status.
         status: StatusCode,
-        /// What the host says.
+        /// The host's error.
         detail: String,
     },
-    /// An answer that is not what this API answers.
+    /// The response is not one of the admin API.
     #[error("the host's answer cannot be understood ({0}): is this the admin API of a host of this version?")]
     Misunderstood(String),
-    /// The connection was lost, or there was no answer in time.
+    /// The connection was lost, or the response timed out.
     #[error("the host has broken off: {0}")]
     BrokenOff(String),
-    /// The same in the middle of a swap.
+    /// The connection was lost in the middle of a swap.
     #[error(
         "the host has broken off ({reason}): see by `berth components history {component}` what came of it"
     )]
     Unfinished {
         /// The component.
         component: String,
-        /// Why.
+        /// The error.
         reason: String,
     },
-    /// The component was refused. The report, which has been printed, says why.
+    /// The component was refused. The printed report has the reason.
     #[error("{component} was refused at the step {}", word(step))]
     Refused {
         /// The component.
         component: String,
-        /// Where.
+        /// The step that failed.
         step: Step,
     },
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(io::Error),
-    /// Standard output cannot be written: the disk is full, say.
+    /// Standard output cannot be written, for example because the disk is full.
     #[error("this cannot be printed: {0}")]
     Output(#[from] io::Error),
 }
 
 impl Failure {
-    /// What an answer that is no success means. `detail` is the sentence in it.
+    /// The failure for an error status. `detail` is the sentence in the response.
     pub(super) fn of_status(status: StatusCode, detail: String) -> Self {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::NotAllowed(detail),
@@ -136,7 +136,7 @@ impl Failure {
         }
     }
 
-    /// The same, for a swap that may have gone on.
+    /// The failure, for a swap that may have gone on.
     pub(super) fn during_a_swap(self, component: &str) -> Self {
         match self {
             Self::BrokenOff(reason) => Self::Unfinished { component: component.to_owned(), reason },
@@ -169,7 +169,7 @@ impl Failure {
     }
 }
 
-/// From 10, in the order of the steps.
+/// The exit code of a step: from 10, in the order of the steps.
 fn of_step(step: Step) -> u8 {
     10 + step as u8
 }

@@ -1,4 +1,4 @@
-//! `berth healthcheck`: asks the host on this machine whether it lives.
+//! `berth healthcheck`: checks that the host on this machine is alive.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -9,10 +9,11 @@ use anyhow::{Context, Result, ensure};
 use super::on_this_machine;
 use crate::config::{Config, Variables};
 
-/// How long a health check may take: shorter than the 5 s after which containers give up on it.
+/// How long a health check may take: less than the 5 s after which containers cancel it.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Asks `/health`, or where the manifest has moved it. By hand: that is quicker than to set a whole client up, and it is asked every few seconds.
+/// Asks `/health`, or the path that the manifest sets instead. Uses a plain socket, which starts faster than an HTTP
+/// client, because the check runs every few seconds.
 pub(super) fn healthcheck(variables: &Variables) -> Result<()> {
     let address = on_this_machine(Config::address(variables)?);
     let path = Config::health_path(variables)?;
@@ -22,7 +23,7 @@ pub(super) fn healthcheck(variables: &Variables) -> Result<()> {
     Ok(())
 }
 
-/// The beginning of the answer, with the status.
+/// The beginning of the response, with the status.
 fn ask(address: SocketAddr, path: &str) -> io::Result<[u8; 13]> {
     let mut socket = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
     socket.set_read_timeout(Some(HEALTH_TIMEOUT))?;

@@ -1,10 +1,10 @@
-//! `berth components list` and `history`: a line each.
+//! `berth components list` and `history`: a line for each component or version.
 
 use super::table::table;
 use super::text::{NONE, joined, moment, number, short, size, word};
 use crate::delivery::report::{ComponentSummary, VersionSummary};
 
-/// The components, as `list` shows them.
+/// The output of `list`.
 pub(super) fn components(components: &[ComponentSummary]) -> String {
     if components.is_empty() {
         return "The host has no components.\n".to_owned();
@@ -22,7 +22,7 @@ fn component(component: &ComponentSummary) -> [String; 4] {
     ]
 }
 
-/// The versions of a component, as `history` shows them. Those that are kept can be rolled back to.
+/// The output of `history`. Versions whose bytes are kept can be rolled back to.
 pub(super) fn history(versions: &[VersionSummary]) -> String {
     if versions.is_empty() {
         return "It has no versions yet.\n".to_owned();

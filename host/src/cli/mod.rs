@@ -1,15 +1,15 @@
 //! The command line.
 //!
-//! - `healthcheck`: asks the host on this machine whether it lives
-//! - `check`: says whether manifest and components are good
-//! - `new`: writes a component to begin with
-//! - `components`: sees and swaps the components of a running host
-//! - `client`: that host's admin API, from this side
-//! - `failure`: every way in which that can fail, and the exit code of each
-//! - `progress`, `report`: the steps of a swap as they happen, and what came of them
-//! - `list`, `show`, `table`: components and versions, a line each; one component; and how both are aligned
+//! - `healthcheck`: checks that the host on this machine is alive
+//! - `check`: checks configuration, manifest and components
+//! - `new`: writes a small component to start from
+//! - `components`: shows and swaps the components of a running host
+//! - `client`: the client of that host's admin API
+//! - `failure`: the failures of these commands, and the exit code of each
+//! - `progress`, `report`: the steps of a swap as they happen, and its outcome
+//! - `list`, `show`, `table`: lists of components and versions; a single component; and their alignment
 //! - `text`: words, times and sizes
-//! - `complaint`: the lines that say why a command has failed, for people or for what reads the log
+//! - `complaint`: the lines that explain why a command failed, for people or for programs that read the log
 //! - `output`: standard output and standard error, which may be closed
 
 mod check;
@@ -122,11 +122,11 @@ DATABASE_URL, JWT_SECRET, COHERE_API_KEY and ADMIN_TOKEN may also be read from t
 DATABASE_URL_FILE and so on name.";
 
 impl Arguments {
-    /// Does what is asked. What went wrong is on standard error, in one line.
+    /// Runs the command. Prints an error on standard error.
     pub async fn run(self) -> ExitCode {
         let variables = Variables::of_process();
         let command = self.command.unwrap_or(Command::Serve { watch: false });
-        // A program that reads the host's log reads this error, too. The other commands are for people.
+        // Programs that read the host's log also read its error. The other commands are for people.
         let format = match command {
             Command::Serve { .. } => Config::log_format(&variables),
             _ => LogFormat::Pretty,
@@ -145,7 +145,7 @@ impl Arguments {
 
 fn fail(error: &anyhow::Error, format: LogFormat) -> ExitCode {
     let failure = error.downcast_ref::<Failure>();
-    // What came of a swap has been printed already, at length.
+    // The report of the refusal has been printed already.
     if !matches!(failure, Some(Failure::Refused { .. })) {
         complain(&complaint(error, format));
     }
@@ -162,11 +162,11 @@ async fn start(variables: &Variables, watch: bool) -> Result<()> {
     if config.manifest.components.is_empty() {
         tracing::warn!(manifest = %config.manifest_path.display(), "{EMPTY_MANIFEST}");
     }
-    // Boxed, since it is large, and a part of everything that the command line may do.
+    // The future is boxed because it is large, and a part of every command's future.
     Ok(Box::pin(serve(&config, watch, log.queue())).await?)
 }
 
-/// Whoever listens on every interface can be reached over the loopback one.
+/// The loopback address of a host that listens on all interfaces.
 fn on_this_machine(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

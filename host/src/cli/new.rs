@@ -1,4 +1,4 @@
-//! `berth new NAME`: a small component that works, as a package of its own that needs nothing of Berth's sources.
+//! `berth new NAME`: writes a small working component, as a package that does not need Berth's sources.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use super::output::print;
 use crate::config::{OwnRoutes, Pattern};
 
-/// What stands for the component's name in the files.
+/// The placeholder of the component's name in the files.
 const NAME: &str = "{{name}}";
 
-/// The package, but for the WIT packages of the host.
+/// The package's files, without the WIT packages of the host.
 const FILES: &[(&str, &str)] = &[
     (".cargo/config.toml", include_str!("new/config.toml")),
     (".gitignore", include_str!("new/gitignore")),
@@ -30,7 +30,7 @@ macro_rules! wit {
     };
 }
 
-/// Everything that a host can give, and what that is made of.
+/// The WIT packages of all capabilities, and their dependencies.
 const WIT: &[(&str, &str)] = wit![
     "cli/cli.wit",
     "clocks/clocks.wit",
@@ -49,7 +49,7 @@ const WIT: &[(&str, &str)] = wit![
     "sockets/sockets.wit",
 ];
 
-/// Programs that cargo does not build, since it has folders of these names.
+/// Names of folders in cargo's target directory, so cargo builds no programs with these names.
 const CARGOS_OWN: [&str; 4] = ["build", "deps", "examples", "incremental"];
 
 /// What is to be written.
@@ -62,7 +62,7 @@ pub(super) struct New {
     path: Option<PathBuf>,
 }
 
-/// Writes the package, and says what comes next.
+/// Writes the package, and prints the next steps.
 pub(super) fn new(New { name, path }: &New) -> Result<()> {
     check_name(name)?;
     let folder = path.as_deref().unwrap_or(Path::new(name));
@@ -82,7 +82,7 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
     Ok(())
 }
 
-/// Whether hosts take the name, and its route, and cargo builds it.
+/// Checks that hosts accept the name and its route, and that cargo builds it.
 fn check_name(name: &str) -> Result<()> {
     berth_database::isolation::schema_name(name)?;
     let route = format!("/{name}").parse::<Pattern>();

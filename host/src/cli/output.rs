@@ -1,15 +1,16 @@
-//! What a command prints. Either output may be closed, full, or a pipe that is not read, and no command fails on that alone.
+//! The output of commands. Either stream may be closed, full, or an unread pipe, and no command fails because of that
+//! alone.
 
 use std::io::{self, ErrorKind, Write};
 
 use crate::logging::Queue;
 
-/// Whether anything reads what a command prints.
+/// Whether the output has a reader.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// As far as is known.
+    /// The output has a reader, as far as is known.
     Reads,
-    /// It has read as much as it wants, as `head -1` does.
+    /// The reader has closed the output, as `head -1` does.
     HasGone,
 }
 
@@ -17,7 +18,7 @@ pub(super) enum Reader {
 ///
 /// # Errors
 ///
-/// When it cannot be written for another reason than that its reader has gone.
+/// If the output cannot be written for any reason other than a closed reader.
 pub(super) fn print(text: &str) -> io::Result<Reader> {
     print_to(&mut io::stdout().lock(), text)
 }
@@ -30,7 +31,7 @@ fn print_to(out: &mut impl Write, text: &str) -> io::Result<Reader> {
     }
 }
 
-/// Says on standard error why a command has failed, and waits for that no longer than a moment.
+/// Prints on standard error why a command failed, and waits only briefly for a reader.
 pub(super) fn complain(line: &str) {
     if let Ok(queue) = Queue::start(io::stderr()) {
         queue.push(format!("{line}\n").as_bytes());

@@ -1,4 +1,4 @@
-//! The steps of a swap as they happen.
+//! Shows the steps of a swap as they happen.
 
 use std::io::{self, Write};
 
@@ -6,19 +6,19 @@ use super::text::{time, word};
 use crate::delivery::report::{StepReport, StepState};
 use crate::escape::escape;
 
-/// Goes back to the line's beginning and clears it.
+/// Moves to the beginning of the line and clears it.
 const CLEAR_LINE: &str = "\r\u{1b}[K";
 
-/// Shows steps, a line each. On a terminal, a line appears when its step begins, and is rewritten when it ends.
+/// Shows steps, a line each. On a terminal, a line appears when its step begins, and is rewritten when the step ends.
 pub(super) struct Steps<W: Write> {
     out: W,
     terminal: bool,
-    /// Whether a line waits for its step to end.
+    /// Whether the last line's step has not ended yet.
     open: bool,
 }
 
 impl<W: Write> Steps<W> {
-    /// Shows them on `out`, which is a `terminal` or is not.
+    /// Shows steps on `out`. `terminal` tells whether `out` is a terminal.
     pub(super) fn new(out: W, terminal: bool) -> Self {
         Self { out, terminal, open: false }
     }
@@ -51,16 +51,16 @@ impl<W: Write> Steps<W> {
 }
 
 impl<W: Write> Drop for Steps<W> {
-    /// What comes next, an error say, begins on a line of its own.
+    /// Ends the line, so that further output, such as an error, begins on a new line.
     fn drop(&mut self) {
         if self.open {
-            // Nobody is left to hear that this failed.
+            // A failure to print cannot be reported.
             drop(writeln!(self.out));
         }
     }
 }
 
-/// A step in one plain line, with its state as a word.
+/// A step as a plain line, with its state as a word.
 pub(super) fn line(step: &StepReport) -> String {
     format!("{:8} {}", word(&step.state), ended(step))
 }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::delivery::report::Step;
 
-    /// What is written of a swap that fails at its probe.
+    /// The output of a swap that fails at its probe.
     fn shown(terminal: bool) -> String {
         let mut out = Vec::new();
         let mut steps = Steps::new(&mut out, terminal);

@@ -1,4 +1,4 @@
-//! What came of a swap.
+//! The report of a swap, as the command line prints it.
 
 use super::table::labelled;
 use super::text::{short, time, word};
@@ -18,7 +18,7 @@ pub(super) fn report(report: &Report) -> String {
     format!("{}\n{}", headline(report), labelled(&parts))
 }
 
-/// What came of it, in one line.
+/// The outcome, in a line.
 pub(super) fn headline(report: &Report) -> String {
     let version =
         report.number.map_or_else(|| "this version".to_owned(), |number| format!("version {number}"));

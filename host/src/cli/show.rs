@@ -1,11 +1,11 @@
-//! `berth components show`: one component, on every host.
+//! `berth components show`: a single component, on every host.
 
 use super::table::{labelled, table};
 use super::text::{NONE, joined, moment, number, size, word};
 use crate::delivery::report::{ComponentSummary, Origin, Replica, VersionSummary};
 use crate::escape::escape;
 
-/// The component, as `show` shows it.
+/// The output of `show`.
 pub(super) fn show(component: &ComponentSummary) -> String {
     let mut parts = version(component.live.as_ref());
     let live = component.live.as_ref().map(|version| version.number);

@@ -1,4 +1,4 @@
-//! Columns that are aligned. Whatever is in a cell, it stays in its cell.
+//! Aligned columns. The contents of a cell cannot break the alignment.
 
 use crate::escape::escape;
 
@@ -18,7 +18,7 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
-/// Lines below labels: `  label  value`, and further values below the first. A label without values is left out.
+/// Lines below labels: `  label  value`, and further values below the first. A label without values is omitted.
 pub(super) fn labelled(parts: &[(&str, Vec<String>)]) -> String {
     let parts = || parts.iter().filter(|(_, values)| !values.is_empty());
     let widest = parts().map(|(label, _)| width(label)).max().unwrap_or_default();

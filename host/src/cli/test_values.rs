@@ -1,4 +1,4 @@
-//! What a host might say, for the tests of how it is shown.
+//! Example responses of a host, for the tests of the output.
 
 use crate::delivery::report::{
     Changes, ComponentSummary, Difference, Origin, Outcome, ProbeAnswer, Replica, ReplicaState, Report, Step,

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What stands where there is nothing.
+/// The text of an empty cell.
 pub(super) const NONE: &str = "-";
 
-/// The word that the admin API has for a value of one of its enumerations.
+/// The admin API's word for a value of an enumeration.
 pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
@@ -16,7 +16,7 @@ pub(super) fn word(value: &impl Serialize) -> String {
     }
 }
 
-/// A time in milliseconds, in three digits or so: `0.4 ms`, `812 ms`, `1.24 s`.
+/// A duration from milliseconds, with about three digits: `0.4 ms`, `812 ms`, `1.24 s`.
 pub(super) fn time(milliseconds: f64) -> String {
     if milliseconds < 9.95 {
         format!("{milliseconds:.1} ms")
@@ -32,23 +32,23 @@ pub(super) fn size(bytes: u64) -> String {
     ByteSize(bytes).display().iec().to_string()
 }
 
-/// A moment, to the second. What is no RFC 3339 stays as it is.
+/// A time, to the second. Text that is not RFC 3339 stays unchanged.
 pub(super) fn moment(written: &str) -> String {
     let moment = written.parse::<Timestamp>();
     moment.map_or_else(|_| written.to_owned(), |moment| moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
-/// The beginning of a digest: enough to tell versions apart.
+/// The beginning of a digest, long enough to tell versions apart.
 pub(super) fn short(digest: &str) -> String {
     digest.chars().take(12).collect()
 }
 
-/// A reason that may have several lines, on one.
+/// Joins the lines of a reason.
 pub(super) fn joined(reason: &str) -> String {
     reason.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-/// The number of a version, or that there is none.
+/// The number of a version, or [`NONE`].
 pub(super) fn number(number: Option<u32>) -> String {
     number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
 }

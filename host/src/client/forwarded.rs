@@ -1,7 +1,7 @@
-//! What proxies write about the requests that they pass on: `Forwarded` (RFC 7239) and the older `X-Forwarded-…`.
+//! The headers of proxies about the requests that they pass on: `Forwarded` (RFC 7239) and the older `X-Forwarded-…`.
 //!
-//! A proxy appends to what it was sent, so the lists are read from the right, each element by itself: whatever a client
-//! has begun further left, a quotation for instance, cannot reach into an element that a proxy has written.
+//! A proxy appends to the headers that it received, so the lists are read from the right, each element by itself: text
+//! of a client further left, such as an open quotation, cannot affect an element that a proxy has written.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -11,18 +11,18 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The other end of a proxy's connection, as the proxy tells it.
+/// The other end of a proxy's connection, as the proxy reports it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Hop {
     /// Its address.
     pub(super) address: IpAddr,
-    /// Whether it spoke TLS.
+    /// Whether the other end used TLS.
     pub(super) https: bool,
     /// The `Host` that it sent.
     pub(super) host: Option<String>,
 }
 
-/// The hops in `X-Forwarded-For`, the last one first. None for one that cannot be read.
+/// The hops in `X-Forwarded-For`, from the last. None for a hop that cannot be parsed.
 pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
     from_the_right(headers, X_FORWARDED_FOR).map(|element| {
         let address = address(element?)?;
@@ -30,12 +30,12 @@ pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<
     })
 }
 
-/// The hops in `Forwarded`, the last one first. None for one that cannot be read.
+/// The hops in `Forwarded`, from the last. None for a hop that cannot be parsed.
 pub(super) fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
     from_the_right(headers, header::FORWARDED).map(|element| hop(element?))
 }
 
-/// Whether the first proxy says, in `X-Forwarded-Proto`, that its client spoke TLS.
+/// Whether the first proxy reports, in `X-Forwarded-Proto`, that its client used TLS.
 pub(super) fn is_https(headers: &HeaderMap) -> bool {
     headers
         .get(X_FORWARDED_PROTO)
@@ -43,12 +43,12 @@ pub(super) fn is_https(headers: &HeaderMap) -> bool {
         .is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
-/// The `Host` that the last proxy was sent, from `X-Forwarded-Host`.
+/// The `Host` that the last proxy received, from `X-Forwarded-Host`.
 pub(super) fn host(headers: &HeaderMap) -> Option<String> {
     from_the_right(headers, X_FORWARDED_HOST).next().flatten().map(str::to_owned)
 }
 
-/// The elements of a list that may be spread over several headers, the last one first. None for text that is not ASCII.
+/// The elements of a list that may span several headers, from the last. None for text that is not ASCII.
 fn from_the_right(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Option<&str>> {
     let values: Vec<_> = headers.get_all(name).iter().collect();
     values.into_iter().rev().flat_map(|value| {
@@ -58,7 +58,8 @@ fn from_the_right(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item =
     })
 }
 
-/// An element of `Forwarded`. One malformed pair spoils it: it may be a piece of a quotation with a comma in it.
+/// Parses an element of `Forwarded`. A malformed pair makes the element invalid: it may be part of a quotation with a
+/// comma.
 fn hop(element: &str) -> Option<Hop> {
     let (mut from, mut https, mut host) = (None, false, None);
     for pair in element.split(';') {
@@ -74,13 +75,13 @@ fn hop(element: &str) -> Option<Hop> {
     from.map(|address| Hop { address, https, host })
 }
 
-/// A token, or the inside of a quotation without escapes, which no address and no authority needs.
+/// A token, or the contents of a quotation without escapes, which addresses and authorities do not need.
 fn unquoted(value: &str) -> Option<&str> {
     let inside = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
     (!inside.is_empty() && !inside.contains(['"', '\\'])).then_some(inside)
 }
 
-/// An IP address, with or without a port.
+/// Parses an IP address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     let with_port = || text.parse().map(|address: SocketAddr| address.ip());
@@ -153,7 +154,7 @@ mod tests {
             let headers = headers(&header::FORWARDED, &[element]);
             assert_eq!(forwarded(&headers).next(), Some(None), "{element}");
         }
-        // What a client leaves open is closed by the next element's comma.
+        // The comma of the next element ends a quotation that a client leaves open.
         let headers = headers(&header::FORWARDED, &["for=\"198.51.100.1, for=192.0.2.1"]);
         assert_eq!(forwarded(&headers).next().flatten().unwrap().address.to_string(), "192.0.2.1");
     }

@@ -1,4 +1,4 @@
-//! The variables that Berth reads, and what each may say.
+//! The variables that Berth reads, and their valid values.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{self, PathBuf};
@@ -12,10 +12,10 @@ use super::{
     Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, TrustedProxies, Variables,
 };
 
-/// The shortest secret that HS256 allows: as long as its hash (RFC 7518, section 3.2).
+/// The shortest secret that HS256 allows, in bytes: the length of its hash (RFC 7518, section 3.2).
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
 
-/// Words that stand where a `{user_id}` could, so no user may be called by them.
+/// Path segments in the place of a `{user_id}`, so no user may have these names.
 const RESERVED_USERS: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
 
 /// The variables whose names begin with `BERTH_`.
@@ -37,8 +37,8 @@ pub(super) const OWN_VARIABLES: [&str; 15] = [
     "BERTH_WRITE_TIMEOUT",
 ];
 
-/// Whether a name begins as those of [`OWN_VARIABLES`], but is none. Kubernetes gives every pod variables such as
-/// `BERTH_SERVICE_HOST` and `BERTH_PORT_8000_TCP` for a service of the name `berth`: these are not meant.
+/// Whether a name begins like those of [`OWN_VARIABLES`] but is unknown. Kubernetes gives every pod variables such as
+/// `BERTH_SERVICE_HOST` and `BERTH_PORT_8000_TCP` for a service named `berth`: these do not count.
 pub(super) fn may_be_mistyped(name: &str) -> bool {
     let of_kubernetes = ["BERTH_SERVICE_", "BERTH_PORT"];
     name.starts_with("BERTH_")
@@ -46,7 +46,7 @@ pub(super) fn may_be_mistyped(name: &str) -> bool {
         && !of_kubernetes.iter().any(|begin| name.starts_with(begin))
 }
 
-/// What the deployment is for: the value of `ENVIRONMENT`, in lower case.
+/// The purpose of the deployment: the value of `ENVIRONMENT`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Environment(String);
 
@@ -68,7 +68,7 @@ impl Environment {
         &self.0
     }
 
-    /// Whether the strict defaults apply: secrets must be given, no origin is allowed, logs are JSON.
+    /// Whether the strict defaults apply: secrets are required, no origin is allowed, logs are JSON.
     #[must_use]
     pub fn is_production(&self) -> bool {
         matches!(&*self.0, "production" | "prod")
@@ -80,7 +80,7 @@ impl Environment {
         matches!(&*self.0, "development" | "dev")
     }
 
-    /// The format of the log, unless `LOG_FORMAT` says another.
+    /// The default format of the log, without `LOG_FORMAT`.
     pub(super) fn log_format(&self) -> LogFormat {
         if self.is_production() { LogFormat::Json } else { LogFormat::Pretty }
     }
@@ -100,7 +100,7 @@ pub(super) fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> 
     Ok(SocketAddr::new(host, port))
 }
 
-/// `DATABASE_URL`, of which only the form is checked here: whether a server answers shows when it is asked.
+/// `DATABASE_URL`. Only its form is checked here: the first connection shows whether a server answers.
 pub(super) fn database_url(variables: &Variables) -> Result<Option<Secret>, ConfigError> {
     let url = variables.secret("DATABASE_URL", "DATABASE_URL_FILE")?;
     if let Some(url) = &url {
@@ -111,7 +111,7 @@ pub(super) fn database_url(variables: &Variables) -> Result<Option<Secret>, Conf
     Ok(url)
 }
 
-/// `BERTH_DATA_DIR`, as an absolute path: what is started for the host runs in another directory.
+/// `BERTH_DATA_DIR` as an absolute path, because the host's child processes run in another directory.
 pub(super) fn data_directory(variables: &Variables) -> Result<PathBuf, ConfigError> {
     let directory = variables.get("BERTH_DATA_DIR")?.unwrap_or(".berth");
     path::absolute(directory).map_err(|error| {
@@ -132,7 +132,7 @@ pub(super) fn manifest(variables: &Variables) -> Result<PathBuf, ConfigError> {
     Ok(variables.get("BERTH_MANIFEST")?.unwrap_or("berth.toml").into())
 }
 
-/// `JWT_SECRET`; absent only where one may be made.
+/// `JWT_SECRET`; may be absent only where the host may make a secret.
 pub(super) fn jwt_secret(
     variables: &Variables,
     environment: &Environment,
@@ -159,7 +159,7 @@ pub(super) fn jwt_lifetime(variables: &Variables) -> Result<Duration, ConfigErro
     })
 }
 
-/// `ANONYMOUS_USER`: who requests without a token act as, if anybody.
+/// `ANONYMOUS_USER`: the user of requests without a token, if set.
 pub(super) fn anonymous_user(variables: &Variables) -> Result<Option<String>, ConfigError> {
     variables.parse_or("ANONYMOUS_USER", None, |value| {
         if value.chars().count() > 100 || value.chars().any(char::is_control) {
@@ -216,7 +216,7 @@ pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Lo
     Ok(Log { format, filter })
 }
 
-/// `COHERE_API_KEY`, `COHERE_BASE_URL`, `COHERE_MODEL`, and `COHERE_MODELS`: those that may be asked beside it.
+/// `COHERE_API_KEY`, `COHERE_BASE_URL`, `COHERE_MODEL`, and `COHERE_MODELS`: the further models that may be used.
 pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, ConfigError> {
     let base_url = variables.get("COHERE_BASE_URL")?.unwrap_or("https://api.cohere.com");
     let base_url: BaseUrl = base_url
@@ -248,7 +248,7 @@ pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
     Ok(Admin { address, token: variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")? })
 }
 
-/// `BERTH_FOLLOW_INTERVAL`: none if it is `off`.
+/// `BERTH_FOLLOW_INTERVAL`: none if the value is `off`.
 pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>, ConfigError> {
     type Interval = Quantity<Time, SECOND, HOUR>;
     variables.parse_or("BERTH_FOLLOW_INTERVAL", Some(Duration::from_secs(10)), |value| match value {
@@ -257,13 +257,13 @@ pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>,
     })
 }
 
-/// The part of all connections that are one client address's: a quarter, since a host has many clients.
+/// The divisor of all connections for a client address: a quarter, because a host has many clients.
 const CLIENTS_PART: usize = 4;
 
-/// Browsers open six connections each, and several people may share an address.
+/// The least connections of a client address: browsers open six each, and several people may share an address.
 const MIN_CONNECTIONS_PER_CLIENT: usize = 32;
 
-/// The part of all connections that no request in flight takes, and that answers probes.
+/// The divisor of all connections for those that requests in flight cannot take, so that probes are answered.
 const PROBES_PART: usize = 8;
 
 /// The limits of the edge: `BERTH_MAX_…` and `BERTH_…_TIMEOUT`.

@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use crate::escape::escape;
 
-/// A fault and the bytes of the manifest that it is about.
+/// A fault and the byte range of the manifest that has it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misplaced {
     pub(super) place: Range<usize>,
@@ -20,23 +20,23 @@ pub(super) struct Misplaced {
 #[derive(Default)]
 pub(super) struct Faults(Vec<Misplaced>);
 
-/// What could be read of a value.
+/// The readable part of a value.
 pub(super) struct Read<T> {
     pub(super) value: T,
-    /// Whether nothing was left out of it because it had a fault.
+    /// Whether the value had no fault, so that nothing was omitted.
     pub(super) is_whole: bool,
 }
 
-/// A fault of the manifest, as it is shown: `berth.toml:5:12: …`.
+/// A fault of the manifest, as it is printed: `berth.toml:5:12: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManifestFault {
     /// The manifest's path, as it was given.
     pub file: String,
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// In characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
-    /// What is wrong, and what to do about it.
+    /// The fault and its remedy.
     pub reason: String,
 }
 
@@ -60,12 +60,12 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// The value, or none and one more fault.
+    /// Returns the value, or adds the fault.
     pub(super) fn take<T>(&mut self, result: Result<T, Misplaced>) -> Option<T> {
         result.map_err(|fault| self.add(fault)).ok()
     }
 
-    /// Reads a whole text.
+    /// Parses a whole text.
     pub(super) fn parse<'a>(&mut self, text: &'a str) -> Option<Spanned<DeValue<'a>>> {
         let (table, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
@@ -76,7 +76,7 @@ impl Faults {
         None
     }
 
-    /// Reads as much of `value` as can be read. An entry that cannot be read is a fault, and is left out.
+    /// Reads as much of `value` as is valid. An entry that cannot be read is a fault and is omitted.
     pub(super) fn read<T: DeserializeOwned>(&mut self, mut value: Spanned<DeValue<'_>>) -> Option<Read<T>> {
         let mut is_whole = true;
         loop {
@@ -84,7 +84,7 @@ impl Faults {
                 Ok(value) => return Some(Read { value, is_whole }),
                 Err(error) => error,
             };
-            // What was left out is missing now: that is no other fault.
+            // An entry that was omitted is missing now, which is no further fault.
             let is_missing = error.message().starts_with("missing field");
             if is_whole || !is_missing {
                 self.add(Misplaced::from_toml(&error));
@@ -105,7 +105,7 @@ impl Faults {
     }
 }
 
-/// Removes the entry of a table or a list whose key or value is at `place`. Returns whether there is one.
+/// Removes the entry of a table or a list whose key or value is at `place`. Returns whether there was such an entry.
 fn leave_out(value: &mut DeValue<'_>, place: &Range<usize>) -> bool {
     match value {
         DeValue::Table(table) => {
@@ -138,8 +138,8 @@ impl fmt::Display for ManifestFault {
     }
 }
 
-/// The known word that an unknown one resembles. Messages about words have the one that is there first and those
-/// that could be there after it, each between backticks.
+/// The known word that an unknown word resembles. The parser's messages name the unknown word and then the known words,
+/// each between backticks.
 fn meant(message: &str) -> Option<&str> {
     let mut words = message.split('`').skip(1).step_by(2);
     let written = words.next()?;

@@ -1,8 +1,8 @@
-//! How much of a machine there is for the host: processors and memory, as its control group (Linux's cgroup, version 2
-//! or 1) limits them.
+//! The processors and the memory that the host may use, as its control group (Linux's cgroup, version 2 or 1) limits
+//! them.
 //!
-//! A group's limits hold for the groups within it too, so those above the host's own are read as well. Within a
-//! container the host's own group is often all that can be seen, at the root of what is mounted.
+//! A group's limits also hold for the groups within it, so the groups above the host's own are read as well. Within a
+//! container, often only the host's own group is visible, at the root of the mount.
 
 use std::fmt;
 use std::fs;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use bytesize::ByteSize;
 
-/// Where control groups are mounted.
+/// The mount point of control groups.
 const GROUPS: &str = "sys/fs/cgroup";
 
-/// What the host may use.
+/// The resources that the host may use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
     /// Processors, in fractions.
@@ -23,19 +23,19 @@ pub struct Machine {
     pub memory: Share<u64>,
 }
 
-/// How much of something, and who says so.
+/// An amount of a resource, and whether a control group limits it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Share<T> {
-    /// How much.
+    /// The amount.
     pub value: T,
     /// Whether a control group allows less than the machine has.
     pub is_limited: bool,
 }
 
 impl Machine {
-    /// Reads the limits below `root`, which is `/` but for tests, of a machine that runs `threads` at a time, in whole
-    /// numbers and after the same limits. Where nothing can be read, as on systems other than Linux, memory is taken to
-    /// be plenty.
+    /// Reads the limits below `root`, which is `/` except in tests. `threads` is the number of threads that the machine
+    /// runs at once, in whole numbers, after the same limits. Where no limit can be read, as on systems other than
+    /// Linux, memory counts as unlimited.
     pub(super) fn read(root: &Path, threads: NonZero<usize>) -> Self {
         let groups = groups(root);
         let quota = groups.iter().filter_map(Group::processors).min_by(f64::total_cmp);
@@ -44,7 +44,8 @@ impl Machine {
         let threads = threads.get() as f64;
         let whole = memory(root).unwrap_or(u64::MAX);
         Self {
-            // One and a half processors run one thread at a time; what runs fewer than that is limited otherwise.
+            // A quota of 1.5 processors gives a single thread. If there are fewer threads than the quota, another limit
+            // applies.
             processors: Share::of(threads, quota.filter(|quota| *quota < threads + 1.0)),
             memory: Share::of(whole, limit.filter(|limit| *limit < whole)),
         }
@@ -81,16 +82,16 @@ fn memory(root: &Path) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// A folder with a control group's files.
+/// The folder of a control group.
 enum Group {
-    /// Of version 2, where one group has every limit.
+    /// A group of version 2, which has every limit.
     Unified(PathBuf),
-    /// Of version 1, with the limits of some controllers.
+    /// A group of version 1, with the limits of some controllers.
     Legacy(PathBuf),
 }
 
 impl Group {
-    /// How many processors the group may keep busy, if that is limited.
+    /// How many processors the group may use, if limited.
     fn processors(&self) -> Option<f64> {
         let (quota, period) = match self {
             Self::Unified(folder) => {
@@ -105,7 +106,7 @@ impl Group {
         (quota > 0 && period > 0).then(|| f64::from(quota) / f64::from(period))
     }
 
-    /// How many bytes the group may use, if that is limited: "max", or more than any machine has, says that it is not.
+    /// How many bytes the group may use, if limited: "max", or more than any machine has, means no limit.
     fn memory(&self) -> Option<u64> {
         match self {
             Self::Unified(folder) => read(folder, "memory.max")?.parse().ok(),
@@ -118,7 +119,7 @@ fn read(folder: &Path, file: &str) -> Option<String> {
     Some(fs::read_to_string(folder.join(file)).ok()?.trim().to_owned())
 }
 
-/// The groups that the host is in, its own and those above.
+/// The host's own groups and those above them.
 fn groups(root: &Path) -> Vec<Group> {
     let membership = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let mount = root.join(GROUPS);
@@ -139,7 +140,7 @@ fn groups(root: &Path) -> Vec<Group> {
     groups
 }
 
-/// The folder of the group at `path`, and those above it, up to where groups are mounted.
+/// The folder of the group at `path`, and those above it, up to the mount point.
 fn and_above(mount: &Path, path: &str) -> impl Iterator<Item = PathBuf> {
     let own = mount.join(path.trim_start_matches('/'));
     let folders: Vec<_> =
@@ -158,7 +159,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
     const MEMORY: (&str, &str) = ("proc/meminfo", "MemTotal:       16777216 kB\nMemFree:        123 kB\n");
 
-    /// What is read where these are the files.
+    /// The machine that is read from these files.
     fn machine(files: &[(&str, &str)]) -> Machine {
         let root = TempDir::new().unwrap();
         for (path, text) in files {
@@ -211,7 +212,7 @@ mod tests {
             ("sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "600000\n"),
             ("sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us", "100000\n"),
         ]);
-        // The processors that the host may run on are fewer.
+        // The affinity allows fewer processors than the quota.
         let processors = Share { value: 4.0, is_limited: false };
         assert_eq!(machine, Machine { processors, memory: limited(128 * MIB) });
     }

@@ -1,4 +1,4 @@
-//! `berth.toml`: the components, what each may do and what it may cost.
+//! `berth.toml`: the components, their capabilities and their limits.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,52 +20,53 @@ use super::{ConfigError, Variables, environment};
 /// The components, by name, and the host's own routes.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
-    /// `[http]`: what the host answers itself. Without a page where `BERTH_DOCS` is `off`.
+    /// `[http]`: the host's own routes. Without the page if `BERTH_DOCS` is `off`.
     pub own_routes: OwnRoutes,
-    /// In alphabetical order.
+    /// The components, in alphabetical order.
     pub components: Vec<Component>,
 }
 
-/// One component, as `[components.NAME]` describes it.
+/// A component, as `[components.NAME]` describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// A lower-case letter, then letters, digits and dashes; at most 31. Names its schema and its role in the database too.
+    /// A lower-case letter, then letters, digits and dashes; at most 31 characters. Also names its schema and role in
+    /// the database.
     pub name: String,
-    /// The file, which was there when the manifest was read.
+    /// The file, which existed when the manifest was read.
     pub source: PathBuf,
-    /// The paths that it answers. No two components have the same.
+    /// The component's path patterns. No two components share a pattern.
     pub routes: Vec<Pattern>,
-    /// What it is granted.
+    /// The granted capabilities.
     pub capabilities: BTreeSet<Capability>,
-    /// What one request may cost.
+    /// The limits of a request.
     pub limits: Limits,
     /// The requests that a new version must answer before it goes live.
     pub probes: Vec<Probe>,
-    /// What `wasi:config/store` answers.
+    /// The values of `wasi:config/store`.
     pub config: Settings,
-    /// Its environment variables.
+    /// The component's environment variables.
     pub environment: Settings,
-    /// Who turns away a request without a token.
+    /// How requests without a token are handled.
     pub authentication: Authentication,
-    /// Where it may send requests to.
+    /// The destinations that the component may send requests to.
     pub outgoing: Vec<AllowedDestination>,
-    /// The authorities that it trusts beside the public ones, when it sends requests.
+    /// The certificate authorities that outgoing requests trust beside the public ones.
     pub outgoing_authorities: Authorities,
-    /// Which component answers which of its imports, by interface: `todo:tasks/tasks`, with or without a version.
+    /// The component that provides each import, by interface: `todo:tasks/tasks`, with or without a version.
     pub imports: BTreeMap<String, String>,
 }
 
-/// What becomes of a request without a token.
+/// How requests without a token are handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Authentication {
-    /// The host answers 401 and the component never sees it.
+    /// The host answers 401, and the component does not see the request.
     #[default]
     Required,
-    /// The component sees it, and decides.
+    /// The component sees the request and decides.
     Optional,
-    /// As every request: the component authenticates by itself. The host looks for no token, and passes `Authorization` on
-    /// unless it is the host's own token.
+    /// The component authenticates by itself. The host ignores tokens, and passes `Authorization` on unless it has the
+    /// host's own token.
     None,
 }
 
@@ -79,8 +80,8 @@ pub struct Probe {
 }
 
 impl Manifest {
-    /// Reads and checks the manifest at `path`. Files that it names are relative to its own directory; limits that it does
-    /// not name are `default`, and values that it takes from the host's environment are those of `variables`.
+    /// Reads and checks the manifest at `path`. Files are relative to its directory, missing limits are `default`, and
+    /// values from the host's environment come from `variables`.
     pub fn read(path: &Path, default: &Limits, variables: &Variables) -> Result<Self, ConfigError> {
         let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
@@ -95,7 +96,7 @@ impl Manifest {
         })
     }
 
-    /// The table `[http]` alone, as far as it can be read.
+    /// Reads only the table `[http]`, as far as it is valid.
     pub(super) fn own_routes(path: &Path) -> OwnRoutes {
         let text = fs::read_to_string(path).unwrap_or_default();
         let mut faults = Faults::default();
@@ -130,13 +131,13 @@ impl Manifest {
     }
 }
 
-/// The components of the whole file by name, as far as they can be read.
+/// The components of the whole file by name, as far as they are valid.
 fn components(
     mut root: Spanned<DeValue<'_>>,
     faults: &mut Faults,
 ) -> Vec<(Spanned<String>, Option<Read<RawManifest>>)> {
     let table = take(&mut root, "components");
-    // What is left of it has keys that the file does not have.
+    // The remaining keys are unknown.
     faults.read::<File>(root);
     let Some(table) = table else { return Vec::new() };
     let place = table.span();
@@ -160,8 +161,8 @@ fn take<'a>(root: &mut Spanned<DeValue<'a>>, key: &str) -> Option<Spanned<DeValu
     }
 }
 
-/// What a manifest is read with: the directory of its files, the limits that it does not name, whether the page of the routes
-/// may be there, and the host's environment.
+/// The context of a manifest: the directory of its files, the default limits, whether the docs page is allowed, and the
+/// host's environment.
 struct Around<'a> {
     directory: &'a Path,
     default: &'a Limits,
@@ -169,7 +170,7 @@ struct Around<'a> {
     variables: &'a Variables,
 }
 
-/// What the components of a manifest have in common.
+/// The context that all components of a manifest share.
 struct Place<'a> {
     names: &'a [String],
     own_routes: &'a OwnRoutes,
@@ -191,7 +192,7 @@ impl Place<'_> {
 }
 
 impl Read<RawManifest> {
-    /// The component, if it has no fault. What could not be read has been said already.
+    /// The component, if it has no fault. Unreadable entries have been reported already.
     fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
         let Self { value: written, is_whole } = self;
         let source = faults.take(check_source(&written.source, place.around.directory));
@@ -251,7 +252,7 @@ fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf,
     Err(Misplaced::at(written.span(), reason))
 }
 
-/// The authorities of `outgoing_ca`, which only a component with a destination over HTTPS has a use for.
+/// The authorities of `outgoing_ca`, which only a component with a destination over HTTPS can use.
 fn check_authorities(
     file: &Spanned<PathBuf>,
     outgoing: &[AllowedDestination],
@@ -273,7 +274,7 @@ fn check_authorities(
 }
 
 fn check_name(name: &Spanned<String>) -> Result<(), Misplaced> {
-    // A component's schema is named after it, and its role after the schema.
+    // A component's schema is named after the component, and its role after the schema.
     berth_database::isolation::schema_name(name.get_ref())
         .map(drop)
         .map_err(|error| Misplaced::at(name.span(), error.to_string()))
@@ -317,7 +318,7 @@ fn check_probes(
 }
 
 impl Component {
-    /// What the runtime has to know of it.
+    /// The component, as the runtime needs it.
     #[must_use]
     pub fn spec(&self) -> ComponentSpec {
         ComponentSpec {

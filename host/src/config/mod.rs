@@ -1,10 +1,10 @@
-//! Everything that an operator decides, read once from the environment and `berth.toml` and checked as a whole.
+//! The operator's whole configuration, read once from the environment and `berth.toml` and checked as a whole.
 //!
-//! Nothing else in Berth reads either. A value that cannot be used stops the start with one line that names the place,
-//! the reason and the remedy, and never shows a secret.
+//! No other module reads either. An invalid value stops the start with a line that names the place, the reason and the
+//! remedy, and never shows a secret.
 //!
-//! `environment` has the variables, `manifest` the file, `machine` and `sizes` what follows from where the host runs; the
-//! other modules are what these are made of.
+//! `environment` reads the variables, `manifest` the file, `machine` and `sizes` derive values from the machine; the
+//! other modules are parts of these.
 
 mod environment;
 mod faults;
@@ -45,31 +45,31 @@ pub use variables::Variables;
 use berth_runtime::{CodeCache, CompilerProcess};
 use environment::SHORTEST_JWT_SECRET;
 
-/// A configuration that can be used: the proof that everything in it has been checked.
+/// A valid configuration: a value of this type proves that all settings have been checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// `ENVIRONMENT`
     pub environment: Environment,
-    /// `HOST` and `PORT`: where REST clients are served. Port 0 lets the system choose.
+    /// `HOST` and `PORT`: the address for REST clients. Port 0 lets the system choose.
     pub address: SocketAddr,
     /// `DATABASE_URL`; without it, a private PostgreSQL under [`Config::data_directory`].
     pub database_url: Option<Secret>,
-    /// `BERTH_DATA_DIR`, absolute. Need not exist yet.
+    /// `BERTH_DATA_DIR`, as an absolute path. The directory may not exist yet.
     pub data_directory: PathBuf,
-    /// `BERTH_CODE_CACHE`, for machine code that was compiled ahead, and a folder of [`Config::data_directory`] for what
-    /// is compiled here.
+    /// `BERTH_CODE_CACHE` with machine code that was compiled ahead, and a folder of [`Config::data_directory`] for
+    /// machine code that is compiled here.
     pub code_cache: CodeCache,
-    /// The process that compiles: this program, within `BERTH_COMPILE_MEMORY`.
+    /// The compiler process: this program, limited to `BERTH_COMPILE_MEMORY`.
     pub compiler: CompilerProcess,
-    /// `PATH`: where PostgreSQL's programs are looked for first, for the private server.
+    /// `PATH`: where the private server looks for PostgreSQL's programs first.
     pub program_path: Option<OsString>,
-    /// `JWT_EXPIRES_IN`: how long an issued token is good for.
+    /// `JWT_EXPIRES_IN`: how long an issued token is valid.
     pub jwt_lifetime: Duration,
-    /// `ANONYMOUS_USER`: who a request without a token acts as, if anybody.
+    /// `ANONYMOUS_USER`: the user of requests without a token, if set.
     pub anonymous_user: Option<String>,
     /// `CORS_ORIGINS`
     pub cors_origins: CorsOrigins,
-    /// `TRUSTED_PROXIES`: the proxies that are believed about their clients.
+    /// `TRUSTED_PROXIES`: the proxies whose headers about their clients are trusted.
     pub trusted_proxies: TrustedProxies,
     /// `COHERE_…`: the language models that components may be granted.
     pub cohere: berth_cohere::Settings,
@@ -79,17 +79,17 @@ pub struct Config {
     pub log: Log,
     /// `BERTH_MAX_…` and `BERTH_…_TIMEOUT`
     pub edge: Edge,
-    /// What follows from the machine, and `BERTH_GUEST_MEMORY` and `BERTH_DATABASE_CONNECTIONS`
+    /// Sizes derived from the machine, and `BERTH_GUEST_MEMORY` and `BERTH_DATABASE_CONNECTIONS`
     pub sizes: Sizes,
-    /// `BERTH_FOLLOW_INTERVAL`: how often to look for what other hosts on the same database have made live, beside
-    /// listening for it. None for a host that is alone on its database, which can sleep then.
+    /// `BERTH_FOLLOW_INTERVAL`: how often to poll for versions that other hosts on the database have made live, beside
+    /// listening for them. None for a host that is alone on its database, so that the database can sleep.
     pub follow_interval: Option<Duration>,
     /// `BERTH_MANIFEST`
     pub manifest_path: PathBuf,
     /// The components of the manifest, and the host's own routes.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
-    /// For values of the manifest, which may be read once more.
+    /// The variables, for values of a manifest that is read again.
     variables: Variables,
 }
 
@@ -102,7 +102,7 @@ pub struct Admin {
     pub token: Option<Secret>,
 }
 
-/// What is logged, and how.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
     /// `LOG_FORMAT`
@@ -111,32 +111,34 @@ pub struct Log {
     pub filter: String,
 }
 
-/// How a line of the log looks.
+/// The format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people.
     Pretty,
-    /// One JSON object a line.
+    /// A JSON object on each line.
     Json,
 }
 
-/// What the edge bears before a request reaches a route.
+/// The limits of the edge, which apply before a request reaches a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edge {
-    /// `BERTH_MAX_HEADER_SIZE`: bytes of a request's line and headers; more is 431.
+    /// `BERTH_MAX_HEADER_SIZE`: the most bytes of a request's line and headers; a larger request gets 431.
     pub max_header_size: usize,
-    /// `BERTH_MAX_CONNECTIONS`: sockets at once; for one more, that is closed which has waited longest for a request.
+    /// `BERTH_MAX_CONNECTIONS`: the most open sockets; a further socket closes the connection that has been idle
+    /// longest.
     pub max_connections: usize,
-    /// `BERTH_MAX_CONNECTIONS_PER_CLIENT`: sockets at once of one client address, not counting those with a request in flight.
+    /// `BERTH_MAX_CONNECTIONS_PER_CLIENT`: the most sockets of a client address, not counting those with a request in
+    /// flight.
     pub max_connections_per_client: usize,
-    /// `BERTH_MAX_IN_FLIGHT`: requests at once; more are 503. Fewer than [`Edge::max_connections`], so that there is always
-    /// a connection left for a probe.
+    /// `BERTH_MAX_IN_FLIGHT`: the most requests at once; further requests get 503. Less than [`Edge::max_connections`],
+    /// so that a connection is always left for a probe.
     pub max_in_flight: usize,
-    /// `BERTH_HEADER_TIMEOUT`: for a request's line and headers to come, and for an idle connection.
+    /// `BERTH_HEADER_TIMEOUT`: for a request's line and headers to arrive, and for an idle connection.
     pub header_timeout: Duration,
     /// `BERTH_WRITE_TIMEOUT`: how long a client may read nothing of its response before its connection is closed.
     pub write_timeout: Duration,
-    /// `BERTH_DRAIN_TIMEOUT`: for requests in flight to finish when the host is told to stop. Kubernetes kills after 30 s.
+    /// `BERTH_DRAIN_TIMEOUT`: for requests in flight to finish when the host stops. Kubernetes kills after 30 s.
     pub drain_timeout: Duration,
 }
 
@@ -155,7 +157,7 @@ impl Default for Edge {
 }
 
 impl Config {
-    /// Reads and checks everything. Writes nothing and connects to nothing.
+    /// Reads and checks all settings. Writes nothing and makes no connection.
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
         let environment = Environment::read(variables)?;
         let data_directory = environment::data_directory(variables)?;
@@ -190,12 +192,12 @@ impl Config {
         })
     }
 
-    /// Reads the manifest once more, as it is now.
+    /// Reads the manifest again, as it is now.
     pub fn read_manifest(&self) -> Result<Manifest, ConfigError> {
         Manifest::read(&self.manifest_path, &self.sizes.default_limits(), &self.variables)
     }
 
-    /// A sentence for each variable of the environment that begins as Berth's do, but is none: the name may be mistyped.
+    /// A sentence for each unknown variable whose name begins like Berth's: the name may be mistyped.
     #[must_use]
     pub fn unknown_variables(&self) -> Vec<String> {
         self.variables
@@ -208,8 +210,8 @@ impl Config {
             .collect()
     }
 
-    /// The format of the log alone, for errors of everything else. A `LOG_FORMAT` that cannot be read counts as unset, and an
-    /// `ENVIRONMENT` that cannot be read is not production.
+    /// Reads only the format of the log, to print the other settings' errors in it. A `LOG_FORMAT` that cannot be read
+    /// counts as unset, and an `ENVIRONMENT` that cannot be read is not production.
     #[must_use]
     pub fn log_format(variables: &Variables) -> LogFormat {
         let environment = Environment::read(variables);
@@ -217,47 +219,47 @@ impl Config {
         environment::log_format(variables, default).unwrap_or(default)
     }
 
-    /// `HOST` and `PORT` alone, for whoever only wants to know where a host listens.
+    /// Reads only `HOST` and `PORT`, for commands that need the host's address.
     pub fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> {
         environment::address(variables)
     }
 
-    /// Where the liveness probe is, for whoever only wants to ask it. Where the manifest cannot be read, the usual place.
+    /// Reads only the path of the liveness probe. If the manifest cannot be read, the default path.
     pub fn health_path(variables: &Variables) -> Result<String, ConfigError> {
         Ok(Manifest::own_routes(&environment::manifest(variables)?).health)
     }
 
-    /// `ADMIN_ADDR` and `ADMIN_TOKEN` alone, for whoever asks a host that runs.
+    /// Reads only `ADMIN_ADDR` and `ADMIN_TOKEN`, for commands that call a running host.
     pub fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
         environment::admin(variables)
     }
 
-    /// What the system calls this machine, if it does.
+    /// The machine's name, if the system has it.
     #[must_use]
     pub fn machine_name() -> Option<String> {
         let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
         Some(name.trim().to_owned()).filter(|name| !name.is_empty())
     }
 
-    /// `USER`: what the system calls whoever runs this, if it does.
+    /// `USER`: the name of the user that runs this process, if set.
     pub fn user(variables: &Variables) -> Result<Option<&str>, ConfigError> {
         variables.get("USER")
     }
 
-    /// `JWT_SECRET`, at least 32 bytes. Outside production, where none need be given, it is made at the first call and
-    /// kept in the data directory.
+    /// `JWT_SECRET`, at least 32 bytes. Outside production the variable may be missing: the first call then makes a secret
+    /// and keeps it in the data directory.
     pub fn jwt_secret(&self) -> Result<Secret, ConfigError> {
         self.jwt_secret.clone().map_or_else(|| signing_secret::kept(&self.data_directory), Ok)
     }
 }
 
-/// The program that this process runs: on Linux also after its file was replaced by another version's.
+/// The program of this process: on Linux, also after a newer version has replaced its file.
 fn this_program() -> Result<PathBuf, ConfigError> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Ok(running) } else { std::env::current_exe().map_err(ConfigError::NoProgram) }
 }
 
-/// A configuration that cannot be used, in one line for each fault.
+/// An invalid configuration, with a line for each fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A variable of the environment.
@@ -265,7 +267,7 @@ pub enum ConfigError {
     Variable {
         /// The variable.
         name: &'static str,
-        /// What is wrong, and what to do about it.
+        /// The fault and its remedy.
         reason: String,
     },
     /// A manifest that cannot be read at all.
@@ -273,15 +275,15 @@ pub enum ConfigError {
         "BERTH_MANIFEST: {} cannot be read ({error}): name the manifest, or start in the directory of berth.toml", path.display()
     )]
     NoManifest {
-        /// Where it was looked for.
+        /// The path in `BERTH_MANIFEST`.
         path: PathBuf,
-        /// Why it was not there.
+        /// The operating system's error.
         error: std::io::Error,
     },
-    /// The system does not say which file this process runs.
+    /// The system does not tell which file this process runs.
     #[error("the host's own program, which compiles components, is not found: {0}")]
     NoProgram(std::io::Error),
-    /// Places in the manifest, a line each.
+    /// The faults of the manifest, a line each.
     #[error("{}", lines(.0))]
     Manifest(Vec<ManifestFault>),
 }

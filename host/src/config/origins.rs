@@ -1,8 +1,8 @@
-//! Which web sites may call: `CORS_ORIGINS`.
+//! The web sites that may call: `CORS_ORIGINS`.
 
 use url::Url;
 
-/// The origins whose pages may read the host's answers.
+/// The origins whose pages may read the host's responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CorsOrigins {
     /// Every origin, but without credentials.
@@ -12,7 +12,7 @@ pub enum CorsOrigins {
 }
 
 impl CorsOrigins {
-    /// Whether `origin`, as a browser writes it, is named. `*` names none.
+    /// Whether the list has `origin`, as a browser writes it. `*` lists none.
     #[must_use]
     pub fn lists(&self, origin: &str) -> bool {
         matches!(self, Self::Listed(origins) if origins.iter().any(|listed| listed == origin))
@@ -34,7 +34,7 @@ impl CorsOrigins {
     }
 }
 
-/// One origin in the form that browsers send (RFC 6454, section 6.2).
+/// An origin in the form that browsers send (RFC 6454, section 6.2).
 fn origin(entry: &str) -> Result<String, String> {
     if entry == "*" {
         return Err(

@@ -1,4 +1,4 @@
-//! The table `[http]` of the manifest: where the host's own routes are, and which of them are switched off.
+//! The table `[http]` of the manifest: the paths of the host's own routes, and which of them are off.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use toml::de::DeValue;
 use super::faults::{Faults, Misplaced};
 use super::pattern::Pattern;
 
-/// The paths that the host answers itself. `/` is not one of them: the host answers it where no component does.
+/// The host's own paths. `/` is not among them: the host answers it only if no component does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnRoutes {
     /// The liveness probe.
@@ -20,29 +20,29 @@ pub struct OwnRoutes {
     pub ready: String,
     /// The OpenAPI document.
     pub openapi: Option<String>,
-    /// The page to try the routes from; its files are below it. None without the document.
+    /// The page to try the routes; its files are below it. None without the document.
     pub docs: Option<String>,
-    /// Registering, logging in, and the caller's account.
+    /// The routes of registration, login, and the caller's account.
     pub accounts: Accounts,
 }
 
-/// Where accounts are served.
+/// The paths of the account routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Accounts {
     /// Below `/auth` and `/api/auth`, and at `/users/me` and `/api/users/me`.
     Usual,
     /// Below this path alone.
     At(String),
-    /// Nowhere. Tokens are checked all the same.
+    /// No path. Tokens are still checked.
     Off,
 }
 
-/// A path of the host's.
+/// A path of the host.
 struct OwnPath<'a> {
     path: &'a str,
-    /// Its key in `[http]`.
+    /// The path's key in `[http]`.
     key: &'static str,
-    /// Whether everything below it is the host's too.
+    /// Whether all paths below are the host's too.
     below: bool,
 }
 
@@ -75,7 +75,7 @@ impl Accounts {
         if *self == Self::Usual { &["/users/me", "/api/users/me"] } else { &[] }
     }
 
-    /// The path below which the OpenAPI document describes them.
+    /// The path below which the OpenAPI document describes the account routes.
     #[must_use]
     pub fn base(&self) -> Option<&str> {
         self.bases().first().copied()
@@ -83,7 +83,7 @@ impl Accounts {
 }
 
 impl OwnRoutes {
-    /// All paths; what is below `/docs` and `/auth` is the host's too.
+    /// All paths; the paths below `/docs` and `/auth` are the host's too.
     #[must_use]
     pub fn paths(&self) -> Vec<&str> {
         self.own().into_iter().map(|own| own.path).collect()
@@ -103,7 +103,7 @@ impl OwnRoutes {
         self.own().iter().any(|own| own.includes(path))
     }
 
-    /// The paths that `pattern` would match, and that the host answers itself.
+    /// The host's own paths that `pattern` would match.
     #[must_use]
     pub fn hidden_from(&self, pattern: &Pattern) -> Vec<&str> {
         let mut route = matchit::Router::new();
@@ -115,7 +115,7 @@ impl OwnRoutes {
         self.paths().into_iter().filter(|path| route.at(path).is_ok()).collect()
     }
 
-    /// Why no component can have `pattern`: the host would hide it.
+    /// Returns an error if the host's own paths would hide `pattern` from a component.
     pub fn check(&self, pattern: &Pattern) -> Result<(), String> {
         let written = pattern.as_str();
         let Some(OwnPath { path, key, below }) = self.own().into_iter().find(|own| own.includes(written))
@@ -141,7 +141,7 @@ impl OwnRoutes {
 }
 
 impl OwnPath<'_> {
-    /// Whether a pattern or path is this one, or below it.
+    /// Whether `other`, a pattern or a path, is this path or below it.
     fn includes(&self, other: &str) -> bool {
         other
             .strip_prefix(self.path)
@@ -149,7 +149,7 @@ impl OwnPath<'_> {
     }
 }
 
-/// The table, as it is written.
+/// The table, as it is in the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawManifest {
@@ -160,7 +160,7 @@ struct RawManifest {
     accounts: Option<Spanned<Place>>,
 }
 
-/// The table `[http]`, or the defaults where it is not written. Without `docs_page` the page is off whatever is written.
+/// Reads the table `[http]`, or takes the defaults if it is missing. Without `docs_page` the page is off in any case.
 pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
     let written: RawManifest =
         table.and_then(|table| faults.read(table)).map(|read| read.value).unwrap_or_default();
@@ -200,7 +200,7 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
     routes
 }
 
-/// Finds paths that are the same as another of the host's, or below it.
+/// Reports paths that equal another path of the host, or are below it.
 fn apart(routes: &OwnRoutes, written: &RawManifest, faults: &mut Faults) {
     let all = routes.own();
     for (index, one) in all.iter().enumerate() {
@@ -220,7 +220,7 @@ fn apart(routes: &OwnRoutes, written: &RawManifest, faults: &mut Faults) {
     }
 }
 
-/// A path, `true` for the usual one, or `false` for none.
+/// A path, `true` for the default path, or `false` for none.
 #[derive(Debug, PartialEq, Eq)]
 enum Place {
     Usual,

@@ -1,28 +1,29 @@
-//! Path patterns: what a component may claim, and who has claimed it already.
+//! Path patterns of components, and the check that no two components claim the same.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A path pattern as axum writes them: `/api/{user_id}/tasks/{*rest}`. A literal segment beats a parameter.
+/// A path pattern in axum's syntax: `/api/{user_id}/tasks/{*rest}`. A literal segment takes precedence over a
+/// parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
 impl Pattern {
-    /// As the manifest has it.
+    /// The pattern as it is in the manifest.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The path that a pattern ending in `/{*rest}` matches beside those that it says: `/api/tasks` of `/api/tasks/{*rest}`,
-    /// `/` of `/{*rest}`.
+    /// The additional path that a pattern ending in `/{*rest}` matches: `/api/tasks` for `/api/tasks/{*rest}`, `/` for
+    /// `/{*rest}`.
     #[must_use]
     pub fn parent(&self) -> Option<&str> {
         let (parent, _) = self.0.rsplit_once("/{*")?;
         Some(if parent.is_empty() { "/" } else { parent })
     }
 
-    /// Whether it answers `/`.
+    /// Whether the pattern matches `/`.
     #[must_use]
     pub fn answers_root(&self) -> bool {
         self.0 == "/" || self.parent() == Some("/")
@@ -51,7 +52,7 @@ impl FromStr for Pattern {
         if let Some(stray) = text.chars().find(|c| !c.is_ascii_graphic() || "?#%\"<>\\^`|".contains(*c)) {
             return refused(&format!("{stray:?} does not belong there"));
         }
-        // Its form is settled here; that it clashes with another one shows when all of them are known.
+        // Only the syntax is checked here; conflicts show when all patterns are known.
         match matchit::Router::new().insert(text, ()) {
             Ok(()) => Ok(Self(text.to_owned())),
             Err(error) => {
@@ -67,8 +68,8 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// What a route of another dialect is in this one: `/x/:id`, `/x/<id>` and `/x/[id]` are `/x/{id}`; `/x/*`, `/x/...` and
-/// `/x/{rest...}` are `/x/{*rest}`. None for a route that is not of another dialect.
+/// The pattern for a route in another router's syntax: `/x/:id`, `/x/<id>` and `/x/[id]` are `/x/{id}`; `/x/*`,
+/// `/x/...` and `/x/{rest...}` are `/x/{*rest}`. None if the route is in no other syntax.
 fn in_our_dialect(text: &str) -> Option<String> {
     let last = text.matches('/').count();
     let segments: Vec<_> = text.split('/').enumerate().collect();
@@ -105,14 +106,14 @@ fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
     name.filter(is_name).map(|name| format!("{{{name}}}"))
 }
 
-/// Who has claimed which paths.
+/// The claimed patterns and their components.
 #[derive(Default)]
 pub(super) struct Claims<'a> {
     routes: matchit::Router<(&'a str, &'a Pattern)>,
 }
 
 impl<'a> Claims<'a> {
-    /// Claims `pattern` for `component`, or says who had it first.
+    /// Claims `pattern` for `component`, or returns an error that names the component with a conflicting pattern.
     pub(super) fn claim(&mut self, component: &'a str, pattern: &'a Pattern) -> Result<(), String> {
         self.insert(component, pattern, pattern.as_str())?;
         pattern.parent().map_or(Ok(()), |parent| self.insert(component, pattern, parent))

@@ -1,15 +1,15 @@
-//! Which proxies are believed about their clients: `TRUSTED_PROXIES`.
+//! The proxies whose headers about their clients are trusted: `TRUSTED_PROXIES`.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The networks of the proxies that stand before the host.
+/// The networks of the proxies before the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads a comma-separated list of networks in CIDR notation; an address alone is a network of one.
+    /// Parses a comma-separated list of networks in CIDR notation; a plain address is a network with a single address.
     pub(super) fn parse(value: &str) -> Result<Self, String> {
         let entries = value.split(',').map(str::trim).filter(|entry| !entry.is_empty());
         entries.map(network).collect::<Result<_, _>>().map(Self)
@@ -21,7 +21,7 @@ impl TrustedProxies {
         self.0.is_empty()
     }
 
-    /// Whether `address` is a trusted proxy's. It is an IPv4 address or an IPv6 address, not one within the other.
+    /// Whether `address` belongs to a trusted proxy. `address` must not be an IPv4 address within an IPv6 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))

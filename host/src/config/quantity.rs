@@ -1,4 +1,4 @@
-//! Sizes, times and counts with the least and the most that make sense, as people write them: `64MiB`, `10s`, `64`.
+//! Sizes, times and counts with a minimum and a maximum, as people write them: `64MiB`, `10s`, `64`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,14 +9,14 @@ use bytesize::ByteSize;
 use humantime_serde::re::humantime;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// A quantity in `U` from `MIN` to `MAX`, both allowed. What is outside does not exist.
+/// A quantity in `U` from `MIN` to `MAX`, inclusive. A value outside cannot be made.
 pub(super) struct Quantity<U, const MIN: u64, const MAX: u64>(u64, PhantomData<U>);
 
 /// Milliseconds, written with a unit: `10s`, `1m 30s`.
 pub(super) struct Time;
 /// Bytes, with a unit or without: `64MiB`, `65536`.
 pub(super) struct Size;
-/// How many: `64`.
+/// A count: `64`.
 pub(super) struct Count;
 
 pub(super) const KIB: u64 = 1024;
@@ -25,9 +25,9 @@ pub(super) const GIB: u64 = 1024 * MIB;
 pub(super) const SECOND: u64 = 1000;
 pub(super) const HOUR: u64 = 3600 * SECOND;
 
-/// How a kind of quantity is written.
+/// The notation of a kind of quantity.
 pub(super) trait Unit {
-    /// What the reader of an error can write.
+    /// An example for the error message.
     const EXAMPLE: &'static str;
     fn read(text: &str) -> Option<u64>;
     fn show(value: u64) -> String;
@@ -74,7 +74,7 @@ impl<U, const MIN: u64, const MAX: u64> Quantity<U, MIN, MAX> {
         self.0
     }
 
-    /// The quantity as a number of things in memory.
+    /// The quantity as a count of things in memory.
     pub(super) fn count(&self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
@@ -107,7 +107,7 @@ impl<'de, U: Unit, const MIN: u64, const MAX: u64> Deserialize<'de> for Quantity
     }
 }
 
-/// Takes a TOML integer for what it says: `64` and `"64"` are the same.
+/// Accepts a TOML integer as well: `64` and `"64"` are equal.
 struct QuantityVisitor<U, const MIN: u64, const MAX: u64>(PhantomData<U>);
 
 impl<U: Unit, const MIN: u64, const MAX: u64> Visitor<'_> for QuantityVisitor<U, MIN, MAX> {

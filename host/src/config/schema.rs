@@ -1,4 +1,4 @@
-//! `berth.toml` as it is written: the words that it may use, each checked where it stands.
+//! The schema of `berth.toml`: the allowed keys and values, each checked where it is read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::value::{Value, VariableName};
 
-/// The file's keys; the components are read one by one, and `[http]` by `own_routes`.
+/// The file's keys; the components are read each by itself, and `[http]` by `own_routes`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -27,7 +27,7 @@ pub(super) struct File {
     _components: IgnoredAny,
 }
 
-/// One component, as it is written. Whatever can be checked where it stands is checked by its type.
+/// A component, as it is in the file. Its types check all that can be checked by itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawManifest {
@@ -66,7 +66,7 @@ pub(super) struct WrittenLimits {
 }
 
 impl WrittenLimits {
-    /// What is written, and the default for the rest.
+    /// These limits, with the default for those that are missing.
     pub(super) fn or(self, default: &Limits) -> Limits {
         Limits {
             memory: self.memory.map_or(default.memory, |memory| memory.value()),
@@ -85,7 +85,7 @@ impl WrittenLimits {
     }
 }
 
-/// What a string says, read inside the visit: so an error has the string's own place, not that of the list around it.
+/// A string, parsed within the visit, so that an error has the place of the string and not of the list around it.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Parsed<T>(pub(super) T);
 
@@ -140,7 +140,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for OneOrMoreVisitor<T> {
     }
 }
 
-/// An interface that one component may export and another import: `todo:tasks/tasks`, with or without a version.
+/// An interface that a component may export and another import: `todo:tasks/tasks`, with or without a version.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Interface(pub(super) String);
 

@@ -1,13 +1,13 @@
-//! A value that must not be seen.
+//! A value that must not be shown.
 
 use std::fmt;
 
-/// A secret as the operator gave it. `Debug` hides it and there is no `Display`: showing one takes a deliberate [`Secret::expose`].
+/// A secret of the operator. `Debug` hides it and there is no `Display`: only [`Secret::expose`] returns the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself, for the one place that needs it.
+    /// The secret's text, for the single place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

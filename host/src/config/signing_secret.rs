@@ -1,4 +1,4 @@
-//! The token secret of a machine where nobody gave one: made once, then kept in the data directory.
+//! The token secret of a machine without `JWT_SECRET`: made once, then kept in the data directory.
 
 use std::fs;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use super::{ConfigError, Secret};
 const FILE: &str = "jwt-secret";
 const BYTES: usize = 32;
 
-/// The secret kept in `directory`, made now if there is none. Two processes that start at once get the same one.
+/// The secret in `directory`, made now if there is none. Two processes that start at once get the same secret.
 pub(super) fn kept(directory: &Path) -> Result<Secret, ConfigError> {
     read_or_make(directory).map_err(|error| {
         let path = directory.join(FILE);
@@ -25,8 +25,8 @@ fn read_or_make(directory: &Path) -> io::Result<Secret> {
     let path = directory.join(FILE);
     if !path.try_exists()? {
         fs::create_dir_all(directory)?;
-        // Written elsewhere and then linked into place: whoever sees the name sees the whole secret, and whoever comes
-        // second finds the name taken and reads what the first one wrote. Temporary files have mode 0600.
+        // The secret is written to a temporary file and then linked into place, so that no reader sees half of it, and
+        // a second process finds the name taken and reads the first secret. Temporary files have mode 0600.
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
         file.write_all(random()?.as_bytes())?;
         file.as_file().sync_all()?;

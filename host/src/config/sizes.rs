@@ -1,7 +1,7 @@
-//! How large everything is that follows from the machine, where the operator does not say otherwise.
+//! The sizes that are derived from the machine, unless the operator sets them.
 //!
-//! A pod of 512 MiB and half a processor is the smallest that is planned for; with less, everything still has a size that
-//! works, and with more nothing grows beyond what a busy host needs.
+//! The smallest planned machine is a pod with 512 MiB and half a processor. With less, every size still works; with
+//! more, no size grows beyond the needs of a busy host.
 
 use berth_runtime::Limits;
 use bytesize::ByteSize;
@@ -9,30 +9,30 @@ use bytesize::ByteSize;
 use super::quantity::{Count, GIB, MIB, Quantity, Size};
 use super::{ConfigError, Machine, Variables};
 
-/// The part of the memory that is for what instances hold; the rest is for the host, its connections, and password
-/// hashes of 19 MiB each.
+/// The divisor of the memory for instances; the rest is for the host, its connections, and password hashes of 19 MiB
+/// each.
 const GUESTS_PART: u64 = 2;
 
-/// Eighths of the memory that the process that compiles may take: in the smallest pod what a component in Python takes, and
-/// room for the host beside it. It is seldom there, and guests have seldom all of theirs.
+/// Eighths of the memory that the compiler process may take: in the smallest pod, enough for a component in Python and
+/// for the host beside it. The compiler process seldom runs, and guests seldom use all of their memory.
 const COMPILER_EIGHTHS: u64 = 5;
 
-/// What one instance is reckoned to hold. Most hold less; the sum is bounded by [`Sizes::guest_memory`].
+/// The estimated memory of an instance. Most take less; [`Sizes::guest_memory`] bounds the sum.
 const INSTANCE: u64 = 4 * MIB;
 
-/// What one request is reckoned to take of the host's own memory, its connection included.
+/// The estimated host memory of a request, including its connection.
 const REQUEST: u64 = MIB / 2;
 
-/// Sizes for one machine.
+/// Sizes for a machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sizes {
-    /// What they were chosen for.
+    /// The machine that the sizes were chosen for.
     pub machine: Machine,
     /// `BERTH_GUEST_MEMORY`: bytes of linear memories and tables that all instances may have together.
     pub guest_memory: u64,
-    /// `BERTH_COMPILE_MEMORY`: bytes that the process that compiles may take.
+    /// `BERTH_COMPILE_MEMORY`: bytes that the compiler process may take.
     pub compile_memory: u64,
-    /// Instances of a component that run at once, where the manifest does not say.
+    /// Instances of a component that run at once, unless the manifest sets it.
     pub concurrency: usize,
     /// `BERTH_DATABASE_CONNECTIONS`: connections to PostgreSQL that each component may have open.
     pub component_connections: usize,
@@ -45,7 +45,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// For `machine`, as far as `variables` leave it open.
+    /// Chooses the sizes for `machine` that `variables` do not set.
     pub(super) fn read(machine: Machine, variables: &Variables) -> Result<Self, ConfigError> {
         type Memory = Quantity<Size, { 16 * MIB }, { 1024 * GIB }>;
         type Connections = Quantity<Count, 1, 1000>;
@@ -85,13 +85,13 @@ impl Sizes {
         }
     }
 
-    /// A component's limits where the manifest does not say.
+    /// A component's limits, unless the manifest sets them.
     #[must_use]
     pub fn default_limits(&self) -> Limits {
         Limits { concurrency: self.concurrency, ..Limits::default() }
     }
 
-    /// Says what was chosen, and for what.
+    /// Logs the chosen sizes and the machine.
     pub fn log(&self) {
         let Self { machine, guest_memory, compile_memory, concurrency, .. } = self;
         tracing::info!(
@@ -113,7 +113,7 @@ fn at_most(count: u64, most: usize) -> usize {
     usize::try_from(count).unwrap_or(most).min(most)
 }
 
-/// So many for each processor, rounded up.
+/// A count for each processor, rounded up.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

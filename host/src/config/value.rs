@@ -1,4 +1,5 @@
-//! Values of `config` and `environment`: written in the manifest, or taken from the host's environment or from a file.
+//! Values of `config` and `environment`: literals in the manifest, or references to the host's environment or to a
+//! file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,16 +10,16 @@ use serde::de::{Deserializer, Error};
 
 use super::Variables;
 
-/// Secrets of the host. No component reads them, whatever the manifest says.
+/// Secrets of the host. No component reads them, whatever the manifest grants.
 const SECRETS_OF_THE_HOST: [&str; 4] = ["ADMIN_TOKEN", "COHERE_API_KEY", "DATABASE_URL", "JWT_SECRET"];
 
-/// A value, as it is written.
+/// A value, as it is in the file.
 pub(super) enum Value {
-    /// A string, or a number or boolean in its place.
+    /// A string, or a number or boolean instead.
     RawManifest(String),
     /// `{ env = "NAME" }`: the value of a variable of the host's environment.
     Variable(String),
-    /// `{ file = "path" }`: what the file contains, without one line end.
+    /// `{ file = "path" }`: the contents of the file, without a final line end.
     File(PathBuf),
 }
 
@@ -27,7 +28,7 @@ pub(super) enum Value {
 pub(super) struct VariableName(pub(super) String);
 
 impl Value {
-    /// The value itself. The error says what is wrong, and shows no value.
+    /// The value itself. The error names the fault and shows no value.
     pub(super) fn resolve(&self, directory: &Path, variables: &Variables) -> Result<String, String> {
         match self {
             Self::RawManifest(text) => Ok(text.clone()),

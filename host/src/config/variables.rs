@@ -1,4 +1,4 @@
-//! The environment as a map, so that everything that reads it can be tested without touching the process's own.
+//! The environment as a map, so that its readers can be tested without changing the process's environment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -20,13 +20,14 @@ impl Variables {
         std::env::vars_os().collect()
     }
 
-    /// The value of `name` without the white space around it. A blank one counts as unset: manifests and compose files
-    /// write `NAME=` for "not here".
+    /// The value of `name` without the white space around it. A blank value counts as unset, because manifests and
+    /// compose files write `NAME=` for "not here".
     pub fn get(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
         Ok(self.text(name)?.map(str::trim))
     }
 
-    /// The value of `name` as a `T`, or `default` if it is unset. `parse` answers with the reason and the remedy.
+    /// The value of `name` as a `T`, or `default` if it is unset. `parse` returns the reason and the remedy as its
+    /// error.
     pub fn parse_or<T>(
         &self,
         name: &'static str,
@@ -39,7 +40,7 @@ impl Variables {
         }
     }
 
-    /// The secret `name`, or the contents of the file that `<name>_FILE` names, less one line end.
+    /// The secret `name`, or the contents of the file that `<name>_FILE` names, without a final line end.
     pub fn secret(
         &self,
         name: &'static str,
@@ -71,7 +72,7 @@ impl Variables {
         Ok(Some(secret.to_owned().into()))
     }
 
-    /// The value of `name` as it is, blank or not even text.
+    /// The raw value of `name`, even if blank or not UTF-8.
     #[must_use]
     pub fn raw(&self, name: &'static str) -> Option<&OsString> {
         self.0.get(name)
@@ -82,7 +83,7 @@ impl Variables {
         self.0.keys().map(String::as_str)
     }
 
-    /// The value of a variable that the manifest names. The error says what is wrong with it.
+    /// The value of a variable that the manifest names. The error names the fault.
     pub(super) fn text_of(&self, name: &str) -> Result<Option<&str>, String> {
         match self.0.get(name) {
             Some(value) => {

@@ -1,7 +1,7 @@
-//! What a manifest asks for, compared to what is live: at the start, when nothing is, and when the manifest has changed.
+//! Compares a manifest with the live versions, at the start and when the manifest has changed, and swaps what differs.
 //!
-//! A file whose bytes the database has never seen is a new version. Where the bytes were seen before and another version is
-//! live in the database, the host's [`Precedence`] decides, and says in the log what it decided.
+//! A file whose bytes the database has never seen is a new version. Where the bytes were seen before and another
+//! version is live in the database, the host's [`Precedence`] decides, and the host logs the decision.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use super::{Delivery, SWAP_LOCK, instances};
 use crate::config::{Component, Manifest};
 use crate::storage::StorageError;
 
-/// Why a manifest is not what the host now does.
+/// Why the host could not apply a manifest.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyManifestError {
-    /// The database was not there.
+    /// The database is not available.
     #[error(transparent)]
     Away(#[from] StorageError),
     /// wasmtime does not start.
@@ -34,16 +34,16 @@ pub enum ApplyManifestError {
         component: String,
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         error: std::io::Error,
     },
-    /// More instances than the host was started for.
+    /// The components need more instances than the host was started for.
     #[error(
         "the components' `concurrency` adds up to more than this host was started for ({most} with its reserve): start \
          it again"
     )]
     TooManyInstances {
-        /// What it was started for.
+        /// The number of instances that the host was started for.
         most: u32,
     },
     /// A component was refused.
@@ -51,13 +51,13 @@ pub enum ApplyManifestError {
     Refused {
         /// The component.
         component: String,
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
 }
 
 impl ApplyManifestError {
-    /// Whether it is the database that is missing, so that another try may go well.
+    /// Whether the database is missing, so that a later attempt may succeed.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -68,16 +68,17 @@ impl ApplyManifestError {
     }
 }
 
-/// What a host runs when a component's file and the version that is live in the database differ, and the file is not new.
+/// Which version a host runs when a component's file and the live version in the database differ, and the file is not
+/// new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precedence {
-    /// The file: the host is a developer's.
+    /// The file runs, because the host is a developer's.
     File,
-    /// The version that is live in the database: it may have been pushed since the file was installed.
+    /// The live version in the database runs, because it may have been pushed after the file was installed.
     Database,
 }
 
-/// A file whose bytes were seen before, and the other version that is live in the database.
+/// A file whose bytes were seen before, and the different version that is live in the database.
 struct Conflict {
     component: String,
     path: PathBuf,
@@ -89,15 +90,15 @@ struct Conflict {
 pub(super) type Files = BTreeMap<String, Wasm>;
 
 impl Delivery {
-    /// Makes the host do what `manifest` says, all of it or nothing. Where a new file is refused, but every component has
-    /// a version that went live before, those are adopted instead.
+    /// Makes the host do what `manifest` says, all of it or nothing. Where a new file is refused, but every component
+    /// has a version that went live before, the host takes those versions instead.
     pub async fn apply_manifest(&self, manifest: Arc<Manifest>) -> Result<(), ApplyManifestError> {
         if instances(&manifest) > self.instances {
             return Err(ApplyManifestError::TooManyInstances { most: self.instances });
         }
         let files = read(&manifest).await?;
         let mut turn = None;
-        // Who waits for the turn must not keep those from their swap who have it.
+        // The local lock is released during the wait for the swap lock, so that the holder of the swap lock can swap.
         let (here, plan, conflicts) = loop {
             let here = self.one_at_a_time.lock().await;
             let (plan, conflicts) = self.plan(&manifest, &files).await?;
@@ -125,14 +126,14 @@ impl Delivery {
         Err(refused.into())
     }
 
-    /// Waits for the turn to swap.
+    /// Waits for the swap lock.
     pub(super) async fn turn(&self) -> Result<SwapLock, StorageError> {
         let turn = SwapLock::take(self.server.direct(), SWAP_LOCK).await?;
         self.versions.refuse_left_over().await?;
         Ok(turn)
     }
 
-    /// What has to change, for this host to do what `manifest` says, and where file and database differ.
+    /// The changes that make this host do what `manifest` says, and the conflicts between files and database.
     async fn plan(
         &self,
         manifest: &Arc<Manifest>,
@@ -165,7 +166,7 @@ impl Delivery {
             return Ok((Source::Live(live.clone()), None));
         }
         let seen = self.versions.with_digest(&component.name, file.digest()).await?;
-        // What another host has only just staged is not decided.
+        // A version that another host has only just staged is not decided yet.
         let Some(seen) = seen.filter(|version| version.state != VersionState::Staged) else {
             return Ok((file, None));
         };
@@ -182,14 +183,15 @@ impl Delivery {
         Ok((source, Some(conflict)))
     }
 
-    /// Whether a component is live already as it is wanted.
+    /// Whether the wanted version of a component is live already.
     fn is_done(&self, current: &Manifest, component: &Component, source: &Source) -> bool {
         let Source::Live(known) = source else { return false };
         current.components.contains(component)
             && self.live(&component.name).is_some_and(|version| version.number() == known.number)
     }
 
-    /// What was live before this host started, if every component of the manifest was and nothing is live here yet.
+    /// The versions that were live before this host started, if every component of the manifest has one and none is
+    /// live here yet.
     async fn fallback(&self, manifest: &Arc<Manifest>) -> Result<Option<Plan>, StorageError> {
         if self.app.registry().current().is_complete() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! `berth check`: what a swap checks without a database, of every component of a manifest.
+//! `berth check`: makes those checks of a swap that need no database, for every component of a manifest.
 
 use berth_runtime::{
     Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, Wasm,
@@ -11,7 +11,7 @@ use super::report::{Failure, Step};
 use super::verify;
 use crate::config::{Component, Manifest};
 
-/// A component that is good.
+/// A component that passed the checks.
 pub struct Checked {
     /// Its name.
     pub component: String,
@@ -19,8 +19,8 @@ pub struct Checked {
     pub digest: String,
 }
 
-/// Compiles by `process`, or takes from `cache`, what the manifest lists, links each component against its grants, and sees
-/// whether those that call each other agree on it.
+/// Compiles the components of the manifest by `process`, or takes them from `cache`, links each against its grants, and
+/// checks that components which call each other are compatible.
 pub async fn check(
     manifest: &Manifest,
     cache: &CodeCache,

@@ -1,4 +1,4 @@
-//! What each host on the database makes of each component, as they tell one another: `berth.component_replicas`.
+//! The state of each component on each host of the database, as the hosts report it: `berth.component_replicas`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,13 +22,13 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Those on the host's own database; `host` is its own name among them.
+    /// Selects the hosts on the host's own database; `host` is its own name among them.
     pub(super) fn new(pool: Pool, host: String) -> Self {
         Self { pool, host }
     }
 
-    /// Tells the others where this host stands. It counts as gone when it has not said so again in `lifetime`. Forgets
-    /// the hosts that are.
+    /// Reports the state of this host. The host counts as gone when it has not reported again within `lifetime`.
+    /// Deletes the rows of hosts that are gone.
     pub(super) async fn tell(
         &self,
         statuses: &BTreeMap<String, Status>,
@@ -66,7 +66,7 @@ impl Hosts {
         .await
     }
 
-    /// Tells the others that this host ends.
+    /// Reports that this host ends.
     pub(super) async fn leave(&self) -> Result<(), StorageError> {
         with_connection(&self.pool, async |connection| {
             sqlx::query("DELETE FROM berth.component_replicas WHERE host = $1")
@@ -78,7 +78,7 @@ impl Hosts {
         .await
     }
 
-    /// Where every host stands that was heard of lately, by component.
+    /// The state of every host that has reported lately, by component.
     pub(super) async fn all(&self) -> Result<BTreeMap<String, Vec<Replica>>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query(
@@ -96,7 +96,7 @@ impl Hosts {
         Ok(all)
     }
 
-    /// This host, which stands so now.
+    /// This host, with `status` as its present state.
     pub(super) fn this(&self, status: Status) -> Replica {
         let Status { live, state, detail, .. } = status;
         let now = Timestamp::now();
@@ -121,12 +121,12 @@ impl Hosts {
     }
 }
 
-/// Where a rollout stands, in words: `live on 2 of 3, 1 compiling`.
+/// The state of a rollout in words: `live on 2 of 3, 1 compiling`.
 pub(super) fn in_words(replicas: &[Replica], wanted: Option<u32>) -> String {
     let count = |state| replicas.iter().filter(|replica| replica.state == state).count();
     let live = replicas.iter().filter(|one| one.state == ReplicaState::Live && one.number == wanted).count();
     let mut words = format!("live on {live} of {}", replicas.len());
-    // Who has yet to hear of it is about to compile it.
+    // A host that has not heard of the version yet is about to compile it.
     let compiling = replicas.len() - live - count(ReplicaState::Behind);
     for (count, word) in [(compiling, "compiling"), (count(ReplicaState::Behind), "behind")] {
         if count > 0 {

@@ -1,19 +1,19 @@
-//! Versions of components: how they come, and how one takes the place of another while requests are served.
+//! Versions of components: how they arrive, and how a version replaces another while requests are served.
 //!
-//! There is one way in, whoever brings a version and whenever: `swap`. Starting up is the first one.
+//! Every version goes live by `swap`, whatever its origin. Starting up is the first swap.
 //!
 //! - [`report`]: what a swap did, as operators see it
 //! - `swap`: the steps of a swap, in which several components may change together
-//! - `plan`: what it is to do
+//! - `plan`: the changes that a swap has to make
 //! - `verify`: the steps that need no database
-//! - `prepare`: migrations, which can still be taken back
+//! - `prepare`: migrations, which can still be rolled back
 //! - `probe`, `recorder`: the requests that a version must answer; the report while it is being written
 //! - `apply_manifest`: applies a manifest at the start, and when it has changed
-//! - `operator`: what an operator asks for: pushes, rollbacks, and how things stand
-//! - `check`: whether a manifest could be adopted
+//! - `operator`: the requests of operators: pushes, rollbacks, and status
+//! - `check`: whether a manifest could be applied
 //! - `sync`: takes the versions that other hosts on the same database have made live
-//! - `reload`: what is saved while the host runs, as `watch` finds it
-//! - `versions`, `hosts`: what the database keeps of versions and hosts
+//! - `reload`: swaps in files that are saved while the host runs, as `watch` finds them
+//! - `versions`, `hosts`: the records of versions and hosts in the database
 //! - `status`: the state of each component on this host
 
 mod apply_manifest;
@@ -62,17 +62,17 @@ use report::{Failure, Progress};
 pub use status::{Status, Statuses};
 use versions::Versions;
 
-/// How long a request waits for a connection of its component's.
+/// How long a request waits for a connection of its component.
 const CONNECTION_QUEUE: Duration = Duration::from_secs(3);
 
-/// How long opening one may take.
+/// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The fewest instances that a host has room for, so that components may be added while it runs. An unused one takes nothing
-/// but addresses.
+/// The fewest instances that a host has room for, so that components may be added while the host runs. An unused
+/// instance takes nothing but addresses.
 const ROOM: u32 = 1000;
 
-/// What the turn to swap is called in the database: all hosts on it have one.
+/// The name of the swap lock in the database. All hosts on a database share this lock.
 const SWAP_LOCK: &str = "swap";
 
 /// Brings components live on this host.
@@ -89,9 +89,9 @@ pub struct Delivery {
     versions: Versions,
     replicas: Hosts,
     host: String,
-    /// Whether a component's file or the database says what runs.
+    /// Whether a component's file or the database decides which version runs.
     precedence: Precedence,
-    /// What the live components are as the manifest has it; none before the first swap.
+    /// The manifest that the live components came from; none before the first swap.
     manifest: ArcSwap<Manifest>,
     one_at_a_time: Mutex<()>,
     listeners: Listeners,
@@ -99,7 +99,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// For the components of `app`, none of which is live yet. Starts wasmtime.
+    /// Makes the delivery for the components of `app`, none of which is live yet. Starts wasmtime.
     pub fn new(
         config: &Config,
         app: App,
@@ -130,7 +130,7 @@ impl Delivery {
         })
     }
 
-    /// Hears of every swap on this host from now on.
+    /// Subscribes to every swap on this host from now on.
     #[must_use]
     pub fn progress(&self) -> broadcast::Receiver<Progress> {
         self.listeners.subscribe()
@@ -146,7 +146,7 @@ impl Delivery {
         manifest.components.iter().filter_map(|component| self.live(&component.name)).collect()
     }
 
-    /// Lets new requests see `deployment`, which is what `manifest` says.
+    /// Lets new requests see `deployment`, which `manifest` describes.
     fn publish(&self, deployment: Deployment, manifest: Arc<Manifest>) {
         let numbers = deployment.versions().values();
         let numbers: Vec<_> =
@@ -156,7 +156,7 @@ impl Delivery {
         self.app.statuses().set_live(numbers);
     }
 
-    /// A way for requests into a deployment that nobody else sees, and the token that they need.
+    /// Routes into a deployment that no other request reaches, and the token that its requests need.
     fn trial(&self, registry: Registry) -> Result<(Routes, HeaderValue), Failure> {
         let token = self.app.auth().token_for(probe::CALLER);
         let token = token.ok().and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
@@ -168,7 +168,7 @@ impl Delivery {
         Ok((Routes::new(&self.app.on_trial(Arc::new(registry))), token))
     }
 
-    /// The schema and the role of a component, made where they are missing, and as they were made.
+    /// The schema and the role of a component. Creates them where they are missing.
     async fn database(&self, component: &str) -> Result<ComponentDatabase, IsolationError> {
         let database = component_database(&self.pool, &self.server, component, self.connections).await?;
         if let Isolation::SchemaOnly { reason } = &database.isolation {
@@ -181,7 +181,7 @@ impl Delivery {
         Ok(database)
     }
 
-    /// What is behind a component's grants: that of the version that is live, unless the manifest now says otherwise.
+    /// The resources behind a component's grants: those of the live version, unless the manifest has changed them.
     fn resources(&self, spec: &ComponentSpec, database: Option<&ComponentDatabase>) -> Resources {
         if let Some(live) = self.live(&spec.name)
             && (live.spec().limits == spec.limits && live.spec().capabilities == spec.capabilities)
@@ -193,13 +193,13 @@ impl Delivery {
         Resources::new(spec, sessions, cohere)
     }
 
-    /// The sessions of a component with its database.
+    /// The pool of a component's sessions with its database.
     fn sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> SessionPool {
         let settings = PoolSettings {
             max_connections: self.connections,
             queue_timeout: CONNECTION_QUEUE,
             connect_timeout: CONNECT,
-            // No request needs an answer that comes after its end.
+            // A request has no use for an answer that comes after its end.
             statement_timeout: spec.limits.time,
             search_path: Some(database.schema.clone()),
         };
@@ -210,7 +210,7 @@ impl Delivery {
         SessionPool::new(database.server.clone(), settings, self.backends.clone(), Some(repair))
     }
 
-    /// Gives the component's role its password back.
+    /// Sets the password of the component's role again.
     fn repair(&self, component: &str) -> Repair {
         let (pool, server, connections) = (self.pool.clone(), self.server.clone(), self.connections);
         let component = component.to_owned();
@@ -225,14 +225,14 @@ impl Delivery {
     }
 }
 
-/// How many instances the components of a manifest may need at once: twice what requests may have, since a version that is
-/// tried has some of its own, and those of limits that have changed finish beside the next.
+/// How many instances the components of a manifest may need at once: twice what requests may have, because a version on
+/// trial has its own instances, and instances with changed limits finish beside the new ones.
 fn instances(manifest: &Manifest) -> u32 {
     let sum: usize = manifest.components.iter().map(|component| component.limits.concurrency).sum();
     u32::try_from(sum.saturating_mul(2)).unwrap_or(u32::MAX).max(8)
 }
 
-/// What this host is called among those on the same database.
+/// The name of this host among those on the same database.
 fn host_name() -> String {
     let machine = Config::machine_name().unwrap_or_else(|| "host".to_owned());
     format!("{machine}/{}", std::process::id())

@@ -1,4 +1,4 @@
-//! What an operator asks for: another version, the one before, and how things stand.
+//! The requests of operators: push a version, roll back, and show the components.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,18 +20,18 @@ use super::{Delivery, SWAP_LOCK};
 use crate::config::Component;
 use crate::storage::StorageError;
 
-/// Why nothing was even tried.
+/// Why a request was refused before its swap began.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// The manifest has no such component.
     #[error("There is no component {name}; there are: {known}")]
     UnknownComponent {
-        /// What was asked for.
+        /// The name in the request.
         name: String,
         /// The components of the manifest.
         known: String,
     },
-    /// The component has no such version, or none that was live before.
+    /// The component has no such version, or that version was never live.
     #[error("The component {component} has no version {number} to roll back to")]
     UnknownVersion {
         /// The component.
@@ -39,13 +39,13 @@ pub enum OperatorError {
         /// The version.
         number: u32,
     },
-    /// There is nothing before the live version.
+    /// No version was live before the present one.
     #[error("The component {component} has no version that was live before")]
     NothingBefore {
         /// The component.
         component: String,
     },
-    /// The version's bytes have made room for newer ones.
+    /// The version's bytes were deleted to keep newer ones.
     #[error("The bytes of version {number} are no longer kept: push them again")]
     NotKept {
         /// The version.
@@ -54,13 +54,13 @@ pub enum OperatorError {
     /// Another swap is under way, here or on another host of the same database.
     #[error("Another swap is under way, try again when it is over")]
     Busy,
-    /// The host has not begun to serve.
+    /// The host has not begun to serve requests.
     #[error("The host is starting, try again later")]
     Starting,
-    /// The database was not there.
+    /// The database is not available.
     #[error("The database is not available")]
     Away(#[source] StorageError),
-    /// A statement of the host's was wrong, which another try does not mend.
+    /// A statement of the host failed in a way that another attempt does not mend.
     #[error("Internal Server Error")]
     Statement(#[source] StorageError),
 }
@@ -77,19 +77,19 @@ impl From<sqlx::Error> for OperatorError {
     }
 }
 
-/// A swap that may begin: nobody else has the turn.
+/// A swap that may begin: it holds the swap lock.
 pub struct Requested {
     delivery: Arc<Delivery>,
     component: String,
     turn: SwapLock,
     is_dry_run: bool,
     source: Source,
-    /// The version that all hosts have.
+    /// The version that is live for all hosts.
     live: Option<StoredVersion>,
 }
 
 impl Delivery {
-    /// Asks for `bytes` to be the live version of `component`, on behalf of who calls themselves `by`.
+    /// Asks for `bytes` to be the live version of `component`. `by` is the operator's name, as the client sends it.
     pub async fn push(
         self: &Arc<Self>,
         component: &str,
@@ -102,7 +102,7 @@ impl Delivery {
         self.request(component, source, is_dry_run).await
     }
 
-    /// A file for a component that is coming in.
+    /// Makes a file for a component that is being uploaded.
     ///
     /// # Errors
     ///
@@ -136,7 +136,7 @@ impl Delivery {
         Ok(Requested { delivery: Arc::clone(self), component, turn, is_dry_run, source, live })
     }
 
-    /// The components of this host, and where each stands on every host.
+    /// The components of this host, with the state of each on every host.
     pub async fn components(&self) -> Result<Vec<ComponentSummary>, OperatorError> {
         let mut replicas = self.replicas().await?;
         let mut summaries = Vec::new();
@@ -146,7 +146,7 @@ impl Delivery {
         Ok(summaries)
     }
 
-    /// One of them.
+    /// The summary of a single component.
     pub async fn component_summary(&self, name: &str) -> Result<ComponentSummary, OperatorError> {
         let component = self.component(name)?;
         let mut replicas = self.replicas().await?;
@@ -158,7 +158,8 @@ impl Delivery {
         Ok(self.versions.history(&self.component(component)?.name).await?)
     }
 
-    /// Each host by component, this one as it is now: a host that follows no others says nothing of itself in the database.
+    /// The hosts by component, with this host's present state: a host that follows no others stores none in the
+    /// database.
     async fn replicas(&self) -> Result<BTreeMap<String, Vec<Replica>>, OperatorError> {
         let mut replicas = self.replicas.all().await?;
         for hosts in replicas.values_mut() {
@@ -208,9 +209,9 @@ impl Delivery {
 }
 
 impl Requested {
-    /// Carries it out, also when nobody waits for the report any longer. `caller` hears of its progress.
+    /// Carries out the swap, even if the caller no longer waits for the report. Sends its progress to `caller`.
     pub async fn run(self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Option<Report> {
-        // In a task of its own: half a swap, because somebody hung up, would be one too many.
+        // The swap runs in a task of its own, so that a client that hangs up cannot stop it halfway.
         tokio::spawn(self.carry_out(caller)).await.ok().flatten()
     }
 
@@ -223,7 +224,7 @@ impl Requested {
             turn.give_up().await;
             return Some(unchanged(&component, &live, delivery.listeners.and(caller)));
         }
-        // As it is now: it may have changed while the swap waited.
+        // The manifest is loaded now because it may have changed while the swap waited.
         let manifest = delivery.manifest.load_full();
         let Some(component) = manifest.components.iter().find(|one| one.name == component) else {
             turn.give_up().await;
@@ -244,7 +245,7 @@ fn unchanged(component: &str, live: &StoredVersion, listeners: Listeners) -> Rep
     record.finish(Outcome::Unchanged, None)
 }
 
-/// The version of `history` to roll back to: number `to`, or else the one that was live last before the present one.
+/// The version of `history` to roll back to: number `to`, or else the last live version before the present one.
 fn destination(
     component: &str,
     to: Option<u32>,

@@ -1,4 +1,4 @@
-//! What a swap is to do: the manifest that the host shall have, and the code of each component that is to change.
+//! The plan of a swap: the manifest that the host shall have, and the code of each component that is to change.
 
 use std::sync::Arc;
 
@@ -13,16 +13,17 @@ use crate::config::{Component, Manifest};
 /// The code that a component shall have.
 #[derive(Clone)]
 pub(super) enum Source {
-    /// Bytes that came in.
+    /// Bytes that the manifest or a push brings.
     Bytes { bytes: Wasm, digest: String, origin: Origin, by: String },
     /// A version that went live before.
     Kept(StoredVersion),
-    /// The version that the database says is live. This host has yet to take it, or to take what the manifest says of it.
+    /// The version that is live in the database. This host has yet to take the version, or what the manifest says of
+    /// it.
     Live(StoredVersion),
 }
 
 impl Source {
-    /// Bytes of the manifest's file or of a push.
+    /// Makes a source from the bytes of the manifest's file or of a push.
     pub(super) fn bytes(bytes: Wasm, origin: Origin, by: &str) -> Self {
         Self::Bytes { digest: digest(&bytes), bytes, origin, by: by.to_owned() }
     }
@@ -41,32 +42,32 @@ pub(super) struct Change {
     pub(super) source: Source,
 }
 
-/// What is to be done, all of it or nothing.
+/// The changes of a swap, all of which go live or none.
 pub(super) struct Plan {
-    /// What the host shall have afterwards.
+    /// The manifest that the host shall have afterwards.
     pub(super) manifest: Arc<Manifest>,
     /// The components of the manifest that are to change.
     pub(super) changes: Vec<Change>,
-    /// The turn to say what all hosts shall have. None for who does what has been said already.
+    /// The swap lock, for a plan that decides what all hosts shall have. None for a plan that follows such a decision.
     pub(super) turn: Option<SwapLock>,
     /// Whether to stop before anything is changed.
     pub(super) is_dry_run: bool,
-    /// Who wants to hear of its progress.
+    /// The channel to the caller, if it wants to hear of the progress.
     pub(super) caller: Option<mpsc::UnboundedSender<Progress>>,
 }
 
 impl Plan {
-    /// Changes that have been decided already.
+    /// Makes a plan for changes that have been decided already.
     pub(super) fn of(manifest: Arc<Manifest>, changes: Vec<Change>) -> Self {
         Self { manifest, changes, turn: None, is_dry_run: false, caller: None }
     }
 
-    /// Whether there is anything that other hosts have to hear of.
+    /// Whether the other hosts have to hear of the changes.
     pub(super) fn has_news(&self) -> bool {
         self.changes.iter().any(|change| !matches!(change.source, Source::Live(_)))
     }
 
-    /// The component that is told what concerns all of them.
+    /// The component whose report gets the failures that concern all of them.
     pub(super) fn first(&self) -> String {
         self.changes.first().map(|change| change.component.name.clone()).unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! The step between a candidate and a version: its migrations, which can be taken back until the version is live, and what
-//! is behind its grants.
+//! The step between a candidate and a version: runs its migrations, which can be rolled back until the version is live,
+//! and gets the resources behind its grants.
 
 use berth_database::{IsolationError, Migrating, MigrationError};
 use berth_runtime::{Candidate, Capability, Resources, Version};
@@ -18,7 +18,7 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Runs the migrations of a candidate, in a transaction that stays open, and gets what is behind its grants.
+    /// Runs the migrations of a candidate in a transaction that stays open, and gets the resources behind its grants.
     pub(super) async fn of(
         delivery: &Delivery,
         candidate: Candidate,
@@ -37,14 +37,14 @@ impl Prepared {
         Ok(Self { candidate, number, resources, migrating })
     }
 
-    /// Takes its migrations back.
+    /// Rolls back its migrations.
     pub(super) async fn give_up(self) {
         if let Some(migrating) = self.migrating {
             migrating.roll_back().await;
         }
     }
 
-    /// The version as it is tried: with its migrations, and with nothing that it does made permanent.
+    /// The version on trial: it sees its migrations, and none of its changes becomes permanent.
     pub(super) async fn trial(&mut self) -> Result<Version, Failure> {
         let pool = match &mut self.migrating {
             Some(migrating) => {
@@ -57,7 +57,7 @@ impl Prepared {
     }
 }
 
-/// Runs what a candidate's tables lack, and gets what is behind its grants.
+/// Runs the migrations that the tables lack, and gets the resources behind the candidate's grants.
 async fn migrate(
     delivery: &Delivery,
     candidate: &Candidate,
@@ -76,7 +76,7 @@ async fn migrate(
     Ok(((resources, migrating), Some(remark)))
 }
 
-/// Refuses a version that would not know what the tables have become.
+/// Refuses a version whose tables have had a newer migration that is not compatible with it.
 fn check_way_back(migrating: &Migrating) -> Result<(), Failure> {
     let unknown: Vec<String> =
         migrating.newer().iter().filter(|applied| !applied.compatible).map(ToString::to_string).collect();

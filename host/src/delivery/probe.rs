@@ -1,5 +1,5 @@
-//! The manifest's probes: requests that a version must answer before anybody else's reach it. They go through the whole
-//! way of a request, token and all, but for the socket.
+//! The manifest's probes: requests that a version must answer before other requests reach it. They pass all layers of a
+//! request, including the token, except for the socket.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use super::report::{Failure, ProbeAnswer, Step};
 use crate::config::Probe;
 use crate::routes::{Probe as ProbeMark, Routes};
 
-/// Who probes are made for: a token's `sub` that nobody else has.
+/// The `sub` of the probes' token, which no account has.
 pub(super) const CALLER: &str = "berth-probe";
 
-/// How often each request is made: what is set up by the first one shows in the second.
+/// How often each request is made: the second request shows faults in what the first has set up.
 const ROUNDS: usize = 3;
 
-/// How long an answer may take. Tables that a migration has altered are locked meanwhile.
+/// How long an answer may take, in which tables that a migration has altered are locked.
 pub(super) const TIME: Duration = Duration::from_secs(2);
 
 /// How many bytes of a bad answer are shown.
 const SHOWN: usize = 500;
 
-/// Makes each request several times, as the caller that `token` stands for, and adds what was answered to `answers`. The
-/// first that is not answered well ends it.
+/// Makes each request several times, as the caller that `token` stands for, and adds the answers to `answers`. The
+/// first bad answer ends the probes.
 pub(super) async fn probe(
     routes: &Routes,
     token: &HeaderValue,
@@ -49,7 +49,7 @@ pub(super) async fn probe(
     Ok(())
 }
 
-/// The status, and what is wrong with the answer.
+/// The status, and the fault of the answer, if it has any.
 async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u16>, Result<(), String>) {
     let mut request = Request::new(Body::empty());
     *request.method_mut() = probe.method.clone();
@@ -64,7 +64,7 @@ async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u
     let (status, mut body) = (response.status(), response.into_body());
     let mut beginning = Vec::new();
     while let Some(frame) = body.frame().await {
-        // A guest that fails half-way breaks its answer off.
+        // A guest that fails midway breaks off its answer.
         let Ok(frame) = frame else { return (Some(status.as_u16()), Err("its answer broke off".to_owned())) };
         if let Some(data) = frame.data_ref() {
             beginning.extend_from_slice(&data[..data.len().min(SHOWN - beginning.len())]);

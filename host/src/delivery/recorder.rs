@@ -1,4 +1,4 @@
-//! The report of a swap while it is being written: whoever listens hears of each step when it begins and when it ends.
+//! The report of a swap while it is being written. Listeners hear of each step when it begins and when it ends.
 
 use std::time::Instant;
 
@@ -6,10 +6,10 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
 
-/// How many events somebody may be behind who listens to every swap. Who is further behind misses some.
+/// Broadcast capacity, in events. Slower subscribers lose events.
 const BEHIND: usize = 1024;
 
-/// Who hears of a swap as it goes on.
+/// The listeners to the progress of a swap.
 #[derive(Clone)]
 pub(super) struct Listeners {
     everybody: broadcast::Sender<Progress>,
@@ -21,18 +21,18 @@ impl Listeners {
         Self { everybody: broadcast::channel(BEHIND).0, caller: None }
     }
 
-    /// The same, and who has asked for this swap.
+    /// These listeners and the caller that has asked for this swap.
     pub(super) fn and(&self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Self {
         Self { everybody: self.everybody.clone(), caller }
     }
 
-    /// Hears of every swap from now on.
+    /// Subscribes to every swap from now on.
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Progress> {
         self.everybody.subscribe()
     }
 
     fn tell(&self, progress: Progress) {
-        // That nobody listens, or no longer, is no failure.
+        // A channel without a listener is no failure.
         if let Some(caller) = &self.caller {
             let _ = caller.send(progress.clone());
         }
@@ -40,7 +40,7 @@ impl Listeners {
     }
 }
 
-/// What a step has to say of itself.
+/// The remark in the report of a step, if there is any.
 pub(super) type Remark = Option<String>;
 
 /// A report that is being written.
@@ -51,7 +51,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Of a component, by the digest of the bytes that it shall have.
+    /// Begins the report of a component, with the digest of the bytes that it shall have.
     pub(super) fn new(component: &str, digest: &str, listeners: Listeners) -> Self {
         let report = Report {
             component: component.to_owned(),
@@ -68,12 +68,12 @@ impl Recorder {
         Self { report, began: Instant::now(), listeners }
     }
 
-    /// What has been written up to now.
+    /// The report up to now.
     pub(super) fn report(&mut self) -> &mut Report {
         &mut self.report
     }
 
-    /// Takes a step. Where it finds out that a later one would fail, it fails as that one.
+    /// Takes a step. A step that finds that a later step would fail, fails as that later step.
     pub(super) async fn step<T>(
         &mut self,
         step: Step,
@@ -103,13 +103,13 @@ impl Recorder {
         self.write(step, StepState::Passed, None, 0.0);
     }
 
-    /// Passes over a step, since there is nothing to do.
+    /// Skips a step, because there is nothing to do.
     pub(super) fn skip(&mut self, step: Step, why: &str) {
         self.write(step, StepState::Skipped, Some(why.to_owned()), 0.0);
     }
 
-    /// Fails a step that was not taken, since it was seen before that it would fail; or one that has passed already, but not
-    /// together with other components.
+    /// Fails a step that was not taken because its failure was foreseen, or a step that has passed, but not together
+    /// with other components.
     pub(super) fn fail(&mut self, failure: &Failure) {
         self.report.steps.retain(|one| one.step != failure.step);
         self.write(failure.step, StepState::Failed, Some(failure.reason.clone()), 0.0);
@@ -136,7 +136,7 @@ impl Recorder {
     }
 }
 
-/// Since then, to the microsecond.
+/// The time since `since` in milliseconds, to the microsecond.
 pub(super) fn milliseconds(since: Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }

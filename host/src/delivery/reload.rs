@@ -1,4 +1,4 @@
-//! `berth serve --watch`: what is saved while the host runs goes live by the same swap as everything else.
+//! `berth serve --watch`: files that are saved while the host runs go live by the same swap as all other versions.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ use super::watch::{self, Watcher};
 use crate::config::{Config, Manifest};
 use crate::storage::StorageError;
 
-/// How soon a manifest that could not be adopted is tried again: a file that it names may have been built meanwhile.
+/// How soon a refused manifest is tried again, because a file that it names may have been built meanwhile.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// A manifest that could not be adopted.
+/// A manifest that could not be applied.
 struct Refused {
-    /// Why, as it was logged.
+    /// The reason, as it was logged.
     reason: String,
-    /// Whether it may be adopted later although none of the watched files changes.
+    /// Whether the manifest may be applied later although none of the watched files changes.
     may_pass: bool,
 }
 
@@ -33,14 +33,14 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// From now on. To be called before the host reads the files, so that no change is missed.
+    /// Watches from now on. Call this before the host reads the files, so that no change is missed.
     pub async fn new(config: &Config) -> Self {
         Self { watcher: Watcher::new(paths(config, &config.manifest)).await }
     }
 }
 
 impl Delivery {
-    /// Swaps in what is saved, for ever. What cannot be used is logged, and changes nothing.
+    /// Swaps in each saved file, and never returns. A file that cannot be used is logged, and changes nothing.
     pub async fn watch(&self, config: &Config, mut watched: Watched) {
         tracing::info!(manifest = %config.manifest_path.display(), "watching the manifest and its files");
         let mut refused: Option<Refused> = None;
@@ -51,7 +51,7 @@ impl Delivery {
             tokio::select! {
                 change = watched.watcher.changed() => {
                     let of_manifest = change.path == config.manifest_path;
-                    // A manifest that was refused for a component's file may be good with the file that is saved now.
+                    // A manifest that was refused for a component's file may be valid with the file that is saved now.
                     if of_manifest && change.is_new || !of_manifest && refused.is_some() {
                         refused = self.reload(config, &mut watched.watcher, refused).await;
                     } else if !of_manifest {
@@ -63,7 +63,7 @@ impl Delivery {
         }
     }
 
-    /// Does what the manifest says now. Returns why it cannot, which is logged unless it was the reason `before`.
+    /// Applies the manifest as it is now. Returns the reason of a failure, which is logged unless it equals `before`.
     async fn reload(
         &self,
         config: &Config,
@@ -116,19 +116,19 @@ impl Delivery {
         }
         let turn = self.turn().await?;
         let here = self.one_at_a_time.lock().await;
-        // As it is now: it may have changed while the swap waited.
+        // The manifest is loaded now because it may have changed while the swap waited.
         let manifest = self.manifest.load_full();
         let changes = self.changes(&manifest, path, &source);
         if changes.is_empty() {
             turn.give_up().await;
             return Ok(());
         }
-        // Whether it went well is in the log.
+        // The swap logs its outcome.
         let _ = swap(self, &here, Plan { turn: Some(turn), ..Plan::of(manifest.clone(), changes) }).await;
         Ok(())
     }
 
-    /// The components whose file is at `path`, and that do not have the code of `source` yet.
+    /// The components whose file is at `path`, and that do not run the code of `source` yet.
     fn changes(&self, manifest: &Manifest, path: &Path, source: &Source) -> Vec<Change> {
         let is_news = |name| self.live(name).is_none_or(|version| version.digest() != source.digest());
         let components = manifest.components.iter().filter(|one| one.source == path && is_news(&one.name));
@@ -143,7 +143,7 @@ impl From<ApplyManifestError> for Refused {
     }
 }
 
-/// What is watched for a manifest: itself, and the files that it names.
+/// The paths to watch for a manifest: its own, and those of the files that it names.
 fn paths(config: &Config, manifest: &Manifest) -> Vec<std::path::PathBuf> {
     let sources = manifest.components.iter().map(|component| component.source.clone());
     sources.chain([config.manifest_path.clone()]).collect()

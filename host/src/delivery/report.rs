@@ -1,5 +1,4 @@
-//! What a swap did and what came of it, as the admin API tells it and the command line shows it: the only types that both
-//! know.
+//! The report of a swap, as the admin API sends it and the command line shows it. Only these types are known to both.
 
 use std::error::Error;
 
@@ -9,26 +8,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
-    /// The bytes are not more than a component may have.
+    /// The bytes are within the size limit of a component.
     Size,
-    /// They are a component: no core module, no machine code, no garbage, no WASI that the host does not run.
+    /// The bytes are a component: no core module, no machine code, no garbage, no WASI that the host does not run.
     Kind,
-    /// They are no more than the host compiles, and become machine code in bounded time and memory.
+    /// The component is within the compiler's limits, and compiles in bounded time and memory.
     Compile,
-    /// What it imports is granted, and other components have what it wants of them.
+    /// The component's imports are granted, and the components that it calls export what it needs.
     Imports,
-    /// It exports what the host and other components need of it.
+    /// The component exports what the host and other components need of it.
     Exports,
-    /// The tables that it needs can be made.
+    /// The component's migrations run.
     Migrations,
-    /// It answers the manifest's probes.
+    /// The version answers the manifest's probes.
     Probe,
-    /// It answers new requests.
+    /// The version answers new requests.
     Live,
 }
 
 impl Step {
-    /// All of them, in their order.
+    /// All steps, in their order.
     pub const ALL: [Self; 8] = [
         Self::Size,
         Self::Kind,
@@ -40,7 +39,7 @@ impl Step {
         Self::Live,
     ];
 
-    /// Its name, as JSON has it.
+    /// The step's name in JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,17 +55,17 @@ impl Step {
     }
 }
 
-/// What came of a swap.
+/// The outcome of a swap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The version answers new requests.
     Live,
-    /// It was live already, and nothing was done.
+    /// The version was live already, and nothing was done.
     Unchanged,
-    /// A dry run: it would have gone live. Nothing was changed.
+    /// The dry run passed: the version would have gone live. Nothing was changed.
     Passed,
-    /// It was refused. Nothing was changed.
+    /// The version was refused. Nothing was changed.
     Refused,
 }
 
@@ -75,10 +74,10 @@ pub enum Outcome {
 pub struct Report {
     /// The component.
     pub component: String,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Its new version's number. None for one that has none: a dry run of bytes that were never seen, or bytes that were
-    /// refused before they were a component.
+    /// The new version's number. None in a dry run of bytes that were never seen, and for bytes that were refused
+    /// before they were known to be a component.
     pub number: Option<u32>,
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
     pub digest: String,
@@ -86,62 +85,62 @@ pub struct Report {
     pub replaced: Option<u32>,
     /// The steps that were taken.
     pub steps: Vec<StepReport>,
-    /// Why it was refused.
+    /// Why the version was refused.
     pub failure: Option<Failure>,
-    /// What it may do that the version before could not, and the other way round.
+    /// The capabilities that the version gains and loses against the version before.
     pub changes: Changes,
-    /// The probes, as they were answered.
+    /// The answers to the probes.
     pub probes: Vec<ProbeAnswer>,
-    /// How long all of it took.
+    /// How long the swap took.
     pub milliseconds: f64,
 }
 
-/// One step.
+/// The report of a single step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
-    /// Which.
+    /// The step.
     pub step: Step,
-    /// How it ended.
+    /// The step's state.
     pub state: StepState,
-    /// How long it took.
+    /// How long the step took.
     pub milliseconds: f64,
-    /// What is worth knowing of it, in a few words: `from the code cache`, `ran 2, 3`.
+    /// A short remark: `from the code cache`, `ran 2, 3`.
     pub detail: Option<String>,
 }
 
-/// How far a step is.
+/// The state of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
-    /// It is under way. In progress events only.
+    /// The step is under way. Only progress events have this state.
     Started,
-    /// It went well.
+    /// The step passed.
     Passed,
-    /// There was nothing to do.
+    /// The step had nothing to do.
     Skipped,
-    /// It ended the swap.
+    /// The step failed and ended the swap.
     Failed,
 }
 
 /// Why a version was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// At which step.
+    /// The step that failed.
     pub step: Step,
-    /// Why, and what to do about it.
+    /// The reason, and the remedy.
     pub reason: String,
-    /// Whether the same may go well a moment later: the database was away, a table was locked.
+    /// Whether another attempt may succeed a moment later: the database was not available, or a table was locked.
     pub temporary: bool,
 }
 
 impl Failure {
-    /// One that the same bytes will meet again.
+    /// A failure that the same bytes will meet again.
     #[must_use]
     pub fn lasting(step: Step, error: &dyn Error) -> Self {
         Self { step, reason: error.to_string(), temporary: false }
     }
 
-    /// One that may be over a moment later.
+    /// A failure that may be over a moment later.
     #[must_use]
     pub fn passing(step: Step, error: &dyn Error) -> Self {
         Self { step, reason: error.to_string(), temporary: true }
@@ -151,31 +150,31 @@ impl Failure {
 /// How a version differs from the one before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// Interfaces that it imports. One in another version than before is not listed.
+    /// Interfaces that the version imports. An interface that only changed its version is not listed.
     pub imports: Difference,
-    /// Interfaces that it exports, likewise.
+    /// Interfaces that the version exports, likewise.
     pub exports: Difference,
-    /// Migrations that it knows, as `2 add a column`.
+    /// Migrations that the version brings, as `2 add a column`.
     pub migrations: Difference,
 }
 
-/// What is there in one and not in the other.
+/// The difference of two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// New.
+    /// The entries that only the new list has.
     pub gained: Vec<String>,
-    /// No longer there.
+    /// The entries that only the old list has.
     pub lost: Vec<String>,
 }
 
 impl Difference {
-    /// Of two sorted lists.
+    /// Compares two sorted lists.
     #[must_use]
     pub fn between(before: &[String], after: &[String]) -> Self {
         Self::by(before, after, |one| one)
     }
 
-    /// Of two sorted lists of interfaces. An interface in another version is the same one.
+    /// Compares two sorted lists of interfaces. Versions of an interface count as equal.
     #[must_use]
     pub fn between_interfaces(before: &[String], after: &[String]) -> Self {
         Self::by(before, after, |interface| interface.split_once('@').map_or(interface, |(name, _)| name))
@@ -190,18 +189,18 @@ impl Difference {
     }
 }
 
-/// One answer to a probe.
+/// The answer to a probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeAnswer {
     /// The request: `GET /dashboard/stats`.
     pub request: String,
-    /// Its status; none if there was no answer.
+    /// The status; none if there was no answer.
     pub status: Option<u16>,
-    /// How long it took.
+    /// How long the answer took.
     pub milliseconds: f64,
 }
 
-/// What happens while a swap is under way. A server-sent event of the name in `event` each.
+/// A progress event of a swap. Each is sent as a server-sent event with the name in `event`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[expect(clippy::large_enum_variant, reason = "there are few of them, and each goes out as JSON at once")]
@@ -210,13 +209,13 @@ pub enum Progress {
     Step {
         /// The component.
         component: String,
-        /// Which step, and how far it is.
+        /// The step and its state.
         #[serde(flatten)]
         step: StepReport,
     },
     /// The swap of a component is over.
     Report {
-        /// What came of it.
+        /// The report with the outcome.
         #[serde(flatten)]
         report: Report,
     },
@@ -225,103 +224,103 @@ pub enum Progress {
 /// A component, as `GET /admin/components` lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComponentSummary {
-    /// Its name.
+    /// The component's name.
     pub name: String,
     /// The version that answers requests on this host; none while it starts.
     pub live: Option<VersionSummary>,
     /// The number of the version that all hosts shall have; differs from `live` while a rollout is under way, or where
     /// this host could not take it.
     pub wanted: Option<u32>,
-    /// The path patterns that it answers.
+    /// The component's path patterns.
     pub routes: Vec<String>,
-    /// What it is granted.
+    /// The component's capabilities.
     pub capabilities: Vec<String>,
-    /// Where the rollout stands: `live on 2 of 3, 1 compiling`.
+    /// The state of the rollout: `live on 2 of 3, 1 compiling`.
     pub rollout: String,
-    /// Each host on the same database.
+    /// Each host on the database.
     pub replicas: Vec<Replica>,
 }
 
-/// One host's state, as it has reported it.
+/// The state of a host, as the host has reported it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replica {
-    /// Its name: that of its machine and its process.
+    /// The host's name, made of its machine and its process.
     pub host: String,
-    /// Whether it is the host that answers.
+    /// Whether this is the host that answers the request.
     pub this: bool,
-    /// The version that is live there.
+    /// The number of the version that is live there.
     pub number: Option<u32>,
-    /// What it is doing.
+    /// The state of the component there.
     pub state: ReplicaState,
-    /// Why it is behind.
+    /// Why the host is behind.
     pub detail: Option<String>,
-    /// When it was last heard of: RFC 3339, UTC.
+    /// When the host last reported: RFC 3339, UTC.
     pub seen_at: String,
 }
 
-/// What a host is doing with a component.
+/// The state of a component on a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicaState {
-    /// It has the version that is wanted.
+    /// The wanted version is live.
     Live,
-    /// It is taking it.
+    /// The host is taking the wanted version.
     Compiling,
-    /// It could not take it and stays on the one before.
+    /// The host could not take the wanted version and stays on the version before.
     Behind,
 }
 
 /// A version, as `GET /admin/components/{name}/history` lists it, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionSummary {
-    /// Counted from 1, for each component.
+    /// The number, counted from 1 for each component.
     pub number: u32,
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
     pub digest: String,
     /// The size of its wasm in bytes.
     pub size: u64,
-    /// What has become of it.
+    /// The state of the version.
     pub state: VersionState,
-    /// How it came.
+    /// The origin of the version.
     pub origin: Origin,
-    /// Who brought it, in their own words.
+    /// The name of the operator who pushed the version, as the client sent it.
     pub by: String,
-    /// When it came: RFC 3339, UTC.
+    /// When the version arrived: RFC 3339, UTC.
     pub created_at: String,
-    /// When it last went live.
+    /// When the version last went live.
     pub live_at: Option<String>,
-    /// Why it was refused.
+    /// Why the version was refused.
     pub reason: Option<String>,
-    /// Whether its bytes are kept, so that it can be rolled back to.
+    /// Whether the version's bytes are kept, so that a rollback to it is possible.
     pub kept: bool,
 }
 
-/// What has become of a version.
+/// The state of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionState {
-    /// It is being checked.
+    /// The version is being checked.
     Staged,
-    /// It answers requests.
+    /// The version answers requests.
     Live,
-    /// It did.
+    /// The version answered requests before.
     Retired,
-    /// It never did.
+    /// The version was refused and never answered requests.
     Refused,
 }
 
-/// How a version came.
+/// The origin of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// As the manifest's file.
+    /// The manifest's file.
     Manifest,
-    /// By the admin API.
+    /// A push to the admin API.
     Push,
 }
 
 impl Origin {
-    /// Its name, as JSON and the database have it.
+    /// The state's name in JSON and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -332,7 +331,7 @@ impl Origin {
 }
 
 impl ReplicaState {
-    /// Its name, as JSON and the database have it.
+    /// The origin's name in JSON and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

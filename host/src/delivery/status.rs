@@ -1,20 +1,20 @@
-//! Where this host stands with each component: what health tells, and what the other hosts are told.
+//! The status of each component on this host, as health and the other hosts see it.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::report::ReplicaState;
 
-/// Where a host stands with one component.
+/// The status of a component on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The version that answers requests here; none while it starts.
     pub live: Option<u32>,
     /// The version that all hosts shall have.
     pub wanted: Option<u32>,
-    /// What the host is doing about the difference.
+    /// How far the host is in taking the wanted version.
     pub state: ReplicaState,
-    /// Why it is behind.
+    /// Why the host is behind.
     pub detail: Option<String>,
 }
 
@@ -24,24 +24,24 @@ impl Default for Status {
     }
 }
 
-/// The statuses of this host, by component. Read by probes, so never locked for longer than a copy takes.
+/// The statuses of this host, by component. Probes read them, so the lock is never held for longer than a copy takes.
 #[derive(Debug, Default)]
 pub struct Statuses(Mutex<BTreeMap<String, Status>>);
 
 impl Statuses {
-    /// A host that is about to have these components.
+    /// The statuses of a host that is about to have these components.
     #[must_use]
     pub fn of(components: impl IntoIterator<Item = String>) -> Self {
         Self(Mutex::new(components.into_iter().map(|name| (name, Status::default())).collect()))
     }
 
-    /// All of them, as they are now.
+    /// A copy of all statuses.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, Status> {
         self.locked().clone()
     }
 
-    /// The host has these components from now on: their live versions, each the one that is wanted.
+    /// Sets the live versions of this host, each of which is also the wanted version.
     pub(super) fn set_live(&self, versions: impl IntoIterator<Item = (String, u32)>) {
         let live = |number| Status {
             live: Some(number),
@@ -52,7 +52,7 @@ impl Statuses {
         let mut statuses = self.locked();
         let before = std::mem::take(&mut *statuses);
         for (name, number) in versions {
-            // What is behind stays so until it has taken what is wanted.
+            // A component that is behind stays so until the wanted version is live.
             let status = before.get(&name).filter(|one| {
                 one.live == Some(number) && one.wanted != Some(number) && one.state == ReplicaState::Behind
             });
@@ -61,7 +61,7 @@ impl Statuses {
         }
     }
 
-    /// The host is about to take a version.
+    /// Records that the host is about to take a version.
     pub(super) fn set_wanted(&self, component: &str, number: u32) {
         self.change(component, |status| {
             status.wanted = Some(number);
@@ -70,7 +70,7 @@ impl Statuses {
         });
     }
 
-    /// The host could not take the version that is wanted.
+    /// Records that the host could not take the wanted version.
     pub(super) fn set_behind(&self, component: &str, why: &str) {
         self.change(component, |status| {
             status.state = ReplicaState::Behind;

@@ -1,4 +1,4 @@
-//! One swap: the steps that components take together, until all of them are live or nothing has happened.
+//! A swap: the steps that components take together, until all of them are live or nothing has changed.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use super::versions::make_live;
 use super::{Delivery, probe};
 use crate::config::Manifest;
 
-/// Why nothing has happened.
+/// Why a swap changed nothing.
 pub(super) struct Refused {
     /// The component that was refused.
     pub(super) component: String,
     pub(super) failure: Failure,
-    /// The reports of all, in the order of the changes.
+    /// The reports of all components, in the order of the changes.
     pub(super) reports: Vec<Report>,
 }
 
-/// A component that was refused, and why.
+/// A component that was refused, and the reason.
 struct Refusal {
     component: String,
     failure: Failure,
@@ -36,7 +36,8 @@ impl Refusal {
     }
 }
 
-/// Carries out a plan. Returns a report for each change, in their order. One at a time on a host: `_here` is proof.
+/// Carries out a plan and returns a report for each change, in their order. `_here` proves that no other swap runs on
+/// this host.
 pub(super) async fn swap(
     delivery: &Delivery,
     _here: &MutexGuard<'_, ()>,
@@ -51,7 +52,7 @@ pub(super) async fn swap(
     let mut records: Vec<Recorder> = plan.changes.iter().map(record).collect();
     let passed = if plan.is_dry_run { Outcome::Passed } else { Outcome::Live };
     let mut swap = Swap { delivery, turn: plan.turn.take(), records: &mut records };
-    // Boxed, since it is large, and a part of every future that waits for it.
+    // The future is boxed because it is large, and a part of every future that waits for it.
     let result = Box::pin(swap.run(plan)).await;
     if let Some(turn) = swap.turn {
         turn.give_up().await;
@@ -72,7 +73,7 @@ pub(super) async fn swap(
     }
 }
 
-/// What a component is told that may not go live: its own failure, or that of the one with which it would have.
+/// The failure in a component's report: its own, or that of the component that stopped the swap.
 fn failure_of(component: &str, refusal: &Refusal) -> Failure {
     if component == refusal.component {
         return refusal.failure.clone();
@@ -105,7 +106,7 @@ fn close(record: Recorder, outcome: Outcome, failure: Option<Failure>) -> Report
     report
 }
 
-/// Has the database remember that a version was refused.
+/// Stores in the database that a version was refused.
 async fn remember(delivery: &Delivery, report: &Report) {
     let (Some(number), Some(failure)) = (report.number, &report.failure) else { return };
     if let Err(error) = delivery.versions.refuse(&report.component, number, &failure.reason).await {
@@ -115,7 +116,7 @@ async fn remember(delivery: &Delivery, report: &Report) {
 
 struct Swap<'a> {
     delivery: &'a Delivery,
-    /// Until what all hosts shall have is made permanent.
+    /// The swap lock, held until the decision for all hosts is committed.
     turn: Option<SwapLock>,
     records: &'a mut [Recorder],
 }
@@ -145,14 +146,14 @@ impl Swap<'_> {
         self.go_live(prepared, plan).await
     }
 
-    /// Whether the components of the manifest fit together, with the candidates among them.
+    /// Checks that the components of the manifest, including the candidates, are compatible.
     fn fit(&mut self, candidates: &[Candidate], manifest: &Manifest) -> Result<(), Refusal> {
         let live = self.delivery.live_of(manifest);
         let Err(error) = check_compatibility(candidates, live.iter().map(AsRef::as_ref)) else {
             return Ok(());
         };
         let is_candidate = |name: &str| candidates.iter().any(|candidate| candidate.spec().name == name);
-        // An exporter is to blame only where the importer was content before.
+        // An exporter is at fault only if the importer was compatible with the version before.
         let (component, step) = if !is_candidate(&error.importer) && is_candidate(&error.exporter) {
             (error.exporter.clone(), Step::Exports)
         } else {
@@ -167,7 +168,7 @@ impl Swap<'_> {
         Err(Refusal { component, failure })
     }
 
-    /// Prepares each candidate. What was prepared before one was refused is in `prepared` too.
+    /// Prepares each candidate. After a refusal, `prepared` has the candidates that were prepared before it.
     async fn prepare(
         &mut self,
         candidates: Vec<Candidate>,
@@ -181,7 +182,7 @@ impl Swap<'_> {
         Ok(())
     }
 
-    /// Probes each candidate beside the others, where nobody sees them.
+    /// Probes each candidate together with the others, in a deployment that no other request reaches.
     async fn probe(&mut self, prepared: &mut [Prepared], plan: &Plan) -> Result<(), Refusal> {
         let mut versions = self.delivery.live_of(&plan.manifest);
         for (one, change) in prepared.iter_mut().zip(&plan.changes) {
@@ -208,8 +209,8 @@ impl Swap<'_> {
         Ok(())
     }
 
-    /// Writes down what all hosts shall have, makes migrations permanent, tells every host, and lets new requests in. What
-    /// is likelier to fail comes first, and the last cannot.
+    /// Stores the versions that all hosts shall have, commits migrations, notifies every host, and lets new requests
+    /// in. Steps that are likelier to fail come first, and the last step cannot fail.
     async fn go_live(&mut self, prepared: Vec<Prepared>, plan: Plan) -> Result<(), Refusal> {
         let first = plan.first();
         let away =
@@ -235,7 +236,7 @@ impl Swap<'_> {
     }
 }
 
-/// Puts a version in the place of the one of its component.
+/// Replaces the version of the same component.
 fn replace(versions: &mut Vec<Arc<Version>>, version: Version) {
     versions.retain(|other| other.spec().name != version.spec().name);
     versions.push(Arc::new(version));
@@ -248,7 +249,7 @@ fn deployment(versions: Vec<Arc<Version>>, step: Step) -> Result<Deployment, Ref
     })
 }
 
-/// Writes down what all hosts shall have, in the transaction of `turn`: they are told when it is committed.
+/// Stores the versions that all hosts shall have, in the transaction of `turn`. Its commit notifies the hosts.
 async fn write_down(turn: &mut SwapLock, changes: &[Change], records: &mut [Recorder]) -> sqlx::Result<()> {
     for (Change { component, source }, record) in changes.iter().zip(records) {
         let bytes = match source {

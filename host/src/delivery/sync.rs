@@ -1,5 +1,5 @@
-//! What other hosts on the same database have made live: heard of at once, looked for now and then, and taken by the same
-//! steps as a push. A version that this host cannot take leaves it on the one that it has.
+//! Takes the versions that other hosts on the database have made live, by the same steps as a push. The host is
+//! notified of them and also polls. A host that cannot take a version stays on the version that it has.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use super::{Delivery, Precedence};
 use crate::config::Component;
 use crate::storage::StorageError;
 
-/// How many looks a host may miss before the others count it as gone.
+/// How many polls a host may miss before the others count it as gone.
 const MISSED_LOOKS: u32 = 3;
 
-/// How long a host that ends tries to say so.
+/// How long a host that ends tries to report its end.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The shortest time from one look to the next that a notification asks for.
+/// The shortest pause between two polls that notifications ask for.
 const LOOK_PAUSE: Duration = Duration::from_millis(200);
 
 /// The pause before a broken connection is opened again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
-/// Versions that this host could not take: it does not try them again, since they would fail again.
+/// Versions that this host could not take, by component. It does not try them again, because they would fail again.
 type CannotTake = BTreeMap<String, u32>;
 
 impl Delivery {
-    /// Follows the other hosts for ever, unless this one is alone on its database.
+    /// Follows the other hosts and never returns, unless this host is alone on its database.
     pub async fn follow(&self) {
         match self.follow_interval {
             Some(interval) => self.follow_every(interval).await,
@@ -39,7 +39,7 @@ impl Delivery {
         }
     }
 
-    /// Tells the other hosts that this one ends. If that takes too long, they will find out.
+    /// Reports to the other hosts that this host ends. If that takes too long, its report expires.
     pub async fn leave(&self) {
         if self.follow_interval.is_some() && timeout(FAREWELL, self.replicas.leave()).await.is_err() {
             tracing::debug!("the other hosts could not be told that this one ends");
@@ -57,7 +57,7 @@ impl Delivery {
                 () = self.heard(&mut listener) => {}
             }
             self.look(&mut cannot_take, every).await;
-            // Any role of the database can notify. However often one does, there is one look for each pause.
+            // Any role of the database can notify. However often a role does, the host polls once for each pause.
             while self.heard_within(&mut listener, LOOK_PAUSE).await {
                 self.look(&mut cannot_take, every).await;
             }
@@ -70,7 +70,7 @@ impl Delivery {
         }
     }
 
-    /// Lets `pause` pass. Returns whether anything was heard meanwhile.
+    /// Waits for `pause`. Returns whether a notification arrived meanwhile.
     async fn heard_within(&self, listener: &mut Option<Listener>, pause: Duration) -> bool {
         let mut has_heard = false;
         let hearing = async {
@@ -84,7 +84,7 @@ impl Delivery {
         has_heard
     }
 
-    /// Returns when something may have happened: somebody said so, or the connection was opened anew and may have missed it.
+    /// Returns after a notification, or when the connection was reopened, because it may have missed a notification.
     async fn heard(&self, listener: &mut Option<Listener>) {
         match listener {
             Some(listening) => {
@@ -96,7 +96,7 @@ impl Delivery {
             }
             None => match Listener::open(&self.server, CHANNEL).await {
                 Ok(Some(opened)) => *listener = Some(opened),
-                // There are only the looks, one for each interval.
+                // The host only polls, once for each interval.
                 Ok(None) => std::future::pending().await,
                 Err(error) => {
                     tracing::debug!(%error, "the connection that listens cannot be opened");
@@ -106,7 +106,7 @@ impl Delivery {
         }
     }
 
-    /// Takes what is live elsewhere and not here, and tells the other hosts how far this one is.
+    /// Takes the versions that are live elsewhere and not here, and reports this host's state to the other hosts.
     async fn catch_up(&self, cannot_take: &mut CannotTake, every: Duration) -> Result<(), StorageError> {
         for (component, known) in self.versions.live().await? {
             if cannot_take.get(&component) != Some(&known.number) {
@@ -128,8 +128,8 @@ impl Delivery {
         let Some(component) = manifest.components.iter().find(|component| component.name == name) else {
             return Ok(());
         };
-        // Only now, since a swap on this host may have been the one that was heard of. The database is asked last: most
-        // often there is nothing to take.
+        // The database is asked only now, because the notification may have come from a swap on this host, and last,
+        // because most often there is nothing to take.
         if self.live(&name).is_none_or(|version| version.number() == known.number)
             || self.versions.live().await?.get(&name) != Some(&known)
         {
@@ -152,7 +152,7 @@ impl Delivery {
         Ok(())
     }
 
-    /// Logs that a developer's file is not what runs any more, since another host has made `live` the version of all.
+    /// Logs that a developer's file no longer runs, because another host has made `live` the version of all hosts.
     async fn warn_of_file(&self, component: &Component, live: &StoredVersion) {
         let Component { name, source, .. } = component;
         if self.precedence == Precedence::Database {
@@ -169,7 +169,7 @@ impl Delivery {
         }
     }
 
-    /// Tells the other hosts how far this one is, if it follows them.
+    /// Reports this host's state to the other hosts, if this host follows them.
     pub(super) async fn tell_others(&self) {
         if let Some(every) = self.follow_interval
             && let Err(error) = self.tell(every).await

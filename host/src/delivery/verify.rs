@@ -1,5 +1,5 @@
-//! The first steps of a swap, which need no component but this one: bytes → a component that is linked and has said what
-//! it brings.
+//! The first steps of a swap, which need only the component itself: from bytes to a linked component whose metadata is
+//! known.
 
 use berth_database::Migration;
 use berth_runtime::{
@@ -14,7 +14,7 @@ use super::report::{Difference, Failure, Step};
 use super::versions::StoredVersion;
 use crate::config::Component;
 
-/// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, unless it is a dry
+/// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, except in a dry
 /// run.
 pub(super) async fn verify(
     delivery: &Delivery,
@@ -46,7 +46,7 @@ pub(super) async fn verify(
     Ok(candidate)
 }
 
-/// Looks whether it is worth compiling: how much it is, and whether what it imports and exports can do, by the names.
+/// Checks, before compilation, the size of the bytes and the names of the component's imports and exports.
 async fn look_at(component: &Component, bytes: &Wasm) -> Result<Uncompiled, Failure> {
     let uncompiled = read(bytes.clone()).await?;
     uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
@@ -60,7 +60,7 @@ pub(super) async fn read(bytes: Wasm) -> Result<Uncompiled, Failure> {
     read.map_err(|error| Failure::from(&error))
 }
 
-/// The first two steps of a report. What fails at a later one has passed these.
+/// Records the first two steps of a report. A component that fails at a later step has passed these.
 async fn record_first_steps(
     looked: &Result<Uncompiled, Failure>,
     size: usize,
@@ -86,7 +86,7 @@ async fn compile(
     Ok((compiled, remark))
 }
 
-/// The code of a version that was compiled before, here or elsewhere.
+/// The code of a version that was compiled before, on this host or another.
 async fn recall(
     delivery: &Delivery,
     component: &str,
@@ -103,7 +103,7 @@ async fn recall(
     compile(delivery, &read(bytes.into()).await?, &known.digest).await
 }
 
-/// Writes down how a candidate differs from the version that is live.
+/// Records how a candidate differs from the live version.
 fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Recorder) {
     let before = delivery.live(&candidate.spec().name);
     let authority = before.as_ref().map_or_else(Authority::default, |version| version.authority());
@@ -115,7 +115,7 @@ fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Recorder) {
     changes.migrations = Difference::between(&migrations, &names(candidate.migrations()));
 }
 
-/// Migrations as reports name them.
+/// The names of migrations in reports.
 fn names(migrations: &[Migration]) -> Vec<String> {
     migrations.iter().map(|migration| format!("{} {}", migration.version, migration.name)).collect()
 }

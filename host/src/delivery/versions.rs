@@ -1,4 +1,4 @@
-//! The versions of every component, as the database remembers them: `berth.component_versions`.
+//! The versions of every component, as the database stores them: `berth.component_versions`.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::report::{Origin, VersionState, VersionSummary};
 use crate::storage::{StorageError, with_connection};
 
-/// What is said on when another version has gone live. Whoever listens looks for itself.
+/// The channel of notifications that another version has gone live. Listeners then read the table.
 pub(super) const CHANNEL: &str = "berth_versions";
 
-/// How many versions of a component keep their bytes, the live one among them.
+/// How many versions of a component keep their bytes, including the live version.
 const KEPT: i64 = 10;
 
-/// How many refused versions of a component are remembered.
+/// How many refused versions of a component are kept.
 const REFUSED: i64 = 20;
 
 /// The columns of a [`VersionSummary`], in the order in which [`summary`] reads them.
@@ -31,7 +31,7 @@ macro_rules! select_summary {
     };
 }
 
-/// The versions that a database knows.
+/// The versions in a database.
 #[derive(Clone)]
 pub(super) struct Versions {
     pool: Pool,
@@ -45,7 +45,7 @@ pub(super) struct StoredVersion {
 }
 
 impl Versions {
-    /// Those of the host's own database.
+    /// Selects the versions in the host's own database.
     pub(super) fn new(pool: Pool) -> Self {
         Self { pool }
     }
@@ -63,7 +63,7 @@ impl Versions {
         Ok(rows.await?.iter().map(known).collect::<sqlx::Result<_>>()?)
     }
 
-    /// Every version of a component that is remembered, newest first.
+    /// Every stored version of a component, newest first.
     pub(super) async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query(select_summary!("WHERE component = $1 ORDER BY number DESC"))
@@ -102,7 +102,7 @@ impl Versions {
         Ok(row.await?.map(|row| row.try_get(0)).transpose()?.flatten())
     }
 
-    /// Gives bytes a number: the one that they have, or the next. To be called by who has the turn to swap.
+    /// Returns the number of these bytes, or gives them the next number. The caller must hold the swap lock.
     pub(super) async fn stage(
         &self,
         component: &str,
@@ -134,7 +134,7 @@ impl Versions {
         Ok(number(&row.await?, 0)?)
     }
 
-    /// Writes down that a staged version did not go live, and forgets those that were refused long ago.
+    /// Stores that a staged version was refused, and deletes the oldest refused versions beyond the limit.
     pub(super) async fn refuse(
         &self,
         component: &str,
@@ -165,7 +165,7 @@ impl Versions {
         .await
     }
 
-    /// Writes down what a host left undone that ended in the middle of a swap. To be called by who has the turn.
+    /// Refuses staged versions of a host that ended in the middle of a swap. The caller must hold the swap lock.
     pub(super) async fn refuse_left_over(&self) -> Result<(), StorageError> {
         with_connection(&self.pool, async |connection| {
             sqlx::query(
@@ -180,8 +180,8 @@ impl Versions {
     }
 }
 
-/// Makes a version the one that all hosts shall have, with its bytes if they are new, and tells them. It happens when
-/// the turn is committed.
+/// Makes a version the live version for all hosts, stores its bytes if they are new, and notifies the hosts. All of it
+/// takes effect when `turn` is committed.
 pub(super) async fn make_live(
     turn: &mut SwapLock,
     component: &str,
@@ -237,7 +237,7 @@ fn summary(row: &PgRow) -> sqlx::Result<VersionSummary> {
     })
 }
 
-/// A version's number, which the table has as an `integer` above 0.
+/// A version's number, which is an `integer` above 0 in the table.
 pub(super) fn number(row: &PgRow, column: usize) -> sqlx::Result<u32> {
     Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or_default())
 }

@@ -1,12 +1,12 @@
-//! Files that are watched, and what is in them after each change: for `berth serve --watch`.
+//! Watches files, and reports their contents after each change: for `berth serve --watch`.
 //!
-//! They are looked at every 200 ms, since that works on every file system: on network mounts and with Kubernetes' volumes,
-//! where a directory's link is re-pointed, the kernel's notifications say nothing, or something about another file. What
-//! is looked at is the file that links lead to: its times, length, inode and device.
+//! The watcher polls the files every 200 ms, because polling works on every file system: on network mounts and with
+//! Kubernetes' volumes, where a directory's link is re-pointed, the kernel sends no notifications, or those of another
+//! file. The watcher follows links and compares the file's times, length, inode and device.
 //!
-//! A change counts once two looks in a row agree, so that nobody swaps in half a file. A file that was saved with the bytes
-//! that it had is told too, as not new: other bytes may be live meanwhile. A file system whose times are whole seconds can
-//! hide a second change within one of them, if the length stays as it was.
+//! A change counts once two polls in a row agree, so that no half-written file is swapped in. A file that was saved
+//! with unchanged bytes is reported too, as not new, because other bytes may be live meanwhile. A file system whose
+//! times are whole seconds can hide a second change within a second, if the length does not change.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -21,20 +21,21 @@ use sha2::{Digest, Sha256};
 use tokio::task::spawn_blocking;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// Between two looks.
+/// The pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How much of a file is read, in bytes: one more than a component may have, which is enough to refuse it for its size.
+/// How much of a file is read, in bytes: a byte more than a component may have, which is enough to refuse the file for
+/// its size.
 const MAX_READ_BYTES: u64 = 64 * 1024 * 1024 + 1;
 
-/// What has happened to a file.
+/// A change of a file.
 #[derive(Debug)]
 pub(super) struct Change {
     /// The path, as it is watched.
     pub(super) path: PathBuf,
-    /// Its bytes, the first 64 MiB and one; or why there are none: most often it has been deleted.
+    /// The file's first 64 MiB and a byte, or the error that prevented reading; most often the file has been deleted.
     pub(super) content: io::Result<Vec<u8>>,
-    /// Whether the bytes differ from the last that were told.
+    /// Whether the bytes differ from the last that were reported.
     pub(super) is_new: bool,
 }
 
@@ -45,8 +46,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches `paths`. What is in the files at this moment is known and will not be told: make the watcher before the
-    /// files are read for use, and nothing that comes after is missed.
+    /// Watches `paths`. The present contents count as known and are not reported. Make the watcher before the host
+    /// reads the files, so that no change is missed.
     pub(super) async fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut looks = interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,14 +56,13 @@ impl Watcher {
         watcher
     }
 
-    /// Watches `paths` and no others. Those that were watched before stay as they are; for the others, see
-    /// [`Watcher::new`].
+    /// Watches only `paths`. Paths that were watched before keep their state; for new paths, see [`Watcher::new`].
     pub(super) async fn set_paths(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
         let paths: Vec<_> = paths.into_iter().collect();
         self.with_files(move |files| files.keep(paths)).await;
     }
 
-    /// Waits for the next change. Nothing is lost when the future is dropped before it is done.
+    /// Waits for the next change. No change is lost if the future is dropped before it is done.
     pub(super) async fn changed(&mut self) -> Change {
         loop {
             if let Some(change) = lock(&self.files).changes.pop_front() {
@@ -73,7 +73,7 @@ impl Watcher {
         }
     }
 
-    /// Files may be slow, so they are not touched on a thread that serves requests.
+    /// Runs `work` on a thread that serves no requests, because files may be slow.
     async fn with_files(&self, work: impl FnOnce(&mut Files) + Send + 'static) {
         let files = Arc::clone(&self.files);
         if let Err(error) = spawn_blocking(move || work(&mut lock(&files))).await {
@@ -86,7 +86,7 @@ fn lock(files: &Mutex<Files>) -> MutexGuard<'_, Files> {
     files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The files, and what is still to be told of them.
+/// The watched files, and the changes that are still to be reported.
 #[derive(Default)]
 struct Files {
     watched: BTreeMap<PathBuf, Watched>,
@@ -104,7 +104,7 @@ impl Files {
         self.changes.retain(|change| self.watched.contains_key(&change.path));
     }
 
-    /// Looks at each file once, and notes what has changed, as `read` finds it.
+    /// Polls each file once, and notes the changes, as `read` finds them.
     fn look(&mut self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) {
         for (path, watched) in &mut self.watched {
             if let Some((content, is_new)) = watched.look(path, &read) {
@@ -114,16 +114,16 @@ impl Files {
     }
 }
 
-/// One file.
+/// The state of a watched file.
 struct Watched {
-    /// What the look before saw.
+    /// The stamp at the last poll.
     seen: Stamp,
-    /// What was seen when the file was read: there is no need to read it again until that differs. None if it has to be
-    /// read in any case.
+    /// The stamp when the file was last read, which is read again only when the stamp differs. None if the file must be
+    /// read at the next poll.
     read_at: Option<Stamp>,
-    /// The SHA-256 of the last bytes. They are what the host has, also while the file is gone.
+    /// The SHA-256 of the last bytes. The host has these bytes even if the file is gone.
     known: Option<[u8; 32]>,
-    /// Whether it is known that there is nothing to read.
+    /// Whether the file is known to be unreadable.
     gone: bool,
 }
 
@@ -131,7 +131,7 @@ impl Watched {
     fn from_now_on(path: &Path) -> Self {
         let seen = Stamp::of(path);
         let content = read(path);
-        // Bytes that changed while they were read are none that anybody has.
+        // Bytes that changed during the read are no version of the file.
         let whole = Stamp::of(path) == seen;
         Self {
             seen,
@@ -170,23 +170,23 @@ impl Watched {
     }
 }
 
-/// What differs as soon as a file does. Nothing, where there is no file.
+/// Metadata that differs as soon as a file does. None if there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp(Option<Found>);
 
-/// What is known of a file without reading it.
+/// The metadata of a file, found without reading the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Found {
     device: u64,
     inode: u64,
     length: u64,
     modified: (i64, i64),
-    /// Differs also when the file's rights do: what could not be read may be readable now.
+    /// The time of the last change, also of the file's rights: an unreadable file may be readable now.
     changed: (i64, i64),
 }
 
 impl Stamp {
-    /// Of the file that links lead to.
+    /// The stamp of the file that links lead to.
     fn of(path: &Path) -> Self {
         let file = fs::metadata(path).ok().filter(fs::Metadata::is_file);
         Self(file.map(|file| Found {
@@ -200,7 +200,7 @@ impl Stamp {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    // To open a pipe would wait for somebody to write.
+    // Opening a pipe would block until a writer opens it.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a file"));
     }

@@ -1,4 +1,4 @@
-//! From the subscriber's events to whole lines of text.
+//! Turns the subscriber's events into whole lines of text.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use super::queue::Queue;
 use crate::escape::escape;
 
-/// Makes a line of each event, for the queue.
+/// Makes a line of each event for the queue.
 pub(super) struct Lines(pub(super) Queue);
 
 impl<'a> MakeWriter<'a> for Lines {
@@ -18,7 +18,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// Takes one event. The subscriber writes an event with one call.
+/// Writes a single event, which the subscriber passes in one call.
 pub(super) struct Line<'a>(&'a Queue);
 
 impl Write for Line<'_> {
@@ -32,10 +32,10 @@ impl Write for Line<'_> {
     }
 }
 
-/// What an event's further lines begin with. A line that begins so belongs to the line before, whoever wrote it.
+/// The start of an event's further lines. Such a line belongs to the line before, whichever event wrote it.
 const FURTHER_LINE: &str = "\n    at ";
 
-/// The event with control characters escaped, but for the line end that closes it, and those of a backtrace.
+/// Escapes the event's control characters, except for the final line end and the line ends of a backtrace.
 fn one_line(event: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(event);
     let text = text.strip_suffix('\n').unwrap_or(&text);

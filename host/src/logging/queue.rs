@@ -1,8 +1,8 @@
-//! Lines on their way to the log's file, and the thread that writes them.
+//! The queue of log lines, and the thread that writes them.
 //!
-//! A log may be a pipe whose reader has gone or does not read, or a file on a full disk. Requests must not wait for it, nor
-//! fail with it: a line waits in bounded memory, one without room there is lost, and so is one that cannot be written. Lost
-//! lines are counted, and the count is in the log as soon as it can be written again.
+//! A log may be a pipe without a reader, or a file on a full disk. Requests must neither wait for the log nor fail with
+//! it: lines wait in bounded memory, and a line without room, or a line that cannot be written, is lost. Lost lines are
+//! counted, and the count is logged as soon as the log can be written again.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -10,48 +10,49 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes of lines that may wait.
+/// The capacity of the queue, in bytes of lines.
 const MAX_WAITING_BYTES: usize = 1024 * 1024;
 
-/// Bytes of memory that are kept for the next lines when there are none.
+/// Bytes of memory that the empty queue keeps for the next lines.
 const KEPT_BYTES: usize = 64 * 1024;
 
-/// How long the thread lets lines gather after it has written some: to wake it up for each costs more than to write them.
+/// How long the thread collects lines after a write, because waking the thread for each line costs more than writing
+/// it.
 const GATHER_TIME: Duration = Duration::from_millis(1);
 
-/// How long a flush waits for a log that takes nothing.
+/// How long a flush waits for a log that accepts nothing.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The lines that wait. A clone is the same queue.
+/// The waiting lines. Clones share the queue.
 #[derive(Clone, Debug)]
 pub struct Queue(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Signalled when a line comes to a thread that waits.
+    /// Signalled when a line arrives for a waiting thread.
     filled: Condvar,
-    /// Signalled when lines were written.
+    /// Signalled after a write.
     written: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     lines: Vec<u8>,
-    /// Lines that were lost since the log last said so.
+    /// Lines that were lost since the log last reported the count.
     lost: u64,
     phase: Phase,
-    /// How many times lines were written.
+    /// How many writes have been made.
     batches: u64,
 }
 
-/// What the thread does.
+/// The state of the thread.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It waits for a line, and wants to be woken up.
+    /// The thread waits for a line and must be woken.
     #[default]
     Waiting,
-    /// It lets lines gather, or writes them.
+    /// The thread collects lines or writes them.
     Busy,
 }
 
@@ -64,7 +65,7 @@ impl Queue {
         Ok(Self(shared))
     }
 
-    /// Adds a line, which ends with a line end. It is lost if too many wait already.
+    /// Adds a line, which ends with a line end. The line is lost if the queue is full.
     pub fn push(&self, line: &[u8]) {
         let mut state = self.0.state();
         if state.lines.len() + line.len() > MAX_WAITING_BYTES {
@@ -79,7 +80,7 @@ impl Queue {
         }
     }
 
-    /// Waits until every line was written or lost, for as long as the log takes some.
+    /// Waits until every line is written or lost, unless the log accepts nothing for a second.
     pub fn flush(&self) {
         let mut state = self.0.state();
         let (mut batches, mut deadline) = (state.batches, Instant::now() + FLUSH_TIMEOUT);
@@ -102,11 +103,11 @@ impl Shared {
     }
 }
 
-/// The thread's side of the queue.
+/// The queue as the thread sees it.
 struct Writer<W> {
     log: W,
     shared: Arc<Shared>,
-    /// Whether the last byte that was written is in the middle of a line.
+    /// Whether the last written byte is in the middle of a line.
     in_line: bool,
 }
 
@@ -123,7 +124,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Takes all lines that wait, once there are any.
+    /// Takes all waiting lines, once there are any.
     fn take(&self, batch: &mut Vec<u8>) {
         let mut state = self.shared.state();
         while state.lines.is_empty() {
@@ -135,9 +136,9 @@ impl<W: Write> Writer<W> {
         mem::swap(&mut state.lines, batch);
     }
 
-    /// Writes lines, and returns how many of them were lost.
+    /// Writes lines, and returns how many were lost.
     fn write(&mut self, batch: &[u8]) -> u64 {
-        // What was lost in the middle of a line must not lengthen the next one.
+        // A line that was cut off must not be joined with the next line.
         if self.in_line && self.log.write_all(b"\n").is_ok() {
             self.in_line = false;
         }
@@ -150,7 +151,7 @@ impl<W: Write> Writer<W> {
                     rest = rest.get(written..).unwrap_or_default();
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Somebody else has set the file to not block.
+                // Another process has made the file non-blocking.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(GATHER_TIME),
                 Err(_) => return count_lines(rest),
             }
@@ -158,7 +159,7 @@ impl<W: Write> Writer<W> {
         0
     }
 
-    /// Counts what was lost, or says it where the log could just be written.
+    /// Counts lost lines, and logs the count if the log has just been written.
     fn settle(&self, lost: u64) {
         let mut state = self.shared.state();
         state.batches += 1;
@@ -203,7 +204,7 @@ mod tests {
         assert!(lines.lines().enumerate().all(|(index, line)| line.parse() == Ok(index)));
     }
 
-    /// Takes nothing, and never returns, as a full pipe that nobody reads.
+    /// A log that accepts nothing and never returns, like a full pipe without a reader.
     struct Stuck;
 
     impl Write for Stuck {
@@ -241,7 +242,7 @@ mod tests {
         assert_eq!(queue.0.state().lost, 100);
     }
 
-    /// Writes until it is full, and again once it is emptied.
+    /// A log that fails when it is full, and accepts lines again after it is emptied.
     struct Disk {
         written: Arc<Mutex<Vec<u8>>>,
         room: usize,
@@ -273,7 +274,7 @@ mod tests {
             queue.flush();
         }
         assert_eq!(written.lock().unwrap().as_slice(), b"first\nseco\nthird\n");
-        // The count is in the log that this test does not have.
+        // The count was written to a log that this test does not read.
         assert_eq!(queue.0.state().lost, 0);
     }
 }

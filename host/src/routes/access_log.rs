@@ -1,7 +1,7 @@
-//! One line for each request, when the last of its response is sent: what operators grep.
+//! Logs a line for each request, when the last byte of its response is sent: operators search these lines.
 //!
 //! The path is logged without its query, which may carry a token. Probes come every few seconds and are only logged
-//! with `RUST_LOG=berth=debug`. What the host asks a version before it goes live has the field `probe`.
+//! with `RUST_LOG=berth=debug`. Requests that probe a version before it goes live have the field `probe`.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -14,27 +14,27 @@ use super::components::X_COMPONENT;
 use super::guarded_body::guard_body;
 use super::request_id::RequestId;
 
-/// Marks a request that the host itself makes, to try a version.
+/// Marks a request that the host itself makes, to probe a version.
 #[derive(Clone, Copy)]
 pub(crate) struct Probe;
 
-/// What is known of a request. Logged when it is dropped: with the response's body, or before there was a response.
+/// The log entry of a request. Dropping it logs it: with the response's body, or before there was a response.
 pub(super) struct Entry {
     began: Instant,
     method: Method,
     path: String,
-    /// Whether monitoring makes it.
+    /// Whether the request is a probe by monitoring.
     is_monitoring: bool,
     request_id: Option<RequestId>,
     client: Option<IpAddr>,
     status: Option<StatusCode>,
     component: Option<HeaderValue>,
-    /// Whether a version is probed with it before it goes live.
+    /// Whether the request probes a version before it goes live.
     is_probe: bool,
 }
 
 impl Entry {
-    /// The request has come, from this client. `is_monitoring` says whether monitoring makes it.
+    /// Begins the entry of a request from `client`. `is_monitoring` tells whether monitoring makes the request.
     pub(super) fn begin(request: &Request, client: Option<IpAddr>, is_monitoring: bool) -> Self {
         Self {
             began: Instant::now(),
@@ -49,7 +49,7 @@ impl Entry {
         }
     }
 
-    /// The response, which is logged when the last of it has been sent, or its client has gone.
+    /// Adds the response. The entry is logged when the response's last byte has been sent, or the client has gone.
     pub(super) fn end(mut self, response: Response) -> Response {
         self.status = Some(response.status());
         self.component = response.headers().get(X_COMPONENT).cloned();

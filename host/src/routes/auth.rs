@@ -1,5 +1,5 @@
-//! `/auth`: register, log in, log out, and who am I. The same routes answer under `/api/auth`, unless the manifest moves them,
-//! and by the other names that front ends have for them.
+//! `/auth`: register, log in, log out, and the caller's account. The routes also answer under `/api/auth`, unless the
+//! manifest moves them, and by the other names that front ends use.
 
 use std::mem;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::client::Client;
 use crate::config::Accounts;
 use crate::error::ApiError;
 
-/// The routes, ready to be merged into a router with any state of its own. For logins to be slowed down by client,
-/// requests need [`Client`] among their extensions.
+/// The routes, for a router with any state. Requests need [`Client`] among their extensions, for logins to be slowed
+/// down by client.
 pub fn router<S: Clone + Send + Sync + 'static>(place: &Accounts, auth: Arc<Auth>) -> Router<S> {
     let mut routes = Router::new().route("/me", get(me));
     for path in ["/register", "/signup", "/sign-up"] {
@@ -54,11 +54,11 @@ pub fn router<S: Clone + Send + Sync + 'static>(place: &Accounts, auth: Arc<Auth
 )]
 struct AuthDoc;
 
-/// What the usual place has besides.
+/// The further sentences for the default paths.
 const USUAL: &str =
     " The same routes answer under `/api/auth`, and `/auth/me` as `/users/me` and `/api/users/me`, too.";
 
-/// These routes in the OpenAPI document, for a host that has them at `place`.
+/// The OpenAPI document of these routes, for a host that serves them at `place`.
 pub(super) fn document(place: &Accounts) -> utoipa::openapi::OpenApi {
     let mut document = AuthDoc::openapi();
     let Accounts::At(base) = place else {
@@ -239,7 +239,7 @@ mod tests {
     use crate::auth::test_database::nowhere;
     use crate::config::CorsOrigins;
 
-    /// What a host answers whose database is away.
+    /// The response of a host whose database is not available.
     async fn answer(method: &str, path: &str, body: &'static str) -> Response {
         let settings = AuthSettings {
             secret: "a secret of thirty-two characters".to_owned().into(),

@@ -1,4 +1,4 @@
-//! What no route of the host answers: a component does, in a fresh instance, as the caller.
+//! The fallback for paths that are not the host's own: a component answers, in a fresh instance, as the caller.
 
 use std::sync::Arc;
 
@@ -16,19 +16,19 @@ use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
 use crate::routes::response_headers;
 
-/// Which component answered, and in which version: `todo@3`.
+/// The component that answered, and its version: `todo@3`.
 pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
 
-/// For components that cannot import `berth:identity`: the caller's `sub`, percent-encoded where a header needs it.
+/// The caller's `sub`, for components that cannot import `berth:identity`; percent-encoded where a header needs it.
 const X_BERTH_USER: HeaderName = HeaderName::from_static("x-berth-user");
 
-/// The IP address of the client that makes the request, as far as trusted proxies tell it.
+/// The IP address of the request's client, as far as trusted proxies report it.
 const X_BERTH_CLIENT: HeaderName = HeaderName::from_static("x-berth-client");
 
-/// What the host tells components, and nobody else may.
+/// The prefix of the headers that only the host may send to components.
 pub(super) const RESERVED_PREFIX: &str = "x-berth-";
 
-/// Finds the component that has the request's path, and lets it answer.
+/// Passes the request to the component whose route matches its path.
 pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
         return Err(ApiError::MethodNotServed);
@@ -47,7 +47,7 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
         return Err(ApiError::NotAuthenticated);
     }
     let version = Arc::clone(version);
-    // The rest of the deployment may go as soon as there is another: only this version is still needed.
+    // Only this version is still needed; the rest of the deployment may be freed when it is replaced.
     drop(deployment);
     run(&app, &version, request, identity.map(|identity| identity.principal)).await
 }
@@ -74,15 +74,15 @@ async fn run(
     Ok(response)
 }
 
-/// A component's response, without what is not for a component to say, or a 502 in its place.
+/// Removes reserved headers from a component's response, or returns a 502 in place of an invalid response.
 fn check(mut response: Response, version: &Version, request_id: &str) -> Response {
     let status = response.status().as_u16();
-    // A status of 1xx is no response yet, and HTTP has none from 600 on (RFC 9110, 15).
+    // A status of 1xx is no final response, and HTTP has no status from 600 on (RFC 9110, 15).
     if !(200..600).contains(&status) {
         version.warn(request_id, format_args!("the component answered with the status {status}"));
         return ApiError::ComponentFailed.into_response();
     }
-    // Neither has a body (RFC 9110, 15.3.5 and 15.4.5), and the runtime sends none.
+    // Neither status has a body (RFC 9110, 15.3.5 and 15.4.5), and the runtime sends none.
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
@@ -95,8 +95,8 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
     response
 }
 
-/// Takes away what a component must not see, the cookie with the token, and what a client must not say, the host's own
-/// headers.
+/// Removes the cookie with the token, which a component must not see, and the host's own headers, which a client must
+/// not send.
 fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
     withhold_token_cookie(headers);
     let forged: Vec<HeaderName> =
@@ -112,7 +112,8 @@ fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
     }
 }
 
-/// Says which client makes the request. What the client and its proxies said of it is gone already: see [`Client`].
+/// Adds the header with the client's address. The headers of the client and its proxies are removed already: see
+/// [`Client`].
 fn tell_client(request: &mut Request) {
     let address = request.extensions().get::<Client>().and_then(|client| client.address);
     if let Some(Ok(address)) = address.map(|address| HeaderValue::try_from(address.to_string())) {

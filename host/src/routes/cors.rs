@@ -1,4 +1,4 @@
-//! Which web sites may read the answers, by the Fetch standard's CORS protocol. Components have no part in it.
+//! The web sites that may read the responses, by the Fetch standard's CORS protocol. Components have no part in it.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::error::{ApiError, METHODS};
 const DEFAULT_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("x-request-id, x-component, x-total-count, retry-after");
-/// Seconds for which a browser need not ask again.
+/// How long a browser may cache a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// `CORS_ORIGINS`, ready to be compared.
+/// `CORS_ORIGINS`, prepared for comparison.
 #[derive(Clone, Debug)]
 pub(super) struct Cors(Arc<Allowed>);
 
@@ -40,7 +40,7 @@ impl Cors {
         }))
     }
 
-    /// The headers that let a page of `origin` read the answer: none if it may not. `*` never goes with credentials.
+    /// The headers that let a page of `origin` read the response: none if it may not. `*` never goes with credentials.
     fn grant(&self, origin: &HeaderValue) -> Option<Vec<(HeaderName, HeaderValue)>> {
         match &*self.0 {
             Allowed::Any => Some(vec![(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))]),
@@ -52,7 +52,7 @@ impl Cors {
         }
     }
 
-    /// The answer to a preflight, whatever its path; none if the request is something else.
+    /// The response to a preflight, whatever its path; none if the request is no preflight.
     pub(super) fn preflight(&self, request: &Request) -> Option<Response> {
         let (origin, method) = (request.headers().get(ORIGIN)?, asked_method(request)?);
         let mut response = self.allow(origin, method, request.headers());
@@ -65,7 +65,7 @@ impl Cors {
         if !METHODS.split(", ").any(|known| method == known) {
             return ApiError::MethodNotShared.into_response();
         }
-        // `*` would not cover `authorization`: what is asked for is repeated.
+        // `*` would not cover `authorization`, so the requested headers are repeated.
         let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(DEFAULT_HEADERS);
         let mut response = "OK".into_response();
         response.headers_mut().extend(grant);
@@ -77,7 +77,8 @@ impl Cors {
         response
     }
 
-    /// Makes the answer readable for whom it may be, and for nobody else, whatever a component wrote on it.
+    /// Sets the CORS headers of a response: only listed origins may read it, and a component's own CORS headers are
+    /// removed.
     pub(super) fn finish(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
         headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN);
         headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
@@ -88,7 +89,7 @@ impl Cors {
         self.vary(headers);
     }
 
-    /// Caches must know that the answer differs by origin, also when this one had none.
+    /// Adds `Vary`, because caches must know that the response differs by origin, even if this request had none.
     fn vary(&self, headers: &mut HeaderMap) {
         if matches!(&*self.0, Allowed::Listed(_)) {
             headers.append(VARY, HeaderValue::from_static("origin"));
@@ -96,7 +97,7 @@ impl Cors {
     }
 }
 
-/// The method that a preflight asks about. An `OPTIONS` request without it is an ordinary one.
+/// The method that a preflight asks about. An `OPTIONS` request without such a method is no preflight.
 fn asked_method(request: &Request) -> Option<&HeaderValue> {
     let is_options = request.method() == Method::OPTIONS;
     is_options.then(|| request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)).flatten()

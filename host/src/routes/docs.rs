@@ -1,6 +1,6 @@
-//! `/openapi.json`, and `/docs` to try the routes from: Swagger UI, served from this binary.
+//! `/openapi.json`, and `/docs` to try the routes: Swagger UI, served from this binary.
 //!
-//! The page asks no other site for anything, and its content security policy sees to that.
+//! The page sends no request to another site, and its content security policy enforces that.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::error::ApiError;
 const PAGE: &str = include_str!("docs.html");
 const START: &str = include_str!("docs.js");
 
-/// Scripts from here alone; Swagger UI styles its elements itself, and has its icons inline.
+/// Allows scripts from this origin only; Swagger UI styles its elements itself, and has its icons inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -76,14 +76,14 @@ pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     (headers, placed(PAGE, app.own_routes()))
 }
 
-/// A text of the page, with the paths that its parts have on this host.
+/// A text of the page, with the paths of its files on this host.
 fn placed(text: &str, own: &OwnRoutes) -> String {
     let docs = own.docs.as_deref().unwrap_or_default();
     let openapi = own.openapi.as_deref().unwrap_or_default();
     text.replace("\"/docs/", &format!("\"{docs}/")).replace("/openapi.json", openapi)
 }
 
-/// What the page consists of.
+/// Serves the files of the page.
 pub(super) async fn asset(State(app): State<App>, Path(file): Path<String>) -> Result<Response, ApiError> {
     let content_type = match &*file {
         "start.js" | "swagger-ui-bundle.js" => "text/javascript; charset=utf-8",

@@ -1,4 +1,4 @@
-//! A body that holds a guard until its last byte was sent or its client has gone.
+//! A body that holds a guard until its last byte is sent or its client has gone.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,4 @@
-//! What the host says about itself: `/`, and the two probes.
+//! The host's own reports: `/`, and the two probes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::delivery::Status;
 
-/// What monitoring knows this service by, since before there was Berth.
+/// The service name that monitoring has always used for this service.
 const SERVICE: &str = "todo-backend";
 
-/// How long the database may take to answer the readiness probe. Kubernetes' own patience begins at 1 s, and is more
-/// often 3 or 5.
+/// How long the database may take to answer the readiness probe. Kubernetes' timeout is 1 s by default, and more often
+/// 3 s or 5 s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What this is, and where to read on.

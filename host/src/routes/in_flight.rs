@@ -1,4 +1,4 @@
-//! How many requests are being served: a bound on them, and word when there are none left.
+//! Counts the requests in flight, bounds their number, and signals when none is left.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::connections::{Busy, Closing};
 use crate::error::ApiError;
 
-/// The requests that are being served, from their first byte to the last of their response.
+/// The requests in flight, from their first byte to the last byte of their response.
 #[derive(Clone, Debug)]
 pub struct InFlight {
     requests: TaskTracker,
@@ -19,27 +19,27 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// At most `most` at a time.
+    /// Allows at most `most` requests at a time.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { requests: TaskTracker::new(), most }
     }
 
-    /// Counts one more request until the token is dropped, if there is room for it.
+    /// Counts another request until the token is dropped; none if the limit is reached.
     fn enter(&self) -> Option<TaskTrackerToken> {
-        // Counted before it is compared: two that come at once may both be turned away, but never both let in.
+        // The request is counted before the comparison: two at once may both be refused, but never both admitted.
         let token = self.requests.token();
         (self.requests.len() <= self.most).then_some(token)
     }
 
-    /// Waits until no request is being served.
+    /// Waits until no request is in flight.
     pub async fn none_left(&self) {
         self.requests.close();
         self.requests.wait().await;
     }
 }
 
-/// Turns requests away that are too many: 503 with `Retry-After`. The connection of one that is let in stays open.
+/// Refuses requests above the limit: 503 with `Retry-After`. The connection of an admitted request is not closed.
 pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
     let Some(token) = app.in_flight().enter() else { return ApiError::Busy.into_response() };
     match Busy::begin(request.extensions()) {

@@ -1,4 +1,4 @@
-//! Every route, and what happens to a request before it is routed.
+//! All routes, and the layers that a request passes before it is routed.
 
 mod access_log;
 pub mod auth;
@@ -38,7 +38,7 @@ pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use target::settle;
 
-/// Everything behind the socket. A clone is the same.
+/// Everything behind the socket. Clones share it.
 #[derive(Clone)]
 pub struct Routes {
     cors: Cors,
@@ -48,7 +48,7 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// The host's own routes, and behind them the components'.
+    /// Builds the host's own routes, with the components' behind them.
     #[must_use]
     pub fn new(app: &App) -> Self {
         Self {
@@ -59,7 +59,7 @@ impl Routes {
         }
     }
 
-    /// Answers a request, under a name that its response and every line logged meanwhile carry.
+    /// Answers a request. The response, and every line logged meanwhile, carry the request's identifier.
     pub async fn answer(&self, mut request: Request) -> Response {
         let id = RequestId::name(&mut request);
         let span = id.span(request.extensions().get::<Probe>().is_some());
@@ -74,7 +74,7 @@ impl Routes {
         response
     }
 
-    /// Answers as CORS has it.
+    /// Answers a request, with the headers of CORS.
     async fn answer_shared(&self, mut request: Request) -> Response {
         let origin = request.headers().get(ORIGIN).cloned();
         let mut response = match settle(&mut request) {
@@ -89,7 +89,7 @@ impl Routes {
     }
 
     async fn route(&self, mut request: Request) -> Response {
-        // What changes a path comes before it is looked up.
+        // Changes of the path come before the route is looked up.
         trailing_slash::strip(request.uri_mut());
         let Ok(response) = self.router.clone().oneshot(request).await;
         response
@@ -111,12 +111,12 @@ fn router(app: &App) -> Router {
     }
     let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
 
-    // A request that comes slowly takes no place until it is there.
+    // A slow body counts as in flight only after it has arrived.
     let accounts = auth::router(&own.accounts, Arc::clone(app.auth()))
         .layer(bound)
         .layer(from_fn(whole_body::read_first));
 
-    // Outside of the bound, so that a host that is merely busy is not taken for a dead one.
+    // Probes are outside of the limit, so that a busy host does not seem dead.
     let probes = Router::new().route(&own.health, get(health::health)).route(&own.ready, get(health::ready));
 
     bounded
@@ -126,7 +126,7 @@ fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// `/`: the component that has this route answers, and otherwise the host.
+/// `/`: a component answers if its routes match, and otherwise the host.
 async fn root(State(app): State<App>, request: Request) -> Response {
     if app.has_root() {
         return components::dispatch(State(app), request).await.into_response();
@@ -136,7 +136,7 @@ async fn root(State(app): State<App>, request: Request) -> Response {
     response
 }
 
-/// What is the host's, and nothing.
+/// Answers paths that belong to the host but have no route.
 async fn not_found() -> ApiError {
     ApiError::NotFound
 }

@@ -1,4 +1,4 @@
-//! The OpenAPI document: the host's routes from their own code, and what each component says of its own.
+//! The OpenAPI document: the host's routes from their own code, and each component's document of its routes.
 
 mod names;
 
@@ -14,10 +14,10 @@ use crate::config::OwnRoutes;
 /// The security scheme of clients that have a token. Components name it in their documents.
 const BEARER: &str = "bearer";
 
-/// The same token, for clients that have a name and a password: `/docs` logs in by it.
+/// The security scheme for clients that have a name and a password: `/docs` logs in by it and gets the token.
 const PASSWORD: &str = "OAuth2PasswordBearer";
 
-/// The host's own part.
+/// The host's own document.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -41,8 +41,8 @@ impl Modify for Bearer {
     }
 }
 
-/// The document of the host, whose routes are at `own`, and of components, by their names. With `has_root`, `/` is a
-/// component's.
+/// The document of the host, whose routes are at `own`, and of components, by their names. With `has_root`, a component
+/// answers `/`.
 pub(super) fn document<'a>(
     own: &OwnRoutes,
     has_root: bool,
@@ -65,7 +65,7 @@ pub(super) fn document<'a>(
     Ok(document)
 }
 
-/// What the host says of itself and of accounts, if there are any.
+/// The document of the host's own routes, and of accounts if there are any.
 fn of_the_host(own: &OwnRoutes) -> utoipa::openapi::OpenApi {
     let mut document = HostDoc::openapi();
     let Some(base) = own.accounts.base() else { return document };
@@ -78,7 +78,7 @@ fn of_the_host(own: &OwnRoutes) -> utoipa::openapi::OpenApi {
     document
 }
 
-/// Moves the paths of the host's pages to where they are, and removes those that are off.
+/// Moves the paths of the host's pages to their configured places, and removes those that are off.
 fn place(document: &mut Value, own: &OwnRoutes, has_root: bool) {
     let Some(paths) = document["paths"].as_object_mut() else { return };
     let places = [
@@ -94,7 +94,7 @@ fn place(document: &mut Value, own: &OwnRoutes, has_root: bool) {
     }
 }
 
-/// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. What is there already stays.
+/// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. Existing entries stay.
 fn merge(document: &mut Value, mut part: Value, component: &str) {
     if let Some(security) = part.get("security").cloned() {
         state_security(&mut part, &security);
@@ -113,8 +113,7 @@ fn merge(document: &mut Value, mut part: Value, component: &str) {
     }
 }
 
-/// Adds the parts whose names are new. Of a path that is there already, only one description counts: the host's own, or
-/// that of the component which comes first.
+/// Adds the parts whose names are new. A path has a single description: the host's own, or that of the first component.
 fn add(known: &mut Value, more: Option<Value>) {
     let Some(Value::Object(more)) = more else { return };
     if !known.is_object() {
@@ -126,14 +125,14 @@ fn add(known: &mut Value, more: Option<Value>) {
     }
 }
 
-/// Writes `security` to each operation that says nothing of it.
+/// Writes `security` to each operation that has none.
 fn state_security(document: &mut Value, security: &Value) {
     each_operation(document, |operation| {
         operation.entry("security").or_insert_with(|| security.clone());
     });
 }
 
-/// Offers the password flow where a bearer token is enough.
+/// Adds the password flow to operations that accept a bearer token.
 fn offer_password(document: &mut Value) {
     let bearer = json!({ BEARER: [] });
     each_operation(document, |operation| {
@@ -166,7 +165,7 @@ mod tests {
     use super::*;
     use crate::config::Accounts;
 
-    /// The document of a host that has moved nothing.
+    /// The document of a host with the default paths.
     fn usual<'a>(components: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
         document(&OwnRoutes::default(), false, components).unwrap()
     }

@@ -1,4 +1,4 @@
-//! `x-request-id`: one name for a request, in its response, in the log and in what a component is told.
+//! `x-request-id`: the identifier of a request, in its response, in the log and in the component's request.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use uuid::Uuid;
 /// The header.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Longer names are not taken over from the caller.
+/// The longest identifier that is accepted from the caller, in bytes.
 const MAX_ID_BYTES: usize = 128;
 
-/// The name of a request, among its extensions.
+/// The identifier of a request, among its extensions.
 #[derive(Clone, Debug)]
 pub struct RequestId(HeaderValue);
 
 impl RequestId {
-    /// The caller's own, if there is one and it is a sane one: 1 to 128 of `A-Z a-z 0-9 . _ -`. Else a new UUID v7.
+    /// The caller's identifier, if it is valid: 1 to 128 of `A-Z a-z 0-9 . _ -`. Else a new UUID v7.
     fn of(headers: &HeaderMap) -> Self {
         let sane = |value: &HeaderValue| {
             let bytes = value.as_bytes();
@@ -29,7 +29,7 @@ impl RequestId {
         headers.get(X_REQUEST_ID).filter(|value| sane(value)).cloned().map_or_else(Self::new, Self)
     }
 
-    /// Names a request: whoever looks at its headers or extensions finds the name.
+    /// Gives a request its identifier, in its headers and its extensions.
     pub(crate) fn name(request: &mut Request) -> Self {
         let id = Self::of(request.headers());
         request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
@@ -37,18 +37,18 @@ impl RequestId {
         id
     }
 
-    /// What is logged within carries the name, and the mark of a probe.
+    /// The span whose log lines carry the identifier, and the mark of a probe.
     pub(crate) fn span(&self, is_probe: bool) -> Span {
-        // At this level no filter drops the span, and with it the name from a line that is logged.
+        // At this level no filter drops the span, and with it the identifier of a logged line.
         tracing::error_span!("request", request_id = %self, probe = is_probe.then_some(true))
     }
 
-    /// Writes the name on the response.
+    /// Writes the identifier to the response.
     pub(crate) fn write_on(self, response: &mut Response) {
         response.headers_mut().insert(X_REQUEST_ID, self.0);
     }
 
-    /// A new one.
+    /// Makes a new identifier.
     #[must_use]
     pub fn new() -> Self {
         let mut text = Uuid::encode_buffer();

@@ -1,14 +1,14 @@
-//! What a component may not say in the headers of a response, because it is the host's word or is about the whole site.
+//! Response headers that a component may not set, because they are the host's or concern the whole site.
 //!
-//! All components and the host share one origin, so a browser takes a header about the site from any of them.
+//! All components and the host share an origin, so a browser accepts a header about the site from any of them.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::components::RESERVED_PREFIX;
 use crate::auth::bearer;
 
-/// Headers by which a response speaks for every component of the site, and for the host: its cookies and storage, its
-/// encryption, where its requests go, and who may answer them in the browser.
+/// Headers by which a response would affect the whole site, including the host: its cookies and storage, its
+/// encryption, where its requests go, and which scripts answer them in the browser.
 const ABOUT_THE_SITE: [HeaderName; 4] = [
     HeaderName::from_static("clear-site-data"),
     HeaderName::from_static("service-worker-allowed"),
@@ -16,7 +16,7 @@ const ABOUT_THE_SITE: [HeaderName; 4] = [
     header::ALT_SVC,
 ];
 
-/// Headers about the connection, which is the host's. `Trailer` is not one of them: it belongs to the response.
+/// Headers about the connection, which the host manages. `Trailer` is not among them: it belongs to the response.
 const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -25,8 +25,8 @@ const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
     header::UPGRADE,
 ];
 
-/// Takes away what a component may not say, and returns the names of what was taken. The host writes `x-request-id` and
-/// `x-component` anew afterwards.
+/// Removes the headers that a component may not set, and returns their names. The host adds `x-request-id` and
+/// `x-component` afterwards.
 pub(super) fn withhold(headers: &mut HeaderMap) -> Vec<HeaderName> {
     let mut withheld: Vec<_> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
     for name in &withheld {
@@ -45,7 +45,7 @@ fn is_reserved(name: &HeaderName) -> bool {
         || ABOUT_THE_CONNECTION.contains(name)
 }
 
-/// Takes away the cookies of the host's own name, and returns whether there were any.
+/// Removes cookies with the host's own name, and returns whether there were any.
 fn withhold_cookies(headers: &mut HeaderMap) -> bool {
     if !headers.get_all(header::SET_COOKIE).iter().any(is_the_hosts) {
         return false;
@@ -57,11 +57,11 @@ fn withhold_cookies(headers: &mut HeaderMap) -> bool {
     true
 }
 
-/// Whether a browser may send this cookie in a way that the host takes for its own.
+/// Whether a browser may send this cookie in a form that the host takes for its own.
 ///
-/// White space around a name is ignored. A cookie whose name is empty is sent as its value alone, so that `=access_token=x`
-/// and `access_token` come back as the host's. Case, quotes and the prefixes of RFC 6265bis make another name for today's
-/// host and browsers; no component needs them, so they are taken as well.
+/// White space around a name is ignored. A cookie with an empty name is sent as its value alone, so that
+/// `=access_token=x` and `access_token` come back as the host's. Other case, quotes and the prefixes of RFC 6265bis
+/// make a different name for today's host and browsers; no component needs such cookies, so they are removed as well.
 fn is_the_hosts(cookie: &HeaderValue) -> bool {
     let pair = cookie.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
     let is_filler = |byte: &u8| matches!(byte, b'=' | b'"') || byte.is_ascii_whitespace();

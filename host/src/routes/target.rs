@@ -1,7 +1,7 @@
-//! Which host and which path a request is for (RFC 9112, 3.2 and 3.3).
+//! The host and the path of a request (RFC 9112, 3.2 and 3.3).
 //!
-//! A request that leaves it open, or says it twice, may mean one thing to the proxy before the host and another to a component:
-//! it is refused.
+//! A request that omits them, or contains them twice, may be read differently by a proxy and by a component, so it is
+//! refused.
 
 use std::net::Ipv6Addr;
 
@@ -12,11 +12,11 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::error::ApiError;
 
-/// The host of a request of HTTP/1.0 that names none.
+/// The host of an HTTP/1.0 request without `Host`.
 const UNNAMED: HeaderValue = HeaderValue::from_static("localhost");
 
-/// Checks a request's host and target. Afterwards the target is a path, and `Host` is there once. A request with the method
-/// `CONNECT` stays as it is, since no route has that method.
+/// Checks a request's host and target. Afterwards the target is a path, and there is a single `Host`. A request with
+/// the method `CONNECT` stays unchanged, because no route has that method.
 pub(crate) fn settle(request: &mut Request) -> Result<(), ApiError> {
     let is_named = check_host(request.headers())?;
     if !is_named && request.version() == Version::HTTP_11 {
@@ -26,7 +26,7 @@ pub(crate) fn settle(request: &mut Request) -> Result<(), ApiError> {
         return Ok(());
     }
     if let Some(host) = host_of_target(request.uri())? {
-        // What the target says counts more than the header (RFC 9112, 3.2.2).
+        // The target takes precedence over the header (RFC 9112, 3.2.2).
         request.headers_mut().insert(HOST, host);
         *request.uri_mut() = path_of(request.uri());
     } else if !is_named {
@@ -38,7 +38,7 @@ pub(crate) fn settle(request: &mut Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether there is a `Host`. Two, or one that is no host, are an error.
+/// Whether there is a `Host`. Two of them, or an invalid host, are an error.
 fn check_host(headers: &HeaderMap) -> Result<bool, ApiError> {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -48,7 +48,7 @@ fn check_host(headers: &HeaderMap) -> Result<bool, ApiError> {
     }
 }
 
-/// The host of a target that is a whole URL. Any other target than a URL or a path is an error.
+/// The host of a target that is a whole URL. A target that is neither a URL nor a path is an error.
 fn host_of_target(uri: &Uri) -> Result<Option<HeaderValue>, ApiError> {
     let Some(authority) = uri.authority() else { return Ok(None) };
     let is_http = uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
@@ -61,7 +61,7 @@ fn path_of(uri: &Uri) -> Uri {
     Uri::from(uri.path_and_query().cloned().unwrap_or_else(root))
 }
 
-/// Whether this is a host, with or without a port: `example.com:80`, `[::1]` (RFC 3986, 3.2.2).
+/// Whether the text is a host, with or without a port: `example.com:80`, `[::1]` (RFC 3986, 3.2.2).
 fn is_host(text: &str) -> bool {
     let (is_name, port) = match text.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(Some((address, rest))) => (address.parse::<Ipv6Addr>().is_ok(), rest),

@@ -1,4 +1,4 @@
-//! The edge without sockets, components or a database: what every answer has in common.
+//! The edge without sockets, components or a database: the properties that all responses share.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -15,7 +15,7 @@ use crate::auth::test_database::nowhere;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::Config;
 
-/// A host whose database is away, and the token that makes it drain.
+/// A host whose database is not available, and the token that makes it drain.
 struct Host {
     app: App,
     stop: CancellationToken,
@@ -33,7 +33,7 @@ impl Host {
         Self::starting_with("", variables)
     }
 
-    /// The same, with a manifest.
+    /// A host that is still starting, with a manifest.
     fn starting_with(manifest_text: &str, variables: &[(&str, &str)]) -> Self {
         let manifest = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(manifest.path(), manifest_text).unwrap();
@@ -51,7 +51,7 @@ impl Host {
         Self { app, stop }
     }
 
-    /// A host that has started, with no component.
+    /// A host that has started, without components.
     fn started(variables: &[(&str, &str)]) -> Self {
         let host = Self::starting(variables);
         host.app.registry().publish(Deployment::new([]).unwrap());
@@ -83,7 +83,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The headers that CORS is about, in the order of their names.
+    /// The CORS headers, in the order of their names.
     fn cors(&self) -> Vec<(&str, &str)> {
         let is_about_cors = |name: &str| name.starts_with("access-control-") || name == "vary";
         let mut headers: Vec<_> = self
@@ -144,7 +144,7 @@ async fn every_answer_names_its_request() {
     assert_eq!(unnamed.header("x-request-id").map(str::len), Some(36));
 }
 
-/// The reason of a host for whose database nothing listens.
+/// The error of a host whose database address has no listener.
 const AWAY: &str = "The database does not answer: no server listens at its host and port; start PostgreSQL, or correct the URL";
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn before_the_components_are_there_no_path_is_called_unknown() {
 
 #[tokio::test]
 async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
-    // A host that is starting says so for whatever it leaves to components.
+    // A starting host answers "starting" on every path that is left to components.
     let host = Host::starting(&[]);
     for path in host.app.own_routes().paths().into_iter().chain(["/auth/x/y", "/docs/x/y"]) {
         let answer = host.get(path).await;
@@ -245,7 +245,7 @@ async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(host.get("/health").await.status, StatusCode::OK);
 
-    // A request is over when the last of its answer is sent.
+    // A request is over when the last byte of its response is sent.
     drop(served);
     assert_eq!(host.get("/docs").await.status, StatusCode::OK);
 }

@@ -1,16 +1,16 @@
-//! Every path answers the same with and without one trailing slash, and never by a redirect.
+//! Every path answers the same with and without a trailing slash, and never by a redirect.
 
 use http::Uri;
 use http::uri::PathAndQuery;
 
-/// Takes one trailing slash from the path of `uri`.
+/// Removes a trailing slash from the path of `uri`.
 pub(super) fn strip(uri: &mut Uri) {
     if let Some(stripped) = without_trailing_slash(uri) {
         *uri = stripped;
     }
 }
 
-/// The address without the slash, if there is one to take. The root is nothing but its slash, and keeps it.
+/// The address without the slash; none if there is no slash to remove. The root keeps its slash.
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path().strip_suffix('/').filter(|rest| !rest.is_empty())?;
     let path_and_query: PathAndQuery = match uri.query() {

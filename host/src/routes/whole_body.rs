@@ -1,5 +1,5 @@
-//! The bodies of the host's own routes are read before their requests take a place in flight: a client that sends slowly holds
-//! up nobody.
+//! Reads the bodies of the host's own routes before their requests count as in flight, so that a slow client takes no
+//! other's place.
 
 use axum::body::Body;
 use axum::extract::Request;

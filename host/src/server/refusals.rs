@@ -1,8 +1,8 @@
-//! The body of a response that hyper makes by itself.
+//! The body of a response that hyper itself makes.
 //!
-//! What is not HTTP, or has larger headers than the host reads, never becomes a request: hyper answers it with an empty
-//! 400, 414 or 431 and closes the connection. This writer gives such an answer the contract's body and a request id.
-//! It tells hyper's answers from the host's by the header `x-request-id`, which each of the host's has.
+//! Bytes that are not HTTP, or headers larger than the host reads, never become a request: hyper answers with an empty
+//! 400, 414 or 431 and closes the connection. This writer gives such a response the contract's body and a request
+//! identifier. It tells hyper's responses from the host's by the header `x-request-id`, which all of the host's have.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,13 +13,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::error::ApiError;
 use crate::routes::{RequestId, X_REQUEST_ID};
 
-/// What hyper's answers have in place of a body.
+/// The header of hyper's responses, which have no body.
 const NO_BODY: &str = "content-length: 0\r\n";
 
-/// A connection whose refusals say why.
+/// A connection whose refusals have a body with the reason.
 pub(super) struct Refusals<S> {
     stream: S,
-    /// The answer in place of hyper's, as far as it has not been written.
+    /// The rest of the response that replaces hyper's.
     answer: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ impl<S: AsyncWrite + Unpin> Refusals<S> {
         Self { stream, answer: Vec::new() }
     }
 
-    /// Keeps what is written, if it is an answer of hyper's, to write a better one.
+    /// Keeps the bytes if they are a response of hyper, and prepares its replacement.
     fn intercept(&mut self, bytes: &[u8]) -> bool {
         let Some(answer) = explained(bytes) else { return false };
         self.answer = answer.into_bytes();
@@ -44,7 +44,7 @@ impl<S: AsyncWrite + Unpin> Refusals<S> {
     }
 }
 
-/// The answer that stands in for one of hyper's own.
+/// The response that replaces hyper's own.
 fn explained(bytes: &[u8]) -> Option<String> {
     let error = match bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)? {
         b"400" => ApiError::Malformed,
@@ -89,7 +89,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusals<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // A head is written by itself or with what belongs to it, never behind another response.
+        // A head is written by itself or with its own body, never behind another response.
         if let Some(head) = slices.first()
             && self.intercept(head)
         {
@@ -127,8 +127,8 @@ mod tests {
 
     use super::*;
 
-    /// What a client gets for `request`, header lines sorted, with what differs each time left out. A request that is
-    /// read is answered with an empty 431.
+    /// The response to `request`, with sorted header lines and without values that differ each time. A request that is
+    /// accepted gets an empty 431.
     async fn answer(request: &[u8]) -> String {
         let (mut client, server) = duplex(64 * 1024);
         client.write_all(request).await.unwrap();
@@ -142,7 +142,7 @@ mod tests {
             .max_header_size(1024)
             .keep_alive(false)
             .serve_connection(TokioIo::new(Refusals::new(server)), service);
-        // Whether hyper calls it an error does not matter to the client.
+        // The client does not see whether hyper counts this as an error.
         drop(connection.await);
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();

@@ -1,9 +1,10 @@
-//! How many failed logins are allowed, for one address of an account, one client, or one account from a client it knows.
+//! How many failed logins are allowed for an address of an account, for a client, and for an account from a known
+//! client.
 //!
-//! Each failure is a debt that time pays off at a fixed rate (the "generic cell rate algorithm"), so one instant for each
-//! budget is all there is to remember: the one at which everything is paid.
+//! Each failure is a debt that is paid off over time at a fixed rate (the "generic cell rate algorithm"), so each
+//! budget needs only a single instant: when its debt is paid.
 //!
-//! Each process counts for itself: with several replicas a guesser gets as many times more.
+//! Each process counts for itself: with several replicas, an attacker has as many times the budget.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,48 +12,48 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-/// Eight wrong passwords for one address in a row, then two a minute.
+/// Eight failures in a row for an address, then two a minute.
 const PER_ADDRESS: Rate = Rate { burst: 8, each: Duration::from_secs(30), longest: Duration::from_mins(15) };
 
-/// Far more for one client, since a proxy or an office makes many people one client.
+/// Far more failures for a client, because many people share the address of a proxy or an office.
 const PER_CLIENT: Rate = Rate { burst: 200, each: Duration::from_secs(1), longest: Duration::from_mins(5) };
 
-/// A hundred for an account from a client that it knows, then six an hour: as many failures in a row as NIST SP 800-63B
-/// allows for an account. The client is a stranger once they are spent.
+/// A hundred failures for an account from a known client, then six an hour: NIST SP 800-63B allows a hundred in a row
+/// for an account. A client that has spent them counts as unknown.
 const PER_KNOWN: Rate = Rate { burst: 100, each: Duration::from_mins(10), longest: Duration::from_hours(24) };
 
-/// Failures that are answered without delay: slips of the finger.
+/// How many failures are answered without delay, because people mistype.
 const FORGIVEN: u32 = 3;
 
-/// The delay of the first failure that is not forgiven; it doubles with each that follows.
+/// The delay of the first failure beyond [`FORGIVEN`]; each further failure doubles it.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 
 /// The longest delay of an answer.
 pub(super) const MAX_DELAY: Duration = Duration::from_secs(1);
 
-/// How many budgets of each kind are remembered.
+/// The most budgets of each kind that are kept.
 const REMEMBERED: usize = 10_000;
 
-/// What failures are charged to.
+/// The budget that a failure is charged to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Budget {
-    /// All strangers who try this address.
+    /// All unknown clients that try this address.
     Address(Digest),
-    /// All who try from this network, whichever address.
+    /// All attempts from this network, on any address.
     Client(IpAddr),
-    /// This address, tried from a network that its account has logged in from.
+    /// This address, from a network that its account has logged in from.
     Known(Digest, IpAddr),
 }
 
-/// An address as it is compared. A digest, so that a long one takes no more room than a short one.
+/// The digest by which addresses are compared, so that a long address takes no more memory than a short one.
 pub(super) type Digest = [u8; 32];
 
-/// The digest of an address, which is the same in any case.
+/// The digest of an address, regardless of case.
 pub(super) fn digest(address: &str) -> Digest {
     Sha256::digest(address.trim().to_lowercase()).into()
 }
 
-/// The failures of one process. Time is given by the caller, so that tests need not wait for it.
+/// The failures of a process. The caller passes the time, so that tests need not wait.
 #[derive(Default)]
 pub(super) struct Debts {
     addresses: Map,
@@ -64,7 +65,7 @@ pub(super) struct Debts {
 type Map = HashMap<Budget, Instant>;
 
 impl Debts {
-    /// How long it is until `budget` can afford another failure.
+    /// The time until `budget` can afford another failure.
     pub(super) fn wait(&self, budget: Budget, now: Instant) -> Duration {
         let paid_at = self.of_kind(budget).get(&budget);
         let debt = paid_at.map_or(Duration::ZERO, |paid_at| paid_at.saturating_duration_since(now));
@@ -72,7 +73,7 @@ impl Debts {
         debt.saturating_sub(rate.each * (rate.burst - 1))
     }
 
-    /// Adds a failure to what `budget` owes. Returns how long its answer should be kept back.
+    /// Charges a failure to `budget`. Returns how long to delay its response.
     pub(super) fn charge(&mut self, budget: Budget, now: Instant) -> Duration {
         let rate = budget.rate();
         let debts = self.of_kind_mut(budget);
@@ -85,7 +86,7 @@ impl Debts {
         delay(u32::try_from(failures).unwrap_or(u32::MAX))
     }
 
-    /// Forgets what `budget` owes.
+    /// Clears the debt of `budget`.
     pub(super) fn forgive(&mut self, budget: Budget) {
         self.of_kind_mut(budget).remove(&budget);
     }
@@ -107,14 +108,14 @@ impl Debts {
     }
 }
 
-/// How many failures are allowed.
+/// The rate at which failures are allowed.
 #[derive(Clone, Copy)]
 struct Rate {
-    /// So many at once.
+    /// The failures that are allowed at once.
     burst: u32,
-    /// One more after each of these.
+    /// The time after which another failure is allowed.
     each: Duration,
-    /// The most that one can owe.
+    /// The largest debt.
     longest: Duration,
 }
 
@@ -128,7 +129,7 @@ impl Budget {
     }
 }
 
-/// Drops the budgets that owe nothing any more; if all owe something, the one that owes least.
+/// Evicts the budgets without debt; if there are none, evicts the budget with the smallest debt.
 fn make_room(debts: &mut Map, now: Instant) {
     debts.retain(|_, paid_at| *paid_at > now);
     if debts.len() >= REMEMBERED

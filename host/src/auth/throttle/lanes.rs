@@ -1,4 +1,4 @@
-//! Queues by key: of all who share a key only one goes on at a time, in the order in which they came.
+//! Queues by key: of all members with a key only one runs at a time, in the order of their arrival.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
-/// The most members of one lane, the one that goes on included.
+/// The most members of a lane, including the running member.
 const MAX_MEMBERS: usize = 256;
 
-/// How long a member waits for its turn before it is turned away.
+/// How long a member waits before it is refused.
 const LANE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lanes that have members.
@@ -23,7 +23,7 @@ struct Lane {
     members: usize,
 }
 
-/// A member of a lane. Dropped, it leaves, and the next one goes on.
+/// A member of a lane. Dropping it lets the next member run.
 pub(super) struct Place<'a, K: Copy + Eq + Hash> {
     lanes: &'a Lanes<K>,
     key: K,
@@ -37,7 +37,7 @@ impl<K: Copy + Eq + Hash> Default for Lanes<K> {
 }
 
 impl<K: Copy + Eq + Hash> Lanes<K> {
-    /// Waits for a turn in the lane of `key`. None if the lane is full, or the turn does not come in 10 seconds.
+    /// Waits in the lane of `key`. None if the lane is full, or the wait exceeds 10 seconds.
     pub(super) async fn enter(&self, key: K) -> Option<Place<'_, K>> {
         let turn = self.join(key)?;
         let mut place = Place { lanes: self, key, turn: None };
@@ -66,14 +66,15 @@ impl<K: Copy + Eq + Hash> Lanes<K> {
     }
 
     fn lanes(&self) -> MutexGuard<'_, HashMap<K, Lane>> {
-        // Nothing panics while the lock is held.
+        // No code panics while the lock is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Copy + Eq + Hash> Drop for Place<'_, K> {
     fn drop(&mut self) {
-        // The turn ends first: else a newcomer could find a new lane while this turn goes on.
+        // The lock is released first: otherwise a new member could make a second lane while this member still holds the
+        // lock.
         self.turn = None;
         self.lanes.leave(self.key);
     }

@@ -69,7 +69,7 @@ fn a_name_that_no_host_or_cargo_takes_is_refused() {
     }
 }
 
-/// Who writes a component builds with what the fixtures are tested with.
+/// A new component has the dependencies with which the fixtures are tested.
 #[test]
 fn it_depends_on_what_the_workspace_does() {
     let workspace = table(&Path::new(ROOT).join("Cargo.toml"));
@@ -80,8 +80,8 @@ fn it_depends_on_what_the_workspace_does() {
     }
 }
 
-/// So that it is built offline where the workspace was. To mend it, copy the workspace's Cargo.lock over a new package's, run
-/// `cargo metadata --offline` there, and take what it has left.
+/// The lock file lets a new package build offline wherever the workspace was built. To repair it, copy the workspace's
+/// Cargo.lock over a new package's, run `cargo metadata --offline` there, and take the resulting file.
 #[test]
 fn its_lock_file_has_the_versions_of_the_workspaces() {
     let packages = |lock: &Table| -> BTreeMap<(String, String), Option<Value>> {
@@ -98,7 +98,7 @@ fn its_lock_file_has_the_versions_of_the_workspaces() {
     }
 }
 
-/// All of wit/ but what is a component's own.
+/// All files of wit/ except those of the project's own components.
 #[test]
 fn every_interface_of_the_host_is_there() {
     let mut files = BTreeSet::new();

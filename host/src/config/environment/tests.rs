@@ -1,4 +1,4 @@
-//! Variables that are read, and variables that stop the start.
+//! Variables that are valid, and variables that stop the start.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -10,7 +10,7 @@ use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// What `Config` makes of these variables and a manifest without components.
+/// The `Config` of these variables and a manifest without components.
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let manifest = tempfile::NamedTempFile::new().unwrap();
     let path = manifest.path().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Manifests that are read, and manifests that are refused: each fault with its place and the remedy.
+//! Valid manifests, and manifests that are refused: each fault with its place and the remedy.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -78,7 +78,7 @@ fn parse(text: &str, directory: &Path, variables: &Variables) -> Result<Manifest
     Manifest::parse(text, &around)
 }
 
-/// What the manifest is refused with when `component` is in it.
+/// The errors of the manifest with `component` in it.
 fn refusal(component: &str) -> String {
     refusal_of(&format!("[components.todo]\nsource = \"todo.wasm\"\n{component}"))
 }

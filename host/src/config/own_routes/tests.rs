@@ -1,4 +1,4 @@
-//! Where the host's own routes may be, and what is refused.
+//! Valid tables `[http]`, and tables that are refused.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// A folder of files, and a watcher that is made to look by hand.
+/// A folder of files, and a watcher that polls when the test says so.
 struct Folder {
     folder: TempDir,
     files: Files,
@@ -40,7 +40,7 @@ impl Folder {
         fs::write(self.path("hello.wasm"), text).unwrap();
     }
 
-    /// What one look tells: contents, or `gone`.
+    /// The contents that a poll reports, or `gone`.
     fn look(&mut self) -> Vec<String> {
         self.look_by(read)
     }
@@ -55,7 +55,7 @@ impl Folder {
         self.files.changes.drain(..).map(text).collect()
     }
 
-    /// What several looks tell: enough of them for anything that is still to settle.
+    /// The reports of several polls, enough for every pending change to settle.
     fn looks(&mut self) -> Vec<String> {
         (0..5).flat_map(|_| self.look()).collect()
     }
@@ -183,7 +183,7 @@ fn a_link_that_is_pointed_elsewhere_is_a_change() {
     assert_eq!(folder.looks(), ["behind the link"]);
 }
 
-/// A mounted `ConfigMap` is links to `..data`, itself a link to the directory of this version.
+/// A mounted `ConfigMap` is a set of links to `..data`, itself a link to the directory of this version.
 #[test]
 fn a_volume_of_kubernetes_that_is_updated_is_a_change() {
     let mut folder = Folder::watching("hello.wasm", |folder| {
@@ -231,7 +231,7 @@ fn a_file_that_is_half_written_when_it_is_first_seen_is_told_when_it_is_whole() 
     assert_eq!(folder.looks(), ["one"]);
 }
 
-/// A change is waited for in the time of tests, which passes by itself.
+/// The test waits for a change with tokio's paused clock, which advances by itself.
 #[tokio::test(start_paused = true)]
 async fn a_change_is_waited_for_and_survives_a_wait_that_is_given_up() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,13 @@
-//! Names in a component's document that another part of the merged document has already: the component's are renamed, and so
-//! is each reference to them.
+//! Names in a component's document that the merged document has already: the component's parts are renamed, and each
+//! reference to them is changed.
 
 use serde_json::{Map, Value};
 
-/// Renames what `known`, the document so far, calls by the same name and defines otherwise. Equal definitions are shared.
+/// Renames parts that `known`, the document so far, defines differently under the same name. Equal definitions are
+/// shared.
 pub(super) fn settle(part: &mut Value, known: &Value, component: &str) {
-    // Each name is renamed at most once: the new one is free. A definition that refers to a renamed one differs from then on.
+    // Each name is renamed at most once, because the new name is free. A definition that refers to a renamed part
+    // differs from then on.
     while let Some((kind, name)) = taken(part, known) {
         let is_free =
             |new: &str| part["components"][&kind].get(new).or(known["components"][&kind].get(new)).is_none();
@@ -62,7 +64,7 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
     });
 }
 
-/// Leads a reference to `old`, or to something within it, to `new`.
+/// Changes a reference to `old`, or to a part of it, into a reference to `new`.
 fn redirect(reference: &mut Value, old: &str, new: &str) {
     let Value::String(reference) = reference else { return };
     if let Some(rest) = reference.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
@@ -107,14 +109,14 @@ fn operation_ids(document: &Value) -> Vec<String> {
     operations.filter_map(|operation| Some(operation.get("operationId")?.as_str()?.to_owned())).collect()
 }
 
-/// `wanted`, or with the first number behind it that makes it a free name.
+/// `wanted`, or `wanted` with the first number that makes the name free.
 fn free_name(wanted: &str, is_free: impl Fn(&str) -> bool) -> String {
     let numbered = (2_usize..).map(|number| format!("{wanted}{number}"));
     let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
     names.find(|name| is_free(name)).unwrap_or_else(|| wanted.to_owned())
 }
 
-/// `MyTodo` of a component `my-todo`: a part of names that generated clients use as types.
+/// `MyTodo` for a component `my-todo`: a prefix for names that generated clients use as types.
 fn prefix(component: &str) -> String {
     component.split(|c: char| !c.is_ascii_alphanumeric()).map(capitalized).collect()
 }

@@ -1,6 +1,6 @@
-//! What is said, and to whom.
+//! The text of the greeting.
 
-/// The greeting of a caller, who may be unknown.
+/// Greets a caller, by name if the name is known.
 pub fn greet(name: Option<&str>) -> String {
     format!("Hello, {}!\n", name.unwrap_or("stranger"))
 }

@@ -1,10 +1,10 @@
-//! {{name}}: greets whoever calls.
+//! {{name}}: greets its caller.
 //!
-//! This file goes from a request to a response. `greeting` knows nothing of HTTP, and is tested without it.
+//! This file turns a request into a response. `greeting` does not depend on HTTP, so its tests need none.
 
 mod greeting;
 
-/// What `wit-bindgen` makes of `wit/`.
+/// The bindings that `wit-bindgen` generates from `wit/`.
 mod bindings {
     wit_bindgen::generate!({ world: "component", generate_all });
 }
@@ -15,13 +15,13 @@ use bindings::wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 
-/// How many bytes a stream takes at once.
+/// The most bytes that a stream accepts at once.
 const CHUNK: usize = 4096;
 
 struct Component;
 
 impl Guest for Component {
-    /// Called once: each request has an instance of its own, which is gone when its response is.
+    /// Handles a request. The host calls it once for each instance, because every request has an instance of its own.
     fn handle(_request: IncomingRequest, response: ResponseOutparam) {
         let caller = caller::current();
         let name = caller.map(|caller| caller.name.or(caller.email).unwrap_or(caller.subject));
@@ -38,7 +38,7 @@ fn respond(outparam: ResponseOutparam, text: &str) {
     let response = OutgoingResponse::new(headers);
     let body = response.body().expect("its body is taken for the first time");
     ResponseOutparam::set(outparam, Ok(response));
-    // A body that is not finished is one that broke off; most likely the client has gone.
+    // A body that is not finished counts as broken off; most likely the client has gone.
     if write(&body, text.as_bytes()).is_some() {
         OutgoingBody::finish(body, None).ok();
     }
@@ -49,5 +49,5 @@ fn write(body: &OutgoingBody, bytes: &[u8]) -> Option<()> {
     bytes.chunks(CHUNK).try_for_each(|chunk| stream.blocking_write_and_flush(chunk).ok())
 }
 
-/// Nothing runs here: a component waits to be called.
+/// Does nothing: the host calls the component's exports instead.
 fn main() {}
