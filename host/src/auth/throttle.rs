@@ -48,7 +48,7 @@ pub struct Attempt<'a> {
 pub struct Throttled(pub Duration);
 
 /// An attempt that may be made now. Other attempts in its lane wait until it is dropped.
-pub struct SwapLock<'a> {
+pub struct AdmittedAttempt<'a> {
     throttle: &'a Throttle,
     budget: Budget,
     client: Option<Budget>,
@@ -58,14 +58,14 @@ pub struct SwapLock<'a> {
 
 impl Throttle {
     /// Waits until an attempt may be made. Refuses it if its budget is spent, or too many attempts wait before it.
-    pub async fn admit(&self, attempt: Attempt<'_>) -> Result<SwapLock<'_>, Throttled> {
+    pub async fn admit(&self, attempt: Attempt<'_>) -> Result<AdmittedAttempt<'_>, Throttled> {
         let client = attempt.client.map(Budget::Client);
         if let Some(known) = attempt.known()
             && self.affords(known).is_ok()
         {
             let lane = self.enter(known).await?;
             if self.affords(known).is_ok() {
-                return Ok(SwapLock {
+                return Ok(AdmittedAttempt {
                     throttle: self,
                     budget: known,
                     client,
@@ -83,7 +83,7 @@ impl Throttle {
         let lane = self.enter(budget).await?;
         // The attempts before this may have spent the budget.
         self.affords(budget)?;
-        Ok(SwapLock { throttle: self, budget, client, _lane: lane, clients_lane })
+        Ok(AdmittedAttempt { throttle: self, budget, client, _lane: lane, clients_lane })
     }
 
     fn affords(&self, budget: Budget) -> Result<(), Throttled> {
@@ -107,7 +107,7 @@ impl Attempt<'_> {
     }
 }
 
-impl SwapLock<'_> {
+impl AdmittedAttempt<'_> {
     /// Counts a failure, and returns when its response may be sent. Returns an error if the client must come back later
     /// instead.
     pub async fn failed(mut self) -> Result<(), Throttled> {

@@ -13,7 +13,7 @@ use toml::de::{DeString, DeValue};
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::own_routes::{self, OwnRoutes};
 use super::pattern::{Claims, Pattern};
-use super::schema::{File, Interface, OneOrMore, Parsed, RawManifest};
+use super::schema::{File, Interface, OneOrMore, Parsed, RawComponent};
 use super::value::{Value, VariableName};
 use super::{ConfigError, Variables, environment};
 
@@ -121,7 +121,7 @@ impl Manifest {
         }
         drop(claims);
         let place = Place { names: &names, own_routes: &own_routes, around };
-        let check = |(name, read): (_, Option<Read<RawManifest>>)| {
+        let check = |(name, read): (_, Option<Read<RawComponent>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
             is_named.and(component)
@@ -135,7 +135,7 @@ impl Manifest {
 fn components(
     mut root: Spanned<DeValue<'_>>,
     faults: &mut Faults,
-) -> Vec<(Spanned<String>, Option<Read<RawManifest>>)> {
+) -> Vec<(Spanned<String>, Option<Read<RawComponent>>)> {
     let table = take(&mut root, "components");
     // The remaining keys are unknown.
     faults.read::<File>(root);
@@ -191,7 +191,7 @@ impl Place<'_> {
     }
 }
 
-impl Read<RawManifest> {
+impl Read<RawComponent> {
     /// The component, if it has no fault. Unreadable entries have been reported already.
     fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
         let Self { value: written, is_whole } = self;

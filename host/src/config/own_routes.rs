@@ -152,7 +152,7 @@ impl OwnPath<'_> {
 /// The table, as it is in the file.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawManifest {
+struct RawOwnRoutes {
     health: Option<Spanned<Place>>,
     ready: Option<Spanned<Place>>,
     openapi: Option<Spanned<Place>>,
@@ -162,7 +162,7 @@ struct RawManifest {
 
 /// Reads the table `[http]`, or takes the defaults if it is missing. Without `docs_page` the page is off in any case.
 pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
-    let written: RawManifest =
+    let written: RawOwnRoutes =
         table.and_then(|table| faults.read(table)).map(|read| read.value).unwrap_or_default();
     let usual = OwnRoutes::default();
     let place = |written: &Option<Spanned<Place>>, usual| match written.as_ref().map(Spanned::get_ref) {
@@ -201,7 +201,7 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
 }
 
 /// Reports paths that equal another path of the host, or are below it.
-fn apart(routes: &OwnRoutes, written: &RawManifest, faults: &mut Faults) {
+fn apart(routes: &OwnRoutes, written: &RawOwnRoutes, faults: &mut Faults) {
     let all = routes.own();
     for (index, one) in all.iter().enumerate() {
         let clash = all.iter().enumerate().find(|(other, path)| *other != index && path.includes(one.path));

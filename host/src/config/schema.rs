@@ -30,7 +30,7 @@ pub(super) struct File {
 /// A component, as it is in the file. Its types check all that can be checked by itself.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawManifest {
+pub(super) struct RawComponent {
     pub(super) source: Spanned<PathBuf>,
     pub(super) routes: Vec<Spanned<Parsed<Pattern>>>,
     #[serde(default)]

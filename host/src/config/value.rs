@@ -16,7 +16,7 @@ const SECRETS_OF_THE_HOST: [&str; 4] = ["ADMIN_TOKEN", "COHERE_API_KEY", "DATABA
 /// A value, as it is in the file.
 pub(super) enum Value {
     /// A string, or a number or boolean instead.
-    RawManifest(String),
+    Literal(String),
     /// `{ env = "NAME" }`: the value of a variable of the host's environment.
     Variable(String),
     /// `{ file = "path" }`: the contents of the file, without a final line end.
@@ -31,7 +31,7 @@ impl Value {
     /// The value itself. The error names the fault and shows no value.
     pub(super) fn resolve(&self, directory: &Path, variables: &Variables) -> Result<String, String> {
         match self {
-            Self::RawManifest(text) => Ok(text.clone()),
+            Self::Literal(text) => Ok(text.clone()),
             Self::Variable(name) if SECRETS_OF_THE_HOST.contains(&&**name) => Err(format!(
                 "{name} is a secret of the host, which no component reads: choose another variable"
             )),
@@ -58,9 +58,9 @@ impl<'de> Deserialize<'de> for Value {
             )))
         };
         match toml::Value::deserialize(deserializer)? {
-            toml::Value::String(text) => Ok(Self::RawManifest(text)),
+            toml::Value::String(text) => Ok(Self::Literal(text)),
             value @ (toml::Value::Integer(_) | toml::Value::Float(_) | toml::Value::Boolean(_)) => {
-                Ok(Self::RawManifest(value.to_string()))
+                Ok(Self::Literal(value.to_string()))
             }
             toml::Value::Table(table) => {
                 let mut entries = table.into_iter();
