@@ -1,4 +1,4 @@
-//! One field of a row: how its bytes are read, and why they cannot be.
+//! One field of a row: how its bytes are read, and errors of reading them.
 
 use berth_postgres::Column;
 
@@ -19,7 +19,7 @@ pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
     })
 }
 
-/// Why no more of a result is read.
+/// Why reading of a result stopped.
 pub(crate) enum Stop {
     ValueError(ValueError),
     TooManyBytes(u64),
