@@ -51,8 +51,8 @@ impl RequestContext {
 }
 
 impl Version {
-    /// Logs what is wrong with the answer to a request, if the component's log budget has room for it. The line is cut at
-    /// 8 KiB.
+    /// Logs what is wrong with the response to a request, if the component's log budget allows it. The line is cut at 8
+    /// KiB.
     pub fn warn(&self, request_id: &str, message: impl Display) {
         warn(&self.resources.log, &self.spec.name, self.number, request_id, message);
     }
@@ -65,8 +65,8 @@ fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, messag
     }
 }
 
-/// `text` with control characters as escapes, so that no component can end a line, forge the next or colour a terminal;
-/// and no more than [`MAX_LINE`] bytes of it, however long it would be: the rest is not even formatted.
+/// Escapes control characters, so that no component can end a line, forge the next line or colour a terminal. The text
+/// is cut at [`MAX_LINE`] bytes: the rest is not even formatted.
 pub(crate) fn one_line(text: impl Display) -> String {
     let mut line = Line(String::new());
     if write!(line, "{text}").is_err() {
