@@ -1,4 +1,4 @@
-//! What takes too long. A test pauses tokio's clock when all that is left to do is to wait: then time is up at once.
+//! Timeouts. A test pauses Tokio's clock when only waiting is left: then Tokio advances the clock at once.
 
 use fake_cohere::{Gate, Refusal, Reply::Hang, Turn};
 use tokio::time::{pause, resume};
