@@ -130,7 +130,7 @@ impl fmt::Debug for Pool {
 pub struct Connection(Option<Object<Manager>>);
 
 impl Connection {
-    /// What kind of session the connection has. On a [shared](Sessions::Shared) session, every statement must be
+    /// The kind of the connection's session. On a [shared](Sessions::Shared) session, every statement must be
     /// between [`take`](Self::take) and [`give_back`](Self::give_back).
     #[must_use]
     pub fn sessions(&self) -> Sessions {

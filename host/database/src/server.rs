@@ -20,7 +20,7 @@ const MARK: (&str, &str) = ("berth.session", "own");
 /// SQLSTATE of poolers for messages that they do not support.
 const PROTOCOL_VIOLATION: &str = "08P01";
 
-/// What kind of session a connection has.
+/// The kind of a connection's session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sessions {
     /// The connection has a session of its own: settings and prepared statements persist.

@@ -29,7 +29,7 @@ const LIMITS: [(Counted, u64); 6] = [
     (Counted::Depth, 8),
 ];
 
-/// What is counted of a component.
+/// The counted kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Functions with code.

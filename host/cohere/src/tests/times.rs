@@ -8,7 +8,7 @@ use super::*;
 const HOUR: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What becomes of calls, plain and streamed, that Cohere has and never answers: after a minute, by one of these limits.
+/// The outcomes of calls, plain and streamed, to which Cohere never responds: after a minute, by one of these limits.
 async fn unanswered(silence: Duration, total: Duration, deadline: Duration) {
     let (cohere, _) = fake([Hang, Hang]).await;
     let mut settings = settings(&cohere);

@@ -1,7 +1,7 @@
 //! PostgreSQL's binary format, read: <https://www.postgresql.org/docs/current/protocol-overview.html>.
 //!
-//! What the format of each type is stands only in the `…send` functions of PostgreSQL's sources. Dates and
-//! times are integers there, without exception since version 10.
+//! Only the `…send` functions of PostgreSQL's sources define the format of each type. Dates and times are
+//! integers there, without exception since version 10.
 
 use std::str;
 
