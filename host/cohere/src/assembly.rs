@@ -1,4 +1,4 @@
-//! Pieces of an answer → the events that a caller sees, and the whole reply with the last of them.
+//! Assembles the pieces of a response to the caller's events and, with the last event, the whole reply.
 
 use std::collections::VecDeque;
 use std::mem::take;
@@ -8,14 +8,14 @@ use crate::failure::Failure;
 use crate::reply::{Event, Reply};
 use crate::request::{AssistantMessage, ToolCall};
 
-/// What has come so far.
+/// The pieces received so far.
 #[derive(Default)]
 pub(crate) struct Assembly {
     content: String,
     tool_plan: String,
     /// In the order in which they began.
     calls: Vec<Numbered>,
-    /// Events that are due.
+    /// Events that the caller has not taken yet.
     ready: VecDeque<Event>,
 }
 
@@ -27,7 +27,7 @@ struct Numbered {
 }
 
 impl Assembly {
-    /// The next event that is due.
+    /// Takes the next event.
     pub(crate) fn next(&mut self) -> Option<Event> {
         self.ready.pop_front()
     }
@@ -53,7 +53,7 @@ impl Assembly {
         Ok(())
     }
 
-    /// Ends it. The assembly is empty then but for the events that are due.
+    /// Ends the response. Only events that the caller has not taken remain.
     pub(crate) fn end(&mut self, end: &End) {
         let open = self.calls.iter_mut().filter(|call| !call.complete);
         self.ready.extend(open.map(Numbered::complete));
@@ -67,7 +67,7 @@ impl Assembly {
             .ok_or_else(|| Failure::broken(format_args!("no tool call with the index {index} is open")))
     }
 
-    /// Takes what has come as a message.
+    /// Takes the received pieces as a message.
     fn message(&mut self) -> AssistantMessage {
         let text = |text: &mut String| Some(take(text)).filter(|text| !text.is_empty());
         AssistantMessage {

@@ -1,5 +1,5 @@
-//! One call, from its first attempt until it is over, however it ends: then it leaves a line in the log, and its tokens
-//! in the ledger.
+//! One call, from its first attempt to its end. At its end, however it ends, the call is logged, and its tokens are
+//! added to the ledger.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::ledger::{Caller, Ledger};
 use crate::reply::{FinishReason, Usage};
 use crate::settings::ApiKey;
 
-/// A call that is not over yet. Dropped without an outcome, it was abandoned.
+/// A call that has not ended. Dropping it without an outcome logs it as abandoned.
 pub(crate) struct Call {
     pub(crate) caller: Caller,
     pub(crate) model: String,
     pub(crate) streamed: bool,
     pub(crate) attempts: u32,
-    /// Its place among the calls in flight, once it has one.
+    /// Its permit among the calls in flight, once it has one.
     pub(crate) permit: Option<OwnedSemaphorePermit>,
-    /// What must not be in the log.
+    /// The key, which is removed from logged texts.
     key: Option<ApiKey>,
     started: Instant,
     ledger: Arc<Ledger>,
@@ -28,10 +28,10 @@ pub(crate) struct Call {
     outcome: Outcome,
 }
 
-/// Bytes of a text in the log that a component or Cohere wrote, after which it is cut.
+/// The longest logged text that a component or Cohere wrote, in bytes; longer texts are cut.
 const MAX_LOGGED: usize = 1024;
 
-/// Whether the log has room for a line of so many bytes. By default it always has.
+/// Whether the log budget allows a line of so many bytes. By default always.
 #[derive(Clone, Default)]
 pub(crate) struct LogGate(Option<Arc<dyn Fn(usize) -> bool + Send + Sync>>);
 
@@ -90,13 +90,13 @@ impl Call {
         }
     }
 
-    /// It is over, with a reply. `error` is what Cohere says if the model failed on its way.
+    /// Ends the call with a reply. `error` is Cohere's message if the model failed.
     pub(crate) fn replied(mut self, usage: Usage, finish_reason: FinishReason, error: Option<String>) {
         self.ledger.enter(&self.caller, usage);
         self.outcome = Outcome::Replied(usage, finish_reason, error.map(|error| self.redact(error)));
     }
 
-    /// It is over, without a reply. Gives what the caller is told.
+    /// Ends the call without a reply. Returns the caller's error.
     pub(crate) fn failed(mut self, failure: Failure) -> Error {
         self.outcome = Outcome::Failed(self.redact(failure.detail));
         failure.error
@@ -116,7 +116,7 @@ impl Drop for Call {
         if !self.log.admits(model.len() + detail.map_or(0, str::len)) {
             return;
         }
-        // tracing wants its levels and fields at compile time.
+        // tracing needs its levels and fields at compile time.
         macro_rules! line {
             ($level:ident, $($rest:tt)*) => {
                 tracing::$level!(

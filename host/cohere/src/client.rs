@@ -1,4 +1,4 @@
-//! The client: made once for a host, shared by all who call.
+//! The client, which all callers of a host share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::settings::{ApiKey, Settings};
 use crate::stream::{ChatStream, Source};
 use crate::wire::{Answer, Body};
 
-/// Bytes of an answer that is an error. What is beyond is not read.
+/// The longest error response that is read, in bytes. The rest is not read.
 const MAX_ERROR: u64 = 64 * 1024;
 
 /// The line of the log about a call without a key. It names the variable, because the operator has to set it.
 const NO_KEY: &str =
     "no key is configured: set COHERE_API_KEY, or COHERE_API_KEY_FILE to the path of a file with the key";
 
-/// A client of Cohere. Clones are the same client.
+/// A client of Cohere. Clones share their state.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -38,13 +38,13 @@ pub struct Client {
 
 struct Shared {
     settings: Settings,
-    /// None without a key. Then there is nothing to be sent, and no need of what TLS wants of the machine.
+    /// `None` without a key: nothing can be sent, and TLS is not set up.
     account: Option<Account>,
     permits: Arc<Semaphore>,
     ledger: Arc<Ledger>,
 }
 
-/// What a call is sent with.
+/// The connection pool and the credentials of calls.
 struct Account {
     key: ApiKey,
     url: Url,
@@ -57,7 +57,7 @@ struct Account {
 pub struct ClientError(#[from] reqwest::Error);
 
 impl Client {
-    /// Makes one. It connects to nothing yet. rustls must have its default provider by then.
+    /// Creates a client, without connecting. rustls must have its default provider before.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         let account = settings.api_key.clone().map(|key| Account::new(key, &settings)).transpose()?;
         let shared = Shared {
@@ -69,13 +69,13 @@ impl Client {
         Ok(Self { shared: Arc::new(shared), log: LogGate::default() })
     }
 
-    /// The same client, whose calls write their lines into the log only if `admit` has room for so many bytes.
+    /// Returns the client with log lines limited by `admit`, which gets the bytes of each line.
     #[must_use]
     pub fn logging_if(self, admit: impl Fn(usize) -> bool + Send + Sync + 'static) -> Self {
         Self { log: LogGate::new(admit), ..self }
     }
 
-    /// Asks a model and waits for the whole answer, until `deadline` at most.
+    /// Sends a request to a model and waits for the whole response, until `deadline` at most.
     pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
         let deadline = self.shared.deadline(deadline);
         let mut call = self.shared.call(request, caller, false, &self.log);
@@ -95,7 +95,8 @@ impl Client {
         }
     }
 
-    /// Asks a model and returns when the answer begins. All of it must have come at `deadline`.
+    /// Sends a request to a model and returns when the response begins. The whole response must arrive before
+    /// `deadline`.
     pub async fn stream(
         &self,
         request: &Request,
@@ -115,7 +116,7 @@ impl Client {
         }
     }
 
-    /// Who has used how many tokens since the client was made, by component and user.
+    /// The tokens used since the client was created, by component and user.
     #[must_use]
     pub fn tallies(&self) -> Vec<(Caller, Tally)> {
         self.shared.ledger.read()
@@ -139,7 +140,7 @@ impl Shared {
         Call::new(caller, model, streamed, key, Arc::clone(&self.ledger), log.clone())
     }
 
-    /// Checks the request, waits for a place among the calls in flight, and sends it until an answer begins.
+    /// Checks the request, waits for a permit, and sends the request until a response begins.
     async fn begin(
         &self,
         request: &Request,
@@ -181,14 +182,14 @@ impl Account {
         let http = reqwest::Client::builder()
             .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(settings.connect_timeout)
-            // The key goes to one address and to no other, whatever an answer or the environment says.
+            // The key goes to a single address, whatever a response or the environment says.
             .redirect(Policy::none())
             .no_proxy()
             .build()?;
         Ok(Self { key, url: settings.base_url.chat(), http })
     }
 
-    /// One attempt: until the answer begins, if it is a good one.
+    /// One attempt, until a successful response begins.
     async fn send(&self, body: Bytes, model: &str) -> Result<Response, Failure> {
         let request = self
             .http
@@ -203,7 +204,7 @@ impl Account {
             return Ok(response);
         }
         let headers = response.headers().clone();
-        // What cannot be read says nothing: the status says enough.
+        // An unreadable body is ignored, because the status is enough.
         let body = read(response, MAX_ERROR).await.unwrap_or_default();
         Err(Failure::from_status(status, &headers, &message(&body, &self.key), model))
     }

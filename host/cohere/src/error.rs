@@ -1,17 +1,17 @@
-//! Why there is no reply, by what the caller can do about it.
+//! Why there is no reply, classified by the caller's possible reactions.
 
 use std::time::Duration;
 
-/// Why there is no reply. Carries nothing that a component must not see.
+/// Why there is no reply. Contains nothing that a component must not see.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// There is no key.
+    /// No key is configured.
     #[error("no key is configured")]
     NotConfigured,
-    /// Cohere refuses the account: a bad key (401), one that is used up (402) or may not do this (403).
+    /// Cohere refuses the account: the key is wrong (401), used up (402) or lacks a permission (403).
     #[error("the account was refused")]
     Unauthorized,
-    /// The request is wrong, as the text says.
+    /// The request is invalid, for the reason in the text.
     #[error("the request is invalid: {0}")]
     InvalidRequest(String),
     /// The model is not allowed, or Cohere does not have it.
@@ -29,16 +29,16 @@ pub enum Error {
     /// Too many requests (429). Cohere may say how long to wait.
     #[error("too many requests for the account")]
     RateLimited(Option<Duration>),
-    /// As many calls are in flight as are allowed.
+    /// The maximum of calls is in flight.
     #[error("too many calls are in flight")]
     Busy,
-    /// It took too long.
+    /// The call timed out.
     #[error("there was no answer in time")]
     Timeout,
     /// Cohere cannot be reached, or failed.
     #[error("the service is unavailable")]
     Unavailable,
-    /// Cohere's answer cannot be understood, or broke off.
+    /// Cohere's response is malformed or incomplete.
     #[error("the answer cannot be understood")]
     Broken,
 }

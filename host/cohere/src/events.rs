@@ -1,7 +1,8 @@
-//! The bytes of an event stream → the pieces of an answer.
+//! Decodes an event stream to the pieces of a response.
 //!
-//! Framing (server-sent events, <https://html.spec.whatwg.org/multipage/server-sent-events.html>) is the crate
-//! `sse-stream`'s; here is what Cohere's events mean, and how much of them is too much.
+//! The crate `sse-stream` does the framing (server-sent events,
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html>); this module decodes Cohere's events, and
+//! limits their size.
 
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -30,12 +31,12 @@ pub(crate) enum Piece {
     CallEnd(u64),
 }
 
-/// What comes after the last piece.
+/// The end of the stream, after the last piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) finish_reason: FinishReason,
     pub(crate) usage: Usage,
-    /// What Cohere says when the reason is an error.
+    /// Cohere's message if the reason is an error.
     pub(crate) error: Option<String>,
 }
 
@@ -45,7 +46,7 @@ type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
 pub(crate) struct Events(SseByteStream<Limited>);
 
 impl Events {
-    /// Decodes an answer of at most `limit` bytes, which so bounds a line and an event as well.
+    /// Decodes a response of at most `limit` bytes, which also limits each line and event.
     pub(crate) fn new(
         chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
         limit: u64,
@@ -67,7 +68,7 @@ impl Events {
         Err(Failure::broken("the stream ended before its `message-end`"))
     }
 
-    /// Reads what is left after the `End`, so that the connection can serve another call.
+    /// Reads the rest of the stream after the `End`, so that the connection can serve another call.
     pub(crate) async fn drain(mut self) {
         while let Some(Ok(_)) = self.0.next().await {}
     }
@@ -182,7 +183,7 @@ impl From<EndDelta> for End {
     }
 }
 
-/// A stream of bytes that fails where it becomes too long.
+/// A stream of bytes that fails when it exceeds its limit.
 struct Limited {
     chunks: Chunks,
     limit: u64,

@@ -1,4 +1,4 @@
-//! What went wrong in one attempt: what the caller is told, what the log is told, and whether another is worth it.
+//! The failure of one attempt: the caller's error, the detail for the log, and whether to retry.
 
 use std::error::Error as _;
 
@@ -9,20 +9,20 @@ use crate::error::Error;
 use crate::retry::{Repeat, retry_after};
 use crate::settings::ApiKey;
 
-/// Characters of what Cohere says of an error.
+/// The longest part of Cohere's error message that is kept, in characters.
 const MAX_MESSAGE: usize = 500;
 
-/// What went wrong in one attempt.
+/// The failure of one attempt.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: Error,
-    /// For the log alone. The key is not in it.
+    /// For the log only, without the key.
     pub(crate) detail: String,
     pub(crate) repeat: Repeat,
 }
 
 impl Failure {
-    /// One that is not worth another attempt.
+    /// A failure that is not retried.
     pub(crate) fn new(error: Error, detail: impl Into<String>) -> Self {
         Self { error, detail: detail.into(), repeat: Repeat::No }
     }
@@ -39,20 +39,20 @@ impl Failure {
         Self::new(Error::Broken, detail.to_string())
     }
 
-    /// No answer came.
+    /// There was no response.
     pub(crate) fn from_sending(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let causes = std::iter::successors(error.source(), |&cause| cause.source());
         let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         if error.is_connect() {
-            // Nothing has been sent, so nothing can happen twice.
+            // Nothing has been sent, so a retry is safe.
             Self { repeat: Repeat::Yes, ..Self::new(Error::Unavailable, detail) }
         } else {
             Self::new(Error::Broken, detail)
         }
     }
 
-    /// An answer came, which is an error. `message` is what Cohere says of it, without the key.
+    /// The response is an error. `message` is Cohere's message without the key.
     pub(crate) fn from_status(status: StatusCode, headers: &HeaderMap, message: &str, model: &str) -> Self {
         let asked_for = retry_after(headers);
         let error = match status.as_u16() {
@@ -73,7 +73,7 @@ impl Failure {
     }
 }
 
-/// What an error's body says: Cohere's `message`, or else the body itself; without the key, should it be in it.
+/// The message of an error's body: Cohere's `message`, or else the body itself; in both, the key is removed.
 pub(crate) fn message(body: &[u8], key: &ApiKey) -> String {
     #[derive(Deserialize)]
     struct Body {
@@ -84,6 +84,6 @@ pub(crate) fn message(body: &[u8], key: &ApiKey) -> String {
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
     let text: String = text.trim().chars().filter(|character| !character.is_control()).collect();
-    // Cut last, or the beginning of a key would be left.
+    // The text is cut last, because otherwise a part of the key could remain.
     key.redact(&text).chars().take(MAX_MESSAGE).collect()
 }

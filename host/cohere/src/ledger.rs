@@ -1,23 +1,23 @@
-//! Who has used how many tokens, since the host started.
+//! The tokens that each caller has used since the host started.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::reply::Usage;
 
-/// Callers that are told apart. More users than this are counted together, for each component.
+/// The maximum number of distinct callers. Further users are counted together, for each component.
 const MAX_CALLERS: usize = 10_000;
 
-/// For whom a call is made.
+/// The caller of the model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Caller {
-    /// The component that makes it.
+    /// The calling component.
     pub component: String,
-    /// The user whose request the component answers.
+    /// The user whose request the component serves.
     pub user: Option<String>,
 }
 
-/// What a caller has used. Calls without a reply are not in it: Cohere says nothing of their cost.
+/// The use of one caller. Calls without a reply are not counted, because Cohere does not report their cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Calls that had a reply.
@@ -28,7 +28,7 @@ pub struct Tally {
     pub output_tokens: u64,
 }
 
-/// The tallies. A lock is enough: a call takes a second, an entry less than a microsecond.
+/// The tallies. A lock suffices: a call takes a second, an entry less than a microsecond.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<HashMap<Caller, Tally>>);
 

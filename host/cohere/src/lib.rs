@@ -1,10 +1,10 @@
 //! A client of Cohere's v2 chat API (<https://docs.cohere.com/v2/reference/chat>), with the bounds that a host needs: on
 //! models, sizes, times and calls in flight.
 //!
-//! The way of a call: `request` is checked and said in Cohere's words (`wire`), the `client` takes it a place among the
-//! calls in flight and sends it, again if need be (`retry`); the answer is read at once, or as a `stream` of `events` that
-//! an `assembly` puts together. What goes wrong is a `failure`, of which the caller gets an `error` and the log the detail.
-//! When a `call` is over, however it ends, it leaves a line in the log and its tokens in the `ledger`.
+//! The steps of a call: the `request` is checked and converted to Cohere's format (`wire`); the `client` gets a permit
+//! among the calls in flight and sends the request, with retries (`retry`); the response is read as a whole, or as a
+//! `stream` of `events` that an `assembly` puts together. An error is a `failure`, of which the caller gets an `error`
+//! and the log the detail. When a `call` ends, however it ends, it is logged, and its tokens are added to the `ledger`.
 //!
 //! Dropping a future or a [`ChatStream`] of this crate closes its connection to Cohere. The key is in no error, no log
 //! and no `Debug`.

@@ -1,34 +1,34 @@
-//! What comes of a request, at once or in pieces.
+//! The reply to a request, as a whole or in pieces.
 
 use crate::request::{AssistantMessage, ToolCall};
 
-/// What came of a request.
+/// The reply to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// What the model said.
+    /// The model's message.
     pub message: AssistantMessage,
     /// Why it stopped.
     pub finish_reason: FinishReason,
-    /// What it cost.
+    /// The used tokens.
     pub usage: Usage,
 }
 
 /// Why the model stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FinishReason {
-    /// It had no more to say.
+    /// The reply is complete.
     Complete,
-    /// It came to a stop sequence.
+    /// The model generated a stop sequence.
     StopSequence,
-    /// It reached the limit on tokens.
+    /// The reply reached the limit on tokens.
     MaxTokens,
-    /// It wants the results of tool calls.
+    /// The model needs the results of tool calls.
     ToolCall,
-    /// It failed on the way.
+    /// The model failed.
     Error,
-    /// It took too long for Cohere.
+    /// Cohere's own timeout.
     Timeout,
-    /// Something new.
+    /// A reason that this client does not know.
     Other,
 }
 

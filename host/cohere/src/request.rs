@@ -1,4 +1,4 @@
-//! What a model is asked, and what can be known to be wrong with it before it is sent.
+//! A request to a model, and the checks before it is sent.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use crate::error::Error;
 /// Stop sequences that Cohere takes.
 const MAX_STOP_SEQUENCES: usize = 5;
 
-/// What a model is asked.
+/// A request to a model.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// An allowed model, or none for the default.
+    /// An allowed model, or `None` for the default.
     pub model: Option<String>,
     /// The conversation, oldest first.
     pub messages: Vec<Message>,
-    /// What the model may call.
+    /// The tools that the model may call.
     pub tools: Vec<Tool>,
     /// Whether it calls them.
     pub tool_choice: ToolChoice,
@@ -35,20 +35,20 @@ pub struct Request {
 pub enum Message {
     /// How the model is to behave.
     System(String),
-    /// What the user says.
+    /// The user's message.
     User(String),
-    /// What the model said.
+    /// The model's message.
     Assistant(AssistantMessage),
-    /// What a tool call gave.
+    /// The result of a tool call.
     Tool(ToolResult),
 }
 
-/// What the model said.
+/// The model's message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssistantMessage {
     /// Its answer.
     pub content: Option<String>,
-    /// What it is going to do with the tools.
+    /// The model's plan for using the tools.
     pub tool_plan: Option<String>,
     /// The calls that it wants made.
     pub tool_calls: Vec<ToolCall>,
@@ -65,7 +65,7 @@ pub struct ToolCall {
     pub arguments: String,
 }
 
-/// What a tool call gave.
+/// The result of a tool call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolResult {
     /// The call.
@@ -74,7 +74,7 @@ pub struct ToolResult {
     pub content: String,
 }
 
-/// What the model may call.
+/// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
     /// `[A-Za-z_][A-Za-z0-9_]*`
@@ -93,12 +93,12 @@ pub enum ToolChoice {
     Auto,
     /// At least one.
     Required,
-    /// None.
+    /// The model calls no tools.
     None,
 }
 
 impl Request {
-    /// Finds what is wrong with it, but for the model and the size.
+    /// Checks the request, except for its model and its size.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.messages.is_empty() {
             return invalid("`messages` is empty: there must be at least one");

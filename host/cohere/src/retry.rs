@@ -17,7 +17,8 @@ pub struct Backoff {
     /// The first pause, if Cohere asks for none. Each later one is twice as long; up to a quarter is added to each by
     /// chance, so that hosts which failed together do not come again together.
     pub first: Duration,
-    /// Somebody is waiting: when Cohere asks for a longer pause, the call fails at once and says how long it is.
+    /// Callers are waiting: if Cohere asks for a longer pause, the call fails at once with the length of the
+    /// pause.
     pub longest: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What an operator decides about Cohere, and the two values of it that not every text can be.
+//! The operator's settings for Cohere, and the two settings with a restricted format.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use url::{Host, Url};
 
 use crate::retry::Backoff;
 
-/// What an operator decides.
+/// The operator's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Without one, every call is refused.
     pub api_key: Option<ApiKey>,
     /// Where Cohere is.
     pub base_url: BaseUrl,
-    /// The model of a request that names none.
+    /// The default model, for requests without a model.
     pub default_model: String,
     /// The models that may be asked, beside the default.
     pub models: Vec<String>,
@@ -31,9 +31,9 @@ pub struct Settings {
     pub max_request: u64,
     /// Bytes of an answer as it comes over the wire; of a stream, the words around each piece count too.
     pub max_reply: u64,
-    /// Calls at the same time, for the whole host.
+    /// Maximum number of calls in flight, for the whole host.
     pub max_in_flight: usize,
-    /// For a call to wait until it is one of them.
+    /// Timeout of waiting for a permit.
     pub queue_timeout: Duration,
     /// When a call is repeated.
     pub backoff: Backoff,
@@ -116,7 +116,7 @@ pub enum BaseUrlError {
     /// Not `https://host`, maybe with a port and a path.
     #[error("{0:?} is not an address of a service: write https://host")]
     Malformed(String),
-    /// The key is what Cohere knows a host by.
+    /// The URL contains a user or a password, although the key identifies the host.
     #[error("it holds a user name or a password, which have no place in it: write https://host")]
     Credentials,
     /// The key would cross the network in the clear.

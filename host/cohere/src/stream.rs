@@ -1,4 +1,4 @@
-//! An answer that comes piece by piece.
+//! A streamed response.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::events::{End, Events, Piece};
 use crate::failure::Failure;
 use crate::reply::Event;
 
-/// How long the rest of an answer may take after its end, before its connection is given up.
+/// Timeout of reading the rest of a response after its end, before its connection is closed.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// An answer under way. Dropped before its end, its connection is closed, so that Cohere stops.
+/// A response in progress. Dropping it before its end closes its connection, so that Cohere stops.
 pub struct ChatStream {
     assembly: Assembly,
-    /// None after the end, and after an error.
+    /// `None` after the end, and after an error.
     source: Option<Source>,
 }
 
@@ -36,7 +36,7 @@ impl ChatStream {
         Self { assembly: Assembly::default(), source: Some(source) }
     }
 
-    /// Waits for the next event. None after [`Event::End`], and after an error.
+    /// Waits for the next event. Returns `None` after [`Event::End`], and after an error.
     ///
     /// The future may be dropped and made anew: nothing is lost.
     pub async fn next(&mut self) -> Result<Option<Event>, Error> {
@@ -70,8 +70,8 @@ impl ChatStream {
     fn finish(&mut self, end: End) {
         if let Some(source) = self.source.take() {
             source.call.replied(end.usage, end.finish_reason, end.error);
-            // A connection whose answer was read to its last byte serves another call, often the next round of this
-            // conversation. Nobody has to wait for that.
+            // After its response was read to the last byte, the connection can serve another call, often the next
+            // of this conversation. The caller need not wait for that.
             tokio::spawn(timeout(DRAIN_TIME, source.events.drain()));
         }
     }

@@ -1,4 +1,4 @@
-//! Cohere's words, version 2: the body of a request, and that of a plain answer.
+//! Cohere's format, version 2: the bodies of requests and of unstreamed responses.
 //!
 //! <https://docs.cohere.com/v2/reference/chat>. What Berth has no use for (citations, thoughts) is not read.
 
@@ -79,7 +79,7 @@ struct Function<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Says a request in Cohere's words.
+    /// Converts a request to Cohere's format.
     pub(crate) fn new(request: &'a Request, model: &'a str, stream: bool) -> serde_json::Result<Self> {
         Ok(Self {
             model,

@@ -1,8 +1,9 @@
 //! The server's processes ("backends") that serve components, and how they end.
 //!
-//! The host stops waiting for a statement when the request ends; PostgreSQL goes on with it. A component can make a statement
-//! outlive its timeout (`SET LOCAL statement_timeout = 0`) and ignore a cancellation (PL/pgSQL catches `query_canceled`). So the
-//! host asks first, then terminates, and counts a connection as closed only when its backend is gone.
+//! When a request ends, the host stops waiting for its statement, but PostgreSQL goes on with the statement. A
+//! component can make a statement outlive its timeout (`SET LOCAL statement_timeout = 0`) and ignore a cancellation
+//! (PL/pgSQL catches `query_canceled`). So the host first cancels, then terminates, and counts a connection as closed
+//! only when its backend is gone.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -16,40 +17,41 @@ use tokio_util::task::TaskTracker;
 
 use crate::pool::{Pool, PoolError};
 
-/// How long a backend has to obey each request: to cancel, to end, to be gone after its termination.
+/// Timeout of each step: cancelling a statement, ending a session, and the backend's exit after its
+/// termination.
 const STEP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How long the host's database may take to pass a termination on.
+/// Timeout of a termination that the host sends through its own database connection.
 const TERMINATE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The pause before a termination that failed is tried again, doubled each time up to [`MAX_RETRY_PAUSE`].
 const FIRST_RETRY_PAUSE: Duration = Duration::from_millis(250);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(10);
 
-/// How much longer than its limit a request may take before its statement counts as left over.
+/// Time beyond a request's limit after which its statement counts as overdue.
 const OVERDUE_GRACE: Duration = Duration::from_secs(2);
 
-/// The backends of all components of one host. A clone is the same.
+/// The backends of all components of one host. Clones share their state.
 #[derive(Clone)]
 pub struct Backends(Arc<Inner>);
 
 struct Inner {
     /// The host's own connections, which terminate others.
     pool: Pool,
-    /// The processes that are known to the server by their real numbers.
+    /// Process identifiers of the backends that are connected directly.
     live: Mutex<HashSet<i32>>,
     /// Backends that are being ended.
     ending: TaskTracker,
 }
 
 impl Backends {
-    /// Backends that are terminated through `pool`, which is the host's own.
+    /// Creates an empty set; `pool`, which is the host's own, terminates backends.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
         Self(Arc::new(Inner { pool, live: Mutex::default(), ending: TaskTracker::new() }))
     }
 
-    /// Remembers the backend of a new connection.
+    /// Registers the backend of a new connection.
     pub(crate) fn register(
         &self,
         connection: Connection,
@@ -89,7 +91,8 @@ impl Backends {
         }
         drop(registered);
         if !is_direct {
-            // The pooler has closed the connection; its own backend may go on, under a number that is not known.
+            // The pooler has closed the connection; the backend behind the pooler may go on, and its process is
+            // unknown.
             self.end_overdue_later(&target.user, time);
         }
     }
@@ -119,7 +122,7 @@ impl Backends {
             .unwrap_or_else(|_| Err("the database does not answer".to_owned()))
     }
 
-    /// Terminates the backends that keep `process` from a lock.
+    /// Terminates the backends that block `process` on a lock.
     async fn end_blockers(&self, process: i32) -> Result<(), PoolError> {
         let mut connection = self.0.pool.acquire().await?;
         sqlx::query("SELECT pg_catalog.pg_terminate_backend(blocker) FROM unnest(pg_catalog.pg_blocking_pids($1)) AS blocker")
@@ -131,12 +134,12 @@ impl Backends {
             .map_err(PoolError::Away)
     }
 
-    /// Terminates the backends of `role` that run a statement, or are in a transaction, for longer than any request of a live
-    /// host: an earlier host left them, or a pooler.
+    /// Terminates the backends of `role` that have run a statement, or been in a transaction, for longer than any
+    /// request of a live host can: an earlier host or a pooler left them.
     ///
     /// # Errors
     ///
-    /// If the database is away.
+    /// If the database is unavailable.
     pub async fn end_overdue(&self, role: &str, time: Duration) -> Result<(), PoolError> {
         let mut connection = self.0.pool.acquire().await?;
         let ended: i64 = sqlx::query_scalar(
@@ -156,7 +159,8 @@ impl Backends {
         Ok(())
     }
 
-    /// The same, when what runs now must be overdue.
+    /// Runs [`end_overdue`](Self::end_overdue) in the background, once every statement that runs now is
+    /// overdue.
     pub fn end_overdue_later(&self, role: &str, time: Duration) {
         let (backends, role) = (self.clone(), role.to_owned());
         tokio::spawn(async move {
@@ -167,7 +171,7 @@ impl Backends {
         });
     }
 
-    /// Ends all backends, for a host that ends: those of requests that are still running, too.
+    /// Ends all backends when the host shuts down, including those of requests that are still running.
     pub async fn end_all(&self) {
         self.0.ending.close();
         let live: Vec<i32> = self.live().iter().copied().collect();
@@ -180,7 +184,7 @@ impl Backends {
     }
 
     fn live(&self) -> std::sync::MutexGuard<'_, HashSet<i32>> {
-        // Each change is a single one, so that a panic elsewhere leaves nothing half done.
+        // Each change is atomic, so a panic elsewhere cannot leave the set inconsistent.
         self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,21 +195,21 @@ impl fmt::Debug for Backends {
     }
 }
 
-/// A component's connection, and what is needed to end its backend.
+/// A component's connection, with all that the host needs to end its backend.
 pub(crate) struct Backend {
     pub(crate) connection: Connection,
     registered: Registered,
     target: Target,
-    /// Whether the number of the process is the server's own, and not one that a pooler made up.
+    /// Whether the process identifier is the server's own, not one that a pooler made up.
     is_direct: bool,
-    /// How long a request of its component may take.
+    /// The time limit of its component's requests.
     time: Duration,
 }
 
 impl Backend {
-    /// Ends the backend in a task of its own, and then drops `until`: the place that the connection has in its pool.
+    /// Ends the backend in a background task, and then drops `until`: the connection's place in its pool.
     pub(crate) fn end(self, until: impl Send + 'static) {
-        // Without a runtime the process is about to end, and its sockets with it.
+        // Without a runtime the process is exiting, and its sockets close with it.
         let Ok(runtime) = Handle::try_current() else { return };
         let backends = self.registered.backends.clone();
         let ending = backends.0.ending.clone();
@@ -216,21 +220,21 @@ impl Backend {
         runtime.spawn(ending.track_future(end));
     }
 
-    /// The backends that keep this one from a lock; `None` where they cannot be told.
+    /// The backends that block this backend on a lock; `None` if they cannot be found.
     pub(crate) fn blockers(&self) -> Option<Blockers> {
         let process = self.registered.process.filter(|_| self.is_direct)?;
         Some(Blockers { backends: self.registered.backends.clone(), process })
     }
 }
 
-/// The backends that keep another one from a lock.
+/// The backends that block another backend on a lock.
 pub(crate) struct Blockers {
     backends: Backends,
     process: i32,
 }
 
 impl Blockers {
-    /// Terminates them.
+    /// Terminates the blocking backends.
     pub(crate) async fn end(&self) {
         if let Err(error) = self.backends.end_blockers(self.process).await {
             tracing::warn!(%error, "the backends that lock the record of migrations cannot be ended");
@@ -238,7 +242,7 @@ impl Blockers {
     }
 }
 
-/// A backend that is remembered.
+/// A registered backend.
 struct Registered {
     backends: Backends,
     process: Option<i32>,
@@ -252,7 +256,7 @@ impl Drop for Registered {
     }
 }
 
-/// Whether an error of a connection that was being opened says that the role may have no more.
+/// Whether an error of opening a connection says that the role has reached its connection limit.
 pub(crate) fn is_full(error: &Error) -> bool {
     error.code() == Some("53300")
 }

@@ -1,4 +1,4 @@
-//! Opening one connection: bounded in time, and patient with a server that is only just starting.
+//! Opens one connection within a timeout, and retries while a server is starting.
 
 use std::fmt::Display;
 use std::io;
@@ -11,39 +11,38 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::trouble::Trouble;
 
-/// SQLSTATEs of a server that is there and will soon answer: starting up, shutting down to start again,
-/// or short of connections.
+/// SQLSTATEs of a server that will accept connections soon: it starts up, restarts, or is out of connections.
 const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 
-/// How long to wait before another attempt.
+/// The pause before the second attempt.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a server may be away before the log says so.
+/// How long a server may be unavailable before the host logs a warning.
 const SILENCE: Duration = Duration::from_millis(500);
 
-/// Opens a connection within `patience`, handshake included.
+/// Opens a connection within `patience`, including the handshake.
 ///
 /// Statements are not logged: some of them set passwords.
 ///
 /// # Errors
 ///
-/// Whatever keeps the connection from opening; being too slow is an I/O error of the kind `TimedOut`.
+/// Any error that keeps the connection from opening; a timeout is an I/O error of the kind `TimedOut`.
 pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
     let options = options.clone().disable_statement_logging();
-    // Boxed, since it is large, and a part of every future that may have to connect.
+    // Boxed, because the future is large and part of every future that may have to connect.
     let connection = Box::pin(PgConnection::connect_with(&options));
     timeout(patience, connection).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
 }
 
-/// Opens a connection to a server that may not be up yet, trying again for as long as `patience`.
+/// Opens a connection to a server that may not be up yet, and retries for up to `patience`.
 ///
-/// A private server takes a tenth of a second to start, a managed one that slept takes several.
-/// A refusal that waiting does not cure (a wrong password, an unknown database) is returned at once.
+/// A private server starts in a tenth of a second; a managed server that slept takes several seconds. A refusal
+/// that waiting does not cure (a wrong password, an unknown database) is returned at once.
 ///
 /// # Errors
 ///
-/// The last attempt's error.
+/// The error of the last attempt.
 pub async fn connect_when_ready(
     options: &PgConnectOptions,
     patience: Duration,
@@ -57,11 +56,11 @@ pub async fn connect_when_ready(
     }
 }
 
-/// The same, for SQL that is not trusted.
+/// Like [`connect_when_ready`], but opens a connection for untrusted SQL.
 ///
 /// # Errors
 ///
-/// The last attempt's error.
+/// The error of the last attempt.
 pub async fn open_when_ready(
     target: &Target,
     settings: &[(&str, String)],
@@ -69,7 +68,7 @@ pub async fn open_when_ready(
 ) -> Result<Connection, berth_postgres::Error> {
     let mut attempts = Attempts::within(patience);
     loop {
-        // Boxed, since it is large, and a part of every future that may have to connect.
+        // Boxed, because the future is large and part of every future that may have to connect.
         let opening = Box::pin(Connection::open(target, settings));
         match timeout(attempts.time_left(), opening).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
         {
@@ -79,7 +78,7 @@ pub async fn open_when_ready(
     }
 }
 
-/// Attempts to reach a server, within a bounded time.
+/// Attempts to reach a server within a timeout.
 struct Attempts {
     start: Instant,
     patience: Duration,
@@ -95,17 +94,17 @@ impl Attempts {
         self.patience.saturating_sub(self.start.elapsed())
     }
 
-    /// Pauses before the next attempt, or returns the error if there is to be none.
+    /// Pauses before the next attempt, or returns the error if the time is up.
     async fn pause_after<E: MayPass>(&mut self, error: E) -> Result<(), E>
     where
         for<'a> Trouble: From<&'a E>,
     {
-        // The longer it took so far, the less a little more matters.
+        // The pause grows with the elapsed time.
         let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, MAX_RETRY_PAUSE);
         if !error.may_pass() || self.time_left() <= pause {
             return Err(error);
         }
-        // Servers that are started together with the host take a moment.
+        // No warning at first, because servers that start together with the host take a moment.
         if !self.has_warned && self.start.elapsed() > SILENCE {
             self.has_warned = true;
             tracing::warn!(%error, "PostgreSQL cannot be used yet, trying again: {}", Trouble::from(&error));
@@ -116,7 +115,7 @@ impl Attempts {
     }
 }
 
-/// An error after which the same attempt may succeed a moment later.
+/// An error after which another attempt may succeed.
 trait MayPass: Display {
     fn may_pass(&self) -> bool;
 }
@@ -140,7 +139,8 @@ impl MayPass for berth_postgres::Error {
     }
 }
 
-/// An answer that makes no sense, such as the certificate of an unknown authority, will be the same next time.
+/// Whether an I/O error is temporary. Invalid data, such as the certificate of an unknown authority, is
+/// permanent.
 fn is_passing(error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::InvalidData
 }
@@ -149,7 +149,7 @@ fn too_slow(patience: Duration) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("no connection to PostgreSQL within {patience:?}"))
 }
 
-/// An error of sqlx's as the other client has it.
+/// Converts an error of sqlx to the error type of the other client.
 pub(crate) fn translated(error: sqlx::Error) -> berth_postgres::Error {
     match error {
         sqlx::Error::Database(refusal) => berth_postgres::Error::Server(Box::new(ServerMessage {

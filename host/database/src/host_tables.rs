@@ -1,5 +1,5 @@
-//! The host's own tables, in a schema that no component can see into: accounts and those that are closed, revoked tokens, and what is known of
-//! components: roles, versions, replicas. Beside it a schema of functions that components' sessions call.
+//! The host's own tables, in a schema that components cannot access: accounts, closed accounts, revoked tokens, and the
+//! components' roles, versions and replicas. A second schema has functions that components' sessions call.
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -12,12 +12,12 @@ pub const SCHEMA: &str = "berth";
 /// The schema of the functions that components' sessions call.
 pub(crate) const SESSION_SCHEMA: &str = "berth_session";
 
-/// Finds the number of the function that resets a session; NULL where the host's tables are missing.
+/// Finds the identifier of the function that resets a session; NULL if the host's tables are missing.
 pub(crate) const FIND_RESET: &str =
     "SELECT pg_catalog.to_regprocedure('berth_session.reset()')::pg_catalog.oid";
 
-/// Brings the host's tables up to date. The first thing to do with a database; a server that sleeps or is only just
-/// starting is waited for. Hosts that start at once do it one after the other.
+/// Brings the host's tables up to date. The host calls this before it uses a database; it waits for a server that
+/// sleeps or is starting. Hosts that start together run the migrations one after the other.
 ///
 /// # Errors
 ///
@@ -26,7 +26,7 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
     migrate(&target(options), SCHEMA, &migrations()).await.map(drop)
 }
 
-/// What has been done to the tables so far, oldest first. Never changed, only added to.
+/// All migrations of the host's tables, oldest first. Entries are added, never changed.
 fn migrations() -> [Migration; 7] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),

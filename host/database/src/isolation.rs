@@ -1,7 +1,8 @@
-//! A schema and a login role for each component, so that PostgreSQL itself keeps components apart: a role owns what
-//! it makes in its schema, is a member of nothing, and may use nothing else.
+//! A schema and a login role for each component, so that PostgreSQL keeps components apart: a role owns the objects
+//! that it creates in its schema, is a member of no other role, and has no access to anything else.
 //!
-//! The schema stays the host's. A component may fill it, but neither drop it nor let others in.
+//! The host owns the schema. A component may create objects in it, but may neither drop it nor grant others
+//! access.
 
 mod bounds;
 
@@ -19,23 +20,23 @@ use crate::pool::{Pool, PoolError};
 use crate::server::{Server, Sessions};
 use crate::sql::{quote_identifier, quote_literal};
 
-/// SQLSTATE of a missing right.
+/// SQLSTATE of a missing privilege.
 const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
-/// How long a pooler may take to let a role in.
+/// How long a pooler may take to accept a role's connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// The longest name of a component, in bytes. Role names are made of it and may have 63.
+/// The longest name of a component, in bytes. Role names contain it, and PostgreSQL limits those to 63 bytes.
 const MAX_NAME_BYTES: usize = 31;
 
-/// Where and as whom a component keeps its data.
+/// The schema and the login of a component.
 #[derive(Clone)]
 pub struct ComponentDatabase {
-    /// Its schema.
+    /// The component's schema.
     pub schema: String,
-    /// How to connect as its role.
+    /// How to connect as the component's role.
     pub server: Server,
-    /// Whether PostgreSQL keeps others out.
+    /// Whether PostgreSQL isolates the component's data.
     pub isolation: Isolation,
 }
 
@@ -47,36 +48,36 @@ impl ComponentDatabase {
     }
 }
 
-/// Whether PostgreSQL keeps a component away from others' tables.
+/// Whether PostgreSQL denies a component access to other components' tables.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Isolation {
-    /// It does: the component has a role of its own.
+    /// Isolated: the component has a role of its own.
     Role,
-    /// It does not: the component connects as the host does, and only its search path points to its schema.
+    /// Not isolated: the component connects as the host does, and only its search path selects its schema.
     SchemaOnly {
-        /// Why, for the host's log.
+        /// The reason, for the host's log.
         reason: String,
     },
 }
 
-/// Why a component has no place for its data.
+/// Why a component has no database schema.
 #[derive(Debug, thiserror::Error)]
 pub enum IsolationError {
-    /// A name that cannot be a schema's.
+    /// The name cannot be used for a schema.
     #[error("a component called `{0}` cannot have a database: {1}")]
     Name(String, &'static str),
-    /// No connection.
+    /// The connection failed.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// PostgreSQL refused.
+    /// PostgreSQL refused a statement.
     #[error("the schema and role of the component `{component}` cannot be prepared: {source}")]
     Database {
         /// The component.
         component: String,
-        /// What PostgreSQL said.
+        /// PostgreSQL's error.
         source: sqlx::Error,
     },
-    /// The pooler between host and server does not let the component's role in.
+    /// The pooler between host and server refuses the component's role.
     #[error(
         "the pooler in front of PostgreSQL does not let the role `{role}` of the component `{component}` in ({source}): \
          have it look roles up in PostgreSQL, in PgBouncer by `auth_query`, or give the host the server's own address"
@@ -84,9 +85,9 @@ pub enum IsolationError {
     Pooler {
         /// The component.
         component: String,
-        /// Its role.
+        /// The component's role.
         role: String,
-        /// What the pooler said.
+        /// The pooler's error.
         source: sqlx::Error,
     },
 }
@@ -95,7 +96,7 @@ pub enum IsolationError {
 ///
 /// # Errors
 ///
-/// [`IsolationError::Name`] where the name is not like `[a-z][a-z0-9-]{0,30}`, or is PostgreSQL's or the host's own.
+/// [`IsolationError::Name`] if the name does not match `[a-z][a-z0-9-]{0,30}`, or is PostgreSQL's or the host's own.
 pub fn schema_name(component: &str) -> Result<String, IsolationError> {
     let refuse = |reason| Err(IsolationError::Name(component.to_owned(), reason));
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -114,15 +115,15 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
     Ok(schema)
 }
 
-/// Makes what is missing of a component's schema and role, and says how to connect as it.
+/// Creates a component's schema and role if they are missing, and returns how to connect as the role.
 ///
-/// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `server` what it
-/// connects to. `connections` is how many sessions a host has with the database for one component. It can be called again
-/// and again, by several hosts at once: a role that was changed by its component is then as it was.
+/// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `server` is the pool's server.
+/// `connections` is the number of sessions that a host opens for one component. The function is idempotent and may run
+/// on several hosts at once; it also undoes changes that a component made to its own role.
 ///
 /// # Errors
 ///
-/// See [`IsolationError`]. That roles cannot be made is none: see [`ComponentDatabase::isolation`].
+/// See [`IsolationError`]. A failure to create roles is not an error: see [`ComponentDatabase::isolation`].
 pub async fn component_database(
     pool: &Pool,
     server: &Server,
@@ -154,12 +155,12 @@ pub async fn component_database(
     }
 }
 
-/// Whether the pooler lets the component's role in, which it may not know: better to find that out now than at the first
-/// request.
+/// Checks that the pooler accepts the component's role. A pooler may not know the role, and the first request should
+/// not be the first to fail.
 async fn check_pooler(server: &Server, component: &str, role: String) -> Result<(), IsolationError> {
     match server.connect(CONNECT).await {
         Ok((connection, _)) => {
-            // Whatever becomes of it, it has shown what it was to show.
+            // The connection was only a check, so an error on closing does not matter.
             let _ = connection.close().await;
             Ok(())
         }
@@ -170,14 +171,14 @@ async fn check_pooler(server: &Server, component: &str, role: String) -> Result<
 /// A component's login role.
 struct Role {
     name: String,
-    /// The database that the role is for.
+    /// The database that the role belongs to.
     database: String,
     password: String,
-    /// Whether an earlier start made it.
+    /// Whether an earlier start recorded the role.
     remembered: bool,
 }
 
-/// Prepares schema and role in one transaction, one host at a time. The inner error is why there is no role.
+/// Prepares schema and role in one transaction, one host at a time. The inner error says why there is no role.
 async fn prepare(
     connection: &mut PgConnection,
     component: &str,
@@ -199,7 +200,7 @@ async fn prepare(
         grant(&mut transaction, schema, role).await?;
         bounds::set(&mut transaction, &role.name, bounded).await?;
     }
-    // Behind a pooler the session is somebody else's next.
+    // Behind a pooler, another client gets the session next.
     transaction.clear_cached_statements().await?;
     transaction.commit().await?;
     Ok(role)
@@ -213,7 +214,7 @@ async fn make_schema(connection: &mut PgConnection, schema: &str) -> sqlx::Resul
     Ok(())
 }
 
-/// The role as it is remembered, or a new one. Roles belong to the whole server, so their names tell the database.
+/// The recorded role, or a new one. Roles belong to the whole server, so their names contain the database's.
 async fn role(connection: &mut PgConnection, component: &str, schema: &str) -> sqlx::Result<Role> {
     let row = sqlx::query(
         "SELECT current_database()::text, password
@@ -230,7 +231,7 @@ async fn role(connection: &mut PgConnection, component: &str, schema: &str) -> s
     })
 }
 
-/// Whether nothing in the schema belongs to somebody else.
+/// Whether the role owns every object in the schema.
 async fn owns_all(connection: &mut PgConnection, schema: &str, role: &str) -> sqlx::Result<bool> {
     let foreign = sqlx::query(
         "SELECT FROM pg_class
@@ -239,8 +240,8 @@ async fn owns_all(connection: &mut PgConnection, schema: &str, role: &str) -> sq
     Ok(foreign.bind(schema).bind(role).fetch_optional(connection).await?.is_none())
 }
 
-/// Makes the role, or makes sure that it is as it was made: a role may change its own password and settings, and a
-/// component that did so would lock itself out for good.
+/// Creates the role, or restores its password and settings, because a role may change its own: a component that
+/// did so would lock itself out for good.
 async fn make_role(connection: &mut PgConnection, role: Role) -> sqlx::Result<Result<Role, String>> {
     let known = sqlx::query("SELECT FROM pg_roles WHERE rolname = $1").bind(&role.name);
     let known = known.fetch_optional(&mut *connection).await?.is_some();
@@ -262,7 +263,7 @@ async fn make_role(connection: &mut PgConnection, role: Role) -> sqlx::Result<Re
         }
         Err(error) if is_refused(&error) => {
             attempt.rollback().await?;
-            // The host lost the right, but the role is still there, and its tables are nobody else's.
+            // The host lost the privilege, but the role still exists, and no other role owns its tables.
             if known && role.remembered {
                 return Ok(Ok(role));
             }
@@ -285,7 +286,7 @@ async fn remember(connection: &mut PgConnection, component: &str, role: &Role) -
     Ok(())
 }
 
-/// Lets the role into its schema, and keeps everybody from making things in `public`, which old servers allow.
+/// Grants the role access to its schema, and revokes CREATE in `public`, which old servers grant to every role.
 async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx::Result<()> {
     let (schema, name) = (quote_identifier(schema), quote_identifier(&role.name));
     run(connection, format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}")).await?;
@@ -302,13 +303,13 @@ async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx
         run(connection, format!("GRANT CONNECT ON DATABASE {database} TO {name}")).await?;
     }
     if row.try_get::<bool, _>(2)? {
-        // Where it is refused, the schema belongs to another role, and nothing of Berth's is in it.
+        // If PostgreSQL refuses, another role owns `public`, and Berth has nothing in it.
         attempt(connection, "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()).await?;
     }
     Ok(())
 }
 
-/// Runs a statement that the host's role may not be allowed. Returns whether it was.
+/// Runs a statement for which the host's role may lack the privilege. Returns whether the statement ran.
 async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Result<bool> {
     let mut attempt = connection.begin().await?;
     match run(&mut attempt, statement).await {
@@ -326,7 +327,7 @@ fn is_refused(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE))
 }
 
-/// 256 random bits.
+/// A password of 256 random bits.
 fn new_password() -> sqlx::Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| sqlx::Error::Io(error.into()))?;
@@ -335,7 +336,7 @@ fn new_password() -> sqlx::Result<String> {
 
 impl fmt::Debug for ComponentDatabase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the options: they hold the password.
+        // Without the connect options, because they contain the password.
         let Self { schema, isolation, .. } = self;
         formatter
             .debug_struct("ComponentDatabase")

@@ -1,4 +1,4 @@
-//! A session that a request has for itself, and its reset.
+//! A pooled session that is leased to one request, and its reset.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -12,26 +12,27 @@ use crate::backends::Backend;
 use crate::server::Sessions;
 use crate::session_pool::Manager;
 
-/// Has a session as it was when it was new. Statements that were prepared are gone, too.
+/// Resets a session to its initial state, prepared statements included.
 const DISCARD: &str = "DISCARD ALL";
 
-/// What a transaction of a request is on its session.
+/// How a request's transaction is implemented on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionScope {
     /// A transaction.
     Transaction,
-    /// A savepoint, since the session is in a transaction of the host.
+    /// A savepoint, because the session is in a transaction of the host.
     Savepoint,
-    /// A transaction, outside of which a pooler gives the session to others: each statement needs one.
+    /// A transaction on a pooled session. The pooler gives the session to other clients between transactions,
+    /// so each statement needs a transaction.
     Pooler,
 }
 
-/// A session that a request has for itself. Dropped, it is reset and goes back to the pool; if a statement is still running, the
-/// session is closed, and its place in the pool is free when its backend is gone.
+/// A session that is leased to one request. On drop, the session is reset and returned to the pool; if a statement is
+/// still running, the session is closed, and its place in the pool becomes free when its backend is gone.
 pub struct Lease {
-    /// `None` once it was discarded.
+    /// `None` after the session was discarded.
     inner: Option<Inner>,
-    /// Whether a statement may have left another one prepared.
+    /// Whether a statement may have prepared another statement on the session.
     is_changed: bool,
 }
 
@@ -42,14 +43,14 @@ impl From<Inner> for Lease {
 }
 
 pub(crate) enum Inner {
-    /// A place in the pool, and the session that has it.
+    /// A session of the pool, and its place there.
     Shared(Object<Manager>, Box<Backend>),
-    /// The session of a trial; `None` once it was closed.
+    /// The session of a trial; `None` after it was closed.
     Trial(OwnedMutexGuard<Option<Backend>>),
 }
 
 impl Lease {
-    /// What a transaction is on this session.
+    /// How a transaction is implemented on this session.
     #[must_use]
     pub fn transaction_scope(&self) -> TransactionScope {
         match &self.inner {
@@ -59,8 +60,8 @@ impl Lease {
         }
     }
 
-    /// The statements that begin a transaction on a pooler's session, with the settings that a session of the component's own
-    /// would keep.
+    /// The statements that begin a transaction on a pooler's session, including the settings that a session of the
+    /// component's own would keep.
     #[must_use]
     pub fn begin_pooled(&self) -> Option<Arc<str>> {
         match &self.inner {
@@ -69,19 +70,19 @@ impl Lease {
         }
     }
 
-    /// Says that a statement may have left another one prepared: the reset is to be a whole one.
+    /// Records that a statement may have prepared another statement: the reset must be a full one.
     pub fn mark_changed(&mut self) {
         self.is_changed = true;
     }
 
-    /// Closes the session instead of giving it back.
+    /// Closes the session instead of returning it to the pool.
     pub fn discard(mut self) {
         if let Some(inner) = self.inner.take() {
             inner.close();
         }
     }
 
-    /// The function of the database that resets the session.
+    /// The database function that resets the session.
     fn reset_function(&self) -> Option<u32> {
         match &self.inner {
             Some(Inner::Shared(pooled, _)) => pooled.reset_function,
@@ -103,11 +104,11 @@ impl Lease {
         }
     }
 
-    /// Queues what has the session as it was when it was new; an open transaction is rolled back at once, since others may wait
-    /// for its locks. Returns false where that cannot be.
+    /// Queues the reset of the session. An open transaction is rolled back at once, because others may wait for its
+    /// locks. Returns false if the session cannot be reset.
     fn reset(&mut self) -> bool {
         let bounds = self.transaction_scope();
-        // The function leaves prepared statements alone.
+        // The function does not remove prepared statements.
         let function = self.reset_function().filter(|_| !self.is_changed);
         let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
         if connection.is_busy() {
@@ -116,9 +117,9 @@ impl Lease {
         connection.set_notice_handler(None);
         let is_in_transaction = connection.status() != Status::Idle || connection.has_queued();
         match bounds {
-            // The transaction of the trial goes on, and is taken back as a whole.
+            // The trial's transaction continues, and is rolled back as a whole.
             TransactionScope::Savepoint => return true,
-            // The session was given back when its transaction ended.
+            // The session was returned to the pooler when its transaction ended.
             TransactionScope::Pooler => return !is_in_transaction,
             TransactionScope::Transaction => {}
         }
@@ -135,7 +136,7 @@ impl Lease {
 }
 
 impl Inner {
-    /// Closes the session. Its place in the pool is free when the backend is gone.
+    /// Closes the session. Its place in the pool becomes free when the backend is gone.
     fn close(self) {
         match self {
             Self::Shared(pooled, backend) => backend.end(Place(Some(pooled))),
@@ -148,7 +149,7 @@ impl Inner {
     }
 }
 
-/// The place in the pool of a session that is being closed.
+/// The place in the pool of a session that is closing.
 struct Place(Option<Object<Manager>>);
 
 impl Drop for Place {

@@ -1,22 +1,22 @@
-//! Everything Berth does with PostgreSQL as such: reaching it, sharing its connections, laying out schemas.
+//! The host's use of PostgreSQL: connecting, pooling connections, laying out schemas.
 //!
 //! - [`url`]: `DATABASE_URL`, in every dialect
-//! - [`server`]: where a database is, and what is in between
-//! - [`private`]: a server of the host's own, where no URL is given
-//! - [`connect`]: one connection, with patience for a server that is starting
+//! - [`server`]: a database's address, and any pooler in front of it
+//! - [`private`]: a server of the host's own, if no URL is given
+//! - [`connect`]: opening one connection, with retries while a server is starting
 //! - [`trouble`]: why a server cannot be used
 //! - [`pool`]: the host's own connections, which requests share
-//! - [`session_pool`]: the sessions of one component, each as new for every request
-//! - [`lease`]: a session that a request has for itself, and its reset
-//! - [`backends`]: the server's processes behind those, and how they end
+//! - [`session_pool`]: the sessions of one component, reset for every request
+//! - [`lease`]: a session that is leased to one request, and its reset
+//! - [`backends`]: the server's processes behind the sessions, and how they are ended
 //! - [`pooled_transaction`]: transactions on the sessions of a pooler
 //! - [`migrations`]: bringing a schema's tables up to date
-//! - [`migrating`]: the same, while it can still be taken back
+//! - [`migrating`]: migrations that have run and can still be rolled back
 //! - [`host_tables`]: the host's own schema
 //! - [`isolation`]: a schema and a login role for each component
 //! - [`lock`], [`listen`]: several hosts on one database
 //!
-//! It knows no HTTP, no components beyond their names, and reads no configuration: all that comes in as settings.
+//! The crate knows no HTTP, knows components only by name, and reads no configuration: callers pass settings.
 
 pub mod backends;
 pub mod connect;

@@ -1,5 +1,5 @@
-//! Hearing of what other hosts did: PostgreSQL's LISTEN. Nothing may depend on it alone, since a connection can break, and
-//! poolers that share connections between clients pass no notifications on.
+//! Notifications from other hosts: PostgreSQL's LISTEN. Nothing may depend on notifications alone, because a connection
+//! can break, and poolers that share connections between clients deliver none.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use sqlx::postgres::{PgListener, PgPoolOptions};
 
 use crate::server::Server;
 
-/// How long finding out may take whether there is a pooler.
+/// Timeout for finding out whether there is a pooler.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection that listens.
+/// A connection that listens for notifications.
 pub struct Listener(PgListener);
 
 impl Listener {
-    /// Listens on `channel`. None where the server cannot be listened to, behind a pooler.
+    /// Listens on `channel`. Returns `None` if the server is behind a pooler and there is no direct address.
     ///
     /// # Errors
     ///
-    /// If the database is away.
+    /// If the database is unavailable.
     pub async fn open(server: &Server, channel: &str) -> sqlx::Result<Option<Self>> {
         let Some(options) = server.listening(CONNECT_TIMEOUT).await? else { return Ok(None) };
         let one = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
@@ -28,11 +28,11 @@ impl Listener {
         Ok(Some(Self(listener)))
     }
 
-    /// Waits until somebody says something. What is said does not matter.
+    /// Waits for the next notification. Its payload does not matter.
     ///
     /// # Errors
     ///
-    /// When the connection has broken, so that something may have been missed.
+    /// If the connection broke, so that a notification may have been missed.
     pub async fn heard(&mut self) -> sqlx::Result<()> {
         self.0.try_recv().await?.map(drop).ok_or(sqlx::Error::PoolClosed)
     }

@@ -1,7 +1,7 @@
-//! Locks in the database, so that hosts that do the same at once do not get in each other's way.
+//! Locks in the database, which serialize the same operation on several hosts.
 //!
-//! A lock is a row of `berth.locks`. PostgreSQL's advisory locks are numbers that every role of the database may lock: a
-//! component that took the host's would stop every swap. Rows of the host's schema are out of a component's reach.
+//! A lock is a row of `berth.locks`. Advisory locks of PostgreSQL are numbers that every role of the database may lock:
+//! a component that took the host's lock would block every swap. Components cannot access rows of the host's schema.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use crate::connect::connect_when_ready;
 use crate::migrating::WAKE_TIMEOUT;
 use crate::pooled_transaction::{self, End};
 
-/// How long a rollback may take that somebody waits for.
+/// Timeout of a rollback that a caller waits for.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Takes the lock called `name` until the end of the current transaction. The wait for it, and for every later lock in
-/// the transaction, is bounded by half a minute.
+/// Takes the lock called `name` until the end of the current transaction. The wait for this lock, and for every later
+/// lock in the transaction, is limited to 30 seconds.
 pub(crate) async fn lock(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
     sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *transaction).await?;
     take(transaction, name).await
@@ -32,16 +32,16 @@ async fn take(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
         .map(drop)
 }
 
-/// Being the only one on the whole database who does something: an open transaction that holds a lock, and in which the
-/// outcome is written down. Dropped, or when the host dies, the lock is free and nothing is written.
+/// A lock on the whole database: an open transaction that holds the lock, and in which the result is recorded. If the
+/// value is dropped or the host crashes, PostgreSQL rolls the transaction back, which releases the lock.
 pub struct SwapLock(PgConnection);
 
 impl SwapLock {
-    /// Takes the turn called `name`, if it is free. A connection is opened for it.
+    /// Takes the lock called `name` if it is free. Opens a connection for it.
     ///
     /// # Errors
     ///
-    /// If the database is away.
+    /// If the database is unavailable.
     pub async fn try_take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Option<Self>> {
         let mut turn = Self::open(options).await?;
         let taken = sqlx::query("SELECT FROM berth.locks WHERE name = $1 FOR UPDATE SKIP LOCKED")
@@ -51,11 +51,11 @@ impl SwapLock {
         Ok(taken.map(|_| turn))
     }
 
-    /// Takes the turn called `name`, and waits for it as long as another host has it.
+    /// Takes the lock called `name`, and waits for as long as another host holds it.
     ///
     /// # Errors
     ///
-    /// If the database is away.
+    /// If the database is unavailable.
     pub async fn take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Self> {
         let mut turn = Self::open(options).await?;
         take(&mut turn.0, name).await?;
@@ -73,21 +73,20 @@ impl SwapLock {
         &mut self.0
     }
 
-    /// Makes permanent what was written, and lets the next one have its turn.
+    /// Commits the transaction and releases the lock.
     ///
     /// # Errors
     ///
-    /// If the database is away. Whether it was written is then unknown.
+    /// If the database is unavailable. The outcome of the commit is then unknown.
     pub async fn commit(mut self) -> sqlx::Result<()> {
-        // Behind a pooler the session is somebody else's next.
+        // Behind a pooler, another client gets the session next.
         pooled_transaction::finish(&mut self.0, End::Commit, false).await?;
         self.0.close().await
     }
 
-    /// Writes nothing, and lets the next one have its turn: when this returns, it is free, unless the server is away.
+    /// Rolls the transaction back. The lock is free when this returns, unless the server is unavailable.
     pub async fn give_up(mut self) {
-        // Behind a pooler the session is somebody else's next. A server that does not answer takes the transaction back by
-        // itself.
+        // Behind a pooler, another client gets the session next. A server that does not respond rolls back by itself.
         let rolled_back = pooled_transaction::finish(&mut self.0, End::RollBack, true);
         if matches!(timeout(ROLLBACK_TIMEOUT, rolled_back).await, Ok(Ok(()))) {
             let _ = self.0.close().await;

@@ -1,5 +1,5 @@
-//! Migrations that have run and can still be taken back: an open transaction, in which a version of a component can be
-//! tried before anybody else sees what it made of its tables.
+//! Migrations that have run and can still be rolled back: an open transaction, in which a version of a component can
+//! be tried before other sessions see its changes to the tables.
 
 use std::fmt;
 use std::future::pending;
@@ -21,19 +21,20 @@ use crate::sql::quote_identifier;
 /// How long a server may take to wake up.
 pub(crate) const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a rollback may take that a swap waits for.
+/// Timeout of a rollback that a swap waits for.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long all migrations of a version may take together, whatever they set `statement_timeout` to: no other component can
-/// be swapped meanwhile.
+/// Total timeout of a version's migrations, whatever they set `statement_timeout` to: no other component can be swapped
+/// meanwhile.
 const MIGRATIONS_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How long the record of the migrations may be locked by requests, which have no business with it.
+/// How long requests may lock the record of the migrations. Requests have no reason to use it.
 const RECORD_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Migrations of one schema whose transaction is open. Dropped, they are taken back.
+/// Migrations of one schema whose transaction is open. On drop, they are rolled back.
 ///
-/// The connection is their own, and closed afterwards, whatever a migration did to its session.
+/// The migrations have their own connection, which is closed afterwards because a migration may have changed
+/// its session.
 pub struct Migrating {
     session: Arc<Mutex<Option<Backend>>>,
     schema: String,
@@ -43,8 +44,8 @@ pub struct Migrating {
 }
 
 impl Migrating {
-    /// Runs the migrations that have not run yet, with the rights of the role of `target`, in `schema`, which is made
-    /// where it is missing.
+    /// Runs the pending migrations, with the rights of the role of `target`, in `schema`, which is created if it is
+    /// missing.
     ///
     /// # Errors
     ///
@@ -105,18 +106,19 @@ impl Migrating {
         &self.ran
     }
 
-    /// The migrations that had run before and are not in the list that was given: a newer version of the component knew them.
+    /// The applied migrations that are not in the given list: a newer version of the component had them.
     #[must_use]
     pub fn newer(&self) -> &[Applied] {
         &self.newer
     }
 
-    /// A pool of the one session that sees the migrations, for a version that is tried. What is done with it is taken
-    /// back in the end. `statement_timeout` and `queue_timeout` are as in [`PoolSettings`](crate::PoolSettings).
+    /// A pool with the only session that sees the migrations, for trying a version. Everything done on the session is
+    /// rolled back in the end. `statement_timeout` and `queue_timeout` are as in
+    /// [`PoolSettings`](crate::PoolSettings).
     ///
     /// # Errors
     ///
-    /// If the database is away.
+    /// If the database is unavailable.
     pub async fn trial(
         &mut self,
         statement_timeout: Duration,
@@ -134,11 +136,11 @@ impl Migrating {
         Ok(SessionPool::of_trial(Arc::clone(&self.session), queue_timeout))
     }
 
-    /// Makes the migrations permanent, and nothing that was done in a [trial](Self::trial).
+    /// Commits the migrations, and rolls back the changes of a [trial](Self::trial).
     ///
     /// # Errors
     ///
-    /// If the database is away, or the trial left the connection unusable.
+    /// If the database is unavailable, or the trial left the connection unusable.
     pub async fn commit(self) -> Result<(), MigrationError> {
         let mut backend = self.session.lock().await.take().ok_or_else(broken)?;
         let committed = commit(&mut backend.connection, self.tried).await;
@@ -146,19 +148,20 @@ impl Migrating {
         Ok(committed?)
     }
 
-    /// Takes the migrations back, and waits until PostgreSQL has done so.
+    /// Rolls the migrations back, and waits until PostgreSQL has done so.
     pub async fn roll_back(self) {
         let Some(mut backend) = self.session.lock().await.take() else { return };
         if !backend.connection.is_busy() {
             let roll_back = backend.connection.execute(End::RollBack.and_undo());
-            // A server that does not answer takes the transaction back by itself.
+            // A server that does not respond rolls the transaction back by itself.
             let _ = timeout(ROLLBACK_TIMEOUT, roll_back).await;
         }
         backend.end(());
     }
 }
 
-/// Behind a pooler the session is another client's next, so that what was left on it is undone.
+/// Commits the transaction. Behind a pooler, another client gets the session next, so changes to the session
+/// are undone.
 async fn commit(connection: &mut Connection, tried: bool) -> Result<(), Error> {
     if tried {
         connection.execute("ROLLBACK TO SAVEPOINT berth_trial").await?;

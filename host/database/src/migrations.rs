@@ -1,8 +1,10 @@
-//! Bringing a schema's tables up to date: each migration once, in order, all of the new ones or none.
+//! Brings a schema's tables up to date. Each migration runs once, in order; either all pending migrations run
+//! or none.
 //!
-//! What ran is written down in the table `berth_migrations` of the schema itself, in the same transaction. A database
-//! that knows more migrations than it is given is left alone: an older version of a component may be back, and
-//! [`Migrating::newer`](crate::Migrating::newer) says what it will meet.
+//! The table `berth_migrations` of the schema itself records the applied migrations, in the same transaction. A
+//! database with more migrations than the given list is not changed, because an older version of a component may be
+//! live again; [`Migrating::newer`](crate::Migrating::newer) returns the migrations that the older version does not
+//! know.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -16,47 +18,49 @@ use crate::migrating::WAKE_TIMEOUT;
 use crate::pooled_transaction::End;
 use crate::sql::{quote_identifier, quote_literal};
 
-/// How long a migration waits for a table that others use. While it waits, whoever comes later waits behind it.
+/// How long a migration waits for a lock on a table. Meanwhile, later statements on the table queue behind the
+/// migration.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// SQLSTATE of a statement that waited too long for a table.
+/// SQLSTATE of a statement that timed out waiting for a lock on a table.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// SQLSTATEs of a schema or a table that another host has just made, and how often to look again.
+/// SQLSTATEs of a schema or a table that another host has just created, and how often to try in that case.
 const MADE_BY_ANOTHER: [&str; 3] = ["23505", "42P06", "42P07"];
 const MAX_ATTEMPTS: u32 = 5;
 
-/// Bytes of the record of what ran. It is in the component's schema, so the component may have written anything into it.
+/// Size limit of the record, in bytes. The record is in the component's schema, so the component may have written
+/// anything into it.
 const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 
-/// A step in the life of a schema.
+/// One migration of a schema.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Migration {
-    /// Its place in the order; from 1, with gaps where one likes.
+    /// The position in the order, from 1; gaps are allowed.
     pub version: u32,
-    /// What it does, in a few words.
+    /// A short description.
     pub name: String,
     /// One or more statements, without `BEGIN` and `COMMIT`.
     pub sql: String,
-    /// Whether code that does not know it can go on working once it has run.
+    /// Whether code that does not know the migration keeps working after it has run.
     pub compatible: bool,
 }
 
 impl Migration {
-    /// A migration that only those can work with who know it.
+    /// A migration that is incompatible with code that does not know it.
     pub fn new(version: u32, name: impl Into<String>, sql: impl Into<String>) -> Self {
         Self { version, name: name.into(), sql: sql.into(), compatible: false }
     }
 }
 
-/// A migration that has run, as the database remembers it.
+/// An applied migration, as the database records it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Applied {
-    /// Its place in the order.
+    /// The position in the order.
     pub version: u32,
-    /// What it does, in a few words.
+    /// A short description.
     pub name: String,
-    /// Whether code that does not know it can go on working.
+    /// Whether code that does not know the migration keeps working.
     pub compatible: bool,
     checksum: String,
 }
@@ -67,28 +71,28 @@ impl fmt::Display for Applied {
     }
 }
 
-/// Why a schema was not brought up to date. It is as it was before.
+/// Why a schema was not brought up to date. The schema is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// A version that is no version.
+    /// The version is 0.
     #[error("migration `{name}` has the version 0; versions begin with 1")]
     Zero {
         /// The migration's name.
         name: String,
     },
-    /// Two migrations with the same version.
+    /// Two migrations have the same version.
     #[error(
         "migration {version} is there twice, as `{first}` and as `{second}`; give each a version of its own"
     )]
     Twice {
         /// Their version.
         version: u32,
-        /// The name of one.
+        /// The name of the first.
         first: String,
-        /// The name of the other.
+        /// The name of the second.
         second: String,
     },
-    /// A migration that ran is no longer what it was.
+    /// An applied migration was changed.
     #[error(
         "migration {version} `{name}` has been changed since it ran on this database; restore its text, and put what \
          is new into a migration with a higher version"
@@ -99,7 +103,7 @@ pub enum MigrationError {
         /// Its name.
         name: String,
     },
-    /// A new migration comes before one that ran.
+    /// A new migration comes before an applied migration.
     #[error(
         "migration {version} `{name}` is new, but migration {last} has run on this database already; give the new \
          one a version above {last}"
@@ -109,7 +113,7 @@ pub enum MigrationError {
         version: u32,
         /// Its name.
         name: String,
-        /// The highest version that ran.
+        /// The highest version that was applied.
         last: u32,
     },
     /// PostgreSQL refused a migration.
@@ -119,9 +123,9 @@ pub enum MigrationError {
         version: u32,
         /// Its name.
         name: String,
-        /// What PostgreSQL said, with the SQLSTATE and the line.
+        /// PostgreSQL's message, with the SQLSTATE and the line.
         message: String,
-        /// The error as it came.
+        /// The original error.
         source: Error,
     },
     /// A migration ended the transaction that all of them run in.
@@ -132,7 +136,7 @@ pub enum MigrationError {
         /// Its name.
         name: String,
     },
-    /// Another host is at the same schema.
+    /// Another host migrates the same schema.
     #[error(
         "the migrations of the schema `{schema}` have been locked by another host for too long; try again later"
     )]
@@ -140,16 +144,16 @@ pub enum MigrationError {
         /// The schema.
         schema: String,
     },
-    /// The migrations did not end.
+    /// The migrations timed out.
     #[error("the migrations took more than {0:?}: make them smaller, or run them by hand before the push")]
     TooSlow(Duration),
-    /// PostgreSQL cannot be reached, or does not let this role do what is needed.
+    /// PostgreSQL cannot be reached, or the role lacks a privilege.
     #[error("the schema cannot be brought up to date: {0}")]
     Database(#[from] Error),
 }
 
 impl MigrationError {
-    /// Whether the same may go well a moment later: the database was away, or somebody else held what was needed.
+    /// Whether a retry may succeed: the database was unavailable, or a lock was held elsewhere.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
@@ -160,8 +164,8 @@ impl MigrationError {
     }
 }
 
-/// Runs the migrations that have not run yet, with the rights of the role of `target`, in `schema`, which is made
-/// where it is missing. Returns the versions that ran.
+/// Runs the pending migrations, with the rights of the role of `target`, in `schema`, which is created if it is
+/// missing. Returns the versions that ran.
 ///
 /// # Errors
 ///
@@ -198,17 +202,17 @@ async fn migrate_on(
     Ok(ran)
 }
 
-/// The migrations of a schema that have not run, in the transaction that looked.
+/// The pending migrations of a schema, as the transaction that read the record found them.
 pub(crate) struct Pending<'m> {
     new: Vec<&'m Migration>,
-    /// Migrations that have run and are not in the list.
+    /// Applied migrations that are not in the list.
     pub(crate) newer: Vec<Applied>,
-    /// PostgreSQL's number for the transaction.
+    /// PostgreSQL's identifier of the transaction.
     transaction: String,
 }
 
-/// Looks which migrations [in order](in_order) have not run, in the transaction that `connection` is in. If there are some, no
-/// other host can run them until its end.
+/// Finds the migrations [in order](in_order) that have not run, in the transaction of `connection`. If there are any,
+/// no other host can run them until the transaction ends.
 pub(crate) async fn look<'m>(
     connection: &mut Connection,
     schema: &str,
@@ -234,7 +238,7 @@ pub(crate) async fn look<'m>(
     Ok(Pending { new, newer: applied.into_values().collect(), transaction })
 }
 
-/// Runs what is pending. Returns the versions that ran.
+/// Runs the pending migrations. Returns the versions that ran.
 pub(crate) async fn run(
     connection: &mut Connection,
     schema: &str,
@@ -246,7 +250,7 @@ pub(crate) async fn run(
     Ok(pending.new.iter().map(|migration| migration.version).collect())
 }
 
-/// The migrations by version, once that is known to be an order.
+/// Sorts the migrations by version. Fails if a version is 0 or occurs twice.
 pub(crate) fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, MigrationError> {
     let mut migrations: Vec<_> = migrations.iter().collect();
     migrations.sort_by_key(|migration| migration.version);
@@ -264,12 +268,12 @@ pub(crate) fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, Migr
     Ok(migrations)
 }
 
-/// The table that says what has run.
+/// The table that records the applied migrations.
 fn record(schema: &str) -> String {
     format!("{}.berth_migrations", quote_identifier(schema))
 }
 
-/// Makes the schema and the record in it where they are missing. Returns PostgreSQL's number for the transaction.
+/// Creates the schema and its record if they are missing. Returns PostgreSQL's identifier of the transaction.
 async fn make_record(connection: &mut Connection, schema: &str) -> Result<String, Error> {
     let select = format!(
         "SELECT to_regnamespace(quote_ident({name})) IS NOT NULL,
@@ -301,7 +305,7 @@ async fn make_record(connection: &mut Connection, schema: &str) -> Result<String
     Ok(row.next().unwrap_or_default())
 }
 
-/// What has run before, by version.
+/// The applied migrations, by version.
 async fn applied(connection: &mut Connection, schema: &str) -> Result<BTreeMap<u32, Applied>, Error> {
     let select = format!("SELECT version, name, checksum, compatible FROM {}", record(schema));
     let rows = rows(connection, &select).await?.into_iter().map(|row| {
@@ -324,14 +328,14 @@ async fn rows(connection: &mut Connection, select: &str) -> Result<Vec<Vec<Optio
     Ok(rows.rows)
 }
 
-/// Runs one migration and writes it down.
+/// Runs one migration and records it.
 async fn apply(
     connection: &mut Connection,
     schema: &str,
     migration: &Migration,
     transaction: &str,
 ) -> Result<(), MigrationError> {
-    // Anew each time: the migration before may have set its own.
+    // Set for each migration, because the migration before may have changed the settings.
     let set_up = format!(
         "SET LOCAL search_path = {}; SET LOCAL statement_timeout = '10min'; SET LOCAL lock_timeout = '{}ms'",
         quote_identifier(schema),
@@ -356,7 +360,8 @@ async fn apply(
     Ok(())
 }
 
-/// The migrations that are new, if the others are as they were. What they know is taken out of `applied`.
+/// Returns the new migrations, if the applied ones are unchanged. Removes those that are in the list from
+/// `applied`.
 fn not_yet_applied<'m>(
     migrations: &[&'m Migration],
     applied: &mut BTreeMap<u32, Applied>,
@@ -380,7 +385,7 @@ fn checksum(migration: &Migration) -> String {
     hex(&sha256(&migration.sql))
 }
 
-/// PostgreSQL's refusal of a migration, with the line that it is about.
+/// Converts PostgreSQL's refusal of a migration to an error with the line in question.
 fn failed(migration: &Migration, source: Error) -> MigrationError {
     let Migration { version, name, sql, .. } = migration.clone();
     let message = match source.server() {

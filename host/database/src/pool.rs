@@ -1,7 +1,7 @@
-//! The host's own connections, which requests share: at most so many, handed out within a bounded time.
+//! The host's own connections, which requests share: limited in number, and handed out within a timeout.
 //!
-//! sqlx's own pool pings every connection that is given back, a fifth of the cost of a small query. This one
-//! pings a connection when it is handed out, and at most once a second.
+//! sqlx's own pool pings every connection that is returned, which is a fifth of the cost of a small query. This
+//! pool pings a connection when it is handed out, and at most once a second.
 
 use std::fmt;
 use std::future::Future;
@@ -22,34 +22,34 @@ use crate::pooled_transaction::{self, End};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
-/// How long a connection is believed to be alive after it last answered.
+/// How long a connection counts as alive after its last response.
 pub(crate) const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 
-/// How long a connection may lie unused. Managed servers that sleep after five idle minutes cut it then.
+/// How long a connection may be idle. Managed servers that sleep after five idle minutes close it then.
 pub(crate) const MAX_IDLE: Duration = Duration::from_mins(3);
 
-/// How often idle connections are looked for, so that none lies there for five minutes.
+/// Interval between searches for idle connections, so that none stays open for five minutes.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The knobs of a [`Pool`].
+/// The settings of a [`Pool`].
 #[derive(Clone, Debug)]
 pub struct PoolSettings {
-    /// The most connections that are open at once.
+    /// The maximum number of open connections.
     pub max_connections: usize,
-    /// How long a caller waits for a connection that others hold before it is told [`PoolError::Exhausted`].
+    /// How long a caller waits for a connection before it gets [`PoolError::Exhausted`].
     pub queue_timeout: Duration,
-    /// How long opening a connection, or asking one whether it is still alive, may take.
+    /// Timeout of opening a connection, and of a ping.
     pub connect_timeout: Duration,
-    /// How long PostgreSQL works on one statement before it cancels it. Zero means without end.
+    /// How long PostgreSQL works on one statement before it cancels it. Zero means without a limit.
     pub statement_timeout: Duration,
     /// The schema in which unqualified names are looked up; `None` leaves the role's own setting.
     pub search_path: Option<String>,
 }
 
-/// Why there is no connection.
+/// Why the pool has no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum PoolError {
-    /// Every connection was in use for as long as the caller was willing to wait.
+    /// Every connection was in use until the caller's timeout.
     #[error("all connections to PostgreSQL were in use for too long")]
     Exhausted,
     /// A new connection was needed and could not be opened.
@@ -57,7 +57,7 @@ pub enum PoolError {
     Away(#[source] sqlx::Error),
 }
 
-/// A pool of connections with the same role, database and settings. A clone is the same pool.
+/// A pool of connections with the same role, database and settings. Clones share the pool.
 #[derive(Clone)]
 pub struct Pool(managed::Pool<Manager>);
 
@@ -66,7 +66,7 @@ impl Pool {
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime, which has to run the task that closes idle connections.
+    /// Outside of a Tokio runtime, because a task closes idle connections.
     #[must_use]
     pub fn new(server: impl Into<Server>, settings: PoolSettings) -> Self {
         let sizes = settings.clone();
@@ -94,7 +94,8 @@ impl Pool {
 pub(crate) fn build<M: managed::Manager>(manager: M, settings: &PoolSettings) -> managed::Pool<M> {
     let builder = managed::Pool::builder(manager)
         .max_size(settings.max_connections)
-        // The connection used last is the likeliest to be alive, and the others get to grow old.
+        // The connection that was used last is the most likely to be alive, and the others become idle enough
+        // to close.
         .queue_mode(QueueMode::Lifo)
         .runtime(deadpool::Runtime::Tokio1)
         .wait_timeout(Some(settings.queue_timeout))
@@ -119,28 +120,28 @@ impl From<managed::PoolError<sqlx::Error>> for PoolError {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the options: they hold the password.
+        // Without the connect options, because they contain the password.
         formatter.write_str("Pool")
     }
 }
 
-/// A connection on loan. Dropped, it goes back to the pool, unless it was in the middle of something:
-/// then it is closed, so that the server rolls back and lets go of its locks at once.
+/// A pooled connection. On drop, it returns to the pool, unless an operation is unfinished: then it is closed,
+/// so that the server rolls back and releases its locks at once.
 pub struct Connection(Option<Object<Manager>>);
 
 impl Connection {
-    /// What the connection is at the server's end. On a [shared](Sessions::Shared) session, every statement belongs between
-    /// [`take`](Self::take) and [`give_back`](Self::give_back).
+    /// The kind of the connection's session. On a [shared](Sessions::Shared) session, every statement must be
+    /// between [`take`](Self::take) and [`give_back`](Self::give_back).
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         self.0.as_ref().map_or(Sessions::Own, |pooled| pooled.sessions)
     }
 
-    /// Takes a session for one transaction, with the pool's settings.
+    /// Begins a transaction on a pooler's session, with the pool's settings.
     ///
     /// # Errors
     ///
-    /// If the server is away.
+    /// If the server is unavailable.
     pub async fn take(&mut self) -> sqlx::Result<()> {
         let Some(lent) = &mut self.0 else { return Ok(()) };
         lent.in_pooled_transaction = true;
@@ -148,12 +149,12 @@ impl Connection {
         pooled_transaction::begin_on(&mut lent.connection, &begin).await
     }
 
-    /// Ends the transaction and gives the session back as it was found, if `changed` by more than an ordinary statement
-    /// changes it.
+    /// Ends the transaction, which returns the session to the pooler. `changed` says whether statements changed more of
+    /// the session than ordinary ones do; these changes are undone first.
     ///
     /// # Errors
     ///
-    /// Where the transaction cannot be committed, or the server is away.
+    /// If the transaction cannot be committed, or the server is unavailable.
     pub async fn give_back(&mut self, end: End, changed: bool) -> sqlx::Result<()> {
         let Some(lent) = &mut self.0 else { return Ok(()) };
         pooled_transaction::finish(&mut lent.connection, end, changed).await?;
@@ -161,7 +162,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Closes the connection instead of giving it back: for one that failed, or whose session was changed.
+    /// Closes the connection instead of returning it to the pool, because it failed or its session was changed.
     pub fn discard(mut self) {
         if let Some(pooled) = self.0.take() {
             drop(Object::take(pooled));
@@ -207,10 +208,10 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Whether nothing is under way: no transaction, no query whose answer is outstanding, no queued rollback.
+/// Whether the connection is idle: no transaction, no query without its response, no queued rollback.
 ///
-/// A flush has nothing to do then, and is done at its first poll. It must not be what sends a rollback: a server that is
-/// quick would have answered it already.
+/// A flush of an idle connection has nothing to send and completes at its first poll. The flush must not send a
+/// rollback, because a fast server would already have responded.
 fn is_at_rest(connection: &mut PgConnection) -> bool {
     if connection.is_in_transaction() || connection.should_flush() {
         return false;
@@ -219,20 +220,20 @@ fn is_at_rest(connection: &mut PgConnection) -> bool {
     matches!(flushed, Poll::Ready(Ok(())))
 }
 
-/// What opens connections and looks after them.
+/// Opens connections and checks them.
 struct Manager {
     server: Server,
-    /// How a session is taken that a pooler lends.
+    /// The statements that begin a transaction on a pooler's session.
     begin: Arc<str>,
     settings: PoolSettings,
 }
 
-/// A connection, what is at its other end, and the time when that last showed to be alive.
+/// A connection, the kind of its session, and the time of its last response.
 struct Pooled {
     connection: PgConnection,
     sessions: Sessions,
     begin: Arc<str>,
-    /// Whether it has taken a session that it must give back.
+    /// Whether a pooled transaction has begun and not ended.
     in_pooled_transaction: bool,
     answered: Instant,
 }
@@ -262,7 +263,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// The statements that a new connection begins with.
+/// The first statements on a new connection.
 fn set_up(settings: &PoolSettings) -> String {
     let time = format!("SET statement_timeout = {};", settings.statement_timeout.as_millis());
     let schema = settings
@@ -272,7 +273,7 @@ fn set_up(settings: &PoolSettings) -> String {
     time + &schema.unwrap_or_default()
 }
 
-/// Closes connections that nobody has used for a while, until the pool itself is gone.
+/// Closes connections that have been idle for too long, until the pool is dropped.
 async fn close_idle(pool: WeakPool<Manager>) {
     loop {
         tokio::time::sleep(SWEEP_INTERVAL).await;

@@ -1,9 +1,9 @@
-//! A session that a pooler lends for one transaction: how it is taken, and given back as it was found.
+//! Transactions on the sessions of a pooler, and the cleanup of the session at their end.
 //!
-//! PgBouncer passes the next transaction of the same connection to any other session, and this one to anybody else who
-//! has the same role. So whatever a connection would keep elsewhere lives no longer than the transaction: settings are
-//! `SET LOCAL`, prepared statements are closed before its end, and what a statement may have left behind is undone in
-//! the very message that ends it, which reaches the same session still.
+//! PgBouncer may run the connection's next transaction on another session, and gives this session to other clients
+//! with the same role. So nothing may outlive the transaction: settings are `SET LOCAL`, prepared statements are
+//! closed before its end, and other changes to the session are undone in the same message that ends the transaction,
+//! because that message still reaches the same session.
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -11,8 +11,8 @@ use sqlx::{AssertSqlSafe, Connection as _};
 use crate::pool::PoolSettings;
 use crate::sql::quote_identifier;
 
-/// What `DISCARD ALL` does, which itself may not stand beside other statements. Without `DEALLOCATE ALL`: newer versions
-/// of PgBouncer keep prepared statements of their own on the session.
+/// The statements of `DISCARD ALL`, which cannot itself run together with other statements. Without `DEALLOCATE ALL`,
+/// because newer versions of PgBouncer keep prepared statements of their own on the session.
 macro_rules! undo {
     () => {
         "; CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; \
@@ -23,14 +23,14 @@ macro_rules! undo {
 /// How a transaction ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum End {
-    /// What was done stays.
+    /// The transaction is committed.
     Commit,
-    /// Nothing was done.
+    /// The transaction is rolled back.
     RollBack,
 }
 
 impl End {
-    /// The statements that end the transaction, and undo what else was left on the session.
+    /// The statements that end the transaction and undo other changes to the session.
     #[must_use]
     pub fn and_undo(self) -> &'static str {
         match self {
@@ -40,7 +40,8 @@ impl End {
     }
 }
 
-/// The statements by which a session is taken, with the settings that a session of one's own would keep.
+/// The statements that begin a transaction, with the settings that a session of the connection's own would
+/// keep.
 pub(crate) fn begin_sql(settings: &PoolSettings) -> String {
     let time = format!("BEGIN; SET LOCAL statement_timeout = {}", settings.statement_timeout.as_millis());
     let schema = settings
@@ -50,12 +51,12 @@ pub(crate) fn begin_sql(settings: &PoolSettings) -> String {
     time + &schema.unwrap_or_default()
 }
 
-/// Takes a session.
+/// Begins a transaction on a pooler's session.
 pub(crate) async fn begin_on(connection: &mut PgConnection, begin: &str) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(begin)).execute(connection).await.map(drop)
 }
 
-/// Ends the transaction and gives the session back, undoing whatever else was left on it if it was `changed`.
+/// Ends the transaction, and undoes other changes to the session if it was `changed`.
 pub(crate) async fn finish(connection: &mut PgConnection, end: End, changed: bool) -> sqlx::Result<()> {
     connection.clear_cached_statements().await?;
     let statements = match (end, changed) {

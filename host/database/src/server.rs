@@ -1,4 +1,4 @@
-//! A database server: how to get to it as one role, and what is in between.
+//! A database server: how to connect to it as one role, and whether a pooler is in between.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,38 +13,39 @@ use sqlx::{ConnectOptions as _, Row};
 
 use crate::connect::{connect, translated};
 
-/// A setting without a meaning. One that arrives with a new connection shows that nobody shares its session.
+/// A setting without a meaning. If a session has the value from a new connection, the connection does not share
+/// the session.
 const MARK: (&str, &str) = ("berth.session", "own");
 
-/// SQLSTATE by which poolers refuse what they cannot pass on.
+/// SQLSTATE of poolers for messages that they do not support.
 const PROTOCOL_VIOLATION: &str = "08P01";
 
-/// What a connection is at the server's end.
+/// The kind of a connection's session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sessions {
-    /// A session of its own: what is set stays set, and what is prepared stays prepared.
+    /// The connection has a session of its own: settings and prepared statements persist.
     Own,
-    /// A pooler in between, such as PgBouncer in transaction mode, lends it a session for each transaction, and nothing
-    /// may be left on one.
+    /// A pooler in between, such as PgBouncer in transaction mode, assigns a session to each transaction, and a
+    /// transaction may leave nothing on its session.
     Shared,
 }
 
-/// How to connect to a database, as one role. A clone is the same server, and knows what the other finds out about it.
+/// How to connect to a database as one role. Clones share the detected kind of session.
 #[derive(Clone)]
 pub struct Server {
     options: PgConnectOptions,
     direct: PgConnectOptions,
-    /// Said by the URL, or else found out by the first connection.
+    /// Set by the URL, or detected by the first connection.
     sessions: Arc<OnceLock<Sessions>>,
-    /// Whether `direct` leads past a pooler where there is one.
+    /// Whether `direct` bypasses the pooler, if there is a pooler.
     has_way_past: bool,
-    /// Whether nobody else keeps anything on it.
+    /// Whether the server is the host's own.
     is_private: bool,
 }
 
 impl Server {
-    /// A server that is reached by `options`, and past any pooler by `direct`. Without `sessions`, the first connection
-    /// finds them out.
+    /// A server with the address `options`, and the address `direct` that bypasses any pooler. Without `sessions`, the
+    /// first connection detects them.
     pub(crate) fn new(
         options: PgConnectOptions,
         direct: PgConnectOptions,
@@ -55,7 +56,7 @@ impl Server {
         Self { options, direct, sessions, has_way_past, is_private: false }
     }
 
-    /// The same server, as another role.
+    /// The server with another role.
     #[must_use]
     pub fn as_role(&self, name: &str, password: &str) -> Self {
         let role = |options: &PgConnectOptions| options.clone().username(name).password(password);
@@ -68,7 +69,7 @@ impl Server {
         }
     }
 
-    /// Whether the server is the host's own, so that its rights may be changed for all.
+    /// Whether the server is the host's own, so that the host may change privileges for all roles.
     #[must_use]
     pub fn is_private(&self) -> bool {
         self.is_private
@@ -84,7 +85,7 @@ impl Server {
         self.sessions.get().copied()
     }
 
-    /// How to connect past a pooler, as far as a way is known: for migrations.
+    /// How to connect without the pooler, if a direct address is known: for migrations.
     #[must_use]
     pub fn direct(&self) -> &PgConnectOptions {
         &self.direct
@@ -96,13 +97,13 @@ impl Server {
         target(&self.options)
     }
 
-    /// How components connect past a pooler, as far as a way is known: for their migrations.
+    /// How components connect without the pooler, if a direct address is known: for their migrations.
     #[must_use]
     pub fn direct_target(&self) -> Target {
         target(&self.direct)
     }
 
-    /// What sessions are at the server's end. It is found out once, within `patience`.
+    /// The kind of the server's sessions. The first call detects it, within `patience`.
     pub(crate) async fn sessions(&self, patience: Duration) -> Result<Sessions, berth_postgres::Error> {
         self.known_or_found(patience).await.map_err(translated)
     }
@@ -114,14 +115,14 @@ impl Server {
         }
     }
 
-    /// How to connect for LISTEN. None behind a pooler that no way leads past: LISTEN would stay on a session that others get
-    /// next, and they would be sent what they do not expect.
+    /// How to connect for LISTEN. `None` behind a pooler without a direct address: LISTEN would stay on a session that
+    /// other clients get next, and they would receive unexpected notifications.
     pub(crate) async fn listening(&self, patience: Duration) -> sqlx::Result<Option<&PgConnectOptions>> {
         let sessions = self.known_or_found(patience).await?;
         Ok((sessions == Sessions::Own || self.has_way_past).then_some(&self.direct))
     }
 
-    /// Opens a connection within `patience`, and says what it is.
+    /// Opens a connection within `patience`, and returns the kind of its session.
     pub(crate) async fn connect(&self, patience: Duration) -> sqlx::Result<(PgConnection, Sessions)> {
         if let Some(sessions) = self.sessions.get() {
             return Ok((connect(&self.options, patience).await?, *sessions));
@@ -149,14 +150,14 @@ impl Server {
 }
 
 impl From<PgConnectOptions> for Server {
-    /// A server with nothing in between, as a private one.
+    /// A server without a pooler, such as a private server.
     fn from(options: PgConnectOptions) -> Self {
         Self { is_private: true, ..Self::new(options.clone(), options, Some(Sessions::Own)) }
     }
 }
 
 impl fmt::Display for Server {
-    /// Where it is and how it is spoken to, without any secret.
+    /// Shows address and TLS mode, without any secret.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let options = &self.options;
         if let Some(socket) = options.get_socket() {
@@ -175,19 +176,19 @@ impl fmt::Display for Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the options: they hold the password.
+        // Without the connect options, because they contain the password.
         formatter.debug_struct("Server").field("sessions", &self.sessions).finish_non_exhaustive()
     }
 }
 
-/// What sqlx's options say, for the other client. Not all of it can be asked; the rest stands in the URL that sqlx makes of them.
-/// User and host are left out of that, since sqlx does not escape them.
+/// Converts sqlx's options for the other client. Some have no getter; the rest is read from the URL that sqlx makes of
+/// the options. That URL is built without user and host, because sqlx does not escape them.
 #[must_use]
 pub fn target(options: &PgConnectOptions) -> Target {
     let url = options.clone().username("user").host("localhost").to_url_lossy();
     let parameter = |wanted: &str| {
         let (_, value) = url.query_pairs().find(|(name, _)| name == wanted)?;
-        // sqlx marks a path so.
+        // sqlx marks a path with `file: `.
         Some(Pem::from(value.strip_prefix("file: ").unwrap_or(&value)))
     };
     let password =
@@ -220,7 +221,7 @@ fn address(options: &PgConnectOptions) -> Address {
     }
 }
 
-/// Whether what was set when the connection was opened is set on the session behind it.
+/// Whether the session has the setting from the connection's start.
 async fn bears_mark(connection: &mut PgConnection) -> sqlx::Result<bool> {
     let row = sqlx::raw_sql("SELECT current_setting('berth.session', true)").fetch_one(connection).await?;
     Ok(row.try_get::<Option<String>, _>(0)?.as_deref() == Some(MARK.1))

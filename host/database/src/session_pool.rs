@@ -1,10 +1,10 @@
-//! Sessions that the requests of one component share: at most so many, handed out within a bounded time, and each as it was
-//! when it was new.
+//! Sessions that the requests of one component share: limited in number, handed out within a timeout, and reset for
+//! each request.
 //!
-//! The next request must not meet what the one before left on a session: settings, locks, temporary tables, cursors. A function,
-//! a view or a trigger can hide all of these from a look at the statement, so every session is reset after every request. The
-//! reset goes out with the first statement of the next request, in one write, and costs no round trip. A session that no request
-//! takes is reset within 250 ms. `docs/security.md` has the cost.
+//! A request must not see the previous request's state on a session: settings, locks, temporary tables, cursors. A
+//! function, a view or a trigger can change that state without a trace in the statement's text, so every session is
+//! reset after every request. The reset is sent together with the first statement of the next request, in one write,
+//! and costs no round trip. A session that no request takes is reset within 250 ms. `docs/security.md` has the cost.
 
 use std::fmt;
 use std::io;
@@ -25,25 +25,25 @@ use crate::pooled_transaction;
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
-/// How long a session that no request takes may lie there before it is reset.
+/// How long an idle session may wait before it is reset.
 const RESET_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How often a server looks whether the client of a running statement is still there, in milliseconds.
+/// How often the server checks whether the client of a running statement is still connected, in milliseconds.
 const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
 
-/// Bytes of memory for one number as text.
+/// Memory limit for one number as text, in bytes.
 const MAX_NUMBER_BYTES: usize = 128;
 
-/// SQLSTATEs of a setting that the server does not know (before PostgreSQL 14), or cannot have.
+/// SQLSTATEs of a setting that the server does not know (before PostgreSQL 14) or does not support.
 const UNKNOWN_SETTING: [&str; 2] = ["42704", "22023"];
 
-/// SQLSTATE of a password that is not the role's.
+/// SQLSTATE of a wrong password.
 const WRONG_PASSWORD: &str = "28P01";
 
-/// Why there is no session.
+/// Why the pool has no session.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// Every session was in use for as long as the request was willing to wait, or the role may have no more.
+    /// Every session was in use until the request's timeout, or the role has reached its connection limit.
     #[error("all sessions of the component with PostgreSQL were in use for too long")]
     Exhausted,
     /// A session was needed and could not be opened.
@@ -51,27 +51,27 @@ pub enum SessionError {
     Away(#[source] Error),
 }
 
-/// Gives a component's role its password back, once another one was set by the component.
+/// Restores the password of a component's role, after the component changed it.
 pub type Repair = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
-/// The sessions of one component. A clone is the same pool.
+/// The sessions of one component. Clones share the pool.
 #[derive(Clone)]
 pub struct SessionPool(Source);
 
 #[derive(Clone)]
 enum Source {
-    /// They are opened as they are needed.
+    /// Sessions that are opened on demand.
     Shared(managed::Pool<Manager>),
-    /// There is a single one, in a transaction of the host. `None` once it was closed.
+    /// A single session, in a transaction of the host. `None` after it was closed.
     Trial { session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration },
 }
 
 impl SessionPool {
-    /// A pool that opens its first session when one is asked for. `repair` is called when the role's password is refused.
+    /// A pool that opens its first session on demand. `repair` is called when the server refuses the role's password.
     ///
     /// # Panics
     ///
-    /// Outside of a Tokio runtime, which has to run the task that closes idle sessions.
+    /// Outside of a Tokio runtime, because a task closes idle sessions.
     #[must_use]
     pub fn new(
         server: impl Into<Server>,
@@ -134,15 +134,15 @@ impl From<managed::PoolError<Error>> for SessionError {
 
 impl fmt::Debug for SessionPool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the server: it has the password.
+        // Without the server, because it contains the password.
         formatter.write_str("SessionPool")
     }
 }
 
-/// Opens sessions and looks after them.
+/// Opens sessions and checks them.
 pub(crate) struct Manager {
     server: Server,
-    /// How a transaction begins on a pooler's session.
+    /// The statements that begin a transaction on a pooler's session.
     begin: Arc<str>,
     settings: PoolSettings,
     backends: Backends,
@@ -151,23 +151,23 @@ pub(crate) struct Manager {
 
 /// A session of the pool.
 pub(crate) struct Pooled {
-    /// `None` while a request has it, and while it is being ended. The lock is never waited for: the pool hands a session to
-    /// one request, and the task that looks after idle sessions sees the others.
+    /// `None` while a request has the session, and while it is being ended. The lock never blocks: the pool hands a
+    /// session to one request at a time, and the task for idle sessions sees only the others.
     backend: Mutex<Option<Box<Backend>>>,
     pub(crate) sessions: Sessions,
-    /// The number of the function that resets it. `None` where the database does not have it.
+    /// The identifier of the function that resets the session. `None` if the database lacks it.
     pub(crate) reset_function: Option<u32>,
-    /// How a transaction begins on a pooler's session.
+    /// The statements that begin a transaction on a pooler's session.
     pub(crate) begin: Arc<str>,
 }
 
 impl Pooled {
-    /// Takes the session, for a request.
+    /// Takes the session for a request.
     fn take(&mut self) -> Option<Box<Backend>> {
         self.backend().take()
     }
 
-    /// Gives the session back.
+    /// Puts the session back.
     pub(crate) fn put_back(&mut self, backend: Box<Backend>) {
         *self.backend() = Some(backend);
     }
@@ -176,7 +176,7 @@ impl Pooled {
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends a reset that no request has sent. Returns false if the session is gone.
+    /// Sends the reset, if no request has sent it. Returns false if the session is closed.
     fn reset(&self) -> bool {
         self.backend
             .try_lock()
@@ -233,7 +233,7 @@ impl managed::Manager for Manager {
     }
 }
 
-/// Opens a session that has its settings from the start, so that a reset goes back to them.
+/// Opens a session whose settings are part of the startup message, so that a reset restores them.
 async fn open_with_settings(
     target: &berth_postgres::Target,
     settings: &PoolSettings,
@@ -257,7 +257,7 @@ async fn open_with_settings(
     }
 }
 
-/// The number of the function that resets a session.
+/// The identifier of the function that resets a session.
 async fn reset_function(connection: &mut Connection) -> Result<Option<u32>, Error> {
     let mut rows = TextRows::with_limit(MAX_NUMBER_BYTES);
     connection.query(FIND_RESET, &mut rows).await?;
@@ -265,8 +265,8 @@ async fn reset_function(connection: &mut Connection) -> Result<Option<u32>, Erro
     Ok(number.and_then(|number| number.parse().ok()))
 }
 
-/// Resets sessions that no request has taken since, and closes those that no request has used for long, until the pool itself
-/// is gone.
+/// Resets sessions that no request has taken since their last use, and closes those that have been idle for too long,
+/// until the pool is dropped.
 async fn look_after_idle(pool: WeakPool<Manager>) {
     loop {
         tokio::time::sleep(RESET_INTERVAL).await;

@@ -1,11 +1,11 @@
-//! Writing names and texts into statements, where PostgreSQL takes no parameters.
+//! Quotes names and texts for statements that cannot have parameters.
 
-/// A name as PostgreSQL reads it back unchanged, whatever it contains.
+/// Quotes a name, so that PostgreSQL reads it back unchanged.
 pub(crate) fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text as PostgreSQL reads it back unchanged, whatever it contains.
+/// Quotes a text, so that PostgreSQL reads it back unchanged.
 pub(crate) fn quote_literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', r"\\").replace('\'', r"\'"))
 }

@@ -1,33 +1,33 @@
-//! Why a server cannot be used: what is wrong and what to change, in one sentence without any secret.
+//! Why a server cannot be used: the problem and its remedy, in one sentence without any secret.
 
 use std::io::{self, ErrorKind};
 
-/// The reason for which a connection does not open, or does not answer.
+/// Why a connection cannot be opened, or gets no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
-    /// Nothing listens at the address.
+    /// No server listens at the address.
     #[error("no server listens at its host and port; start PostgreSQL, or correct the URL")]
     Refused,
     /// The host's name has no address.
     #[error("its host's name is unknown; correct the URL")]
     UnknownHost,
-    /// The server is there and says nothing.
+    /// The server accepts connections but does not respond.
     #[error(
         "no answer came in time; look whether a firewall is in between, and whether the server is overloaded"
     )]
     TooSlow,
-    /// The server starts, stops, or has no connection left.
+    /// The server starts, stops, or has no free connection.
     #[error(
         "the server is starting, shutting down, or out of connections; wait, or raise its max_connections"
     )]
     NotYet,
-    /// There is no such role, its password is another one, or the server lets nobody in from here.
+    /// The role does not exist, its password is wrong, or the server accepts no connections from this address.
     #[error("the server refuses the user or the password; correct the URL")]
     WrongPassword,
     /// There is no such database.
     #[error("the server has no database of that name; create it, or correct the URL")]
     NoSuchDatabase,
-    /// The role may not do what the host needs.
+    /// The role lacks a privilege that the host needs.
     #[error("the user may not create tables there; grant CREATE on the database")]
     NotAllowed,
     /// The server offers no TLS, and the URL asks for it.
@@ -36,16 +36,16 @@ pub enum Trouble {
          the URL"
     )]
     NoTls,
-    /// No encrypted connection came about.
+    /// TLS could not be negotiated.
     #[error("TLS fails; look at the server's certificate, and at sslmode and sslrootcert in the URL")]
     Tls,
-    /// Anything else, which is in the log.
+    /// Any other error; the log has its details.
     #[error("the connection fails; the log says how")]
     Other,
 }
 
 impl Trouble {
-    /// Whether the server has answered, so that waiting changes nothing before somebody does.
+    /// Whether the server has responded, so that only an operator's change can help.
     #[must_use]
     pub fn is_refusal(self) -> bool {
         matches!(
@@ -80,20 +80,20 @@ fn of_io(error: &io::Error) -> Trouble {
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => Trouble::Refused,
         ErrorKind::TimedOut => Trouble::TooSlow,
-        // How the TLS of this crate's clients says that it does not trust a certificate.
+        // The error of this crate's TLS for an untrusted certificate.
         ErrorKind::InvalidData => Trouble::Tls,
-        // The resolver has no kind of its own.
+        // The standard library has no error kind for a failed name lookup.
         _ if error.to_string().contains("lookup address") => Trouble::UnknownHost,
         _ => Trouble::Other,
     }
 }
 
-/// By what both clients say, which have no kinds of such errors.
+/// Classifies a TLS error by its text, because neither client has error kinds for TLS.
 fn of_tls(error: &str) -> Trouble {
     if error.contains("does not support TLS") { Trouble::NoTls } else { Trouble::Tls }
 }
 
-/// By an SQLSTATE.
+/// Classifies an error by its SQLSTATE.
 fn of_code(code: &str) -> Trouble {
     match code {
         "28P01" | "28000" => Trouble::WrongPassword,

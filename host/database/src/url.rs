@@ -1,4 +1,4 @@
-//! `DATABASE_URL` as people have it, written for libpq, asyncpg, `SQLAlchemy`, Prisma or JDBC, made into a [`Server`].
+//! Parses `DATABASE_URL`, as written for libpq, asyncpg, `SQLAlchemy`, Prisma or JDBC, into a [`Server`].
 //!
 //! No error repeats any part of the URL: a password with an unescaped `@` or `?` can end up anywhere in it.
 
@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::server::{Server, Sessions};
 
-/// What sqlx takes as it stands, beside the TLS modes. Everything else is for some other driver.
+/// Parameters that sqlx understands, besides the TLS modes. All others are for other drivers.
 const UNDERSTOOD: [&str; 15] = [
     "sslrootcert",
     "ssl-root-cert",
@@ -27,43 +27,44 @@ const UNDERSTOOD: [&str; 15] = [
     "options",
 ];
 
-/// Those of them that name a file of authorities.
+/// Those parameters whose value is a file of certificate authorities.
 const AUTHORITIES: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
 
 /// Why a database URL cannot be used. The messages complete a sentence that begins with the variable's name.
 #[derive(Debug, thiserror::Error)]
 pub enum UrlError {
-    /// Not a URL at all.
+    /// Not a URL.
     #[error(
         "is not a URL ({0}); it should look like postgres://user:password@host:5432/database, with \
          special characters in the password percent-encoded"
     )]
     Malformed(#[source] url::ParseError),
-    /// A URL of something else than PostgreSQL.
+    /// The URL is not for PostgreSQL.
     #[error("must begin with postgres:// or postgresql://, as Berth keeps its data in PostgreSQL only")]
     Scheme,
     /// A TLS mode that PostgreSQL does not have.
     #[error("has an unknown `{0}`: use disable, allow, prefer, require, verify-ca or verify-full")]
     Tls(&'static str),
-    /// A part that cannot be decoded, such as a port that is no number.
+    /// A part that cannot be decoded, such as a port that is not a number.
     #[error("has a part that cannot be read: {0}")]
     Part(#[source] sqlx::Error),
 }
 
-/// Domains whose servers have certificates of public authorities, so that they can be verified without being told how.
+/// Domains whose servers have certificates of public authorities, so that no file is needed to verify them.
 const PUBLIC: [&str; 2] = [".neon.tech", ".postgres.database.azure.com"];
 
-/// What the name of Neon's pooler has before the first dot, and the server behind it does not.
+/// Suffix of the first label in the host name of Neon's pooler; the server behind the pooler lacks it.
 const POOLER: &str = "-pooler";
 
-/// Reads a database URL. Parts that are missing are taken from where libpq takes them: the variables
-/// `PGHOST`, `PGUSER` and so on, then the password file.
+/// Parses a database URL. Missing parts come from the sources of libpq: the variables `PGHOST`, `PGUSER` and so
+/// on, then the password file.
 ///
-/// TLS is what libpq makes of the same words: `require` encrypts and takes any certificate, unless there is a file to
-/// verify it by. Two things ask for more, and get `verify-full`: `channel_binding=require`, whose point is that nobody
-/// is in between, and a host that is known to have a certificate of a public authority.
+/// TLS modes mean what they mean in libpq: `require` encrypts and accepts any certificate, unless there is a file to
+/// verify it by. Two conditions raise the mode to `verify-full`: `channel_binding=require`, which demands that no
+/// third party is in between, and a host that is known to have a certificate of a public authority.
 ///
-/// `pgbouncer=true` says that a pooler is in front, which is found out otherwise; `pgbouncer=false`, that none is.
+/// `pgbouncer=true` says that there is a pooler, `pgbouncer=false` that there is none; otherwise the host detects
+/// it.
 ///
 /// # Errors
 ///
@@ -83,7 +84,7 @@ pub fn parse(text: &str) -> Result<Server, UrlError> {
         options = options.application_name("berth");
     }
     let mode = parameters.tls_mode(options.get_host()).unwrap_or(options.get_ssl_mode());
-    // PgBouncer refuses this parameter, and PostgreSQL 12 and later need no telling.
+    // PgBouncer refuses this parameter, and PostgreSQL 12 and later do not need it.
     let options = options.ssl_mode(mode).extra_float_digits(None);
     Ok(match behind_pooler(options.get_host()) {
         Some(host) => Server::new(options.clone(), options.host(&host), Some(Sessions::Shared)),
@@ -91,28 +92,29 @@ pub fn parse(text: &str) -> Result<Server, UrlError> {
     })
 }
 
-/// `postgres`, `postgresql`, and either with a driver's name behind it, as `SQLAlchemy` writes it.
+/// Whether the scheme is `postgres` or `postgresql`, possibly followed by a driver's name, as `SQLAlchemy`
+/// writes it.
 fn is_postgresql(scheme: &str) -> bool {
     let dialect = scheme.split_once('+').map_or(scheme, |(dialect, _driver)| dialect);
     matches!(dialect, "postgres" | "postgresql")
 }
 
-/// The server behind Neon's pooler, which has its name less a word.
+/// The host name of the server behind Neon's pooler: the pooler's name without the suffix.
 fn behind_pooler(host: &str) -> Option<String> {
     let (endpoint, domain) = host.split_once('.')?;
     let endpoint = endpoint.strip_suffix(POOLER).filter(|_| host.ends_with(".neon.tech"))?;
     Some(format!("{endpoint}.{domain}"))
 }
 
-/// What the URL says behind its question mark.
+/// The query parameters of the URL.
 #[derive(Default)]
 struct Parameters {
-    /// What sqlx takes as it stands.
+    /// The parameters that sqlx understands.
     for_sqlx: Vec<(String, String)>,
     tls: Option<PgSslMode>,
-    /// Whether there is a file of authorities to verify by.
+    /// Whether a file of certificate authorities is given.
     has_authorities: bool,
-    /// Whether the server must prove that nobody is in between.
+    /// Whether channel binding is required.
     binds_channel: bool,
     sessions: Option<Sessions>,
 }
@@ -134,19 +136,19 @@ impl Parameters {
             "pgbouncer" => {
                 self.sessions = Some(if value == "true" { Sessions::Shared } else { Sessions::Own });
             }
-            // libpq's word for the authorities that this machine trusts anyway.
+            // libpq's word for the authorities that the system trusts.
             "sslrootcert" if value == "system" => self.tls = Some(PgSslMode::VerifyFull),
             known if UNDERSTOOD.contains(&known) || known.starts_with("options[") => {
                 self.has_authorities |= AUTHORITIES.contains(&known);
                 self.for_sqlx.push((name.to_owned(), value.to_owned()));
             }
-            // connect_timeout, pool_size and their kind.
+            // Parameters of other drivers, such as connect_timeout or pool_size.
             _ => tracing::debug!(parameter = name, "ignored a parameter of the database URL"),
         }
         Ok(())
     }
 
-    /// What is done about TLS with a server at `host`; none if that is sqlx's to say.
+    /// The TLS mode for a server at `host`; `None` leaves the choice to sqlx.
     fn tls_mode(&self, host: &str) -> Option<PgSslMode> {
         let is_public = PUBLIC.iter().any(|domain| host.ends_with(domain));
         match self.tls {
@@ -157,7 +159,7 @@ impl Parameters {
     }
 }
 
-/// libpq's TLS modes, and asyncpg's and JDBC's way to say yes and no.
+/// libpq's TLS modes, and the boolean values of asyncpg and JDBC.
 fn tls_mode(parameter: &'static str, value: &str) -> Result<PgSslMode, UrlError> {
     match value.to_ascii_lowercase().as_str() {
         "disable" | "false" => Ok(PgSslMode::Disable),
@@ -176,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// What sqlx is given for the connections of the pool.
+    /// The connect options that sqlx gets.
     fn options(text: &str) -> PgConnectOptions {
         parse(text).unwrap().options().clone()
     }

@@ -1,4 +1,5 @@
-//! The answer to one statement: messages until the server is ready for the next one, none longer than its limit.
+//! The response to one statement: messages until the server is ready for the next statement, each within its
+//! limit.
 
 use std::borrow::Cow;
 

@@ -10,7 +10,7 @@ use crate::Error;
 use crate::stream::Stream;
 use crate::target::Target;
 
-/// What the server wants to know before it cancels a statement.
+/// The key that the server requires to cancel a statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CancelKey {
     /// The number of the server's process. Behind a pooler it is one that the pooler made up.

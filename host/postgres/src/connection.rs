@@ -1,10 +1,10 @@
 //! A session, and the statements that run on it.
 //!
-//! Everything happens in the task that asks: there is no task behind a connection. What is sent before an answer is awaited
-//! goes out in one write, so a statement between `BEGIN` and `COMMIT` takes one round trip.
+//! Everything runs in the caller's task: a connection has no task of its own. Messages are sent in one write before a
+//! response is awaited, so a statement between `BEGIN` and `COMMIT` takes one round trip.
 //!
-//! A future of this module that is dropped before its end leaves an answer unread: [`Connection::is_busy`] says so. Such a
-//! connection can do no more than [`close`](Connection::close).
+//! Dropping a future of this module before its end leaves a response unread; [`Connection::is_busy`] reports this. Such
+//! a connection can only [`close`](Connection::close).
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -35,7 +35,7 @@ const DEFAULT_LIMIT: u64 = 16 * 1024 * 1024;
 /// Values are in the binary format, of parameters and of results.
 const BINARY: i16 = 1;
 
-/// Where the session is between transactions, as the server said last.
+/// The transaction status of the session, as the server last reported it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// In no transaction.
@@ -53,9 +53,9 @@ pub struct Connection {
     pub(crate) stream: Stream,
     pub(crate) input: Input,
     pub(crate) output: BytesMut,
-    /// Commands that were queued, whose answers come before that of the next statement.
+    /// The number of queued commands, whose responses precede that of the next statement.
     queued: usize,
-    /// Whether the answer to a statement is still to be read.
+    /// Whether the response to a statement is unread.
     is_busy: bool,
     pub(crate) status: Status,
     key: Option<CancelKey>,
@@ -67,11 +67,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens a session with `settings`, which are those that `RESET ALL` goes back to. Takes as long as the server does.
+    /// Opens a session with `settings`, which `RESET ALL` restores. Has no timeout.
     ///
     /// # Errors
     ///
-    /// If the server is away, refuses, or speaks otherwise.
+    /// If the server is unavailable, refuses, or violates the protocol.
     pub async fn open(target: &Target, settings: &[(&str, String)]) -> Result<Self, Error> {
         let (stream, input, key) = startup::start(target, settings).await?;
         Ok(Self {
@@ -90,19 +90,19 @@ impl Connection {
         })
     }
 
-    /// What cancels the session's statements.
+    /// The key that cancels the session's statements.
     #[must_use]
     pub fn cancel_key(&self) -> Option<CancelKey> {
         self.key
     }
 
-    /// Whether the answer to a statement is unread, so that there can be no other.
+    /// Whether the response to a statement is unread, so that no other statement can be sent.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         self.is_busy
     }
 
-    /// Whether commands are queued whose answers were not read.
+    /// Whether responses to queued commands are unread.
     #[must_use]
     pub fn has_queued(&self) -> bool {
         self.queued > 0
@@ -119,12 +119,13 @@ impl Connection {
         self.limit = bytes;
     }
 
-    /// Sets what becomes of notices; without a handler they are ignored. It replaces the handler before.
+    /// Sets the handler of notices, which replaces the previous handler; without a handler, notices are
+    /// ignored.
     pub fn set_notice_handler(&mut self, handler: Option<NoticeHandler>) {
         self.on_notice = handler;
     }
 
-    /// Sends a command with the next statement. A refusal is that statement's.
+    /// Sends a command with the next statement. If the command is refused, the statement fails.
     ///
     /// # Errors
     ///
@@ -201,8 +202,8 @@ impl Connection {
         Ok(prepared)
     }
 
-    /// Runs a prepared statement, and `after` it a command that is sent along: in the same round trip, whether the statement
-    /// succeeds or not. Returns the number of rows that the statement affected.
+    /// Runs a prepared statement and then the command `after`, in the same round trip, whether or not the statement
+    /// succeeds. Returns the number of rows that the statement affected.
     ///
     /// # Errors
     ///
@@ -253,7 +254,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Forgets the statements that are kept, here and on the server: for when a table was altered that they read.
+    /// Removes the kept statements, here and on the server, because a table that they read was altered.
     ///
     /// # Errors
     ///
@@ -265,12 +266,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Forgets the statements that are kept, which the server has dropped already.
+    /// Removes the kept statements, which the server has dropped already.
     pub fn statements_were_dropped(&mut self) {
         drop(self.kept.take());
     }
 
-    /// Sends what is queued as far as the socket takes it at once. Returns whether that was all of it.
+    /// Sends queued bytes as far as the socket takes them at once. Returns whether all were sent.
     pub fn flush_now(&mut self) -> bool {
         let flushed = pin!(self.flush()).poll(&mut Context::from_waker(Waker::noop()));
         matches!(flushed, Poll::Ready(Ok(())))
@@ -290,7 +291,7 @@ impl Connection {
         while self.stream.read(&mut thrown_away).await.is_ok_and(|bytes| bytes > 0) {}
     }
 
-    /// Sends what is written, and reads the answers of what was queued and then that of one statement.
+    /// Sends the written messages, and reads the responses to the queued commands and to one statement.
     async fn round_trip<R: Rows>(
         &mut self,
         rows: &mut R,
@@ -308,7 +309,7 @@ impl Connection {
         }
     }
 
-    /// Reads the answers of what was queued. Returns the first refusal.
+    /// Reads the responses to the queued commands. Returns the first refusal.
     async fn queued_answers(&mut self) -> Result<Option<Box<ServerMessage>>, Error> {
         let mut first = None;
         while self.queued > 0 {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::mem;
 
-/// Bytes that are kept of each field of an error or a notice. What is longer is cut.
+/// The longest kept part of each field of an error or a notice, in bytes. The rest is cut.
 pub const MAX_FIELD_BYTES: usize = 8 * 1024;
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// PostgreSQL refused. Unless [`ServerMessage::is_fatal`], the connection is ready for the next statement.

@@ -22,13 +22,13 @@ const HEADER_BYTES: usize = 5;
 /// The head of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
-    /// The letter that says what the message is.
+    /// The letter of the message's type.
     pub(crate) tag: u8,
     /// Bytes of its body.
     pub(crate) length: usize,
 }
 
-/// What has come and was not yet read.
+/// Received bytes that are unread.
 #[derive(Default)]
 pub(crate) struct Input {
     buffer: BytesMut,

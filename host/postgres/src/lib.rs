@@ -7,7 +7,7 @@
 //!
 //! The messages and the authentication are those of `postgres-protocol`; this crate adds the connection:
 //!
-//! - [`target`]: where a server is, and the role to connect as
+//! - [`target`]: a server's address, and the role to connect as
 //! - `stream`, `tls`: a socket, encrypted or not
 //! - `startup`: from a socket to a session that is ready
 //! - `input`: bytes from the server, one message after the other
@@ -15,12 +15,13 @@
 //! - [`rows`]: receivers of results
 //! - `messages`: the messages that are read whole
 //! - `cancel`: cancelling a statement
-//! - `answer`: the answer to one statement
+//! - `answer`: the response to one statement
 //! - [`parameters`]: values on their way to the server
 //! - [`statement`], `types`: statements that are prepared, and the types of their columns
 //! - [`error`]: the ways in which a statement fails, and PostgreSQL's own error messages
 //!
-//! `ARCHITECTURE.md` says which clients were measured before this one was written, and why it was.
+//! `ARCHITECTURE.md` lists the clients that were measured before this client was written, and the reasons for
+//! it.
 //!
 //! Source of the format: <https://www.postgresql.org/docs/current/protocol.html>.
 

@@ -9,7 +9,7 @@ use postgres_types::Oid;
 use crate::Error;
 use crate::rows::Rows;
 
-/// What the server says of a prepared statement.
+/// The server's description of a prepared statement.
 #[derive(Default)]
 pub(crate) struct Description {
     pub(crate) parameters: usize,

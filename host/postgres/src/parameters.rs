@@ -21,7 +21,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// What `write` returns. A value of 2 GiB or more gets a length that PostgreSQL refuses.
+    /// The error of `write`. A value of 2 GiB or more gets a length that PostgreSQL refuses.
     pub fn push<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         self.push_null();
         let start = self.bytes.len();

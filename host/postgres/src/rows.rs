@@ -7,10 +7,10 @@ use crate::Error;
 /// The receiver of a result. The functions are called in this order: for each row `row`, and for each of its fields `admit`,
 /// unless it is NULL, and `field`.
 pub trait Rows: Send {
-    /// Why no more rows are taken.
+    /// The reason to stop reading rows.
     type Error: From<Error> + Send;
 
-    /// Whether rows are looked at, rather than thrown away unread.
+    /// Whether rows are read, rather than skipped.
     fn wants_rows(&self) -> bool {
         true
     }
@@ -23,7 +23,7 @@ pub trait Rows: Send {
     /// Whether a field of `length` bytes may be read at all. Its bytes have not been read yet. Columns are counted from 0.
     fn admit(&mut self, column: usize, length: usize) -> Result<(), Self::Error>;
 
-    /// A field of the current row; `None` for NULL. A long one comes as a buffer of its own, with no room to spare.
+    /// A field of the current row; `None` for NULL. A long field comes in a buffer of exactly its size.
     fn field(&mut self, column: usize, value: Option<Cow<'_, [u8]>>) -> Result<(), Self::Error>;
 
     /// The row has ended.
@@ -32,7 +32,7 @@ pub trait Rows: Send {
     }
 }
 
-/// Throws rows away.
+/// Discards rows.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ignored;
 

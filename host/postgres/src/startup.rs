@@ -52,7 +52,8 @@ impl Starting<'_> {
         self.send(&message).await
     }
 
-    /// Answers what the server asks, until the session is ready. Returns what cancels its statements.
+    /// Responds to the server's requests until the session is ready. Returns the key that cancels its
+    /// statements.
     async fn authenticate(&mut self) -> Result<Option<CancelKey>, Error> {
         let mut key = None;
         loop {

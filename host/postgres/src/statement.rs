@@ -14,7 +14,7 @@ pub struct Prepared {
     pub(crate) name: String,
     /// How many parameters the statement has.
     pub parameters: usize,
-    /// The columns of its result, none for a statement without one.
+    /// The columns of its result; empty for a statement without a result.
     pub columns: Vec<Column>,
 }
 

@@ -15,7 +15,7 @@ pub enum Address {
     Unix(PathBuf),
 }
 
-/// What is asked of TLS; the names are libpq's `sslmode`.
+/// The TLS mode, named as libpq's `sslmode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
     /// No TLS.
@@ -49,7 +49,7 @@ impl From<&str> for Pem {
     }
 }
 
-/// What a connection needs to know. A clone is the same target.
+/// The parameters of a connection. Clones share the TLS configuration.
 #[derive(Clone)]
 pub struct Target {
     /// Where the server listens.
@@ -60,11 +60,11 @@ pub struct Target {
     pub password: Option<String>,
     /// The database; the server's default is the one with the role's name.
     pub database: Option<String>,
-    /// What `pg_stat_activity` shows.
+    /// The name that `pg_stat_activity` shows.
     pub application_name: Option<String>,
     /// Further settings, as libpq's `options` has them: `-c name=value`.
     pub options: Option<String>,
-    /// What is asked of TLS.
+    /// The TLS mode.
     pub tls: TlsMode,
     /// Authorities beside those that the machine trusts.
     pub authorities: Option<Pem>,
@@ -92,7 +92,7 @@ impl Target {
         }
     }
 
-    /// The same server and database, as another role.
+    /// The target with another role.
     #[must_use]
     pub fn as_role(&self, user: &str, password: &str) -> Self {
         Self { user: user.to_owned(), password: Some(password.to_owned()), ..self.clone() }

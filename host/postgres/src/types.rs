@@ -1,4 +1,4 @@
-//! The types that a database has beside PostgreSQL's own: its enums, domains and arrays of them, read from the catalog.
+//! The types of a database besides PostgreSQL's own: its enums, domains and arrays of them, read from the catalog.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,13 +9,13 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::rows::TextRows;
 
-/// How many types may be made of each other: a domain over a domain over an array, and so on.
+/// The maximum nesting of types: a domain over a domain over an array, and so on.
 const MAX_DEPTH: u32 = 16;
 
 /// Bytes of a row of the catalog: names have at most 63.
 const MAX_ROW_BYTES: usize = 1024;
 
-/// The type with the number `oid`.
+/// The type with the identifier `oid`.
 pub(crate) fn resolve(
     connection: &mut Connection,
     oid: Oid,

@@ -1,15 +1,15 @@
-//! Threads of low priority, on which guests go on that compute for long.
+//! Threads of low priority for guests with long computations.
 //!
-//! A guest runs in the task of its connection, on the host's own threads, and keeps one of them busy for a tick at a
-//! time. A guest that has used [`FOREGROUND_TIME`] moves to the background: the kernel gives those threads the
-//! processor time that the host's own threads leave, and a small part of it in any case. Guests of a component whose
-//! requests take [`FOREGROUND_MEAN`] on average begin there.
+//! A guest runs in the task of its connection, on the host's own threads, and occupies a thread for one tick at a
+//! time. A guest that has used [`FOREGROUND_TIME`] moves to the background: the kernel gives the background threads
+//! the processor time that the host's own threads leave, and at least a small share. Guests of a component whose
+//! requests take [`FOREGROUND_MEAN`] on average begin in the background.
 //!
-//! The components share the background equally: of each component, no more guests are in its queue at a time than it
-//! has threads.
+//! The components share the background equally: at any time, the queue holds at most as many guests of a component
+//! as there are background threads.
 //!
-//! Timers, sockets and tasks of a guest belong to the host's runtime all the same, which is entered for each poll: no
-//! other request must ever wait for a thread of low priority.
+//! Timers, sockets and tasks of a guest still belong to the host's runtime, which is entered for each poll, because
+//! no other request may wait for a thread of low priority.
 
 use std::future::poll_fn;
 use std::io;
@@ -30,18 +30,18 @@ use crate::meter::{CpuMeter, nanoseconds};
 /// Processor time after which a guest moves to the background.
 const FOREGROUND_TIME: Duration = Duration::from_millis(10);
 
-/// Mean processor time of a component's requests from which on its guests begin in the background.
+/// Mean processor time of a component's requests above which its guests begin in the background.
 const FOREGROUND_MEAN: Duration = Duration::from_millis(2);
 
-/// The weight of one request in the mean is one part of so many.
+/// Divisor of the mean: each request has a weight of one sixteenth.
 const MEAN_PARTS: u64 = 16;
 
-/// How much nicer the threads are than the host's others, in the scale of `nice(1)`: beside one of those that is busy,
-/// such a thread gets a tenth of the processor.
+/// Niceness of the background threads, relative to the host's other threads, on the scale of `nice(1)`: beside a busy
+/// thread of the host, a background thread gets a tenth of the processor.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// The threads. A clone has the same ones, and they end with the last.
+/// The background threads. Clones share them; the threads end with the last clone.
 #[derive(Clone)]
 pub(crate) struct Background(Arc<Threads>);
 
@@ -64,7 +64,7 @@ impl Background {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // To drop a runtime is to wait for its threads, which no task may do.
+        // Dropping a runtime blocks until its threads have ended, which no task may do.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -75,7 +75,7 @@ fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Lowers the priority of the calling thread. Systems other than Linux have no priority of threads to lower.
+/// Lowers the priority of the calling thread. Only Linux has priorities of threads.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
@@ -88,12 +88,12 @@ fn lower_priority() {
     }
 }
 
-/// How a component's guests use the processors. A clone is the same.
+/// How a component's guests use the processors. Clones share the counters.
 #[derive(Clone)]
 pub(crate) struct ProcessorUse {
     /// One permit for each guest that may be in the background's queue.
     queue_places: Arc<Semaphore>,
-    /// Nanoseconds of processor time that a request takes, on average, where more than [`FOREGROUND_TIME`] counts as that.
+    /// Mean processor time of a request, in nanoseconds. A request counts as at most [`FOREGROUND_TIME`].
     mean: Arc<AtomicU64>,
 }
 
@@ -102,7 +102,7 @@ impl ProcessorUse {
         Self { queue_places: Arc::new(Semaphore::new(processors())), mean: Arc::default() }
     }
 
-    /// Takes account of a request that has ended. Of two that end at the same moment, one may be lost.
+    /// Records a request that has ended. If two end at the same moment, one may be lost.
     pub(crate) fn record(&self, spent: Duration) {
         let mean = self.mean.load(Ordering::Relaxed);
         let spent = nanoseconds(spent.min(FOREGROUND_TIME));
@@ -114,7 +114,7 @@ impl ProcessorUse {
     }
 }
 
-/// A guest that runs in the task that polls it, until it moves to the background. Dropped, it ends.
+/// A guest that runs in the task that polls it, until it moves to the background. On drop, the guest ends.
 pub(crate) struct Scheduled<F: Future> {
     background: Background,
     component: ProcessorUse,
@@ -132,7 +132,7 @@ impl<F> Scheduled<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    /// `guest` is counted by `meter`.
+    /// `meter` counts the processor time of `guest`.
     pub(crate) fn new(
         background: Background,
         component: ProcessorUse,
@@ -179,7 +179,7 @@ where
             Ok(None) => Poll::Pending,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The threads have ended, and the host with them.
+                // The background threads have ended, because the host is shutting down.
                 Err(_) => Poll::Pending,
             },
         }
@@ -189,22 +189,22 @@ where
 impl<F: Future> Drop for Scheduled<F> {
     fn drop(&mut self) {
         self.component.record(self.meter.spent());
-        // Without this, what the guest holds would be free only when the background gets round to it.
+        // Otherwise the guest's resources would be freed only when a background thread polls it.
         if let Stage::Background { guest, .. } = &self.stage {
             guest.end_unless_polled();
         }
     }
 }
 
-/// A guest in the background. It is gone once it has ended.
+/// A guest in the background. `None` after the guest has ended.
 struct Guest<F> {
     future: Mutex<Option<Pin<Box<F>>>>,
-    /// The runtime that its timers, sockets and tasks belong to.
+    /// The runtime of its timers, sockets and tasks.
     host: Handle,
 }
 
 impl<F: Future> Guest<F> {
-    /// Runs the guest to its end; none if it was ended before.
+    /// Runs the guest to its end; `None` if the guest was cancelled before.
     async fn run(self: Arc<Self>, component: ProcessorUse, meter: Arc<CpuMeter>) -> Option<F::Output> {
         let mut places = PollSemaphore::new(component.queue_places);
         poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Where and why a guest has failed, in words for the log.
+//! Where and why a guest has failed, as text for the log.
 
 use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
@@ -10,17 +10,17 @@ use wasmtime::{Trap, WasmBacktrace};
 use crate::incident::one_line;
 use crate::source_lines::SourceLines;
 
-/// Bytes that are shown of the name of a function.
+/// The longest function name in a backtrace, in bytes.
 const MAX_NAME_BYTES: usize = 300;
 
-/// How wasmtime's message of a backtrace begins. It is one of the messages of an error.
+/// The beginning of wasmtime's backtrace message, which is one of the messages of an error.
 const BACKTRACE_MESSAGE: &str = "error while executing at wasm backtrace";
 
-/// How the address of a memory fault begins whose cause is most often a stack in linear memory that was full: it grows
-/// down to 0, and the next address is the highest.
+/// Prefix of the fault address that usually means a stack overflow in linear memory: the stack grows down to 0, and
+/// the next address is the highest.
 const BELOW_ZERO: &str = "memory fault at wasm address 0xffff";
 
-/// Why a guest has failed: what wasmtime says, without a backtrace.
+/// Why a guest has failed: wasmtime's message without a backtrace.
 pub(crate) struct Reason<'a>(pub(crate) &'a wasmtime::Error);
 
 impl Display for Reason<'_> {
@@ -43,36 +43,36 @@ impl Display for Reason<'_> {
 /// A function that was running when the guest failed.
 struct Frame {
     name: String,
-    /// The place in the component, where the machine code knows it.
+    /// The offset in the component, if the machine code has an address map.
     place: Option<usize>,
 }
 
-/// The functions that were running, the innermost first.
+/// The functions on the guest's stack, the innermost first.
 pub(crate) struct Backtrace(Vec<Frame>);
 
 impl Backtrace {
-    /// That of an error; empty if the guest was not running.
+    /// The backtrace of an error; empty if the guest was not running.
     pub(crate) fn of(error: &wasmtime::Error) -> Self {
         let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
         let frame = |frame: &wasmtime::FrameInfo| Frame {
             name: frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), name),
-            // For a module in a component, wasmtime counts from the component's beginning.
+            // For a module in a component, wasmtime counts from the start of the component.
             place: frame.module_offset(),
         };
         Self(frames.iter().map(frame).collect())
     }
 
-    /// A line for each function, with file and line where `lines` has them.
+    /// One line for each function, with file and line if `lines` has them.
     pub(crate) async fn in_words(self, lines: Option<&Arc<SourceLines>>) -> String {
         let Some(lines) = lines.cloned() else { return self.write(None) };
-        // Files may be slow.
+        // Blocking, because the file system may be slow.
         spawn_blocking(move || self.write(Some(&lines))).await.unwrap_or_default()
     }
 
     fn write(&self, lines: Option<&SourceLines>) -> String {
         let mut text = String::new();
         for Frame { name, place } in &self.0 {
-            // Writing to a string does not fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "\n    at {name}");
             if let Some((path, line)) = lines.zip(*place).and_then(|(lines, place)| lines.find(place)) {
                 let _ = write!(text, " ({}:{line})", one_line(path));
@@ -82,7 +82,7 @@ impl Backtrace {
     }
 }
 
-/// The name of a function as it is written in the source, cut where it is too long.
+/// The demangled name of a function, cut if it is too long.
 fn name(mangled: &str) -> String {
     let mut name = one_line(format_args!("{:#}", demangle(mangled)));
     if name.len() > MAX_NAME_BYTES {

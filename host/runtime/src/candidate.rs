@@ -1,4 +1,4 @@
-//! A component that is linked against its grants: what a version is made of, once it is known to be good.
+//! A component that is linked against its grants, before it becomes a version.
 
 use berth_database::Migration;
 use bytesize::ByteSize;
@@ -12,24 +12,24 @@ use crate::link::{LinkError, link};
 use crate::resources::Resources;
 use crate::version::{ComponentSpec, Version};
 
-/// Why a component cannot do what it imports, or would not run.
+/// Why a component cannot become a version.
 #[derive(Debug, thiserror::Error)]
 pub enum CandidateError {
-    /// It does not link.
+    /// The component does not link.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// Outgoing requests cannot be made on this machine.
+    /// The client for outgoing requests does not start on this machine.
     #[error("it may send requests, but the client for them does not start: {0}")]
     Client(ClientError),
-    /// A function that it exports for the host failed.
+    /// An export that the host calls failed.
     #[error("`{export}` failed: {reason}")]
     Export {
         /// The interface.
         export: &'static str,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// It asks for more memory at its start than it may have.
+    /// The component's initial memory exceeds its limit.
     #[error(
         "it asks for {} of memory at its start, and `limits.memory = {}` allows no more than that; set `memory` in \
          `limits` of [components.{component}] of the manifest to {} or more",
@@ -38,12 +38,12 @@ pub enum CandidateError {
     Memory {
         /// The component's name.
         component: String,
-        /// What it asks for, in bytes.
+        /// The initial memory, in bytes.
         needed: u64,
-        /// What it may have, in bytes.
+        /// The limit, in bytes.
         limit: u64,
     },
-    /// It brings migrations, but has no database.
+    /// The component exports migrations, but has no database.
     #[error(
         "it exports `berth:migrations/migrations`, but \"postgres\" is not granted; add it to `capabilities` in \
          [components.{component}] of the manifest"
@@ -54,14 +54,14 @@ pub enum CandidateError {
     },
 }
 
-/// A component that has passed every check that needs no database. It answers no requests yet.
+/// A component that has passed every check that needs no database. A candidate serves no requests yet.
 pub struct Candidate {
-    /// Without a number, and without anything behind its grants.
+    /// The version, without a number and without resources for its grants.
     unnumbered: Version,
 }
 
 impl Candidate {
-    /// Links `compiled` as `spec` says.
+    /// Links `compiled` according to `spec`.
     pub fn link(compiled: &Compiled, spec: ComponentSpec) -> Result<Self, CandidateError> {
         let pre = link(&compiled.component, &spec)?;
         let client =
@@ -69,7 +69,7 @@ impl Candidate {
         Ok(Self { unnumbered: Version::new(spec, compiled, pre, client) })
     }
 
-    /// Asks the component for what it brings: its OpenAPI document and its migrations.
+    /// Reads the component's OpenAPI document and its migrations.
     pub async fn ask(&mut self) -> Result<(), CandidateError> {
         let failed = |export| move |reason| CandidateError::Export { export, reason };
         let version = &mut self.unnumbered;
@@ -85,19 +85,19 @@ impl Candidate {
         Ok(())
     }
 
-    /// What the manifest says of the component.
+    /// The component's entry in the manifest.
     #[must_use]
     pub fn spec(&self) -> &ComponentSpec {
         self.unnumbered.spec()
     }
 
-    /// The SHA-256 of its bytes.
+    /// The SHA-256 of the component's bytes.
     #[must_use]
     pub fn digest(&self) -> &str {
         self.unnumbered.digest()
     }
 
-    /// The migrations that it brings, once it [was asked](Self::ask).
+    /// The component's migrations, after [`ask`](Self::ask).
     #[must_use]
     pub fn migrations(&self) -> &[Migration] {
         self.unnumbered.migrations()
@@ -109,13 +109,13 @@ impl Candidate {
         self.unnumbered.authority()
     }
 
-    /// The version with this number, with `resources` behind its grants.
+    /// The version with this number, and with `resources` for its grants.
     #[must_use]
     pub fn version(&self, number: u32, resources: Resources) -> Version {
         self.unnumbered.numbered(number, resources)
     }
 
-    /// What it would be, linked, but without anything behind its grants.
+    /// The linked version, without resources for its grants.
     pub(crate) fn linked(&self) -> &Version {
         &self.unnumbered
     }
@@ -124,9 +124,9 @@ impl Candidate {
 /// The interfaces of a component, in alphabetical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
-    /// What it imports.
+    /// The imported interfaces.
     pub imports: Vec<String>,
-    /// What it exports.
+    /// The exported interfaces.
     pub exports: Vec<String>,
 }
 
@@ -139,7 +139,8 @@ mod tests {
 
     const WIT: &str = "package test:large; world large { export wasi:http/incoming-handler@0.2.12; }";
 
-    /// A component whose module has this memory and table, with a limit of memory. Why it is refused, if it is.
+    /// Loads a component whose module has this memory and table, with a memory limit. Returns the error, if
+    /// any.
     async fn refusal(memory_and_table: &str, limit: u64) -> Option<String> {
         let module = format!(
             r#"(module {memory_and_table}

@@ -1,16 +1,16 @@
-//! The grants: what a component can be given beyond `wasi:http` and an empty `wasi:cli`.
+//! The grants: capabilities of a component beyond `wasi:http` and an empty `wasi:cli`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One grant, by the word that the manifest, the WIT package and the source file share.
+/// One grant, named as in the manifest, the WIT package and the source file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// `berth:cohere/chat`: Cohere's models, by the host's key.
+    /// `berth:cohere/chat`: Cohere's models, with the host's key.
     Cohere,
     /// `wasi:config/store`: the manifest's `config` table.
     Config,
-    /// `berth:identity/caller`: who the request is made for.
+    /// `berth:identity/caller`: the request's principal.
     Identity,
     /// `wasi:logging/logging`: lines in the host's log.
     Logging,
@@ -18,7 +18,7 @@ pub enum Capability {
     Postgres,
 }
 
-/// A word in the manifest that names no capability.
+/// A word in the manifest that is no capability.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("unknown capability `{0}`, expected one of {known}", known = Capability::names())]
 pub struct UnknownCapability(pub String);
@@ -27,7 +27,7 @@ impl Capability {
     /// Every capability, in alphabetical order.
     pub const ALL: [Self; 5] = [Self::Cohere, Self::Config, Self::Identity, Self::Logging, Self::Postgres];
 
-    /// Its word.
+    /// The grant's word in the manifest.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Capability {
         }
     }
 
-    /// The WIT package whose interfaces it links, without the version: `berth:postgres`.
+    /// The WIT package of the grant's interfaces, without the version: `berth:postgres`.
     #[must_use]
     pub fn package(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Capability {
         }
     }
 
-    /// The interface that it links, with its version.
+    /// The grant's interface, with its version.
     #[must_use]
     pub fn interface(self) -> &'static str {
         match self {

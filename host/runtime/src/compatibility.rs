@@ -1,5 +1,5 @@
-//! Whether components that call each other agree on what they call: found out when one of them is loaded, not when
-//! the first call is made.
+//! Checks that components that call each other agree on their interfaces, when a component is loaded rather than
+//! at the first call.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,47 +15,47 @@ use crate::wit_type;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the component `{importer}` imports `{import}` from `{exporter}`, {misfit}")]
 pub struct CompatibilityError {
-    /// Who imports.
+    /// The importing component.
     pub importer: String,
     /// The interface.
     pub import: String,
-    /// Who should export it.
+    /// The component that should export the interface.
     pub exporter: String,
-    /// Why that does not go.
+    /// The reason.
     pub misfit: Incompatibility,
 }
 
-/// Why an import cannot be answered by the component that the manifest names.
+/// Why the component in the manifest cannot serve an import.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatibility {
-    /// There is none of that name.
+    /// There is no component of that name.
     #[error("which is no component of this host; correct the manifest's `imports`, or add the component")]
     NoComponent,
-    /// It does not export the interface, in any compatible version.
+    /// The component does not export the interface in any compatible version.
     #[error("which does not export it; for other components it exports {exports}")]
     NotExported {
-        /// What it exports instead, in words.
+        /// A list of the component's exports.
         exports: String,
     },
-    /// It exports the interface, but with other functions or types.
+    /// The component exports the interface, but with other functions or types.
     #[error("but they do not agree on it; build both against the same WIT:{}", Lines(.0))]
     Different(Vec<Difference>),
 }
 
-/// A place where importer and exporter do not agree, and what WIT would write on either side.
+/// A place where importer and exporter differ, with the WIT of both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The function, and the way to the place in its type: ``add, parameter `task`, field `due-date` ``.
+    /// The function, and the path to the place in its type: ``add, parameter `task`, field `due-date` ``.
     pub place: String,
-    /// What the importer has there.
+    /// The importer's WIT.
     pub imported: String,
-    /// What the exporter has there.
+    /// The exporter's WIT.
     pub exported: String,
 }
 
-/// Checks that components fit together: `candidates`, and those of the `live` versions that they do not replace.
+/// Checks that components are compatible: `candidates`, and the `live` versions that they do not replace.
 ///
-/// To be called before a candidate is promoted, be it one that calls others or one that others call.
+/// Must be called before a candidate is promoted, whether it calls other components or is called by them.
 pub fn check_compatibility<'a>(
     candidates: impl IntoIterator<Item = &'a Candidate>,
     live: impl IntoIterator<Item = &'a Version>,
@@ -65,7 +65,7 @@ pub fn check_compatibility<'a>(
     let together: BTreeMap<_, _> = versions.map(|version| (version.spec().name.as_str(), version)).collect();
     for importer in together.values() {
         for (import, interface) in component_calls::imports(importer.component()) {
-            // Without an assignment it would not have been linked.
+            // An import without an assignment fails to link earlier.
             let Some(exporter) = importer.spec().callee(&import) else { continue };
             if let Err(misfit) = check_import(&import, &interface, together.get(exporter).copied()) {
                 let importer = importer.spec().name.clone();
@@ -82,7 +82,7 @@ fn check_import(
     from: Option<&Version>,
 ) -> Result<(), Incompatibility> {
     let from = from.ok_or(Incompatibility::NoComponent)?.component();
-    // Finds another version of the interface too, if it is compatible.
+    // The lookup also finds another version of the interface, if it is compatible.
     let Some((ComponentItem::ComponentInstance(exported), _)) = from.get_export(None, import) else {
         return Err(Incompatibility::NotExported { exports: component_calls::exports(from) });
     };
@@ -110,7 +110,7 @@ fn difference(name: &str, imported: &ComponentFunc, exported: Option<ComponentIt
     Some(Difference { place: difference.place.join(", "), imported, exported })
 }
 
-/// Differences as the lines that follow a message.
+/// Formats differences as the lines after a message.
 struct Lines<'a>(&'a [Difference]);
 
 impl fmt::Display for Lines<'_> {

@@ -1,9 +1,9 @@
-//! A component's bytes → machine code, through a cache on disk.
+//! Compiles a component's bytes to machine code, with a cache on disk.
 //!
-//! A component is compiled once for each version of wasmtime and kind of processor, in a process of its own: its machine
-//! code is kept in a directory that only the host writes, under the SHA-256 of the wasm and the engine's compatibility hash,
-//! and mapped into memory at the next start. Before that, in a directory that is only read, where an image brings what was
-//! compiled when it was built.
+//! A component is compiled once for each version of wasmtime and kind of processor, in a separate process. Its machine
+//! code is stored in a directory that only the host writes to, under the SHA-256 of the wasm and the engine's
+//! compatibility hash, and is mapped into memory at the next start. A read-only directory is searched first; an image
+//! stores there the components that were compiled when the image was built.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,22 +26,23 @@ use crate::wasm::{IncomingWasm, WasmFile};
 
 const MIB: u64 = 1024 * 1024;
 
-/// How the names of files end that are not finished.
+/// Extension of unfinished files.
 pub(crate) const PARTIAL: &str = "partial";
 
-/// How old a file that was not finished must be for its process to be gone.
+/// Minimum age of an unfinished file whose process must have ended.
 const ABANDONED_AFTER: Duration = Duration::from_hours(1);
 
-/// How many compiled components the host's own cache keeps. A developer who saves all day makes as many.
+/// Maximum number of compiled components in the host's own cache. A developer who saves all day produces as
+/// many.
 const MAX_CACHED_FILES: usize = 500;
 
-/// Why bytes did not become a component.
+/// Why a component could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The file is larger than a component may be.
     #[error("it is {0} bytes large, more than the {MAX_BYTES} that the host compiles")]
     TooLarge(usize),
-    /// Machine code: nothing says that it is what its wasm would compile to.
+    /// The file is machine code, which cannot be verified against its wasm.
     #[error("it is machine code precompiled by wasmtime; give the component's wasm, the host compiles it")]
     Precompiled,
     /// A core module.
@@ -50,63 +51,63 @@ pub enum CompileError {
          `wasm-tools component new`"
     )]
     CoreModule,
-    /// A program for a machine, as a build without a target makes.
+    /// A native program, which a build without a target produces.
     #[error("it is a program for a machine, not WebAssembly; build it with `--target wasm32-wasip2`")]
     Program,
-    /// No WebAssembly at all.
+    /// The file is not WebAssembly.
     #[error("it is not WebAssembly")]
     NotWebAssembly,
-    /// It speaks WASI 0.3, whose components need another engine.
+    /// The component needs WASI 0.3, which requires another engine.
     #[error(
         "it uses `{0}` of WASI 0.3, which this version of Berth does not run yet; export \
          `wasi:http/incoming-handler@0.2` instead"
     )]
     NeedsWasi03(String),
-    /// There is more of something than the host compiles.
+    /// The component exceeds a limit of the host.
     #[error(
         "it has {found} {kind}, and the host compiles no more than {most}; split it into several components, or leave out \
          what it does not use"
     )]
     TooMuch {
-        /// Of what.
+        /// The counted kind.
         kind: Counted,
-        /// How much there is.
+        /// The number found.
         found: u64,
-        /// How much there may be.
+        /// The limit.
         most: u64,
     },
-    /// It is malformed, or wasmtime refused it.
+    /// The component is malformed, or wasmtime refused it.
     #[error("it is not a valid component: {0}")]
     Invalid(String),
-    /// It took too long.
+    /// The compilation timed out.
     #[error(
         "it takes more than {} seconds to compile; split it into several components, or leave out what it does not use",
         .0.as_secs()
     )]
     TooSlow(Duration),
-    /// It took too much memory.
+    /// The compilation exceeded its memory limit.
     #[error(
         "it takes more than {} MiB of memory to compile; set BERTH_COMPILE_MEMORY to more, if there is more, or compile it \
          ahead into BERTH_CODE_CACHE by `berth check` on a larger machine",
         .0 / MIB
     )]
     TooMuchMemory(u64),
-    /// The process that compiled it was killed from outside.
+    /// Another process killed the compiling process.
     #[error(
         "the process that compiled it was killed, by the system if memory ran out; push it again, and give the host more \
          memory than {} MiB for compiling (BERTH_COMPILE_MEMORY) if that happens again",
         .0 / MIB
     )]
     Killed(u64),
-    /// The process that compiled it failed in any other way: a bug of the compiler.
+    /// The compiling process failed in any other way, which is a bug of the compiler.
     #[error("the process that compiled it failed ({status}): {reason}")]
     Crashed {
-        /// How it ended.
+        /// The exit status.
         status: ExitStatus,
-        /// What it said.
+        /// The output of the process.
         reason: String,
     },
-    /// The process that compiles cannot be started, or waited for.
+    /// The compiling process could not be started, or waited for.
     #[error("the process that compiles cannot be run: {0}")]
     Process(io::Error),
     /// The cache cannot be used.
@@ -114,22 +115,22 @@ pub enum CompileError {
     Cache {
         /// The file or directory.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         error: io::Error,
     },
 }
 
-/// Where machine code is kept. Nobody but the host, and whoever installs it, may write to either directory: what lies
-/// there is run.
+/// The directories of machine code. Only the host and its installer may write to them, because the host runs the code
+/// in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CodeCache {
-    /// What was compiled ahead. Looked into first and never written to.
+    /// The read-only directory of components compiled in advance. It is searched first.
     pub ahead: Option<PathBuf>,
-    /// What is compiled here. It is made when there is something to keep.
+    /// The directory of components that this host compiles. It is created when it is needed.
     pub own: PathBuf,
 }
 
-/// Compiles components, one at a time and off the threads that serve requests.
+/// Compiles components, one at a time and outside of the threads that serve requests.
 pub struct Compiler {
     engine: Engine,
     cache: CodeCache,
@@ -143,9 +144,9 @@ pub struct Compiled {
     pub(crate) component: Component,
     pub(crate) lines: Option<Arc<SourceLines>>,
     pub(crate) digest: Arc<str>,
-    /// Runs it, and has what its instances share with those of every other component.
+    /// The engine that runs the code. It shares resources between the instances of all components.
     pub(crate) engine: Engine,
-    /// Whether it was compiled before, and taken from the cache.
+    /// Whether the code came from the cache.
     pub was_cached: bool,
 }
 
@@ -154,23 +155,24 @@ pub struct Compiled {
 pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
 impl Compiler {
-    /// A compiler that keeps in `cache` what it compiles in a `process` of its own, or, for tests, in this one.
+    /// A compiler with the cache `cache`. It compiles in a separate `process`, or, for tests, in this one.
     #[must_use]
     pub fn new(engine: Engine, cache: CodeCache, process: Option<CompilerProcess>) -> Self {
         let compatibility = compatibility(engine.wasmtime());
         Self { engine, cache, process, compatibility, one_at_a_time: Mutex::default() }
     }
 
-    /// Compiles a component, the [`digest`] of whose bytes is `digest`, or takes the machine code from the cache.
+    /// Compiles a component, or takes its machine code from the cache. `digest` is the [`digest`] of the
+    /// component's bytes.
     pub async fn compile(&self, component: &Uncompiled, digest: &str) -> Result<Compiled, CompileError> {
-        // Waiting for the one before is not counted: each has the whole time for itself.
+        // The wait for the previous compilation does not count towards the time limit.
         let _turn = self.one_at_a_time.lock().await;
         if let Some(compiled) = self.recall(digest).await {
             return Ok(compiled);
@@ -194,22 +196,22 @@ impl Compiler {
         Ok(self.compiled(loaded, digest, false))
     }
 
-    /// A file for a component that is coming in.
+    /// Creates a file for a component that is being uploaded.
     ///
     /// # Errors
     ///
-    /// If no file can be made in the cache's own directory.
+    /// If no file can be created in the cache's own directory.
     pub fn incoming(&self) -> io::Result<IncomingWasm> {
         IncomingWasm::new(&self.cache.own)
     }
 
-    /// A file of the component's bytes.
+    /// A file with the component's bytes.
     async fn file_of(&self, component: &Uncompiled) -> io::Result<Arc<WasmFile>> {
         let (wasm, directory) = (component.bytes.clone(), self.cache.own.clone());
         spawn_blocking(move || wasm.file(&directory)).await?
     }
 
-    /// What has been compiled before, by the [`digest`] of its bytes.
+    /// Loads a component from the cache, by the [`digest`] of its bytes.
     pub async fn recall(&self, digest: &str) -> Option<Compiled> {
         let file = self.file(digest);
         let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
@@ -230,7 +232,7 @@ impl Compiler {
     }
 }
 
-/// What machine code has to have in common to be exchanged.
+/// A hash that machine code must share to be exchanged.
 pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -238,7 +240,7 @@ pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
     hasher.finish()
 }
 
-/// Machine code, and the lines of source that it comes from if the component says.
+/// Machine code, and its source lines if the component has them.
 type Loaded = (Component, Option<Arc<SourceLines>>);
 
 fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Loaded> {
@@ -254,14 +256,14 @@ fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Loaded> {
 
 #[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Loaded> {
-    // SAFETY: the file is in a directory that only the host's user, or who installed it, can write to, and was written by
-    // `Compiler::compile`.
+    // SAFETY: only the host's user and its installer can write to the file's directory, and `Compiler::compile` wrote
+    // the file.
     let component = unsafe { Component::deserialize_file(engine, path) }?;
     Ok((component, SourceLines::open(path)?.map(Arc::new)))
 }
 
-/// A file that is being written: beside where it will be, and renamed when it is whole, so that a host that starts or dies
-/// meanwhile sees all of it or nothing. Dropped, it is removed.
+/// An unfinished file in the directory of its target. It is renamed when it is complete, so that a host that starts or
+/// crashes meanwhile sees a complete file or none. On drop, the file is removed.
 struct Partial(PathBuf);
 
 impl Partial {
@@ -270,12 +272,12 @@ impl Partial {
         Ok(Self(path.with_extension(format!("{}.{PARTIAL}", std::process::id()))))
     }
 
-    /// The file, empty and open for writing.
+    /// Creates the file, empty and open for writing.
     fn output(&self) -> io::Result<File> {
         File::create(&self.0)
     }
 
-    /// Compiles into the file in this process.
+    /// Compiles into the file, in this process.
     fn fill(&self, bytes: &[u8]) -> Result<(), CompileError> {
         let unusable = |error| CompileError::Cache { path: self.0.clone(), error };
         compile_into(bytes, &mut self.output().map_err(unusable)?).map_err(|failure| match failure {
@@ -295,18 +297,18 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        // Once it is finished there is none.
+        // A finished file was renamed, so there is nothing to remove.
         let _ = fs::remove_file(&self.0);
     }
 }
 
-/// Removes what was compiled longest ago, and what killed hosts left half-written. What is in use stays in memory until
-/// nobody uses it.
+/// Removes the oldest compiled components, and the unfinished files of killed hosts. Components in use stay in memory
+/// until their last use ends.
 fn forget_oldest(directory: &Path) -> io::Result<()> {
     let mut kept = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        // Another host may be quicker to remove it.
+        // Another host may have removed the file.
         let Ok(written) = fs::metadata(&path).and_then(|file| file.modified()) else { continue };
         let is_partial = path.extension().is_some_and(|extension| extension == PARTIAL);
         if is_partial && written.elapsed().is_ok_and(|age| age > ABANDONED_AFTER) {

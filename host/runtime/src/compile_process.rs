@@ -1,11 +1,11 @@
-//! Compilation in a process of its own, from both sides: how the host starts it, and what it does.
+//! Compilation in a separate process: how the host starts the process, and the code that runs in it.
 //!
-//! The process ends with the compilation, and with it the memory that compiling took. It is the kernel's first choice when
-//! memory runs out, it runs after everything else, and it has neither the host's environment, with its secrets, nor any of
-//! its files and sockets, and can open none.
+//! The process ends with the compilation, which frees its memory. The kernel kills it first when memory runs out, and
+//! schedules it after everything else. The process has neither the host's environment, with its secrets, nor the host's
+//! files and sockets, and can open none.
 //!
-//! It does not make hostile input harmless. Its output is machine code that the host loads, so input that takes over the
-//! compiler takes over the host: what may be pushed is still for the operator to decide.
+//! The process does not make hostile input harmless. Its output is machine code that the host loads, so input that
+//! takes over the compiler takes over the host: the operator must decide who may push.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
@@ -23,61 +23,61 @@ use crate::engine::Engine;
 use crate::source_lines;
 use crate::wasm::map;
 
-/// The argument with which the host's own program compiles. The component's file follows, and the memory in bytes.
+/// The argument that makes the host's program compile. The component's file and the memory limit in bytes follow.
 pub const COMPILE_ARGUMENT: &str = "compile-component";
 
-/// The longest that a compilation may take, also where requests leave it little of the processor.
+/// Timeout of a compilation, even if requests leave it little processor time.
 const MAX_TIME: Duration = Duration::from_mins(10);
 
-/// The most that a compilation may use of the processor.
+/// Limit of a compilation's processor time.
 const MAX_CPU: Duration = Duration::from_mins(2);
 
-/// How much nicer the process is than the host. Requests come first, and a tenth of the processor is left for compiling when
-/// they want all of it: with the lowest priority it would be a seventieth, and [`MAX_TIME`] would not be enough.
+/// Niceness of the process, relative to the host. Requests have priority, and compiling gets a tenth of the processor
+/// under full load. The lowest priority would leave a seventieth, and [`MAX_TIME`] would not suffice.
 const NICENESS: i32 = 10;
 
 /// The largest file that the process may write, in bytes.
 const MAX_CODE_BYTES: u64 = 512 * 1024 * 1024;
 
-/// The most that is read of what the process says, in bytes. A component's own names are a part of it.
+/// How much of the process's error output is read, in bytes. The output can contain names of the component.
 const MAX_REASON_BYTES: u64 = 4 * 1024;
 
-/// How often the process looks how much memory it has.
+/// Interval between checks of the process's memory.
 const MEMORY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How much more address space than memory the process may have. An allocator reserves what it never touches.
+/// Ratio of the limits on address space and memory. An allocator reserves addresses that it never uses.
 const ADDRESS_SPACE_FACTOR: u64 = 3;
 
-/// What the process ends with when the component is not valid.
+/// Exit code if the component is not valid.
 const EXIT_INVALID: u8 = 3;
 
-/// What the process ends with when it has more memory than it may have.
+/// Exit code if the process exceeds its memory limit.
 const EXIT_OUT_OF_MEMORY: u8 = 4;
 
-/// What is on standard error when Rust's allocator gets no more memory.
+/// The message of Rust's allocator on standard error when it gets no more memory.
 const OUT_OF_MEMORY: &str = "memory allocation of";
 
 /// How the host starts the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompilerProcess {
-    /// A program that calls [`compile_file`] where its first argument is [`COMPILE_ARGUMENT`]: the host's own.
+    /// A program that calls [`compile_file`] if its first argument is [`COMPILE_ARGUMENT`]: the host's own.
     pub program: PathBuf,
-    /// The memory that it may take, in bytes.
+    /// The memory limit, in bytes.
     pub memory: u64,
 }
 
 impl CompilerProcess {
-    /// Compiles the file `wasm` into `output`. The process is killed when the future is dropped.
+    /// Compiles the file `wasm` into `output`. Dropping the future kills the process.
     pub(crate) async fn compile(&self, wasm: &Path, output: File) -> Result<(), CompileError> {
         let mut process = Command::new(&self.program)
             .arg(COMPILE_ARGUMENT)
             .arg(wasm)
             .arg(self.memory.to_string())
             .env_clear()
-            // What mimalloc does not use goes back at once, and what it may never use is not taken ahead.
+            // mimalloc returns unused memory at once, and does not commit memory in advance.
             .envs([("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")])
             .current_dir("/")
-            // A ctrl-C is for the host, which lets the swap end or ends the process itself.
+            // Ctrl-C is for the host, which lets the swap finish or ends the process itself.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(output)
@@ -85,7 +85,7 @@ impl CompilerProcess {
             .kill_on_drop(true)
             .spawn()
             .map_err(CompileError::Process)?;
-        // The pipe stays open until the end of this function: the process ends when it is closed.
+        // The pipe stays open until the end of this function, because the process ends when the pipe is closed.
         let (_input, said) = (process.stdin.take(), process.stderr.take());
         let work = async { tokio::join!(reason(said), process.wait()) };
         let (reason, status) =
@@ -115,7 +115,7 @@ impl CompilerProcess {
     }
 }
 
-/// The beginning of what the process says, all of which is read, so that it never waits for a reader.
+/// The beginning of the error output. All output is read, so that the process never blocks on writing.
 async fn reason(said: Option<ChildStderr>) -> String {
     let Some(mut said) = said else { return String::new() };
     let mut text = Vec::new();
@@ -124,8 +124,8 @@ async fn reason(said: Option<ChildStderr>) -> String {
     String::from_utf8_lossy(&text).trim().to_owned()
 }
 
-/// What the process does: compiles the component in the file `wasm` into standard output, within `memory` bytes, and says on
-/// standard error why it cannot. It ends when standard input is closed. Returns the exit code.
+/// Compiles the component in the file `wasm` to standard output, within `memory` bytes, and writes any error to
+/// standard error. The process ends when standard input is closed. Returns the exit code.
 #[must_use]
 pub fn compile_file(wasm: &Path, memory: u64) -> u8 {
     match compile(wasm, memory) {
@@ -145,7 +145,7 @@ pub fn compile_file(wasm: &Path, memory: u64) -> u8 {
 pub(crate) enum Failure {
     /// The component is not valid.
     Invalid(wasmtime::Error),
-    /// It cannot be read, or the code cannot be written.
+    /// The component cannot be read, or the code cannot be written.
     Io(io::Error),
 }
 
@@ -157,7 +157,7 @@ fn compile(wasm: &Path, memory: u64) -> Result<(), Failure> {
     compile_into(&wasm, &mut io::stdout())
 }
 
-/// Compiles a component, and writes its machine code and the lines of source that it comes from.
+/// Compiles a component, and writes its machine code and its source lines.
 pub(crate) fn compile_into(component: &[u8], output: &mut impl io::Write) -> Result<(), Failure> {
     let has_lines = source_lines::has_lines(component);
     let engine = Engine::for_compiling(has_lines).map_err(Failure::Invalid)?;
@@ -173,9 +173,9 @@ pub(crate) fn compile_into(component: &[u8], output: &mut impl io::Write) -> Res
     Ok(())
 }
 
-/// Bounds what this process can take and do.
+/// Limits the resources of this process.
 fn bound(memory: u64) -> io::Result<()> {
-    // Only Linux has it. More than the host's own can always be set.
+    // Only Linux has this file. A process may always set a higher value than its parent's.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     nice(NICENESS)?;
     let to = |most| Rlimit { current: Some(most), maximum: Some(most) };
@@ -183,13 +183,13 @@ fn bound(memory: u64) -> io::Result<()> {
     setrlimit(Resource::Fsize, to(MAX_CODE_BYTES))?;
     setrlimit(Resource::Cpu, Rlimit { current: Some(MAX_CPU.as_secs()), maximum: None })?;
     setrlimit(Resource::Core, to(0))?;
-    // From here on neither a file nor a socket can be opened, whatever is closed.
+    // From here on, the process can open neither files nor sockets, even after it closes some.
     setrlimit(Resource::Nofile, to(0))?;
     Ok(())
 }
 
-/// Ends this process when it has more than `most` bytes of memory of its own. Elsewhere than on Linux only the bound on its
-/// address space holds.
+/// Ends this process when its own memory exceeds `most` bytes. On systems other than Linux, only the limit on address
+/// space applies.
 fn watch_memory(most: u64) -> io::Result<()> {
     let Ok(mut status) = File::open("/proc/self/status") else { return Ok(()) };
     thread::Builder::new().name("memory-watch".to_owned()).spawn(move || {
@@ -206,14 +206,14 @@ fn watch_memory(most: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Bytes of memory that are a process's own, by its `/proc/…/status`.
+/// The bytes of memory that belong to a process alone, from its `/proc/…/status`.
 fn own_memory(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     kibibytes.checked_mul(1024)
 }
 
-/// Ends this process as soon as the other end of standard input is closed: the host is gone.
+/// Ends this process when the other end of standard input is closed, because the host has ended.
 fn end_with_the_host() -> io::Result<()> {
     thread::Builder::new().name("host-watch".to_owned()).spawn(|| {
         let _ = io::stdin().read(&mut [0]);

@@ -1,12 +1,12 @@
-//! Calls from one component to another: an import that is not the host's, answered by what another component exports.
+//! Calls from one component to another: an import that another component's export serves.
 //!
-//! Values cross by their WIT types alone, so any two components can be joined without the host knowing their
-//! interface. The callee is the version that is live at the moment of the call. It runs in a fresh instance, with its
-//! own grants and limits, for the same request and the same principal, and ends when its caller does.
+//! Values are copied by their WIT types, so any two components can be linked without the host knowing their
+//! interface. The callee is the version that is live at the moment of the call. The callee runs in a fresh instance,
+//! with its own grants and limits, for the caller's request and principal, and ends when its caller does.
 //!
-//! When the callee gives no result, the caller learns of it if it can be told: a function that returns a `result`
-//! whose error has a case `unavailable`, with a string or with nothing, returns that. Any other function traps, and
-//! the caller's request fails in the way in which the callee did.
+//! If the callee returns no result, the caller is told if possible: a function that returns a `result` whose error
+//! has a case `unavailable`, with a string or without a value, returns that case. Any other function traps, and the
+//! caller's request fails in the same way as the callee.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::state::State;
 use crate::version::{ComponentSpec, Version};
 use crate::wit_type;
 
-/// The namespaces of what the host gives. Every other import is for another component to answer.
+/// The namespaces of the host's interfaces. Every other import must be served by another component.
 const HOST_NAMESPACES: [&str; 2] = ["wasi:", "berth:"];
 
-/// How many calls may lead from the component that a client reached to the last that runs for it.
+/// The maximum depth of calls, counted from the component that serves the client's request.
 const MAX_DEPTH: usize = 4;
 
-/// The case of an error that says that there was no answer.
+/// The error case for a callee that returned no result.
 const UNAVAILABLE: &str = "unavailable";
 
-/// Whether an interface is one that the host gives, or asks for.
+/// Whether an interface belongs to the host.
 pub(crate) fn is_of_the_host(interface: &str) -> bool {
     HOST_NAMESPACES.iter().any(|namespace| interface.starts_with(namespace))
 }
@@ -46,7 +46,7 @@ pub(crate) fn imports(component: &Component) -> Vec<(String, ComponentInstance)>
         .collect()
 }
 
-/// The interfaces that a component has for others, in words.
+/// The interfaces that a component exports to others, as text.
 pub(crate) fn exports(component: &Component) -> String {
     let ty = component.component_type();
     let names: Vec<_> = ty
@@ -57,8 +57,9 @@ pub(crate) fn exports(component: &Component) -> String {
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
-/// Links each import that the manifest assigns to another component. What that one exports is not looked at: it may
-/// change until the call, and [`check_compatibility`](crate::check_compatibility) sees to it that it still fits.
+/// Links each import that the manifest assigns to another component. The callee's exports are not checked here,
+/// because they may change before the call; [`check_compatibility`](crate::check_compatibility) ensures that they
+/// stay compatible.
 pub(crate) fn add_to_linker(
     linker: &mut Linker<State>,
     component: &Component,
@@ -76,7 +77,7 @@ pub(crate) fn add_to_linker(
     Ok(())
 }
 
-/// The component that answers an import, by the manifest.
+/// The component that the manifest assigns to an import.
 pub(crate) fn callee<'a>(import: &str, spec: &'a ComponentSpec) -> Result<&'a str, LinkError> {
     spec.callee(import).ok_or_else(|| LinkError::Unassigned {
         interface: without_version(import).to_owned(),
@@ -90,7 +91,7 @@ pub(crate) fn without_version(interface: &str) -> &str {
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }
 
-/// The functions of an interface, if all that they pass can be copied from one component to another.
+/// The functions of an interface, if all their values can be copied from one component to another.
 fn functions(
     import: &str,
     interface: &ComponentInstance,
@@ -145,7 +146,7 @@ impl Target {
         })
     }
 
-    /// Calls the version that is live now, on behalf of `caller`.
+    /// Calls the live version on behalf of `caller`.
     async fn call(
         self: Arc<Self>,
         caller: &RequestContext,
@@ -178,7 +179,7 @@ impl Target {
             .map_err(|error| CallError::Failed { callee: name, error })
     }
 
-    /// Calls the function in a fresh instance of `version`, which ends when the returned future is dropped.
+    /// Calls the function in a fresh instance of `version`. Dropping the returned future ends the instance.
     async fn run(
         self: Arc<Self>,
         version: &Arc<Version>,
@@ -195,7 +196,7 @@ impl Target {
             function.call_async(&mut store, &params, &mut values).await?;
             Ok(values)
         });
-        // In a task of its own, so that its execution is not counted as its caller's.
+        // In a separate task, so that the callee's execution time does not count for its caller.
         AbortOnDropHandle::new(tokio::spawn(work)).await.unwrap_or(Err(HandleError::Failed))
     }
 
@@ -210,22 +211,22 @@ impl Target {
     }
 }
 
-/// Why a call had no result.
+/// Why a call has no result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// There is no such component at the moment.
+    /// The callee is not live.
     #[error("the component `{callee}` is not live")]
     NotLive { callee: String },
-    /// Components call each other in a circle, or in a chain that is too long.
+    /// The calls are circular, or nested too deep.
     #[error("calls are nested more than {MAX_DEPTH} deep: {chain}")]
     TooDeep { chain: String },
-    /// The callee failed, and has been logged.
+    /// The callee failed, and its failure has been logged.
     #[error("the component `{callee}` gave no answer: {error}")]
     Failed { callee: String, error: HandleError },
 }
 
 impl CallError {
-    /// What becomes of the caller's request, where the caller cannot be told.
+    /// The outcome of the caller's request, if the caller cannot be told.
     pub(crate) fn outcome(&self) -> HandleError {
         match self {
             Self::NotLive { .. } | Self::TooDeep { .. } => HandleError::Failed,
@@ -239,7 +240,7 @@ impl CallError {
     }
 }
 
-/// The result that tells the caller that there was no answer, if its type has a place for that.
+/// The result that reports a failed call to the caller, if its type has a case for it.
 fn unavailable(signature: &ComponentFunc, reason: &CallError) -> Option<Val> {
     let Type::Result(result) = signature.results().next()? else { return None };
     let error = match result.err()? {

@@ -1,4 +1,4 @@
-//! wasmtime, configured in one function, and the clock that its time limits run on.
+//! The configuration of wasmtime, in one function, and the clock of its time limits.
 
 use std::thread;
 use std::time::Duration;
@@ -9,48 +9,49 @@ use crate::background::Background;
 use crate::guest_memory::GuestMemory;
 use crate::meter::TABLE_ENTRY_BYTES;
 
-/// How often the epoch advances: the grain of a component's `cpu` limit, and the longest that a guest can keep a
-/// worker thread from its other requests.
+/// Interval of the epoch: the resolution of a component's `cpu` limit, and the longest time that a guest can
+/// block a worker thread's other requests.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Bytes of a linear memory that are restored by copying between requests rather than given back to the kernel: all that
-/// a small guest has. What goes back has every thread forget its translations of addresses, which the next requests
-/// pay for.
+/// Bytes of a linear memory that are reset by copying between requests rather than returned to the kernel: all memory
+/// of a small guest. Returning memory makes every thread drop cached address translations, which slows the next
+/// requests.
 const MEMORY_KEEP_RESIDENT: usize = 256 * 1024;
 
-/// Unused places for a linear memory that wait for another instance of the component that they last had, before an instance
-/// of another one takes them over. Each keeps its memory: what a component once needed at a time must not add up to what the
-/// others did.
+/// The number of unused slots for linear memories that stay reserved for the component that last used them, before an
+/// instance of another component takes them over. Each slot keeps its memory, so the number is limited: the past peaks
+/// of all components must not add up.
 const UNUSED_WARM_SLOTS: u32 = 32;
 
-/// A guest of one component often comes as several core instances (its own, and the adapters of its toolchain).
+/// Core instances per component: a guest often consists of several (its own, and the adapters of its
+/// toolchain).
 const CORE_INSTANCES_PER_COMPONENT: u32 = 4;
 
-/// Elements of one table: as many as WebAssembly's implementations allow. A table that is not used takes nothing but
-/// addresses, and what one holds counts in its instance's limit of memory.
+/// Elements of one table, which is the usual limit of WebAssembly's implementations. An unused table takes only
+/// address space, and used elements count towards the memory limit of the instance.
 const MAX_TABLE_ELEMENTS: usize = 10_000_000;
 
-/// How large the pool is.
+/// The size of the instance pool.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineSettings {
-    /// Instances that may live at the same time, over all components.
+    /// Maximum number of live instances, over all components.
     pub instances: u32,
-    /// Bytes of linear memories and tables that all of them may have together.
+    /// Total limit of their linear memories and tables, in bytes.
     pub guest_memory: u64,
 }
 
-/// Why wasmtime could not be set up.
+/// Why wasmtime could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// The settings do not fit this machine.
+    /// The settings are not possible on this machine.
     #[error("the WebAssembly engine does not start: {0:#}")]
     Configuration(wasmtime::Error),
-    /// The operating system gave no thread.
+    /// The operating system could not create a thread.
     #[error("a thread of the WebAssembly engine does not start: {0}")]
     Thread(#[from] std::io::Error),
 }
 
-/// A compiler, a pool of instances, a clock, and threads for guests that compute for long.
+/// A compiler, a pool of instances, a clock, and background threads for guests with long computations.
 #[derive(Clone)]
 pub struct Engine {
     inner: wasmtime::Engine,
@@ -59,7 +60,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Sets up wasmtime and starts the ticker thread, which ends with the last clone of the engine.
+    /// Configures wasmtime and starts the ticker thread, which ends with the last clone of the engine.
     pub fn new(settings: EngineSettings) -> Result<Self, EngineError> {
         let inner = wasmtime::Engine::new(&configuration(settings)).map_err(EngineError::Configuration)?;
         start_ticker(&inner)?;
@@ -67,10 +68,11 @@ impl Engine {
         Ok(Self { inner, memory: GuestMemory::new(settings.guest_memory), background })
     }
 
-    /// An engine whose machine code every other engine of the host takes. It has room for one instance, which it never
-    /// makes, no clock, and no threads beside the one that compiles: their memory would add up.
+    /// An engine that compiles machine code for all other engines of the host. It has room for one instance, which it
+    /// never creates, no clock, and no threads besides the compiling one, because the memory of several would add up.
     ///
-    /// With an `address_map`, backtraces know places within functions. It takes memory to compile: a sixteenth more.
+    /// With an `address_map`, backtraces have offsets within functions. The map takes a sixteenth more memory to
+    /// compile.
     pub(crate) fn for_compiling(address_map: bool) -> wasmtime::Result<wasmtime::Engine> {
         let mut configuration = configuration(EngineSettings { instances: 1, guest_memory: 0 });
         wasmtime::Engine::new(configuration.parallel_compilation(false).generate_address_map(address_map))
@@ -113,17 +115,17 @@ fn configuration(settings: EngineSettings) -> Config {
         .memory_init_cow(true)
         .epoch_interruption(true)
         .cranelift_opt_level(OptLevel::Speed)
-        // Machine code with and without it is the same to an engine that runs it: see `for_compiling`.
+        // An engine runs machine code with or without an address map: see `for_compiling`.
         .generate_address_map(false)
-        // `source_lines` reads DWARF, in the process that compiles.
+        // `source_lines` reads DWARF, in the compiling process.
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        // Components of WASI 0.3 need an engine of their own; for those of 0.2 this is quicker, and shuts out a
-        // class of bugs.
+        // Components of WASI 0.3 need a separate engine; for those of 0.2, this setting is faster and excludes
+        // a class of bugs.
         .concurrency_support(false);
     config
 }
 
-/// A thread rather than a tokio task: guests that loop keep tokio's threads busy.
+/// A thread instead of a Tokio task, because looping guests block Tokio's threads.
 fn start_ticker(engine: &wasmtime::Engine) -> Result<(), std::io::Error> {
     let engine = engine.weak();
     thread::Builder::new().name("epoch-ticker".to_owned()).spawn(move || {

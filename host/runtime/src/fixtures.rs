@@ -1,4 +1,4 @@
-//! For tests: components made from WIT and a core module in text, and a host to load them into.
+//! Test fixtures: components made from WIT and a core module in text, and a host that loads them.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -15,13 +15,13 @@ use crate::{
     EngineSettings, Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
 };
 
-/// A component of the world `world` in `wit`, which may use what is in the project's own wit/.
+/// A component of the world `world` in `wit`, which may use the packages of the project's own wit/.
 pub(crate) fn component(wit: &str, world: &str, module: &str) -> Vec<u8> {
     let (resolve, world) = resolve(wit, world);
     encode(wat::parse_str(module).unwrap(), &resolve, world)
 }
 
-/// A component of the world `world` in `wit` that traps whatever it is asked.
+/// A component of the world `world` in `wit` whose every function traps.
 pub(crate) fn dummy(wit: &str, world: &str) -> Vec<u8> {
     let (resolve, world) = resolve(wit, world);
     let module = dummy_module(&resolve, world, ManglingAndAbi::Legacy(LiftLowerAbi::Sync));
@@ -41,7 +41,7 @@ fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
 }
 
-/// What the manifest says of a component that is granted nothing, but `imports`.
+/// The manifest entry of a component without grants, except for `imports`.
 pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
     ComponentSpec {
         name: name.to_owned(),
@@ -58,7 +58,7 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
     }
 }
 
-/// An engine, and a registry that is empty at first.
+/// An engine, and an initially empty registry.
 pub(crate) struct Host {
     pub(crate) registry: Arc<Registry>,
     compiler: Compiler,
@@ -87,7 +87,7 @@ impl Host {
         Ok(candidate)
     }
 
-    /// Makes these components the live ones, and returns the first.
+    /// Makes these components live, and returns the first.
     pub(crate) async fn deploy(&self, components: Vec<(ComponentSpec, Vec<u8>)>) -> Arc<Version> {
         let mut versions = Vec::new();
         for (spec, component) in components {

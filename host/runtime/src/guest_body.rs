@@ -1,10 +1,10 @@
-//! A response's body on its way out of a guest, and the guest's end.
+//! The body of a guest's response, and the end of the guest.
 //!
-//! The body holds the guest that writes it: a client that goes away drops the body, which ends the guest. And it ends
-//! well only when the guest has: a guest that traps half-way must not look like one that was done.
+//! The body owns the guest that writes it: a client that disconnects drops the body, which ends the guest. The body
+//! completes only if the guest completes, because a guest that traps half-way must not look successful.
 //!
-//! Whether a guest completed its body is known when the guest has ended. Most guests have ended before their response's head
-//! is sent, so that an incomplete body can be a failure instead of a connection that breaks.
+//! Whether a guest completed its body is known when the guest has ended. Most guests have ended before the head of
+//! their response is sent, so an incomplete body can be reported as an error instead of a broken connection.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -21,40 +21,40 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use crate::instance::{HandleError, RequestContext};
 
-/// Why a body broke off after its response had begun.
+/// Why a body ended early after its response had begun.
 #[derive(Debug, thiserror::Error)]
 pub enum GuestBodyError {
-    /// The guest failed before it was done.
+    /// The guest failed before it completed.
     #[error("the component failed before its response was complete: {0}")]
     Guest(#[from] HandleError),
-    /// The guest gave its response up, or wrote another number of bytes than it said.
+    /// The guest dropped its response, or wrote another number of bytes than it announced.
     #[error("the component did not complete its response")]
     Incomplete,
 }
 
 pub(crate) type Guest = AbortOnDropHandle<Result<(), HandleError>>;
 
-/// The body of a component's response. Dropping it before its end ends the guest.
+/// The body of a component's response. Dropping the body before its end ends the guest.
 pub struct GuestBody {
     inner: HyperOutgoingBody,
-    /// The frames that came before the response was sent.
+    /// Frames that were received before the response was sent.
     came: VecDeque<Frame<Bytes>>,
     guest: Option<Guest>,
-    /// The bytes that the guest has announced as `content-length`.
+    /// The `content-length` that the guest announced, in bytes.
     announced: Option<u64>,
-    /// The bytes that have come from the guest.
+    /// The number of bytes that the guest has written.
     written: u64,
-    /// Whether the response has no body, whatever the guest writes.
+    /// Whether the response has no body, even if the guest writes one.
     is_discarded: bool,
-    /// Whether hyper has asked for a frame, and so has written the response's head.
+    /// Whether hyper has asked for a frame, which it does after writing the response's head.
     is_begun: bool,
-    /// Why the body broke off before its first frame.
+    /// Why the body failed before its first frame.
     failed: Option<GuestBodyError>,
     request: Arc<RequestContext>,
 }
 
 impl GuestBody {
-    /// `guest` is none if it has ended well.
+    /// `guest` is `None` if the guest has completed.
     pub(crate) fn new(
         inner: HyperOutgoingBody,
         guest: Option<Guest>,
@@ -74,13 +74,14 @@ impl GuestBody {
         }
     }
 
-    /// The body of a response that has none. The guest may write one, and goes on to its end.
+    /// The body of a response that has none. The guest may write a body, and runs to its end.
     pub(crate) fn discarded(mut self) -> Self {
         self.is_discarded = true;
         self
     }
 
-    /// The body, if it is complete as far as can be known: if its guest has ended, all of it has come.
+    /// Returns the body, unless it is known to be incomplete: if its guest has ended, all of the body must have
+    /// arrived.
     pub(crate) fn complete(mut self) -> Result<Self, HandleError> {
         if self.guest.is_some() {
             return Ok(self);
@@ -96,7 +97,7 @@ impl GuestBody {
         Ok(self)
     }
 
-    /// Counts a frame, or says in the log how the body is not what the guest has announced.
+    /// Counts a frame. Logs any difference from the announced length.
     fn receive(
         &mut self,
         frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
@@ -106,7 +107,7 @@ impl GuestBody {
             (Some(Ok(frame)), _) => {
                 let left = announced.map_or(u64::MAX, |announced| announced.saturating_sub(*written));
                 *written += frame.data_ref().map_or(0, |data| data.len() as u64);
-                // hyper takes no more than was announced.
+                // hyper accepts no more than the announced length.
                 let left = usize::try_from(left).unwrap_or(usize::MAX);
                 Some(Ok(frame.map_data(|data| data.slice(..data.len().min(left)))))
             }
@@ -133,7 +134,7 @@ impl GuestBody {
         }
     }
 
-    /// Whether all bytes that were announced have come, so that the rest of the body is not asked for.
+    /// Whether all announced bytes have arrived, so that hyper does not ask for the rest of the body.
     fn is_sent(&self) -> bool {
         self.is_discarded || self.announced.is_some_and(|announced| announced <= self.written)
     }
@@ -190,7 +191,7 @@ impl Body for GuestBody {
         }
         let is_first = !mem::replace(&mut self.is_begun, true);
         match self.next_frame(context) {
-            // hyper would close the connection without a byte: this way, it sends the head before.
+            // hyper would close the connection without sending a byte; this way, hyper sends the head first.
             Poll::Ready(Some(Err(error))) if is_first => {
                 self.failed = Some(error);
                 context.waker().wake_by_ref();
@@ -206,7 +207,7 @@ impl Body for GuestBody {
 
     fn size_hint(&self) -> SizeHint {
         if self.is_discarded {
-            // Not even a length of 0 is to be said.
+            // Not even a length of 0 may be sent.
             return SizeHint::default();
         }
         let Some(announced) = self.announced else { return self.inner.size_hint() };
@@ -217,7 +218,7 @@ impl Body for GuestBody {
 
 impl Drop for GuestBody {
     fn drop(&mut self) {
-        // All that was promised has been sent, and hyper asks no further: the guest may finish what it is at,
+        // All announced bytes have been sent, and hyper does not poll again: the guest may finish its work,
         // within its limits.
         if self.is_sent()
             && let Some(guest) = self.guest.take()
@@ -231,7 +232,7 @@ impl Drop for GuestBody {
     }
 }
 
-/// Waits for a guest that still runs although its response has been sent.
+/// Waits for a guest that still runs after its response was sent.
 async fn finish(
     guest: Guest,
     mut rest: HyperOutgoingBody,
@@ -244,7 +245,7 @@ async fn finish(
             break;
         }
     }
-    // How it failed, if it did, is in the log.
+    // A failure of the guest is already logged.
     drop(guest.await);
 }
 

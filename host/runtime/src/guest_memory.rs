@@ -1,11 +1,11 @@
-//! The memory that all instances of a host may hold together, and each component's share of it.
+//! The memory budget of all instances of a host, and each component's share of it.
 //!
-//! The components have equal shares. Half of a share is always free for its component, so that a component that asks
-//! has an instance at once, whatever the others hold. Everything else is lent while its owner does not use it. A charge
-//! that finds no memory waits until some is given back, and then the components within their share come first.
+//! The components have equal shares. Half of a share is always reserved for its component, so that the component can
+//! start an instance at once, whatever the others hold. The rest is lent while its owner does not use it. A charge that
+//! finds no free memory waits for some; components within their share are served first.
 //!
-//! The host's own calls to components that are not live yet, and probes, have a small share of their own: a component
-//! that takes all it can get must not keep its next version from going live.
+//! Probes, and the host's own calls to components that are not live yet, have a small share of their own, because a
+//! component that takes all available memory must not block its next version.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -16,23 +16,23 @@ use bytesize::ByteSize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// The part of the budget that is the share of [`Owner::Trials`].
+/// Divisor of the budget for the share of [`Owner::Trials`].
 const TRIALS_PART: u64 = 8;
 
-/// The part of a component's share that is never lent.
+/// Divisor of a component's share for the part that is never lent.
 const KEPT_PART: u64 = 2;
 
-/// How long a charge waits on while another one of its component fails.
+/// How long a charge that timed out still waits while another charge of its component fails.
 const OTHERS_PAUSE: Duration = Duration::from_millis(50);
 
-/// The weight of one instance in the mean of its component is one part of so many.
+/// Divisor of the mean: each instance of a component has a weight of one eighth.
 const MEAN_PARTS: u64 = 8;
 
-/// The budget. A clone is the same.
+/// The budget. Clones share it.
 #[derive(Clone)]
 pub(crate) struct GuestMemory(Arc<Mutex<Ledger>>);
 
-/// One component's account. A clone is the same. The component has a share while there is an account or a charge of it.
+/// One component's account. Clones share it. The component has a share while there is an account or a charge of it.
 #[derive(Clone)]
 pub(crate) struct MemoryAccount(Arc<Holder>);
 
@@ -41,19 +41,19 @@ struct Holder {
     owner: Owner,
 }
 
-/// Whose memory it is.
+/// The owner of memory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Owner {
-    /// Whatever is tried.
+    /// Components that are being tried.
     Trials,
     Component(Arc<str>),
 }
 
-/// Bytes that are taken from the budget until the charge is dropped.
+/// Bytes that are reserved in the budget until the charge is dropped.
 pub(crate) struct Charge {
     account: MemoryAccount,
     bytes: u64,
-    /// Whether it is to end because it could not grow.
+    /// Whether the charge must end because it could not grow.
     has_given_up: bool,
 }
 
@@ -73,18 +73,18 @@ pub(crate) struct NoGuestMemory {
 impl GuestMemory {
     /// A budget of `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
-        // The share of trials is there whether or not anything is tried.
+        // The share of trials always exists, even if nothing is being tried.
         let trials = (Owner::Trials, Account { holders: 1, ..Account::default() });
         let ledger = Ledger { budget: bytes, free: bytes, accounts: [trials].into(), waiting: Vec::new() };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
-    /// The account of a component that is live, or about to be.
+    /// The account of a component that is live, or about to be live.
     pub(crate) fn account(&self, component: &str) -> MemoryAccount {
         self.open(Owner::Component(component.into()))
     }
 
-    /// The account of whatever is tried.
+    /// The account of components that are being tried.
     pub(crate) fn trials(&self) -> MemoryAccount {
         self.open(Owner::Trials)
     }
@@ -112,18 +112,18 @@ impl Drop for Holder {
 }
 
 impl MemoryAccount {
-    /// The budget that the account is a part of.
+    /// The budget of the account.
     pub(crate) fn memory(&self) -> &GuestMemory {
         &self.0.memory
     }
 
-    /// A charge of nothing, which can grow.
+    /// An empty charge, which can grow.
     pub(crate) fn charge(&self) -> Charge {
         Charge { account: self.clone(), bytes: 0, has_given_up: false }
     }
 
-    /// Takes what an instance of the component holds on average, at most `limit` bytes. An instance that begins with that
-    /// much seldom has to wait for more while it holds some.
+    /// Reserves the mean memory of the component's instances, at most `limit` bytes. An instance that begins with that
+    /// amount seldom has to wait for more while it holds memory.
     pub(crate) async fn charge_for_instance(&self, limit: u64) -> Result<Charge, NoGuestMemory> {
         let mean = self.ledger().account(&self.0.owner).mean;
         let mut charge = self.charge();
@@ -131,7 +131,7 @@ impl MemoryAccount {
         Ok(charge)
     }
 
-    /// Takes account of an instance that held `bytes`, or would have if there had been as many.
+    /// Records an instance that held `bytes`, or would have held them if they had been available.
     pub(crate) fn record_instance(&self, bytes: u64) {
         let mut ledger = self.ledger();
         let bytes = bytes.min(ledger.most(&self.0.owner));
@@ -140,14 +140,14 @@ impl MemoryAccount {
         }
     }
 
-    /// Waits without end until `bytes` are taken for a charge that holds `held`.
+    /// Waits without a timeout until `bytes` are reserved for a charge that holds `held`.
     async fn granted(self, bytes: u64, held: u64) -> Result<(), NoGuestMemory> {
         let place = Place::new(&self, bytes, held).ok_or_else(|| self.none_left())?;
         place.granted().await;
         Ok(())
     }
 
-    /// The error of a charge that has waited too long.
+    /// The error of a charge that timed out.
     pub(crate) fn none_left(&self) -> NoGuestMemory {
         let (ledger, owner) = (self.ledger(), &self.0.owner);
         NoGuestMemory { held: ledger.account(owner).held, share: ledger.share(owner), budget: ledger.budget }
@@ -159,18 +159,18 @@ impl MemoryAccount {
 }
 
 impl Charge {
-    /// How much is taken.
+    /// The reserved bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// Whose it is.
+    /// The account of the charge.
     pub(crate) fn account(&self) -> &MemoryAccount {
         &self.account
     }
 
-    /// Takes `bytes` more, and waits for them without end. It fails at once if the component could not have as many even
-    /// if nobody else held any.
+    /// Reserves `bytes` more, and waits without a timeout. Fails at once if the component could not have so many bytes
+    /// even if all others held none.
     pub(crate) async fn grow(&mut self, bytes: u64) -> Result<(), NoGuestMemory> {
         if self.try_grow(bytes) {
             return Ok(());
@@ -180,8 +180,8 @@ impl Charge {
         Ok(())
     }
 
-    /// The same within `patience`. Of the charges of a component, one fails at a time: what it gives back may be enough for
-    /// the others, which wait on for it.
+    /// Reserves `bytes` more, and waits up to `patience`. Of a component's charges, one fails at a time, because the
+    /// memory that it releases may be enough for the others, which continue to wait.
     pub(crate) async fn grow_within(
         &mut self,
         bytes: u64,
@@ -204,7 +204,7 @@ impl Charge {
         }
     }
 
-    /// Takes `bytes` more if they are free, and says whether they were.
+    /// Reserves `bytes` more if they are free, and returns whether they were.
     pub(crate) fn try_grow(&mut self, bytes: u64) -> bool {
         let is_taken = bytes == 0 || self.account.ledger().take(&self.account.0.owner, bytes);
         if is_taken {
@@ -227,7 +227,7 @@ impl Drop for Charge {
     }
 }
 
-/// A place among the charges that wait. Dropped before it is granted, it makes way.
+/// A place in the queue of waiting charges. If it is dropped before its grant, it leaves the queue.
 struct Place<'a> {
     account: &'a MemoryAccount,
     bytes: u64,
@@ -235,7 +235,7 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// A place for `bytes` more where `held` are held already; none if so many could never be there.
+    /// A place for `bytes` more on top of `held`; `None` if so many can never be available.
     fn new(account: &'a MemoryAccount, bytes: u64, held: u64) -> Option<Self> {
         let mut ledger = account.ledger();
         if held.saturating_add(bytes) > ledger.most(&account.0.owner) {
@@ -243,7 +243,7 @@ impl<'a> Place<'a> {
         }
         let (sender, granted) = oneshot::channel();
         ledger.waiting.push(Waiting { owner: account.0.owner.clone(), bytes, granted: sender });
-        // Memory may have been given back since it was asked for.
+        // Memory may have been released since the request.
         ledger.serve();
         drop(ledger);
         Some(Self { account, bytes, granted: Some(granted) })
@@ -251,7 +251,7 @@ impl<'a> Place<'a> {
 
     async fn granted(mut self) {
         if let Some(granted) = &mut self.granted {
-            // The sender is kept until it has sent.
+            // The sender lives until it has sent.
             let _ = granted.await;
         }
         self.granted = None;
@@ -270,7 +270,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Who holds how much, and who waits.
+/// The memory of each owner, and the queue of waiting charges.
 struct Ledger {
     budget: u64,
     free: u64,
@@ -281,11 +281,11 @@ struct Ledger {
 #[derive(Clone, Copy, Default)]
 struct Account {
     held: u64,
-    /// What an instance holds at its end, on average.
+    /// Mean memory of an instance at its end.
     mean: u64,
-    /// How many [`Holder`]s there are.
+    /// The number of [`Holder`]s.
     holders: usize,
-    /// Whether a charge has waited in vain, and has not given back yet what it holds.
+    /// Whether a charge has timed out, and has not yet released its memory.
     is_giving_up: bool,
 }
 
@@ -295,14 +295,14 @@ struct Waiting {
     granted: oneshot::Sender<()>,
 }
 
-/// What the next byte of a component would be, the most urgent first.
+/// The priority of a component's next byte, the most urgent first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
-    /// One that is never lent.
+    /// Within the part of the share that is never lent.
     Kept,
-    /// One of its share.
+    /// Within the component's share.
     Own,
-    /// One more than its share.
+    /// Beyond the component's share.
     Borrowed,
 }
 
@@ -320,7 +320,7 @@ impl Ledger {
         }
     }
 
-    /// What is never lent.
+    /// The bytes that are never lent.
     fn kept(&self, owner: &Owner) -> u64 {
         match owner {
             Owner::Trials => self.share(owner),
@@ -332,12 +332,12 @@ impl Ledger {
         self.accounts.iter().filter(move |(other, _)| *other != owner)
     }
 
-    /// The most that `owner` can have.
+    /// The most bytes that `owner` can have.
     fn most(&self, owner: &Owner) -> u64 {
         self.budget - self.others(owner).map(|(other, _)| self.kept(other)).sum::<u64>()
     }
 
-    /// What is free for `owner`.
+    /// The free bytes for `owner`.
     fn free_for(&self, owner: &Owner) -> u64 {
         let kept = self.others(owner).map(|(other, account)| self.kept(other).saturating_sub(account.held));
         self.free.saturating_sub(kept.sum())
@@ -354,7 +354,7 @@ impl Ledger {
         }
     }
 
-    /// Takes `bytes` if they are free and nobody waits who comes first.
+    /// Reserves `bytes` if they are free and no waiting charge has a higher priority.
     fn take(&mut self, owner: &Owner, bytes: u64) -> bool {
         let is_kept = self.account(owner).held.saturating_add(bytes) <= self.kept(owner);
         let claim = self.claim(owner);
@@ -373,12 +373,12 @@ impl Ledger {
         true
     }
 
-    /// Says whether a charge that has waited for long is to fail, which it must then do.
+    /// Returns whether a charge that has timed out must fail now.
     fn give_up(&mut self, owner: &Owner) -> bool {
         self.accounts.get_mut(owner).is_none_or(|account| !std::mem::replace(&mut account.is_giving_up, true))
     }
 
-    /// The charge that was to fail has failed, and has given back what it held.
+    /// Records that the failing charge has released its memory.
     fn end_giving_up(&mut self, owner: &Owner) {
         if let Some(account) = self.accounts.get_mut(owner) {
             account.is_giving_up = false;
@@ -392,8 +392,8 @@ impl Ledger {
         }
     }
 
-    /// Grants what can be granted to the charges that wait. Those of one component are granted in the order in which they
-    /// came; one that has to wait on keeps back those of less urgent components.
+    /// Grants waiting charges as far as possible. Charges of one component are granted in the order of their arrival; a
+    /// charge that must wait blocks those of less urgent components.
     fn serve(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|one| !one.granted.is_closed());

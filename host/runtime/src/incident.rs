@@ -1,4 +1,5 @@
-//! The host's lines about what a component did. A component can cause them at will, so they count in its log budget.
+//! The host's log lines about a component's actions. A component can cause them at will, so they count in its log
+//! budget.
 
 use std::fmt::{self, Display, Write};
 use std::sync::Arc;
@@ -11,16 +12,16 @@ use crate::log_budget::LogBudget;
 use crate::source_lines::SourceLines;
 use crate::version::Version;
 
-/// Bytes of text in one line of the log that a component causes, after which it is cut.
+/// The longest log line that a component causes, in bytes; longer lines are cut.
 pub(crate) const MAX_LINE: usize = 8 * 1024;
 
 impl RequestContext {
-    /// Logs what the component did and should not have.
+    /// Logs a forbidden action of the component.
     pub(crate) fn warn(&self, message: impl Display) {
         warn(&self.log, &self.component, self.version, &self.request_id, message);
     }
 
-    /// Logs how the component failed, and why.
+    /// Logs a failure of the component, and its reason.
     pub(crate) fn error(&self, message: &str, error: impl Display) {
         let error = one_line(error);
         if self.log.admit(message.len() + error.len()) {
@@ -43,15 +44,15 @@ impl RequestContext {
         let Self { component, version, request_id, .. } = self;
         let backtrace = backtrace.in_words(lines).await;
         self.log.charge(backtrace.len());
-        // Last: in the log for people, each function has a line of its own.
+        // Last, because each function has a line of its own in the log for people.
         let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
         tracing::error!(component, version, request_id, error, backtrace, "the component failed");
     }
 }
 
 impl Version {
-    /// Logs what is wrong with the answer to a request, if the component's log budget has room for it. The line is cut at
-    /// 8 KiB.
+    /// Logs what is wrong with the response to a request, if the component's log budget allows it. The line is cut at 8
+    /// KiB.
     pub fn warn(&self, request_id: &str, message: impl Display) {
         warn(&self.resources.log, &self.spec.name, self.number, request_id, message);
     }
@@ -64,8 +65,8 @@ fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, messag
     }
 }
 
-/// `text` with control characters as escapes, so that no component can end a line, forge the next or colour a terminal;
-/// and no more than [`MAX_LINE`] bytes of it, however long it would be: the rest is not even formatted.
+/// Escapes control characters, so that no component can end a line, forge the next line or colour a terminal. The text
+/// is cut at [`MAX_LINE`] bytes: the rest is not even formatted.
 pub(crate) fn one_line(text: impl Display) -> String {
     let mut line = Line(String::new());
     if write!(line, "{text}").is_err() {

@@ -34,40 +34,41 @@ use crate::request_body::{LimitedBody, RequestBodyError};
 use crate::state::State;
 use crate::version::Version;
 
-/// How long a request waits for its turn when as many as may run are running, and for memory that others hold.
+/// How long a request waits for a free permit when the maximum of instances run, and for memory that others
+/// hold.
 pub(crate) const QUEUE_TIME: Duration = Duration::from_secs(5);
 
 /// Processor time that a guest may use between the head of its response and its first wait, before the head is sent.
 const MAX_HEAD_DELAY: Duration = Duration::from_millis(50);
 
-/// What the host knows of a request. A guest sees the principal, if it is granted `identity`; the rest is for the log.
+/// The host's data about a request. A guest sees the principal if it is granted `identity`; the rest is for the log.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// The component that answers it.
+    /// The component that serves the request.
     pub component: String,
-    /// The component's version: its number.
+    /// The number of the component's version.
     pub version: u32,
     /// The request's `x-request-id`.
     pub request_id: String,
-    /// Who it is made for.
+    /// The principal, if any.
     pub principal: Option<Principal>,
-    /// The components whose calls led here, from the one that the client reached; empty in that one.
+    /// The callers of this component, from the one that the client reached; empty for that one.
     pub callers: Vec<String>,
-    /// Where the versions of other components are found that it calls.
+    /// The registry of the versions that the component may call.
     pub registry: Arc<Registry>,
-    /// What the component may write into the host's log.
+    /// The component's log budget.
     pub log: LogBudget,
-    /// The statement that PostgreSQL refused last.
+    /// The last statement that PostgreSQL refused.
     pub last_refusal: LastRefusal,
 }
 
-/// Why a component gave no response, or not all of it.
+/// Why a component gave no response, or an incomplete one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HandleError {
-    /// The guest trapped, exited, returned without an answer, or answered with an error.
+    /// The guest trapped, exited, returned without a response, or responded with an error.
     #[error("the component failed")]
     Failed,
-    /// The guest used up its time.
+    /// The guest exceeded its time limit.
     #[error("the component did not answer in time")]
     TimedOut,
     /// Too many requests are in flight.
@@ -76,15 +77,15 @@ pub enum HandleError {
     /// The request's body is longer than the component's limit, which is given in bytes.
     #[error("the request's body is larger than {0} bytes")]
     BodyTooLarge(u64),
-    /// The request's body ended before it was complete, or is not framed as HTTP says.
+    /// The request's body is incomplete, or its framing violates HTTP.
     #[error("the request's body broke off")]
     BodyBroken,
 }
 
-/// The right to run one more instance.
+/// The permit to run one more instance.
 pub(crate) struct Admission {
     permit: OwnedSemaphorePermit,
-    /// What the instance begins with.
+    /// The initial memory of the instance.
     memory: Charge,
 }
 
@@ -95,11 +96,11 @@ type HeadSender = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 impl Version {
-    /// Answers one request in a fresh instance, for `principal` and nobody else. Other components that it calls are
-    /// those that are live in `registry`.
+    /// Serves one request in a fresh instance, for `principal` only. Calls to other components go to the live
+    /// versions in `registry`.
     ///
-    /// The response is here as soon as the guest has sent its head; its body is streamed. When the returned future or
-    /// the response's body is dropped early, the guest ends.
+    /// The future completes when the guest has sent the head of its response; the body is streamed. Dropping the
+    /// future or the response's body early ends the guest.
     pub async fn handle<B>(
         self: &Arc<Self>,
         request: Request<B>,
@@ -138,7 +139,7 @@ impl Version {
         response
     }
 
-    /// Runs a guest until its response can be sent. `faults` says what was wrong with the request's body.
+    /// Runs a guest until its response can be sent. `faults` receives errors of the request's body.
     async fn respond<B>(
         self: &Arc<Self>,
         request: Request<LimitedBody<B>>,
@@ -160,11 +161,11 @@ impl Version {
         );
         let head = tokio::select! {
             biased;
-            // The guest ends here: it must not take what came of the body for the whole.
+            // The guest ends here, because it must not take the received part of the body for the whole.
             Ok(fault) = &mut faults => return Err(fault),
             head = wait_for_head(head, guest, &meter, context) => head,
         };
-        // From here on, a body that breaks is for the guest to deal with.
+        // From here on, the guest handles a body that breaks off.
         faults.close();
         if let Ok(fault) = faults.try_recv() {
             return Err(fault);
@@ -174,14 +175,14 @@ impl Version {
         let body = GuestBody::new(body, guest, content_length(&head.headers), Arc::clone(context));
         let body = match head.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => body.discarded(),
-            // What the response to a GET would have is not written.
+            // A response to HEAD has no body.
             _ if is_head => body,
             _ => body.complete()?,
         };
         Ok(Response::from_parts(head, body))
     }
 
-    /// Waits for its turn to run one more instance, and for the memory that it is likely to take.
+    /// Waits for a permit to run one more instance, and for the memory that the instance is likely to need.
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
         let deadline = Instant::now() + QUEUE_TIME;
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
@@ -193,7 +194,7 @@ impl Version {
         }
     }
 
-    /// Does `work` with a store of its own, within the component's limits. It ends when the returned future is dropped.
+    /// Runs `work` with a store of its own, within the component's limits. Dropping the returned future ends the work.
     pub(crate) fn run<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
@@ -207,7 +208,7 @@ impl Version {
         self.run_metered(context, admission, CpuMeter::new(), work)
     }
 
-    /// The same, with what the store uses counted by `meter`.
+    /// Like [`run`](Self::run), with a given `meter`.
     fn run_metered<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
@@ -235,7 +236,7 @@ impl Version {
             drop(permit);
             result
         };
-        // What panics in here, and nothing should, is one request's misfortune and not its connection's.
+        // A panic here is a bug. It must fail this request only, not the connection.
         let guest = AssertUnwindSafe(guest).catch_unwind();
         Box::pin(guest.map(|result| result.unwrap_or(Err(HandleError::Failed))))
     }
@@ -255,7 +256,7 @@ impl Version {
         instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
     }
 
-    /// Logs, once, why a guest failed; what becomes of it is not for the client to know.
+    /// Logs, once, why a guest failed. The client does not learn the reason.
     async fn classify(
         &self,
         error: &wasmtime::Error,
@@ -270,7 +271,7 @@ impl Version {
             return no_memory(error, context);
         }
         if let Some(error) = error.downcast_ref::<CallError>() {
-            // Logged where it happened.
+            // The failure was logged where it happened.
             return error.outcome();
         }
         let overdrawn = Overdrawn::by(error, meter.has_reached_memory_limit());
@@ -290,12 +291,11 @@ impl Version {
     }
 }
 
-/// Runs the guest until it has ended, or has sent a head and then waits for something: a guest that fails before it has
-/// waited has failed before a byte was sent. A guest that computes for [`MAX_HEAD_DELAY`] after its head holds the head
-/// back no longer.
+/// Runs the guest until it has ended, or has sent a head and then waits: a guest that fails before its first wait has
+/// failed before a byte was sent. If a guest computes for [`MAX_HEAD_DELAY`] after its head, the head is sent.
 ///
-/// Most have ended by then. One that has not goes on in a task of its own, so that its time runs out whether or not its
-/// client takes what it has sent.
+/// Most guests have ended by then. A guest that has not continues in a task of its own, so that its time limit applies
+/// whether or not the client reads the response.
 async fn wait_for_head(
     mut head: oneshot::Receiver<Head>,
     mut guest: Running<()>,

@@ -1,29 +1,29 @@
 //! Loads, links and runs components.
 //!
-//! In the order in which a component meets them:
+//! The modules, in the order in which a component passes them:
 //!
 //! - [`engine`](Engine): wasmtime, configured in one function
-//! - `wasm`: the bytes of a component, in memory or in a file that is mapped
-//! - `uncompiled`: bytes → a component that is worth compiling, or a refusal that says why not
+//! - `wasm`: the bytes of a component, in memory or in a mapped file
+//! - `uncompiled`: bytes → a component within the host's limits, or an error
 //! - `compile`: a component's bytes → machine code, through the code cache on disk
-//! - `compile_process`: the process that compiles
-//! - `link`: a compiled component, its grants and the world it imports → a pre-instance, or a refusal that says why
-//! - `candidate`: a component that is linked, and what it brings: an OpenAPI document, migrations
-//! - `component_calls`: imports that another component answers, and the calls between the two
-//! - `compatibility`: checks that the interfaces of components that call each other match, in the words of `wit_type`
-//! - `resources`: what is behind its grants, which all its versions share
+//! - `compile_process`: the compiling process
+//! - `link`: a compiled component, its grants and its imports → a pre-instance, or an error
+//! - `candidate`: a linked component, with its OpenAPI document and its migrations
+//! - `component_calls`: imports that other components serve, and the calls between them
+//! - `compatibility`: checks that the interfaces of components that call each other match, by means of `wit_type`
+//! - `resources`: the resources for a component's grants, which all its versions share
 //! - `version`: one linked version of a component, ready to make instances
-//! - `registry`: which version answers which route, in one value that is replaced whole
+//! - `registry`: the routes of the live versions, in one value that is replaced whole
 //! - `instance`: one request in one instance, from its head to the last byte of its response
-//! - `backtrace`: where and why a guest has failed, with the lines that `source_lines` has of its code
-//! - `log_budget`, `incident`: how much of the log a component may fill, and the host's lines about it
+//! - `backtrace`: where and why a guest has failed, with source lines from `source_lines`
+//! - `log_budget`, `incident`: a component's log limit, and the host's lines about the component
 //! - `refused_statement`: the statement that explains why a request failed
-//! - `guest_memory`: the memory that all instances may hold, and each component's share of it
-//! - `background`: where guests go on that compute for long
-//! - `capabilities`: what can be granted, a file each
-//! - `postgres`: what a statement of the capability of that name goes through
+//! - `guest_memory`: the memory budget of all instances, and each component's share
+//! - `background`: threads for guests with long computations
+//! - `capabilities`: the capabilities, a file each
+//! - `postgres`: the statements of the capability of that name
 //!
-//! Nothing here knows a status code of the HTTP contract, an account or a token: the package `berth` does.
+//! The crate knows no status code of the HTTP contract, no account and no token: the package `berth` does.
 
 mod background;
 mod backtrace;

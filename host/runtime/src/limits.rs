@@ -1,4 +1,4 @@
-//! What one request may cost: the limits of a component, with their defaults.
+//! The limits of a component's requests, with their defaults.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::log_budget::LogLimits;
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 
-/// A limit that an instance has met, and that has ended it.
+/// A limit that ended an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overdrawn {
     /// [`Limits::cpu`].
     Cpu,
     /// [`Limits::time`].
     Time,
-    /// [`Limits::memory`]: the guest has asked for more, was told that there is none, and has failed then.
+    /// [`Limits::memory`]: the guest asked for more, was refused, and then failed.
     Memory,
 }
 
 impl Overdrawn {
-    /// The limit that explains how a guest ended. `memory` says whether it was refused memory before.
+    /// The limit that explains a guest's end. `memory` says whether the guest was refused memory before.
     pub(crate) fn by(error: &wasmtime::Error, memory: bool) -> Option<Self> {
         if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
             return Some(Self::Cpu);
@@ -28,7 +28,7 @@ impl Overdrawn {
         memory.then_some(Self::Memory)
     }
 
-    /// What an instance has done, with the limit as the manifest writes it.
+    /// Text for the log, with the limit as the manifest writes it.
     pub(crate) fn in_words(self, limits: &Limits) -> String {
         match self {
             Self::Cpu => format!("it used up its processor time: `limits.cpu = {:?}`", limits.cpu),
@@ -57,9 +57,9 @@ pub struct Limits {
     pub memory: u64,
     /// Wall-clock time from the request's arrival to the last byte of its response.
     pub time: Duration,
-    /// Time that the instance may spend executing, waiting not counted.
+    /// Execution time of the instance, without waiting.
     pub cpu: Duration,
-    /// Instances that run at the same time; more wait in a queue, for a short while.
+    /// Maximum number of running instances; further requests wait in a queue for a short time.
     pub concurrency: usize,
     /// Bytes of a request's body.
     pub body: u64,
@@ -67,7 +67,7 @@ pub struct Limits {
     pub rows: u32,
     /// Bytes of one PostgreSQL result, and of one statement's parameters.
     pub result: u64,
-    /// What it may write into the host's log.
+    /// Limits of the component's log lines.
     pub log: LogLimits,
 }
 

@@ -1,7 +1,7 @@
-//! A compiled component, its grants and the world that it imports → a pre-instance, or a refusal that says why.
+//! Links a compiled component and its grants to a pre-instance, or returns an error that says why not.
 //!
-//! Nothing is linked that the manifest does not grant, but what every toolchain imports by itself: the `wasi:cli`
-//! world and `wasi:http`, which give access to nothing.
+//! Only interfaces that the manifest grants are linked, besides those that every toolchain imports: the
+//! `wasi:cli` world and `wasi:http`, which give access to nothing.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,14 @@ use crate::version::ComponentSpec;
 /// The interface that every component must export.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2";
 
-/// The packages that the world of `wasi:cli` and `wasi:http` are made of: linked without a grant, in their 0.2 releases.
+/// The packages of the worlds `wasi:cli` and `wasi:http`, linked without a grant, in their 0.2 releases.
 const WASI_PACKAGES: [&str; 7] =
     ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
 
 /// Why a component cannot be linked.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// A capability that it is not granted.
+    /// The import belongs to a capability that the component is not granted.
     #[error(
         "it imports `{import}`, which is not granted; add \"{capability}\" to `capabilities` in \
          [components.{component}] of the manifest, if it may have it"
@@ -33,20 +33,20 @@ pub enum LinkError {
     NotGranted {
         /// The interface.
         import: String,
-        /// What would give it.
+        /// The capability of the interface.
         capability: Capability,
         /// The component's name.
         component: String,
     },
-    /// An interface that the host does not have, or has in another version.
+    /// The host does not have the interface, or has another version.
     #[error("it imports `{import}`, which this host does not provide{hint}")]
     Unknown {
         /// The interface.
         import: String,
-        /// What is nearest, in words.
+        /// The nearest alternative, as text.
         hint: String,
     },
-    /// An interface that is not the host's, and that the manifest assigns to no other component.
+    /// The interface is not the host's, and the manifest assigns it to no component.
     #[error(
         "it imports `{import}`, which is not the host's to give; if another component may answer it, name that one in \
          [components.{component}] of the manifest: imports = {{ \"{interface}\" = \"…\" }}"
@@ -59,7 +59,7 @@ pub enum LinkError {
         /// The component's name.
         component: String,
     },
-    /// An interface that is not the host's, and that no other component can answer.
+    /// The interface is not the host's, and no component can serve it.
     #[error(
         "it imports `{import}`, which this host does not provide, and which no other component can answer: it has \
          resources, and only values can cross from one component to another; build it without this import, with what the \
@@ -73,7 +73,7 @@ pub enum LinkError {
     /// Several imports are refused.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; also, "))]
     Several(Vec<LinkError>),
-    /// An interface of another component that passes more than values.
+    /// The interface of another component has types that cannot be copied between components.
     #[error(
         "it imports `{import}`, but that {what}, and only values can cross from one component to another, no \
          resources, streams or futures; pass an identifier or a list instead"
@@ -81,22 +81,21 @@ pub enum LinkError {
     CannotCross {
         /// The interface.
         import: String,
-        /// What cannot cross, in words.
+        /// The type in question, as text.
         what: String,
     },
-    /// It handles no requests.
+    /// The component does not export the handler.
     #[error("it does not export `{HANDLER}`, so it cannot answer requests")]
     NoHandler,
-    /// It handles requests in another way than the interface says.
+    /// The component's handler has other types than the interface.
     #[error("its `{HANDLER}` is not what `wasi:http` says: {0:#}")]
     OtherHandler(wasmtime::Error),
-    /// The interface is known, but a function or a type of it differs.
+    /// The interface is known, but a function or a type differs.
     #[error("its imports do not fit what the host provides: {0:#}")]
     Mismatch(wasmtime::Error),
 }
 
-/// Whether the names of what a component imports and exports are such that [`link`] can go well: asked before it is
-/// compiled. What the names do not tell, `link` finds out.
+/// Checks the names of a component's imports and exports before it is compiled. [`link`] checks the rest.
 pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
     let mut refused: Vec<_> =
         component.imports.iter().filter_map(|import| check_import(import, component, spec).err()).collect();
@@ -107,7 +106,7 @@ pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Resul
     }
 }
 
-/// Whether one import can be linked, by its name.
+/// Checks by name whether one import can be linked.
 fn check_import(import: &str, component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
     check_grant(import, &spec.name, &spec.capabilities)?;
     if component_calls::is_of_the_host(import) {
@@ -120,12 +119,12 @@ fn check_import(import: &str, component: &Uncompiled, spec: &ComponentSpec) -> R
     component_calls::callee(import, spec).map(drop)
 }
 
-/// What a component can be granted, by its interfaces.
+/// The interfaces of all capabilities, as text.
 fn offered() -> String {
     Capability::ALL.map(|capability| format!("`{}`", capability.interface())).join(", ")
 }
 
-/// Whether the host has the package of an interface, in a version of which this could be one.
+/// Whether the host has the package of an interface in a version that may include the interface.
 fn may_be_linked(import: &str) -> bool {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, _) = name.split_once('/').unwrap_or((name, ""));
@@ -134,7 +133,7 @@ fn may_be_linked(import: &str) -> bool {
     is_capability || WASI_PACKAGES.contains(&package) && is_release
 }
 
-/// Links a component against its grants, and against the components that it may call.
+/// Links a component against its grants, and against its callees.
 pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyPre<State>, LinkError> {
     for import in imports(component) {
         check_grant(&import, &spec.name, &spec.capabilities)?;
@@ -142,7 +141,7 @@ pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyP
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
     component_calls::add_to_linker(&mut linker, component, spec)?;
     let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
-    // Last, since what it imports is looked at before what it exports.
+    // Last, because imports are checked before exports.
     let exports = component.component_type();
     check_handler(exports.exports(component.engine()).map(|(name, _)| name))?;
     ProxyPre::new(pre).map_err(LinkError::OtherHandler)
@@ -185,7 +184,7 @@ fn check_handler<'a>(mut exports: impl Iterator<Item = &'a str>) -> Result<(), L
     if exports.any(|name| name.starts_with(HANDLER)) { Ok(()) } else { Err(LinkError::NoHandler) }
 }
 
-/// Finds the import that wasmtime's error is about, when a whole interface is missing.
+/// Finds the import that wasmtime's error is about, if a whole interface is missing.
 fn explain(component: &Component, error: wasmtime::Error) -> LinkError {
     let text = format!("{error:#}");
     let missing = imports(component)

@@ -1,7 +1,7 @@
-//! How much of the host's log a component may fill: lines and bytes a second, with a burst.
+//! A component's share of the host's log: lines and bytes per second, with a burst.
 //!
-//! Every line that a component can cause at will asks for room: what it logs and prints, and what the host says of its
-//! failures. A line without room is dropped and counted, and the count is in a line of the host's own soon after.
+//! Every line that a component can cause at will is charged: its log calls, its output, and the host's lines about its
+//! failures. A line beyond the budget is dropped and counted, and a line of the host reports the count soon after.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,17 +9,17 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-/// How long dropped lines are counted before the log says how many they were.
+/// How long dropped lines are counted before the log reports their number.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What one component may write into the host's log.
+/// The log limits of one component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLimits {
     /// Lines a second.
     pub lines: u64,
     /// Bytes of text a second.
     pub bytes: u64,
-    /// How much of both may be written at once: as much as in this time.
+    /// The burst, as the time in which the limits allow as many lines and bytes.
     pub burst: Duration,
 }
 
@@ -29,7 +29,7 @@ impl Default for LogLimits {
     }
 }
 
-/// The log budget of one component. A clone is the same budget.
+/// The log budget of one component. Clones share it.
 #[derive(Clone, Debug)]
 pub struct LogBudget(Arc<Shared>);
 
@@ -42,9 +42,10 @@ struct Shared {
 
 #[derive(Debug)]
 struct State {
-    /// The time that the lines written up to now are worth, less what has passed since. At most the burst, and a line.
+    /// The time that the written lines are worth, minus the time that has passed since. At most the burst and one
+    /// line.
     lines: Duration,
-    /// The same for the bytes.
+    /// The time that the written bytes are worth, likewise.
     bytes: Duration,
     settled: Instant,
     dropped: Dropped,
@@ -73,13 +74,14 @@ impl LogBudget {
         }))
     }
 
-    /// Whether a line of `bytes` bytes may be written. If it may not, it is counted as dropped.
+    /// Whether a line of `bytes` bytes may be written. A refused line is counted as dropped.
     #[must_use]
     pub fn admit(&self, bytes: usize) -> bool {
         let Shared { limits, .. } = &*self.0;
         let mut state = self.0.state();
         state.settle();
-        // A long line is not split: one that finds any room is written, and the next one waits for longer.
+        // A long line is not split: a line is written if there is any budget left, and the next line waits
+        // longer.
         if state.lines < limits.burst && state.bytes < limits.burst {
             state.lines += worth(1, limits.lines);
             state.bytes += worth(bytes, limits.bytes);
@@ -95,12 +97,12 @@ impl LogBudget {
         false
     }
 
-    /// Takes room for `bytes` more bytes of a line that was admitted.
+    /// Charges `bytes` more bytes for an admitted line.
     pub(crate) fn charge(&self, bytes: usize) {
         self.0.state().bytes += worth(bytes, self.0.limits.bytes);
     }
 
-    /// Says what was dropped when it has been counted for a while. Without a runtime, the end of the budget says it.
+    /// Reports dropped lines after the interval. Without a runtime, dropping the budget reports them.
     fn report_later(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
         let budget = Arc::downgrade(&self.0);
@@ -138,7 +140,7 @@ impl Drop for Shared {
 }
 
 impl State {
-    /// Pays for what was written by the time that has passed.
+    /// Reduces the charges by the time that has passed.
     fn settle(&mut self) {
         let now = Instant::now();
         let passed = now.duration_since(self.settled);

@@ -1,4 +1,4 @@
-//! What an instance uses up: execution time and memory.
+//! Measures an instance's execution time and memory.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,29 +17,30 @@ use crate::instance::QUEUE_TIME;
 /// Bytes that an entry of a table takes.
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 
-/// The processor time that one request has used, and whether it has met its limit of memory. Neither waiting for the host counts, nor waiting for a processor:
-/// wasmtime's epochs run on during both, so they say when to look at this clock and not what it shows.
+/// Measures the processor time of one request, and records whether the request has met its memory limit. Neither
+/// waiting for the host nor waiting for a processor counts: wasmtime's epochs advance during both, so they only say
+/// when to read this clock.
 ///
-/// To read a thread's processor time is a system call, and two of them for each poll were a tenth of a request's cost. Most
-/// requests end within [`FIRST_TIME`], which is measured by the wall clock instead.
+/// Reading a thread's processor time is a system call, and two calls for each poll were a tenth of a request's cost.
+/// Most requests end within [`FIRST_TIME`], which is measured by the wall clock instead.
 pub(crate) struct CpuMeter {
     origin: Instant,
-    /// Nanoseconds, up to the last poll.
+    /// Processor time of the completed polls, in nanoseconds.
     spent: AtomicU64,
-    /// What the clock showed when the poll began, in nanoseconds, or [`IDLE`].
+    /// The clock at the start of the current poll, in nanoseconds, or [`IDLE`].
     poll_started: AtomicU64,
-    /// Whether the poll that is under way ends because the guest was interrupted.
+    /// Whether the current poll ends because the guest was interrupted.
     is_interrupted: AtomicBool,
-    /// Whether the guest waits for the host: it would not go on if it were polled.
+    /// Whether the guest waits for the host, so that polling it would not advance it.
     is_waiting: AtomicBool,
     polled: AtomicWaker,
     has_reached_memory_limit: AtomicBool,
 }
 
-/// Not polled at the moment.
+/// Marks that no poll is running.
 const IDLE: u64 = u64::MAX;
 
-/// What a request spends by the wall clock before its threads' clocks are read.
+/// Wall-clock time of a request before its threads' clocks are read.
 const FIRST_TIME: Duration = Duration::from_millis(1);
 
 impl CpuMeter {
@@ -56,12 +57,12 @@ impl CpuMeter {
         })
     }
 
-    /// Whether the instance was refused memory since its own limit allows no more.
+    /// Whether the instance was refused memory because of its own limit.
     pub(crate) fn has_reached_memory_limit(&self) -> bool {
         self.has_reached_memory_limit.load(Ordering::Relaxed)
     }
 
-    /// What has been spent. The poll that is under way counts for the thread that polls.
+    /// The spent time, including the current poll. Must be called on the polling thread.
     pub(crate) fn spent(&self) -> Duration {
         let spent = Duration::from_nanos(self.spent.load(Ordering::Relaxed));
         match self.poll_started.load(Ordering::Relaxed) {
@@ -70,7 +71,7 @@ impl CpuMeter {
         }
     }
 
-    /// Counts what `poll` takes.
+    /// Adds the time of `poll`.
     pub(crate) fn measure<R>(&self, poll: impl FnOnce() -> R) -> R {
         let clock = Clock::after(Duration::from_nanos(self.spent.load(Ordering::Relaxed)));
         let started = clock.now(self.origin);
@@ -81,7 +82,7 @@ impl CpuMeter {
         result
     }
 
-    /// Polls the guest: counts what that takes, and notes whether the guest waits then.
+    /// Polls the guest, adds the time of the poll, and records whether the guest waits.
     pub(crate) fn poll<T>(&self, poll: impl FnOnce() -> Poll<T>) -> Poll<T> {
         self.is_waiting.store(false, Ordering::Relaxed);
         let poll = self.measure(poll);
@@ -91,38 +92,38 @@ impl CpuMeter {
         poll
     }
 
-    /// What was spent in polls that have ended. For threads that do not poll.
+    /// The time of the completed polls, for threads that do not poll.
     pub(crate) fn counted(&self) -> Duration {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed))
     }
 
-    /// Notes that the guest is interrupted, and goes on when it is polled again.
+    /// Records that the guest is interrupted, and continues at the next poll.
     pub(crate) fn interrupt(&self) {
         self.is_interrupted.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the guest waits for the host. The task of `context` is woken when the next poll has ended.
+    /// Whether the guest waits for the host. The task of `context` is woken after the next poll.
     pub(crate) fn is_waiting(&self, context: &Context<'_>) -> bool {
         self.polled.register(context.waker());
         self.is_waiting.load(Ordering::Acquire)
     }
 }
 
-/// What a poll is measured by.
+/// The clock of a poll.
 #[derive(Clone, Copy)]
 enum Clock {
     Wall,
-    /// The time that the calling thread has had a processor for.
+    /// The processor time of the calling thread.
     Thread,
 }
 
 impl Clock {
-    /// The clock of a request that has spent so much.
+    /// The clock of a request that has spent this much.
     fn after(spent: Duration) -> Self {
         if spent < FIRST_TIME { Self::Wall } else { Self::Thread }
     }
 
-    /// Nanoseconds.
+    /// The current time in nanoseconds.
     fn now(self, origin: Instant) -> u64 {
         nanoseconds(match self {
             Self::Wall => origin.elapsed(),
@@ -130,7 +131,7 @@ impl Clock {
         })
     }
 
-    /// A guest yields after a [`TICK`]: by the wall clock, more than that is a thread's wait for a processor.
+    /// A guest yields after a [`TICK`]: wall-clock time beyond that is a thread's wait for a processor.
     fn since(self, origin: Instant, started: u64) -> Duration {
         let time = Duration::from_nanos(self.now(origin).saturating_sub(started));
         match self {
@@ -145,12 +146,12 @@ fn thread_time() -> Duration {
     Duration::try_from(time).unwrap_or_default()
 }
 
-/// Nanoseconds, less than [`IDLE`] in any case.
+/// Nanoseconds, always less than [`IDLE`].
 pub(crate) fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(IDLE - 1)
 }
 
-/// A future whose polls are counted by a [`CpuMeter`].
+/// A future whose polls a [`CpuMeter`] measures.
 pub(crate) struct Metered<F> {
     meter: Arc<CpuMeter>,
     future: Pin<Box<F>>,
@@ -172,22 +173,22 @@ impl<F: Future> Future for Metered<F> {
 }
 
 /// Counts all linear memories and tables of an instance against one limit. wasmtime's own `StoreLimits` counts each
-/// memory for itself, so that a guest with several could have several times as much.
+/// memory separately, so that a guest with several could exceed the limit several times.
 ///
-/// A guest that meets its own limit is told so, and may do with less. One that meets the host's waits, for
-/// [`QUEUE_TIME`], and then ends: its request can be made again when others are done.
+/// A guest that meets its own limit gets an error, and may continue with less. A guest that meets the host's
+/// limit waits for [`QUEUE_TIME`], and then ends: its request can be retried when others are done.
 pub(crate) struct MemoryMeter {
     limit: u64,
     used: u64,
     charge: Charge,
-    /// Whether the instance was never given what it asked for last.
+    /// Whether the last memory request of the instance was not granted.
     is_short: bool,
-    /// Is told when the instance meets its limit.
+    /// Is notified when the instance meets its limit.
     meter: Arc<CpuMeter>,
 }
 
 impl MemoryMeter {
-    /// `charge` is what the instance begins with, and grows with it.
+    /// `charge` is the initial memory of the instance, and grows with the instance.
     pub(crate) fn new(limit: u64, charge: Charge, meter: Arc<CpuMeter>) -> Self {
         Self { limit, used: 0, charge, is_short: false, meter }
     }

@@ -1,4 +1,4 @@
-//! Who a request is made for, as the host has verified it.
+//! The verified principal of a request.
 
 /// A verified caller. Made by the host's authentication alone; a component sees it through `berth:identity/caller`.
 #[derive(Clone, Debug, PartialEq, Eq)]

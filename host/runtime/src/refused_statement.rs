@@ -1,4 +1,5 @@
-//! The statement of a request that PostgreSQL refused last: why the request fails, most often.
+//! The last statement of a request that PostgreSQL refused, which is the most frequent reason of a failed
+//! request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +8,7 @@ use berth_postgres::ServerMessage;
 use crate::incident::one_line;
 use crate::instance::RequestContext;
 
-/// The last refusal of a request. The components that it calls write it too. A clone is the same.
+/// The last refusal of a request, including those in called components. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct LastRefusal(Arc<Mutex<Option<Refusal>>>);
 
@@ -43,7 +44,7 @@ macro_rules! log_refusal {
 }
 
 impl RequestContext {
-    /// Notes that PostgreSQL refused a statement of the component. The component may expect that, so it is no warning yet.
+    /// Records that PostgreSQL refused a statement. The component may expect the refusal, so it is no warning yet.
     pub(crate) fn note_refusal(&self, refusal: &ServerMessage) {
         let refusal = Refusal {
             component: self.component.clone(),
@@ -56,7 +57,7 @@ impl RequestContext {
         *self.last_refusal.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
     }
 
-    /// Logs the last refusal, if there was one: the request has failed.
+    /// Logs the last refusal, if any, because the request has failed.
     pub(crate) fn warn_of_refusal(&self) {
         let refusal = self.last_refusal.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(refusal) = refusal {

@@ -1,4 +1,4 @@
-//! Which version answers which route: one value, read without a lock and replaced whole.
+//! The routes of the live versions: one value, read without a lock and replaced whole.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::version::Version;
 pub struct RouteError {
     /// The pattern.
     pub pattern: String,
-    /// Whose it is.
+    /// The component of the pattern.
     pub component: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
-/// The components that are live, and the routes that lead to them. The default is that of a host that is starting.
+/// The live components and their routes. The default is the deployment of a host that is starting.
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
@@ -58,7 +58,7 @@ impl Deployment {
         self.versions.get(component).cloned()
     }
 
-    /// Whether it has every component: false only until the first deployment.
+    /// Whether the deployment is complete: false only until the first deployment.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -71,7 +71,8 @@ impl Deployment {
             reason: reason.to_string(),
         };
         self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
-        // `/api/tasks/{*rest}` answers `/api/tasks` too: whoever has what is below a path has the path.
+        // `/api/tasks/{*rest}` also matches `/api/tasks`: a component that owns the paths below a path owns the
+        // path.
         let Some((parent, _)) = pattern.rsplit_once("/{*") else { return Ok(()) };
         let parent = if parent.is_empty() { "/" } else { parent };
         self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
@@ -85,13 +86,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// A registry of its own, for a deployment that is tried before anybody sees it.
+    /// A separate registry, for a deployment that is tried before requests see it.
     #[must_use]
     pub fn of(deployment: Deployment) -> Self {
         Self { current: ArcSwap::from_pointee(deployment) }
     }
 
-    /// The deployment of this moment. A request loads it once, and stays with it.
+    /// The current deployment. A request loads it once, and keeps it.
     #[must_use]
     pub fn current(&self) -> Arc<Deployment> {
         self.current.load_full()

@@ -1,4 +1,4 @@
-//! A request's body on its way into a guest: streamed, cut at the component's limit, and never shorter than it should be.
+//! The body of a request for a guest: streamed, limited to the component's maximum, and checked for completeness.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,26 +10,28 @@ use wasmtime_wasi_http::Error;
 
 use crate::instance::HandleError;
 
-/// What went wrong with a body that a client sends. The guest sees an I/O error, the log sees the reason.
+/// An error of a client's body. The guest sees an I/O error; the log has the reason.
 pub type RequestBodyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A body with a fault ends for the host, which answers instead of the guest; the guest waits for the next bytes until the host
-/// drops it. A guest that has begun its response sees an error.
+/// A body that reports its faults to the host, which then responds instead of the guest; the guest waits for the next
+/// bytes until the host drops it. A guest that has begun its response sees an error.
 ///
-/// wasi:http lets a guest go on reading after an error, and then says that the body has ended: many take that for its end.
+/// wasi:http lets a guest read on after an error, and then reports the end of the body, which many guests take for
+/// success.
 pub(crate) struct LimitedBody<B> {
     inner: B,
     limit: u64,
     received: u64,
-    /// Bytes that the client said it would send, where it said so.
+    /// The length that the client announced, if any, in bytes.
     expected: Option<u64>,
     fault: Option<oneshot::Sender<HandleError>>,
-    /// Whether the host has been told of a fault.
+    /// Whether a fault was reported to the host.
     is_told: bool,
 }
 
 impl<B: Body> LimitedBody<B> {
-    /// Lets `limit` bytes of `inner` pass. If there are more, or fewer than the client said, `fault` gets to know.
+    /// Passes on at most `limit` bytes of `inner`. If there are more, or fewer than announced, `fault` gets the
+    /// error.
     pub(crate) fn new(inner: B, limit: u64, fault: oneshot::Sender<HandleError>) -> Self {
         let expected = inner.size_hint().exact();
         Self { inner, limit, received: 0, expected, fault: Some(fault), is_told: false }
@@ -120,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Reads until nothing comes any more; returns what the host is told, and whether the guest still waits.
+    /// Reads to the end; returns the error for the host, and whether the guest still waits.
     fn read<B>(body: B, is_listening: bool) -> (Option<HandleError>, bool)
     where
         B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Unpin,

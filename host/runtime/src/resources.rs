@@ -1,4 +1,4 @@
-//! What is behind the grants of a component, shared by its versions: a swap doubles neither its connections nor its
+//! The resources for a component's grants, shared by its versions: a swap doubles neither its connections nor its
 //! instances.
 
 use std::sync::Arc;
@@ -10,29 +10,29 @@ use crate::background::ProcessorUse;
 use crate::log_budget::LogBudget;
 use crate::version::ComponentSpec;
 
-/// Instances of a version that is tried: one that is probed, and those that other components call in their turn.
+/// Instances of a version that is tried: the probed one, and those that called components call in turn.
 const TRIAL_CONCURRENCY: usize = 4;
 
-/// The database, the language models and the turns of one component. A clone is the same.
+/// The database, the language models and the permits of one component. Clones share them.
 #[derive(Clone)]
 pub struct Resources {
     /// One permit for each instance that may live at the same time.
     pub(crate) permits: Arc<Semaphore>,
-    /// What its instances use of the processors.
+    /// The processor use of its instances.
     pub(crate) processors: ProcessorUse,
-    /// Whether a version with these is tried, and not live.
+    /// Whether the version with these resources is being tried, and not live.
     pub(crate) is_trial: bool,
     /// The component's own schema, if it is granted.
     pub(crate) database: Option<SessionPool>,
     /// The host's client, if it is granted.
     pub(crate) cohere: Option<berth_cohere::Client>,
-    /// What it may write into the host's log.
+    /// The component's log budget.
     pub(crate) log: LogBudget,
 }
 
 impl Resources {
-    /// Those of the component that `spec` describes. `database` is the component's own and `cohere` the host's, each if
-    /// it is granted.
+    /// Creates the resources of the component that `spec` describes. `database` is the component's own and `cohere` is
+    /// the host's, each if granted.
     #[must_use]
     pub fn new(
         spec: &ComponentSpec,
@@ -51,8 +51,8 @@ impl Resources {
         }
     }
 
-    /// The same for a version that is tried, with turns of its own: it neither waits for requests nor keeps them waiting.
-    /// `database` sees what the version's migrations did.
+    /// The resources of a version that is tried, with separate permits: its trial neither waits for requests nor delays
+    /// them. `database` sees the changes of the version's migrations.
     #[must_use]
     pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
         Self {

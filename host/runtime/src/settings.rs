@@ -1,4 +1,4 @@
-//! What the manifest tells a component: keys and values.
+//! Settings of a component from the manifest: keys and values.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,9 +1,10 @@
-//! Lines of source for places in a component's code.
+//! Source lines for places in a component's code.
 //!
-//! A component's DWARF is as hostile as the component. So the process that compiles reads it, and writes a plain table of
-//! lines behind the machine code, into the same file. The host reads a few bytes of this table for each frame of a trap.
+//! A component's DWARF is as untrusted as the component. So the compiling process reads the DWARF, and appends a plain
+//! table of lines to the file of the machine code. The host reads a few bytes of this table for each frame of a trap.
 //!
-//! The file is: the machine code, the paths, the rows, the number of rows, and a mark. Numbers are little-endian.
+//! The file consists of the machine code, the paths, the rows, the number of rows, and a mark. Numbers are
+//! little-endian.
 
 mod write;
 
@@ -14,7 +15,7 @@ use std::path::Path;
 
 pub(crate) use write::{append, has_lines};
 
-/// How a file ends that has lines. Another form of the table needs another mark.
+/// The end of a file with lines. Another format of the table needs another mark.
 pub(crate) const MARK: &[u8; 8] = b"BERTHLN1";
 
 /// Bytes of the number of rows and the mark.
@@ -23,7 +24,7 @@ const TRAILER_BYTES: u64 = 12;
 /// Bytes of a row: four for each of its numbers.
 const ROW_BYTES: u64 = 12;
 
-/// Bytes that are kept of a path.
+/// The longest kept part of a path, in bytes.
 const MAX_PATH_BYTES: usize = 300;
 
 /// The lines of one component, in the file of its machine code.
@@ -45,7 +46,7 @@ struct Row {
 }
 
 impl SourceLines {
-    /// The lines in a file of machine code, if it has some.
+    /// The lines in a file of machine code, if there are any.
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = File::open(path)?;
         let Some(rows_end) = file.metadata()?.len().checked_sub(TRAILER_BYTES) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! What a store holds: everything that one instance can reach.
+//! The data of a store: everything that one instance can access.
 
 use std::sync::Arc;
 

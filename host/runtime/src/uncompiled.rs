@@ -1,8 +1,8 @@
-//! Bytes → a component that is worth compiling, or a refusal that says why not.
+//! Checks a component's sections before it is compiled.
 //!
-//! Compilation is the most expensive thing that a push makes the host do, and its cost follows from the component, not from
-//! its use. So the component's sections are read first, without a look into its functions: how much there is to compile,
-//! and the names of what it imports and exports. What cannot go live for these is never compiled.
+//! Compilation is the most expensive part of a push, and its cost depends on the component, not on its use. So the host
+//! first reads the component's sections, without its functions: the amount of code, and the names of imports and
+//! exports. A component that these rule out is never compiled.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ use crate::wasm::Wasm;
 /// The largest component that is compiled, in bytes.
 pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// How much of each kind a component may have, its modules and inner components included.
+/// The limits of a component, including its modules and inner components.
 const LIMITS: [(Counted, u64); 6] = [
     (Counted::Functions, 50_000),
     (Counted::FunctionBytes, 1024 * 1024),
@@ -29,7 +29,7 @@ const LIMITS: [(Counted, u64); 6] = [
     (Counted::Depth, 8),
 ];
 
-/// What is counted of a component.
+/// The counted kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counted {
     /// Functions with code.
@@ -78,8 +78,8 @@ pub struct Uncompiled {
 }
 
 impl Uncompiled {
-    /// Reads the sections of a component. Refuses by name what people push by mistake, and what has more of anything than
-    /// the host compiles. Whether the component is valid is for the compiler to say.
+    /// Reads the sections of a component. Refuses, with a specific error, files that are pushed by mistake, and
+    /// components beyond a limit. The compiler checks whether the component is valid.
     pub fn read(bytes: Wasm) -> Result<Self, CompileError> {
         if bytes.len() > MAX_BYTES {
             return Err(CompileError::TooLarge(bytes.len()));
@@ -111,7 +111,7 @@ impl Uncompiled {
         }
     }
 
-    /// Whether it imports and exports what `spec` lets it, as far as the names of its interfaces say.
+    /// Checks the names of its imports and exports against `spec`.
     pub fn check(&self, spec: &ComponentSpec) -> Result<(), LinkError> {
         check_names(self, spec)
     }

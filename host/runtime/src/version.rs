@@ -37,27 +37,27 @@ const MAX_RESOURCES: usize = 1000;
 /// Bytes that the headers of one request or response may take, as wasmtime counts them.
 const MAX_FIELDS: usize = 64 * 1024;
 
-/// What a guest may pass to the host in one call beyond the parameters of a statement.
+/// The bytes that a guest may pass to the host in one call, besides the parameters of a statement.
 const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
 
-/// What the manifest says of a component.
+/// A component's entry in the manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComponentSpec {
-    /// Its name: `[a-z][a-z0-9-]*`.
+    /// The component's name: `[a-z][a-z0-9-]*`.
     pub name: String,
-    /// What it is granted.
+    /// The granted capabilities.
     pub capabilities: BTreeSet<Capability>,
-    /// What a request may cost.
+    /// The limits of a request.
     pub limits: Limits,
-    /// What `wasi:config/store` answers.
+    /// The values of `wasi:config/store`.
     pub config: Settings,
-    /// Its environment variables.
+    /// The component's environment variables.
     pub environment: Settings,
-    /// Where it may send requests to.
+    /// The destinations of outgoing requests.
     pub outgoing: Vec<AllowedDestination>,
-    /// The authorities that it trusts beside the public ones.
+    /// The authorities that the component trusts besides the public ones.
     pub outgoing_authorities: Authorities,
-    /// Which component answers which of its imports: interfaces, with or without a version, to components' names.
+    /// The callee of each import: interfaces, with or without a version, to names of components.
     pub imports: BTreeMap<String, String>,
     /// Path patterns, as axum writes them.
     pub routes: Vec<String>,
@@ -77,29 +77,29 @@ impl ComponentSpec {
     }
 }
 
-/// A version of a component: its code, linked against its grants. A clone is the same version.
+/// A version of a component: its code, linked against its grants. Clones share the version.
 #[derive(Clone)]
 pub struct Version {
     pub(crate) spec: Arc<ComponentSpec>,
-    /// 0 for one that has none yet.
+    /// 0 before the version has a number.
     pub(crate) number: u32,
     digest: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
-    /// Where its code comes from.
+    /// The source lines of its code.
     pub(crate) lines: Option<Arc<SourceLines>>,
     pub(crate) openapi: Option<Arc<str>>,
     pub(crate) migrations: Arc<[Migration]>,
-    /// Behind its grants.
+    /// The resources for its grants.
     pub(crate) resources: Resources,
     config: Arc<WasiConfigVariables>,
     client: Client,
-    /// That of trials, for one without a number.
+    /// The account of trials for a version without a number.
     pub(crate) memory: MemoryAccount,
     pub(crate) background: Background,
 }
 
 impl Version {
-    /// One without a number, and without anything behind its grants.
+    /// A version without a number, and without resources for its grants.
     pub(crate) fn new(
         spec: ComponentSpec,
         compiled: &Compiled,
@@ -122,20 +122,20 @@ impl Version {
         }
     }
 
-    /// The same with a number, and with `resources` behind its grants.
+    /// The version with a number, and with `resources` for its grants.
     pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
         let memory = self.memory.memory();
         let memory = if resources.is_trial { memory.trials() } else { memory.account(&self.spec.name) };
         Self { number, resources, memory, ..self.clone() }
     }
 
-    /// What the manifest says of the component.
+    /// The component's entry in the manifest.
     #[must_use]
     pub fn spec(&self) -> &ComponentSpec {
         &self.spec
     }
 
-    /// Which version of the component this is, counted from 1.
+    /// The number of the version, from 1.
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number
@@ -147,19 +147,19 @@ impl Version {
         &self.digest
     }
 
-    /// What its grants are backed by, for the version that comes next.
+    /// The resources for its grants, for the next version.
     #[must_use]
     pub fn resources(&self) -> &Resources {
         &self.resources
     }
 
-    /// The migrations that it knows.
+    /// The component's migrations.
     #[must_use]
     pub fn migrations(&self) -> &[Migration] {
         &self.migrations
     }
 
-    /// The interfaces that it imports and exports.
+    /// The imported and exported interfaces.
     #[must_use]
     pub fn authority(&self) -> Authority {
         let (component, ty) = (self.component(), self.component().component_type());
@@ -174,7 +174,7 @@ impl Version {
         }
     }
 
-    /// The OpenAPI document that the component brings, as JSON.
+    /// The component's OpenAPI document, as JSON.
     #[must_use]
     pub fn openapi(&self) -> Option<&str> {
         self.openapi.as_deref()
@@ -252,7 +252,8 @@ impl Version {
         let mut store = self.store(self.outside_of_requests(), &meter, self.memory.charge());
         store.data_mut().memory.set_limit(limit);
         let start = Metered::new(Arc::clone(&meter), async {
-            // Why else it does not start is for its first request to say: the host may have no room at the moment.
+            // Other errors of starting are reported by its first request: the host may have no memory free at the
+            // moment.
             let _ = self.pre.instance_pre().instantiate_async(&mut store).await;
             store.data().memory.used()
         });
@@ -260,7 +261,7 @@ impl Version {
         (used, meter.has_reached_memory_limit())
     }
 
-    /// What calls have that no request makes.
+    /// The context of calls outside of requests.
     fn outside_of_requests(&self) -> Arc<RequestContext> {
         Arc::new(RequestContext {
             component: self.spec.name.clone(),
@@ -274,8 +275,8 @@ impl Version {
         })
     }
 
-    /// Asks the component something outside of any request: without a caller, without the database, within the limits
-    /// of a request.
+    /// Calls the component outside of any request: without a caller, without the database, within the limits of a
+    /// request.
     pub(crate) async fn ask<R>(
         &self,
         call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
@@ -299,7 +300,8 @@ impl Version {
     }
 }
 
-/// The whole `wasi:cli` world with nothing behind it, but that what a guest prints is logged, and the manifest's variables.
+/// The whole `wasi:cli` world without access to anything, except that output is logged and the manifest's variables are
+/// set.
 fn wasi(request: &Arc<RequestContext>, environment: &Settings) -> WasiCtx {
     let mut builder = WasiCtx::builder();
     builder

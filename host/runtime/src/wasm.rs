@@ -1,5 +1,5 @@
-//! The bytes of a component: in memory, or in a file that the host and the process that compiles it both map, so that there is
-//! one copy for the two.
+//! The bytes of a component: in memory, or in a file that both the host and the compiling process map, so that they
+//! share one copy.
 //!
 //! The file is in a directory that only the host's user can enter, is written once, and is removed with the last clone.
 
@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::compile::{PARTIAL, create_private};
 
-/// The bytes of a component. A clone is the same bytes.
+/// The bytes of a component. Clones share them.
 #[derive(Clone)]
 pub struct Wasm(Place);
 
@@ -26,7 +26,7 @@ enum Place {
 }
 
 impl Wasm {
-    /// The file that the bytes are in. It is made in `directory` where they are in memory.
+    /// The file with the bytes. If the bytes are in memory, it is created in `directory`.
     pub(crate) fn file(&self, directory: &Path) -> io::Result<Arc<WasmFile>> {
         match &self.0 {
             Place::File(file) => Ok(Arc::clone(file)),
@@ -79,7 +79,7 @@ impl WasmFile {
     }
 }
 
-/// A component that is coming in, piece by piece, into a file.
+/// A component that is being uploaded into a file.
 pub struct IncomingWasm {
     file: tokio::fs::File,
     path: TempPath,
@@ -91,16 +91,16 @@ impl IncomingWasm {
         Ok(Self { file: file.into(), path })
     }
 
-    /// Adds a piece.
+    /// Appends a piece.
     ///
     /// # Errors
     ///
-    /// If the file cannot be written: the disk is full, for one.
+    /// If the file cannot be written, for example because the disk is full.
     pub async fn add(&mut self, piece: &[u8]) -> io::Result<()> {
         self.file.write_all(piece).await
     }
 
-    /// All of it.
+    /// Completes the file and maps it.
     ///
     /// # Errors
     ///

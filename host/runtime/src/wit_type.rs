@@ -1,16 +1,16 @@
 //! The types of WIT as text, and the first place where two of them differ.
 //!
-//! Two types are the same when they look the same written out: a compiled component does not say what its records and
-//! variants are called, and need not, since values cross by their structure.
+//! Two types are equal if their texts are: a compiled component does not contain the names of its records and
+//! variants, and values are copied by their structure.
 
 use wasmtime::component::Type;
 use wasmtime::component::types::ComponentFunc;
 
 /// Where two types differ.
 pub(crate) struct Difference {
-    /// The way to the place, from the outside: empty when the types differ as a whole.
+    /// The path to the place, from the outside: empty when the types differ as a whole.
     pub(crate) place: Vec<String>,
-    /// What stands there in the one and in the other.
+    /// The texts of both types at that place.
     pub(crate) texts: (String, String),
 }
 
@@ -27,12 +27,12 @@ pub(crate) fn function_difference(one: &ComponentFunc, other: &ComponentFunc) ->
     Some(Difference { place: Vec::new(), texts: (signature(one), signature(other)) })
 }
 
-/// The first part of a function that is `wanted`, and the way there.
+/// The first part of a function for which `wanted` is true, and the path to it.
 pub(crate) fn find(function: &ComponentFunc, wanted: fn(&Type) -> bool) -> Option<Vec<String>> {
     find_in(function_parts(function), wanted)
 }
 
-/// A part of a type, after what it is called there.
+/// A part of a type, after its name there.
 type Part = (String, Type);
 
 fn first_difference(one: Vec<Part>, other: Vec<Part>) -> Option<Difference> {
@@ -95,7 +95,7 @@ fn text(ty: &Type) -> String {
     render(ty, text)
 }
 
-/// What stands for a part where only the outermost shape matters. WIT's own `_` means that there is nothing.
+/// The text for a part where only the outermost shape matters. WIT's own `_` means that there is no type.
 fn elided(_: &Type) -> String {
     "…".to_owned()
 }
@@ -149,7 +149,8 @@ fn render(ty: &Type, inner: fn(&Type) -> String) -> String {
     }
 }
 
-/// `result`, `result<T>`, `result<_, E>`: what is missing at the end is left away, and before it is `_`.
+/// `result`, `result<T>`, `result<_, E>`: a missing type at the end is omitted, and a missing type before the
+/// end is `_`.
 fn generic(name: &str, of: &[Option<Type>], inner: fn(&Type) -> String) -> String {
     let given = of.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
     if given == 0 {

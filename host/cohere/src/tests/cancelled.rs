@@ -1,4 +1,4 @@
-//! What nobody waits for any more.
+//! Calls that are cancelled.
 
 use fake_cohere::{Gate, Reply::Hang, Turn};
 

@@ -96,7 +96,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_cohere_that_is_not_there_is_unavailable() {
     let cohere = FakeCohere::start(0).await.unwrap();
-    // Nobody listens there, nor can anybody else while this socket is bound.
+    // No server listens there, and none can while this socket is bound.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What the host does not send, or take.
+//! Limits of requests and responses.
 
 use fake_cohere::{Gate, Raw, Reply::Hang, Turn};
 

@@ -1,4 +1,4 @@
-//! What is understood.
+//! Parsing of responses.
 
 use fake_cohere::{Raw, Turn};
 use serde_json::{Value, json};

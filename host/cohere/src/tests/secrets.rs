@@ -9,7 +9,7 @@ use tracing::Level;
 
 use super::*;
 
-/// What every test of this crate has logged: tracing has one subscriber for all threads.
+/// The log of all tests of this crate: tracing has one subscriber for all threads.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 pub(super) struct Log;

@@ -1,4 +1,4 @@
-//! What takes too long. A test pauses tokio's clock when all that is left to do is to wait: then time is up at once.
+//! Timeouts. A test pauses Tokio's clock when only waiting is left: then Tokio advances the clock at once.
 
 use fake_cohere::{Gate, Refusal, Reply::Hang, Turn};
 use tokio::time::{pause, resume};
@@ -8,7 +8,7 @@ use super::*;
 const HOUR: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// What becomes of calls, plain and streamed, that Cohere has and never answers: after a minute, by one of these limits.
+/// The outcomes of calls, plain and streamed, to which Cohere never responds: after a minute, by one of these limits.
 async fn unanswered(silence: Duration, total: Duration, deadline: Duration) {
     let (cohere, _) = fake([Hang, Hang]).await;
     let mut settings = settings(&cohere);

@@ -1,4 +1,5 @@
-//! The bounds of a component's role on the server, as far as the host's role may set them and PostgreSQL has them.
+//! The limits of a component's role on the server, as far as PostgreSQL supports them and the host's role may set
+//! them.
 
 use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
@@ -6,39 +7,39 @@ use sqlx::postgres::PgConnection;
 use super::attempt;
 use crate::sql::quote_identifier;
 
-/// The fewest connections of a role: one for a version that is live, one for a swap, and one more of each for a second host.
+/// The fewest connections of a role: one for the live version and one for a swap, times two hosts.
 const MIN_CONNECTIONS: i64 = 4;
 
-/// How many hosts' worth of connections a role may have, as far as there are so many.
+/// The number of hosts for which a role gets connections, if the server has enough.
 const HOSTS: i64 = 4;
 
-/// Connections of the server that no component's role can take, as a part of all: one in so many.
+/// Share of the server's connections that is reserved for the host: a fifth.
 const HOST_PART: i64 = 5;
 
-/// Settings that a component cannot change back, which need a superuser.
+/// Settings that a component cannot change back. The host needs superuser rights to set them.
 const SUPERUSER_SETTINGS: [(&str, &str); 2] = [
     ("temp_file_limit", "'1GB'"),
-    // RAISE LOG writes into the server's own log, which has no other bound.
+    // RAISE LOG writes to the server's log, which has no size limit.
     ("log_min_messages", "fatal"),
 ];
 
-/// Settings that a component can change for the time of a request.
+/// Settings that a component can change during a request.
 const SETTINGS: [(&str, &str); 1] = [("work_mem", "'8MB'")];
 
-/// Functions that make large objects. These belong to no schema, so the space that they take cannot be found or bounded.
+/// Functions that create large objects. These belong to no schema, so their space can be neither found nor limited.
 const LARGE_OBJECTS: &str = "lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer), \
      lo_put(oid, bigint, bytea), lo_truncate(integer, integer), lo_truncate64(integer, bigint), lowrite(integer, bytea)";
 
-/// What the bounds depend on.
+/// The inputs of the limits.
 #[derive(Clone, Copy)]
 pub(super) struct Bounded {
     /// Sessions that a host has for one component.
     pub(super) connections: usize,
-    /// Whether rights may be changed for all roles of the server.
+    /// Whether the host may change privileges for all roles of the server.
     pub(super) is_private: bool,
 }
 
-/// Bounds a role, and gives every component's role its part of the connections.
+/// Sets a role's limits, and gives every component's role its share of the connections.
 pub(super) async fn set(connection: &mut PgConnection, role: &str, bounded: Bounded) -> sqlx::Result<()> {
     let name = quote_identifier(role);
     for (setting, value) in SETTINGS.iter().chain(&SUPERUSER_SETTINGS) {
@@ -51,7 +52,8 @@ pub(super) async fn set(connection: &mut PgConnection, role: &str, bounded: Boun
     share_connections(connection, i64::try_from(bounded.connections).unwrap_or(i64::MAX)).await
 }
 
-/// Makes the host a member of the role, unless it is a superuser anyway: then it sees the role's backends, and may end them.
+/// Makes the host a member of the role, so that it sees and may end the role's backends. A superuser needs no
+/// membership.
 async fn join(connection: &mut PgConnection, role: &str) -> sqlx::Result<()> {
     let has: bool = sqlx::query_scalar("SELECT pg_has_role(current_user, $1, 'USAGE')")
         .bind(role)
@@ -63,8 +65,8 @@ async fn join(connection: &mut PgConnection, role: &str) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// Divides the server's connections: a part for the host, and the rest among the components, none of which gets more than
-/// [`HOSTS`] hosts need.
+/// Divides the server's connections: a share for the host, and the rest among the components. No component gets more
+/// than [`HOSTS`] hosts need.
 async fn share_connections(connection: &mut PgConnection, connections: i64) -> sqlx::Result<()> {
     let row = sqlx::query(
         "SELECT current_setting('max_connections')::bigint

@@ -9,18 +9,18 @@ use std::process::Command;
 
 use super::PrivateError;
 
-/// An unprivileged user.
+/// An unprivileged system user.
 #[derive(Debug)]
 pub(super) struct Account {
-    /// Its name, for messages.
+    /// The user's name, for messages.
     pub(super) name: String,
     uid: u32,
     gid: u32,
 }
 
 impl Account {
-    /// The user to become when the host is root, `postgres` before `nobody`; `None` when the host is not root and
-    /// the server can run as the same user.
+    /// The user for the server if the host is root, `postgres` before `nobody`. `None` if the host is not root:
+    /// the server then runs as the host's user.
     pub(super) fn instead_of_root() -> Result<Option<Self>, PrivateError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -39,12 +39,12 @@ impl Account {
         Some(Self { name, uid, gid })
     }
 
-    /// Lets `command` run as this user.
+    /// Makes `command` run as this user.
     pub(super) fn run(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
 
-    /// Gives `path` and all below it to this user, unless it has them already.
+    /// Changes the owner of `path` and everything below it to this user, unless this user owns `path` already.
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         let metadata = fs::symlink_metadata(path)?;
         if metadata.uid() == self.uid {
@@ -55,7 +55,7 @@ impl Account {
                 self.own(&entry?.path())?;
             }
         }
-        // Last, so that its owner says whether everything below it was done.
+        // Last, so that the owner of `path` tells whether everything below it was changed.
         lchown(path, Some(self.uid), Some(self.gid))
     }
 

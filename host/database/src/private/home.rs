@@ -1,4 +1,4 @@
-//! The folder that a private server lives in: its data, its socket and its log.
+//! The folder of a private server: its data, its socket and its log.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -12,29 +12,29 @@ use super::PrivateError;
 use super::account::Account;
 use super::lock::Lock;
 
-/// Where data go that the server's user could not reach in the data directory.
+/// The folder for the data if the server's user cannot reach the data directory.
 const ELSEWHERE: &str = "/var/lib/berth-postgres";
 
-/// The longest path of a socket's directory. The address of a socket holds 104 bytes on macOS and 108 on Linux,
-/// the socket's own name and a zero included.
+/// The longest path of a socket's directory. A socket's address holds 104 bytes on macOS and 108 on Linux,
+/// including the socket's own name and a zero byte.
 const MAX_SOCKET_DIRECTORY_BYTES: usize = 104 - "/.s.PGSQL.5432".len() - 1;
 
-/// How much of the log is quoted when the server does not start, in bytes.
+/// How much of the log the error message quotes if the server does not start, in bytes.
 const LOG_TAIL: u64 = 2_000;
 
-/// A private server's folder, held by this process alone for as long as this value lives.
+/// A private server's folder, locked by this process for as long as this value lives.
 #[derive(Debug)]
 pub(super) struct Home {
     /// The folder itself, links resolved.
     pub(super) path: PathBuf,
-    /// Where the socket is made.
+    /// The directory of the socket.
     pub(super) socket: PathBuf,
     _temporary_socket: Option<TempDir>,
     _lock: Lock,
 }
 
 impl Home {
-    /// Makes the folder `postgres` in `data_directory` where there is none, and takes it.
+    /// Creates the folder `postgres` in `data_directory` if it is missing, and locks it.
     pub(super) fn take(data_directory: &Path, account: Option<&Account>) -> Result<Self, PrivateError> {
         let path = place(data_directory, account)?;
         let lock = Lock::take(&path)?;
@@ -47,14 +47,14 @@ impl Home {
         self.path.join("data")
     }
 
-    /// A new log file; the one of the run before is kept beside it.
+    /// Creates a log file. The log of the previous run is kept beside it.
     pub(super) fn new_log(&self) -> Result<File, PrivateError> {
         let log = self.log();
         let _ = fs::rename(&log, log.with_extension("log.old"));
         OpenOptions::new().create(true).append(true).open(&log).map_err(PrivateError::file(&log))
     }
 
-    /// Where the log is.
+    /// The path of the log.
     pub(super) fn log(&self) -> PathBuf {
         self.path.join("server.log")
     }
@@ -73,7 +73,7 @@ impl Home {
     }
 }
 
-/// Makes `path` and gives it to the server's user, if that is another.
+/// Creates `path` and makes the server's user its owner, if there is such a user.
 pub(super) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(), PrivateError> {
     let make = || {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
@@ -82,17 +82,17 @@ pub(super) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(
     make().map_err(PrivateError::file(path))
 }
 
-/// The folder's real path, made so that the server's user can reach what is in it.
+/// The folder's real path, created so that the server's user can reach its contents.
 ///
-/// When the host is root the folder stays root's: root writes the lock and the log there, and nobody else may put
-/// a link in their place. Only the folders inside are the server's.
+/// If the host is root, root keeps the folder, because root writes the lock and the log there, and no other user
+/// may put a link in their place. The server's user owns only the folders inside.
 fn place(data_directory: &Path, account: Option<&Account>) -> Result<PathBuf, PrivateError> {
     let make = || {
         fs::create_dir_all(data_directory.parent().unwrap_or(data_directory))?;
         fs::DirBuilder::new().recursive(true).mode(0o700).create(data_directory)?;
         let parent = fs::canonicalize(data_directory)?;
         let path = parent.join("postgres");
-        // A link is what an earlier run left that had to go elsewhere.
+        // An existing link comes from an earlier run, which had to move the data.
         if !path.is_symlink() {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
         }
@@ -105,8 +105,8 @@ fn place(data_directory: &Path, account: Option<&Account>) -> Result<PathBuf, Pr
     }
 }
 
-/// Opens the folder and the data directory for passing through. An obstacle above them (somebody's home directory,
-/// say) is not ours to remove: then the folder moves, if it is still empty.
+/// Makes the folder and the data directory traversable. The host does not change directories above them (a home
+/// directory, for example): if one is closed, the folder moves, provided it is still empty.
 fn make_reachable(path: PathBuf, parent: &Path, account: &Account) -> Result<PathBuf, PrivateError> {
     let data = path.join("data");
     let open = || {
@@ -138,20 +138,21 @@ fn make_reachable(path: PathBuf, parent: &Path, account: &Account) -> Result<Pat
     Ok(elsewhere)
 }
 
-/// Lets everyone pass through a directory, without seeing what is in it.
+/// Lets every user traverse a directory, without listing it.
 fn let_through(directory: &Path) -> io::Result<()> {
     let mode = fs::metadata(directory)?.permissions().mode();
     fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o111))
 }
 
-/// The socket's directory: in the folder, or a temporary one where the folder's path is too long for an address.
+/// The socket's directory: in the folder, or a temporary directory if the folder's path is too long for a socket
+/// address.
 fn socket(path: &Path, account: Option<&Account>) -> Result<(PathBuf, Option<TempDir>), PrivateError> {
     let socket = path.join("socket");
     if socket.as_os_str().as_bytes().len() <= MAX_SOCKET_DIRECTORY_BYTES {
         make_directory(&socket, account)?;
         return Ok((socket, None));
     }
-    // Not TMPDIR, which can be as long, or closed to the server's user.
+    // Not TMPDIR, which can be as long, or inaccessible to the server's user.
     let directory = tempfile::Builder::new()
         .prefix("berth-")
         .permissions(fs::Permissions::from_mode(0o700))

@@ -1,4 +1,4 @@
-//! Laying out the data directory of a new server, all or nothing.
+//! Creates the data directory of a new server, completely or not at all.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -10,16 +10,16 @@ use super::account::Account;
 use super::home::{Home, make_directory};
 use super::{PrivateError, SUPERUSER, program};
 
-/// What the directory is called while it is made.
+/// Prefix of the directory's name while `initdb` runs.
 const UNFINISHED: &str = "unfinished-";
 
-/// The major version of the server that made the data, if there are any.
+/// The major version of the server that created the data, if there are data.
 pub(super) fn version(data: &Path) -> Option<String> {
     Some(fs::read_to_string(data.join("PG_VERSION")).ok()?.trim().to_owned())
 }
 
-/// Makes the data directory. It gets its name once it is complete: after a host that was killed on the way, the next
-/// one starts over.
+/// Creates the data directory and renames it once it is complete. If a host was killed before that, the next host
+/// starts over.
 pub(super) async fn run(
     binaries: &Path,
     home: &Home,
@@ -32,7 +32,7 @@ pub(super) async fn run(
     unfinished.prefix(UNFINISHED).permissions(Permissions::from_mode(0o700));
     let unfinished = unfinished.tempdir_in(&home.path).map_err(failed)?;
     make_directory(unfinished.path(), account)?;
-    // C.UTF-8 knows upper and lower case of every script and is the same everywhere; where it is missing, C must do.
+    // C.UTF-8 knows upper and lower case of every script and is the same everywhere; C is the fallback.
     let mut output = initdb(binaries, account, unfinished.path(), "C.UTF-8", durable).await?;
     if !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("locale") {
         output = initdb(binaries, account, unfinished.path(), "C", durable).await?;
@@ -41,11 +41,11 @@ pub(super) async fn run(
         return Err(PrivateError::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }
     fs::rename(unfinished.keep(), home.data()).map_err(failed)?;
-    // The new name has to be on the disk before the first commit is.
+    // The new name must be on disk before the first commit is.
     File::open(&home.path).and_then(|directory| directory.sync_all()).map_err(failed)
 }
 
-/// Removes what a host left that was killed on the way.
+/// Removes the incomplete directories of hosts that were killed.
 fn remove_unfinished(home: &Path) -> io::Result<()> {
     for entry in fs::read_dir(home)? {
         let entry = entry?;
@@ -66,7 +66,8 @@ async fn initdb(
     let path = binaries.join("initdb");
     let mut command = program(path.clone(), account);
     command.arg("-D").arg(data).arg(format!("--username={SUPERUSER}")).arg(format!("--locale={locale}"));
-    // Who can open the socket is trusted, and its directory lets nobody else in.
+    // Every client that can open the socket is trusted, because the socket's directory is closed to other
+    // users.
     command.args(["--encoding=UTF8", "--auth=trust", "--no-instructions"]);
     if !durable {
         command.arg("--no-sync");

@@ -1,11 +1,11 @@
-//! The lock on a private server's folder, which says that it is taken.
+//! The lock on a private server's folder.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use super::PrivateError;
 
-/// The lock, held for as long as this value lives, and given back by the kernel however this process ends.
+/// The lock, held for as long as this value lives. The kernel releases it however this process ends.
 #[derive(Debug)]
 pub(super) struct Lock(File);
 
@@ -25,8 +25,8 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file would do, but for a process that another thread has just started: until that is another
-        // program it has this file open, too.
+        // Closing the file is not enough: a process that another thread has just started has this file open, too,
+        // until it executes another program.
         let _ = self.0.unlock();
     }
 }
@@ -50,7 +50,7 @@ mod tests {
     fn a_process_that_was_just_forked_does_not_keep_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
-        // What a new process has until it is another program.
+        // The file that a new process inherits until it executes another program.
         let _inherited = lock.0.try_clone().unwrap();
         drop(lock);
         Lock::take(folder.path()).unwrap();

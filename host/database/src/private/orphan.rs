@@ -1,4 +1,5 @@
-//! A server that an earlier host left behind: still stopping, or, where nobody told it to stop, still running.
+//! A server that an earlier host left behind: still shutting down, or, if the host did not stop it, still
+//! running.
 
 use std::fs;
 use std::path::Path;
@@ -9,13 +10,14 @@ use tokio::time::{Instant, sleep};
 
 use super::PrivateError;
 
-/// How long a server may take to write down what it has in memory.
+/// How long a server may take for its shutdown checkpoint.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Waits until no server runs on `data`. Only for who holds the lock: then a server there has lost its host.
+/// Waits until no server runs on `data`. The caller must hold the lock, so that a server there has lost its
+/// host.
 ///
-/// Returns the process that the server's own lock file names still. Whatever has this number now, it is no server on
-/// these data.
+/// Returns the process that the server's lock file still names. A process with this identifier is no server on these
+/// data.
 pub(super) async fn wait_for_end(data: &Path) -> Result<Option<Pid>, PrivateError> {
     let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
     let mut told = false;
@@ -42,7 +44,8 @@ fn named_process(data: &Path) -> Option<Pid> {
     text.lines().next()?.trim().parse().ok().and_then(Pid::from_raw)
 }
 
-/// Whether a process is a server on `data`: in a container that starts anew, its number is soon somebody else's.
+/// Whether a process is a server on `data`: after a restart of the container, another process soon has its
+/// identifier.
 #[cfg(target_os = "linux")]
 fn serves(pid: Pid, data: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
@@ -52,7 +55,7 @@ fn serves(pid: Pid, data: &Path) -> bool {
         .is_ok_and(|arguments| arguments.split(|byte| *byte == 0).any(|argument| argument == data))
 }
 
-/// Without `/proc` the lock file is taken at its word.
+/// Without `/proc`, the lock file is believed.
 #[cfg(not(target_os = "linux"))]
 fn serves(_pid: Pid, _data: &Path) -> bool {
     true

@@ -10,10 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
-/// How long the server may take to write down what it has in memory before it is killed.
+/// How long the server may take for its shutdown checkpoint before the host kills it.
 const STOP: Duration = Duration::from_secs(30);
 
-/// A running server. Dropped, it is told to stop, but not waited for.
+/// A running server. Dropping the value sends the shutdown signal and does not wait.
 #[derive(Debug)]
 pub(super) struct Server {
     pid: Pid,
@@ -21,14 +21,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command` as a process that the kernel stops when the host ends, however it ends.
+    /// Starts `command` as a process that the kernel stops when the host ends, even by a crash.
     pub(super) async fn start(mut command: Command) -> io::Result<Self> {
-        // A ctrl-C in the terminal is for the host: it still needs the server to finish its requests.
+        // Ctrl-C in the terminal is for the host, which still needs the server to finish its requests.
         command.process_group(0);
         stop_with_parent(&mut command);
         let (started, start) = oneshot::channel();
         let (exited, exit) = watch::channel(None);
-        // For the kernel the parent is the thread that starts the process, so it must last as long as the server.
+        // The kernel sees the starting thread as the parent, so the thread must live as long as the server.
         thread::Builder::new().name("private-postgres".to_owned()).spawn(move || match command.spawn() {
             Ok(child) => {
                 let _ = started.send(Ok(child.id()));
@@ -43,13 +43,13 @@ impl Server {
         Ok(Self { pid, exit })
     }
 
-    /// Waits until the process has ended, and says how, if that is known.
+    /// Waits until the process has ended, and returns its exit status, if known.
     pub(super) async fn exited(&self) -> Option<ExitStatus> {
         *self.exit.clone().wait_for(Option::is_some).await.ok()?
     }
 
-    /// Stops the server: a fast shutdown, which ends all sessions, rolls back and writes a checkpoint.
-    /// Returns whether that was enough; where it takes too long, the process is killed.
+    /// Stops the server by a fast shutdown, which ends all sessions, rolls back and writes a checkpoint.
+    /// Returns whether the server stopped in time; if not, the process is killed.
     pub(super) async fn stop(&self) -> bool {
         self.signal(Signal::INT);
         let stopped = timeout(STOP, self.exited()).await.is_ok();
@@ -61,7 +61,7 @@ impl Server {
     }
 
     fn signal(&self, signal: Signal) {
-        // Once it has ended, its number may be another process's.
+        // After the process has ended, another process may have its identifier.
         if self.exit.borrow().is_none() {
             let _ = kill_process(self.pid, signal);
         }
@@ -78,7 +78,7 @@ fn wait(mut child: Child) -> Option<ExitStatus> {
     child.wait().ok()
 }
 
-/// Has the kernel send SIGINT, a fast shutdown, to the process when the thread that started it is gone.
+/// Makes the kernel send SIGINT, a fast shutdown, to the process when the thread that started it is gone.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the request has to be made by the new process itself, between fork and exec")]
 fn stop_with_parent(command: &mut Command) {
@@ -95,6 +95,6 @@ fn stop_with_parent(command: &mut Command) {
     unsafe { command.pre_exec(request) };
 }
 
-/// Elsewhere a server that outlives a killed host is stopped by the next one.
+/// On other systems, the next host stops a server that outlives a killed host.
 #[cfg(not(target_os = "linux"))]
 fn stop_with_parent(_command: &mut Command) {}

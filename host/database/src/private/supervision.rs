@@ -1,5 +1,5 @@
-//! What becomes of a server that ends by itself: killed for its memory, say. It is started again, on the same data and behind
-//! the same socket, so that pools find it by themselves.
+//! Restarts a server that ends by itself, for example because the kernel killed it for its memory. The data and the
+//! socket stay the same, so pools reconnect by themselves.
 
 use std::time::Duration;
 
@@ -7,20 +7,21 @@ use tokio::time::{Instant, sleep};
 
 use super::{PrivateError, PrivatePostgres, orphan, run};
 
-/// How often in a row the server may end, or fail to start, before it is given up.
+/// How often in a row the server may end, or fail to start, before the host gives up.
 const MAX_FAILURES: u32 = 6;
 
-/// A server that has run for this long has started well: earlier failures are forgotten.
+/// After a server has run for this long, earlier failures no longer count.
 const STABLE_TIME: Duration = Duration::from_mins(1);
 
-/// The pause after the second failure in a row; each further one is twice as long. After the first there is none.
+/// The pause after the second failure in a row, doubled by each further failure. There is no pause after the
+/// first.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 impl PrivatePostgres {
-    /// Starts the server again whenever it has ended by itself.
+    /// Restarts the server whenever it has ended by itself.
     ///
-    /// Returns why the server is given up, when it has failed too often in a row. Never returns otherwise. May be dropped at
-    /// any time.
+    /// Returns an error when the server has failed too often in a row. Never returns otherwise. The future may be
+    /// dropped at any time.
     pub async fn supervise(&mut self) -> PrivateError {
         let mut failures = 0;
         let mut running = Some(Instant::now());
@@ -58,13 +59,13 @@ impl PrivatePostgres {
 
     async fn start_again(&mut self) -> Result<(), PrivateError> {
         let stale = orphan::wait_for_end(&self.home.data()).await?;
-        // Data that are gone are not laid out anew: an empty database would look like a good one.
+        // Missing data are not created anew, because an empty database would look valid.
         self.server = run(&self.binaries, &self.home, self.account.as_ref(), &self.settings, stale).await?;
         Ok(())
     }
 }
 
-/// How long to wait before the next start.
+/// The pause before the next start.
 fn pause(failures: u32) -> Duration {
     if failures < 2 { Duration::ZERO } else { FIRST_PAUSE * 2_u32.saturating_pow(failures - 2) }
 }

@@ -18,7 +18,7 @@ fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
 }
 
-/// Keeps the thread busy, as a guest does between two ticks.
+/// Occupies the thread, as a guest does between two ticks.
 fn compute() {
     let meter = CpuMeter::new();
     meter.measure(|| while meter.spent() < FOREGROUND_TIME {});
@@ -97,7 +97,7 @@ async fn a_guest_in_the_background_ends_at_once_when_it_is_dropped() {
     let mut guest = scheduled(&heavy(), guest);
     assert!((&mut guest).now_or_never().is_none());
     let _ = has_begun.acquire().await.unwrap();
-    // Its first poll has ended when its future can be locked.
+    // The lock on its future is free after its first poll.
     if let Stage::Background { guest, .. } = &guest.stage {
         drop(guest.future.lock().unwrap());
     }

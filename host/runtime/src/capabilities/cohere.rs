@@ -1,7 +1,7 @@
-//! `berth:cohere/chat`: Cohere's models, by the host's key and within its bounds.
+//! `berth:cohere/chat`: Cohere's models, with the host's key and within its limits.
 //!
-//! Here are the host functions, and the words of the interface in those of the client; what a call goes through is in
-//! the crate `berth-cohere`.
+//! This file has the host functions, and converts between the types of the interface and of the client; the crate
+//! `berth-cohere` makes the calls.
 
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ pub(crate) mod bindings {
     });
 }
 
-/// Answers that one request may have under way.
+/// The most responses that one request may have open.
 const MAX_OPEN: usize = 4;
 
-/// What one request may do with Cohere. Cheap to make.
+/// One request's access to Cohere. Cheap to create.
 pub(crate) struct Cohere {
-    /// `None` for a component without the grant; nothing of this file is linked to it then.
+    /// `None` for a component without the grant, to which none of these functions is linked.
     client: Option<Client>,
     caller: Caller,
     deadline: Instant,
@@ -41,15 +41,15 @@ pub(crate) struct Cohere {
 }
 
 impl Cohere {
-    /// For a request that may take `time` from now on. A twentieth of it is kept back, so that a component whose call
-    /// takes too long is there to say so.
+    /// For a request that may take `time` from now on. A twentieth of the time is reserved, so that the component can
+    /// still handle a call that timed out.
     pub(crate) fn new(client: Option<Client>, request: &RequestContext, time: Duration) -> Self {
         let user = request.principal.as_ref().map(|principal| principal.subject.clone());
         let caller = Caller { component: request.component.clone(), user };
         Self { client, caller, deadline: Instant::now() + time * 19 / 20, open_streams: 0 }
     }
 
-    /// What the host functions are called on. The table holds the answers under way.
+    /// The receiver of the host functions. The table holds the open responses.
     pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> View<'a> {
         View { cohere: self, table }
     }
@@ -118,7 +118,7 @@ impl HasData for HasView {
     type Data<'a> = View<'a>;
 }
 
-/// Why a host function fails. The first is the guest's to handle, the others are the host's own faults and trap.
+/// Why a host function fails. The guest handles the first case; the others are faults of the host, and trap.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error(transparent)]
@@ -148,7 +148,7 @@ impl From<client::Error> for bindings::Error {
     }
 }
 
-/// Rounded up: who comes back too early is turned away again.
+/// Rounds up, because a client that returns too early is refused again.
 fn whole_seconds(pause: Duration) -> u32 {
     let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
     u32::try_from(seconds).unwrap_or(u32::MAX)

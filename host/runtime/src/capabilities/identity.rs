@@ -1,4 +1,4 @@
-//! `berth:identity/caller`: who the request is made for, as the host has verified it.
+//! `berth:identity/caller`: the request's principal, as the host has verified it.
 
 use wasmtime::component::{HasSelf, Linker};
 

@@ -1,5 +1,5 @@
 //! `wasi:logging/logging`: a component's lines in the host's log, each with the component, its version and the
-//! request that it was written for.
+//! request.
 
 use wasmtime::component::{HasSelf, Linker};
 
@@ -27,9 +27,9 @@ impl logging::Host for State {
     }
 }
 
-/// Writes one line of a component, if the log has room for it. What is not written costs hardly anything.
+/// Writes one line of a component, if the log budget allows it. A refused line costs almost nothing.
 pub(crate) fn write(request: &RequestContext, level: Level, context: &str, message: &str) {
-    // tracing wants its levels at compile time.
+    // tracing needs the level at compile time.
     macro_rules! line {
         ($level:ident) => {
             if tracing::event_enabled!(target: "component", tracing::Level::$level)
@@ -57,7 +57,7 @@ pub(crate) fn write(request: &RequestContext, level: Level, context: &str, messa
     }
 }
 
-/// Both texts as they are written, if the component's log budget has room for them.
+/// Both texts as they are logged, if the component's log budget allows them.
 fn admit(request: &RequestContext, context: &str, message: &str) -> Option<(String, String)> {
     let bytes = context.len().min(MAX_LINE) + message.len().min(MAX_LINE);
     if !request.log.admit(bytes) {

@@ -1,4 +1,4 @@
-//! `berth:migrations/migrations`, which a component exports: the tables that it needs.
+//! `berth:migrations/migrations`, an export of components: the migrations of their tables.
 
 use berth_database::Migration;
 
@@ -14,15 +14,15 @@ mod bindings {
     });
 }
 
-/// The export, as reports name it.
+/// The export's name in reports.
 pub(crate) const EXPORT: &str = "berth:migrations/migrations@0.1.0";
 
-/// Whether the component brings migrations.
+/// Whether the component exports migrations.
 pub(crate) fn is_exported(version: &Version) -> bool {
     version.exports(EXPORT)
 }
 
-/// Asks the component for its migrations. A component that does not export them has none.
+/// Reads the component's migrations. A component without the export has no migrations.
 pub(crate) async fn list(version: &Version) -> Result<Vec<Migration>, String> {
     if !is_exported(version) {
         return Ok(Vec::new());

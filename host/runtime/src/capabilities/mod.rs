@@ -1,5 +1,5 @@
-//! What a component can be given, a file each, under the word that the manifest and the WIT package have for it.
-//! Each file reads from top to bottom: what it is, its bindings, its context, the host functions.
+//! The capabilities of components. Each has a file, named like its manifest entry and its WIT package. The order
+//! in each file is: description, bindings, context, host functions.
 
 pub(crate) mod cohere;
 pub(crate) mod config;

@@ -1,4 +1,4 @@
-//! `berth:openapi/document`, which a component may export: what its routes are.
+//! `berth:openapi/document`, an optional export of components: the document of their routes.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ mod bindings {
     });
 }
 
-/// The export, as reports name it.
+/// The export's name in reports.
 pub(crate) const EXPORT: &str = "berth:openapi/document@0.1.0";
 
-/// Asks the component for its OpenAPI document, if it has one.
+/// Reads the component's OpenAPI document, if there is one.
 pub(crate) async fn get(version: &Version) -> Result<Option<Arc<str>>, String> {
     if !version.exports(EXPORT) {
         return Ok(None);

@@ -1,13 +1,13 @@
-//! `wasi:http/outgoing-handler`: requests to the destinations that the manifest lists, and to no other.
+//! `wasi:http/outgoing-handler`: requests to the destinations that the manifest lists, and to no others.
 //!
-//! The origin of a request (scheme, host, port) must be listed. An origin whose host is an address is allowed by being
-//! listed. An origin whose host is a name is resolved once, and only to addresses that are public or listed too: a
-//! component must not become a way into the network that the host stands in. The addresses that were checked are those
-//! that are connected to.
+//! The origin of a request (scheme, host, port) must be listed. An origin whose host is an address is allowed if it is
+//! listed. An origin whose host is a name is resolved once, and only to addresses that are public or listed too,
+//! because a component must not gain access to the host's network. The host connects only to addresses that passed the
+//! check.
 
 //!
-//! A request goes out as the guest wrote it: nothing is added to its path, its query or its headers, and nothing is
-//! rewritten.
+//! A request is sent as the guest wrote it: the host neither adds to nor rewrites its path, its query or its
+//! headers.
 
 mod addresses;
 mod client;
@@ -36,15 +36,15 @@ use self::response_body::ResponseBody;
 pub use self::tls::{Authorities, AuthoritiesError};
 use crate::instance::RequestContext;
 
-/// The longest host that a line of the log shows, in bytes: the longest name of DNS.
+/// The longest host name in a log line, in bytes: the longest name of DNS.
 const MAX_LOGGED_HOST_BYTES: usize = 253;
 
-/// Why requests cannot be sent at all.
+/// Why no requests can be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ClientError(#[from] rustls::Error);
 
-/// The client of one version of a component. None is made for a component without destinations.
+/// The client of one version of a component. A component without destinations has none.
 #[derive(Clone, Default)]
 pub(crate) struct Client(Option<Arc<Allowed>>);
 
@@ -77,8 +77,8 @@ impl Allowed {
         Ok(Self { destinations, http: HttpClient::new(Connector { addresses, tls }) })
     }
 
-    /// The origin of a URL, if the manifest lists it. An origin whose host is an address never meets the resolver: listing
-    /// it says that the component may go to that address.
+    /// The origin of a URL, if the manifest lists it. If the host is an address, nothing is resolved: listing the
+    /// origin allows its address.
     fn permitted(&self, url: &Url) -> Option<Origin> {
         let origin = Origin::of(url)?;
         let is_listed = |listed: &AllowedDestination| matches!(listed, AllowedDestination::Origin(listed) if *listed == origin);
@@ -86,10 +86,10 @@ impl Allowed {
     }
 }
 
-/// How `wasi:http` sends an instance's requests.
+/// Sends an instance's requests for `wasi:http`.
 pub(crate) struct OutgoingHttp {
     client: Client,
-    /// The request that the instance answers, for the log.
+    /// The request that the instance serves, for the log.
     context: Arc<RequestContext>,
 }
 
@@ -144,8 +144,8 @@ async fn send(
     }
 }
 
-/// Writes into the log that a request was refused, by the list or for the address that its host's name leads to, and
-/// what the manifest would have to list.
+/// Logs that a request was refused, either by the list or because of the address of its host's name, and the entry
+/// that the manifest would need.
 fn log_refusal(context: &RequestContext, url: &Url, address: Option<AddressProhibited>) {
     let host = url.host_str().unwrap_or_default();
     let host = &host[..host.floor_char_boundary(MAX_LOGGED_HOST_BYTES)];
@@ -165,7 +165,7 @@ fn log_refusal(context: &RequestContext, url: &Url, address: Option<AddressProhi
     ));
 }
 
-/// Writes into the log why a request that may go out was not answered, or not in full.
+/// Logs why an allowed request got no response, or an incomplete one.
 fn log_failure(context: &RequestContext, origin: &Origin, failure: &Failure) {
     let component = &context.component;
     if failure.is_unknown_authority() {
@@ -182,7 +182,7 @@ fn log_failure(context: &RequestContext, origin: &Origin, failure: &Failure) {
 mod tests {
     use super::*;
 
-    /// Whether a component with these destinations may send a request to this URL, as far as the list says.
+    /// Whether the list of destinations allows a component to send a request to this URL.
     fn permits(destinations: &[&str], url: &str) -> bool {
         let destinations = destinations.iter().filter_map(|text| text.parse().ok()).collect();
         let allowed = Allowed::new(destinations, &Authorities::default());
@@ -201,7 +201,7 @@ mod tests {
         ] {
             assert!(permits(&["http://127.0.0.1:9000"], url), "{url}");
             assert!(permits(&[url], "http://127.0.0.1:9000/"), "{url}");
-            // A network lists where names may lead, and no origin.
+            // A listed network allows addresses of names, but no origin.
             assert!(!permits(&["http://localhost:9000", "127.0.0.0/8"], url), "{url}");
         }
         for (listed, url) in [

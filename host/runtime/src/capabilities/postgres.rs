@@ -1,9 +1,8 @@
 //! `berth:postgres/client`: SQL, as the component's own database role.
 //!
-//! Here are the host functions; what a statement goes through is in the folder `postgres`. Each function
-//! outside of a transaction takes a connection for one statement, a transaction keeps one until it ends. A
-//! request that waits for a second connection while it holds a transaction waits for as long as the pool's
-//! queue allows, and no longer.
+//! This file has the host functions; the folder `postgres` runs the statements. Each function outside of a
+//! transaction takes a connection for one statement; a transaction keeps a connection until it ends. A request
+//! that needs a second connection while it holds a transaction waits for at most the pool's queue timeout.
 
 use std::sync::Arc;
 
@@ -32,28 +31,28 @@ pub(crate) mod bindings {
     });
 }
 
-/// What one request may do with its component's schema. Cheap to make.
+/// One request's access to its component's schema. Cheap to create.
 pub(crate) struct Postgres {
-    /// `None` for a component without the grant; nothing of this file is linked to it then.
+    /// `None` for a component without the grant, to which none of these functions is linked.
     pool: Option<SessionPool>,
     caps: Caps,
     open_transactions: usize,
-    /// The request whose lines the notices of its statements are.
+    /// The request that PostgreSQL's notices are logged for.
     request: Option<Arc<RequestContext>>,
 }
 
 impl Postgres {
-    /// For a component's pool, and its limits on rows and bytes of a result.
+    /// For a component's pool, with limits on the rows and bytes of a result.
     pub(crate) fn new(pool: Option<SessionPool>, rows: u32, bytes: u64) -> Self {
         Self { pool, caps: Caps { rows, bytes }, open_transactions: 0, request: None }
     }
 
-    /// The same, with PostgreSQL's notices in the log of `request`.
+    /// Logs PostgreSQL's notices for `request`.
     pub(crate) fn logged_for(self, request: &Arc<RequestContext>) -> Self {
         Self { request: Some(Arc::clone(request)), ..self }
     }
 
-    /// What the host functions are called on. The table holds the open transactions.
+    /// The receiver of the host functions. The table holds the open transactions.
     pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> View<'a> {
         View { postgres: self, table }
     }
@@ -62,7 +61,7 @@ impl Postgres {
         self.pool.as_ref().ok_or(Error::NotGranted)
     }
 
-    /// Notices are the component's lines: a statement of its own, or a function that it has made, wrote them.
+    /// Logs notices as lines of the component, because the component's statements or functions cause them.
     fn notices(&self) -> Option<NoticeHandler> {
         let request = Arc::clone(self.request.as_ref()?);
         Some(Box::new(move |notice| {
@@ -79,7 +78,7 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Runs a statement on a connection that it has for itself.
+    /// Runs a statement on a connection of its own.
     async fn run(
         &mut self,
         statement: String,
@@ -104,7 +103,7 @@ impl View<'_> {
         self.table.get_mut(transaction)?.run(&statement, to).await
     }
 
-    /// Takes a transaction from the guest, for its end.
+    /// Takes a transaction from the guest to end it.
     fn take(&mut self, transaction: Resource<Transaction>) -> Result<Transaction, Error> {
         let transaction = self.table.delete(transaction)?;
         self.postgres.open_transactions -= 1;

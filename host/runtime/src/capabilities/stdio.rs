@@ -1,4 +1,5 @@
-//! What a guest prints: lines in the log, since a sandbox has no terminal and a Python traceback must go somewhere.
+//! Logs a guest's standard output and error, because a sandbox has no terminal and a Python traceback must not be
+//! lost.
 
 use std::io;
 use std::mem;
@@ -15,10 +16,10 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use super::logging::{self, LogLevel};
 use crate::instance::RequestContext;
 
-/// Bytes that are kept of a line that does not end.
+/// The longest part of an unfinished line that is kept, in bytes.
 const MAX_PENDING: usize = 8 * 1024;
 
-/// Bytes that a guest may write at once.
+/// The longest single write of a guest, in bytes.
 const MAX_WRITE: usize = 64 * 1024;
 
 /// Standard output or standard error of one instance.
@@ -27,7 +28,7 @@ pub(crate) struct LogStream {
     name: &'static str,
     level: LogLevel,
     request: Arc<RequestContext>,
-    /// Every handle that the guest opens on the stream writes into the same line.
+    /// The unfinished line, which all handles of the guest on the stream share.
     pending: Arc<Mutex<Pending>>,
 }
 
@@ -57,7 +58,7 @@ impl LogStream {
         let line = mem::take(&mut pending.0);
         let text = String::from_utf8_lossy(&line);
         let text = text.trim_end_matches(['\r', '\n']);
-        // Rust's advice after a panic. A component has no such variable, and the host logs a backtrace by itself.
+        // Rust's advice after a panic. A component has no such variable, and the host logs a backtrace itself.
         if !text.is_empty() && !text.starts_with("note: run with `RUST_BACKTRACE=1`") {
             logging::write(&self.request, self.level, self.name, text);
         }
@@ -75,7 +76,7 @@ impl StdoutStream for LogStream {
         Box::new(self.clone())
     }
 
-    /// Written where the guest stands: the default's worker would lose what a guest prints just before it traps.
+    /// Writes synchronously: the default's worker task would lose output that a guest writes just before a trap.
     fn p2_stream(&self) -> Box<dyn OutputStream> {
         Box::new(self.clone())
     }
@@ -118,7 +119,7 @@ impl AsyncWrite for LogStream {
 
 impl Drop for LogStream {
     fn drop(&mut self) {
-        // The last handle writes what the guest left without an end of line.
+        // The last handle logs the guest's unfinished line.
         if Arc::strong_count(&self.pending) == 1 {
             let pending = Arc::clone(&self.pending);
             self.write_line(&mut pending.lock().unwrap_or_else(PoisonError::into_inner));

@@ -12,13 +12,13 @@ const CALLEE: &str = include_str!("tests/callee.wat");
 
 type Fixture = (ComponentSpec, Vec<u8>);
 
-/// A component that passes every call on to `callee`.
+/// A component that forwards every call to `callee`.
 fn relay(name: &str, callee: &str) -> Fixture {
     let component = fixtures::component(WIT, "relay", include_str!("tests/relay.wat"));
     (spec(name, &[("test:trial/trial", callee)]), component)
 }
 
-/// The component that answers.
+/// The component that serves the calls.
 fn callee() -> Fixture {
     let mut spec = spec("callee", &[]);
     spec.capabilities.insert(Capability::Identity);

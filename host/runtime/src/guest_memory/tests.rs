@@ -6,7 +6,7 @@ use futures_util::FutureExt as _;
 
 use super::*;
 
-/// Charges `account` with bytes that are free.
+/// Charges `account` with free bytes.
 fn take(account: &MemoryAccount, bytes: u64) -> Charge {
     let mut charge = account.charge();
     assert!(charge.try_grow(bytes), "{bytes} are free: {}", account.none_left());

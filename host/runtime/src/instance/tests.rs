@@ -21,7 +21,7 @@ impl RequestContext {
     }
 }
 
-/// Runs a guest that sends its head and then does `work`. Returns whether it goes on when its head is sent to the client.
+/// Runs a guest that sends its head and then does `work`. Returns whether it still runs when its head is sent.
 async fn goes_on<F>(work: impl FnOnce(Arc<CpuMeter>) -> F) -> Result<bool, HandleError>
 where
     F: Future<Output = Result<(), HandleError>> + Send + 'static,
@@ -39,7 +39,7 @@ where
     Ok(guest.is_some())
 }
 
-/// What a guest does that is interrupted: it goes on when it is polled again.
+/// Simulates an interrupted guest, which continues at the next poll.
 async fn interrupted(meter: &CpuMeter) {
     meter.interrupt();
     yield_now().await;

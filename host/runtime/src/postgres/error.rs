@@ -1,7 +1,7 @@
-//! Every way in which a statement fails, and which of them is whose affair.
+//! Every way in which a statement fails, and whether the guest or the host is at fault.
 //!
-//! All but the last two are the guest's to handle and cross as the WIT's `error`; those are the host's own
-//! faults and trap.
+//! The guest handles all but the last two, which it gets as the WIT's `error`; those two are faults of the
+//! host, and trap.
 
 use berth_database::SessionError;
 use berth_postgres::ServerMessage;
@@ -43,8 +43,8 @@ impl Error {
         matches!(self, Self::Refused(_) | Self::Timeout)
     }
 
-    /// Whether a prepared statement is out of date: a table that it reads was altered, or a function of the component has
-    /// dropped the statement. It did not run.
+    /// Whether a prepared statement is out of date: a table that it reads was altered, or a function of the component
+    /// dropped the statement. The statement did not run.
     pub(crate) fn is_stale_statement(&self) -> bool {
         match self {
             Self::Refused(error) => match error.code.as_str() {
@@ -102,7 +102,7 @@ impl TryFrom<Error> for bindings::Error {
             Error::TooManyBytes(limit) => Self::TooManyBytes(limit),
             Error::Unsupported(reason) => Self::Unsupported(reason),
             Error::PoolExhausted => Self::PoolExhausted,
-            // The guest learns no more than that; the cause is in the log.
+            // The guest learns no details; the cause is in the log.
             Error::Away(_) => Self::Away,
             Error::NotGranted | Error::Table(_) => return Err(wasmtime::Error::new(error)),
         })

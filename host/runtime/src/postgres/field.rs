@@ -1,4 +1,4 @@
-//! One field of a row: how its bytes are read, and why they cannot be.
+//! One field of a row: how its bytes are read, and errors of reading them.
 
 use berth_postgres::Column;
 
@@ -6,7 +6,7 @@ use super::Error;
 use super::kind::{Kind, type_name};
 use super::wire::ValueError;
 
-/// What the fields of a column are read as. `index` is counted from 0.
+/// The kind as which a column's fields are read. `index` is counted from 0.
 pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
     Kind::of(&column.ty).ok_or_else(|| {
         Error::Unsupported(format!(
@@ -19,7 +19,7 @@ pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
     })
 }
 
-/// Why no more of a result is read.
+/// Why reading of a result stopped.
 pub(crate) enum Stop {
     ValueError(ValueError),
     TooManyBytes(u64),

@@ -24,7 +24,7 @@ const LARGE_BYTES: u64 = 256 * 1024;
 /// Collects `json-rows`.
 pub(crate) struct JsonRows {
     columns: Vec<JsonColumn>,
-    /// What stands before each field of a row, one after the other.
+    /// The JSON before each field of a row, one after the other.
     leads: Vec<u8>,
     body: Body,
     count: u32,

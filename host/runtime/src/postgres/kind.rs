@@ -1,11 +1,11 @@
-//! Which PostgreSQL types cross, and as what.
+//! The PostgreSQL types that components can use, and their representation.
 
 use berth_postgres::{Kind as TypeKind, Type};
 
-/// What the fields of a column are read as.
+/// The kind as which a column's fields are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// `void`: what a function returns that returns nothing. Read as NULL.
+    /// `void`: the result of a function without a result. Read as NULL.
     Void,
     /// A single value.
     Scalar(Scalar),
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind of a type; `None` where it has none and its values cannot cross.
+    /// The kind of a type; `None` if the type is not supported.
     pub(crate) fn of(ty: &Type) -> Option<Self> {
         match ty.kind() {
             TypeKind::Simple | TypeKind::Pseudo => Self::of_plain(ty),
@@ -80,18 +80,18 @@ pub(crate) enum Scalar {
 }
 
 impl Scalar {
-    /// The number of the type that a parameter is declared with:
+    /// The identifier of the type that a parameter is declared with:
     /// <https://github.com/postgres/postgres/blob/master/src/include/catalog/pg_type.dat>.
     pub(crate) fn oid(self) -> u32 {
         self.oids().0
     }
 
-    /// The number of the type of its arrays.
+    /// The identifier of the type of its arrays.
     pub(crate) fn array_oid(self) -> u32 {
         self.oids().1
     }
 
-    /// A letter of its own.
+    /// A letter that no other type has.
     pub(crate) fn mark(self) -> char {
         char::from(b'a' + self as u8)
     }

@@ -1,7 +1,6 @@
-//! What stands between `berth:postgres/client` and a connection. The host functions themselves are in
-//! `capabilities/postgres.rs`.
+//! The statements of `berth:postgres/client`. The host functions themselves are in `capabilities/postgres.rs`.
 //!
-//! - `statement`: one statement with its parameters, checked; what it may leave behind on a session
+//! - `statement`: one checked statement with its parameters; its possible effects on a session
 //! - `session`: one connection and the statements that run on it; when it may go back to the pool
 //! - `transaction`: a session between `BEGIN` and its end
 //! - `kind`: which PostgreSQL types cross, and as what
@@ -34,7 +33,7 @@ pub(crate) use transaction::MAX_OPEN;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use transaction::Transaction;
 
-/// The most that one result may be. A component's limits, from its manifest.
+/// The limits of one result, from the component's manifest entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
     /// Rows.

@@ -16,18 +16,18 @@ use berth_postgres::{Column, Prepared, Rows, ServerMessage, Status};
 
 use super::{Caps, Error, Statement};
 
-/// Why a statement is refused that a session of one's own would keep.
+/// Why a statement is refused whose effect only a session of the component's own would keep.
 const PREPARES: &str = "PREPARE cannot cross while a pooler is in front of PostgreSQL: the next statement may run on another \
      session; send the statement itself, with its parameters";
 
-/// What becomes of a result.
+/// Collects a result.
 pub(crate) trait Collect: Rows<Error = Error> {
     /// Takes the columns, before the first row. A second time, when a statement had to be prepared anew: then
     /// it starts over.
     fn begin(&mut self, columns: &[Column]) -> Result<(), Error>;
 }
 
-/// Keeps nothing, for statements of which only the number of rows matters.
+/// Discards the rows, for statements of which only the number of rows matters.
 pub(crate) struct Affected;
 
 impl Collect for Affected {
@@ -52,10 +52,10 @@ impl Rows for Affected {
     }
 }
 
-/// What becomes of the notices of a statement.
+/// Receives the notices of a statement.
 pub(crate) type NoticeHandler = Box<dyn FnMut(ServerMessage) + Send>;
 
-/// A session that goes back to the pool, or is closed, as it deserves.
+/// A session that returns to the pool, or is closed if it is not reusable.
 pub(crate) struct Session {
     /// `None` once it was closed.
     lease: Option<Lease>,
@@ -94,7 +94,7 @@ impl Session {
         result
     }
 
-    /// Runs a statement, and `after` it a command, on the session as it is.
+    /// Runs a statement, followed by the command `after`, on the session in its current state.
     async fn run_here(
         &mut self,
         statement: &Statement,
@@ -153,7 +153,7 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the transaction. Whatever PostgreSQL answers, it has then ended.
+    /// Ends the transaction. The transaction has ended whatever PostgreSQL responds.
     pub(crate) async fn end(&mut self, end: End) -> Result<(), Error> {
         let command = match (self.bounds, end) {
             (TransactionScope::Transaction, End::Commit) => "COMMIT",
@@ -183,7 +183,7 @@ impl Session {
         self.lease.as_mut().ok_or(Error::TransactionAborted)
     }
 
-    /// Looks at the result of a statement: the session is at rest again, or it is closed.
+    /// Checks the result of a statement: the session is either idle again, or closed.
     fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
         if !self.is_ready()
             && let Some(lease) = self.lease.take()
@@ -194,7 +194,7 @@ impl Session {
     }
 }
 
-/// Refuses before PostgreSQL does, which would call it a violation of its protocol.
+/// Refuses a wrong number of parameters before PostgreSQL does, which would report a protocol violation.
 fn check_count(statement: &Statement, prepared: &Prepared) -> Result<(), Error> {
     let (given, wanted) = (statement.parameter_count(), prepared.parameters);
     if given == wanted {

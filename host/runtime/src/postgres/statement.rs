@@ -5,11 +5,11 @@ use berth_postgres::Parameters;
 use super::{Caps, Error, parameters};
 use crate::capabilities::postgres::bindings::Value;
 
-/// The most bytes of a statement's text.
+/// The longest text of a statement, in bytes.
 const TEXT_MAX: usize = 1024 * 1024;
 
-/// The most bytes of a statement's text that a connection keeps prepared: it keeps a hundred statements, in
-/// its own memory and in PostgreSQL's.
+/// The longest text of a statement that a connection keeps prepared, in bytes: a connection keeps a hundred
+/// statements, in its own memory and in PostgreSQL's.
 const KEPT_MAX: usize = 16 * 1024;
 
 /// Begins the comment with the types. On a line of its own, since the text may end in a comment of that kind.
@@ -56,7 +56,7 @@ impl Statement {
         self.parameters.len()
     }
 
-    /// The numbers of the types to prepare the statement with. Number 0 is for PostgreSQL to infer.
+    /// The identifiers of the types to prepare the statement with. PostgreSQL infers a type with identifier 0.
     pub(crate) fn types(&self) -> Vec<u32> {
         self.parameters.iter().map(|value| parameters::declared_type(value).unwrap_or(0)).collect()
     }
@@ -66,18 +66,18 @@ impl Statement {
         parameters::encode(&self.parameters)
     }
 
-    /// Whether a session may keep it prepared.
+    /// Whether a session may keep the statement prepared.
     pub(crate) fn is_kept(&self) -> bool {
         self.sql.len() <= KEPT_MAX + self.parameters.len() + COMMENT.len()
     }
 
-    /// Whether it keeps another statement on its session, by a name.
+    /// Whether the statement prepares another statement by name.
     pub(crate) fn prepares(&self) -> bool {
         self.prepares
     }
 
-    /// Whether it is of a kind that may leave another statement prepared on its session, or drop those that the session keeps.
-    /// This is told by its first word. Everything else that a statement can leave is undone after every request.
+    /// Whether the statement may prepare another statement, or drop statements that the session keeps. The first word
+    /// decides. All other effects on the session are undone after every request.
     pub(crate) fn leaves_traces(&self) -> bool {
         self.leaves_traces
     }
@@ -121,7 +121,7 @@ fn key(mut text: String, parameters: &[Value]) -> String {
     text
 }
 
-/// By a statement's first word, in lower case, and what follows it.
+/// Decides by a statement's first word, in lower case, and the rest of the text.
 fn leaves_traces(word: &str, rest: &str) -> bool {
     match word {
         "" | "select" | "insert" | "update" | "delete" | "with" | "merge" | "values" | "table"
@@ -133,13 +133,13 @@ fn leaves_traces(word: &str, rest: &str) -> bool {
     }
 }
 
-/// Whether one of the words stands in the text, in whatever case, also in a literal or a comment.
+/// Whether the text contains one of the words, in any case, also in a literal or a comment.
 fn has_word(text: &str, words: &[&str]) -> bool {
     text.split(|character| !is_of_word(character))
         .any(|found| words.iter().any(|word| found.eq_ignore_ascii_case(word)))
 }
 
-/// The first word of a statement, which may be empty, and what follows it.
+/// The first word of a statement, which may be empty, and the rest of the text.
 fn first_word(mut text: &str) -> (&str, &str) {
     loop {
         text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '(' | ';'));
@@ -154,7 +154,7 @@ fn first_word(mut text: &str) -> (&str, &str) {
     }
 }
 
-/// What follows a comment of the other kind, which may hold further ones.
+/// The text after a block comment, which may be nested.
 fn after_comment(text: &str) -> &str {
     let mut rest = text;
     let mut depth = 0_usize;

@@ -12,10 +12,10 @@ use super::{Caps, Error, Statement};
 /// How many transactions a request may have open at once, so that it cannot take every connection for itself.
 pub(crate) const MAX_OPEN: usize = 2;
 
-/// How long a rollback may take that nobody waits for. Then its connection is closed.
+/// Timeout of a rollback in the background, after which the connection is closed.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// An open transaction. Dropped, it is rolled back.
+/// An open transaction. On drop, it is rolled back.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Transaction {
     /// `None` once it has ended.
@@ -35,20 +35,20 @@ impl Transaction {
         Ok(Self { session: Some(session), aborted: false })
     }
 
-    /// As [`Session::run`].
+    /// See [`Session::run`].
     pub(crate) async fn run(&mut self, statement: &Statement, to: &mut impl Collect) -> Result<u64, Error> {
         let session = self.session.as_mut().ok_or(Error::TransactionAborted)?;
         let result = session.run(statement, to).await;
         match &result {
-            // After a refusal, nothing succeeds but a return to a savepoint.
+            // After a refusal, only a return to a savepoint succeeds.
             Ok(_) => self.aborted = false,
             Err(error) => self.aborted |= error.is_refusal(),
         }
         result
     }
 
-    /// Makes it permanent. PostgreSQL answers the commit of an aborted transaction with a rollback and calls
-    /// that a success: it is none.
+    /// Commits. PostgreSQL responds to the commit of an aborted transaction with a rollback and reports
+    /// success; this function returns an error.
     pub(crate) async fn commit(mut self) -> Result<(), Error> {
         let mut session = self.session.take().ok_or(Error::TransactionAborted)?;
         if self.aborted {
@@ -58,7 +58,7 @@ impl Transaction {
         session.end(End::Commit).await
     }
 
-    /// Undoes it. One whose connection was closed is undone already.
+    /// Rolls back. A transaction whose connection was closed is rolled back already.
     pub(crate) async fn roll_back(mut self) -> Result<(), Error> {
         match self.session.take() {
             Some(mut session) if session.is_ready() => session.end(End::RollBack).await,

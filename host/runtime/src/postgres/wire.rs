@@ -1,7 +1,7 @@
 //! PostgreSQL's binary format, read: <https://www.postgresql.org/docs/current/protocol-overview.html>.
 //!
-//! What the format of each type is stands only in the `…send` functions of PostgreSQL's sources. Dates and
-//! times are integers there, without exception since version 10.
+//! Only the `…send` functions of PostgreSQL's sources define the format of each type. Dates and times are
+//! integers there, without exception since version 10.
 
 use std::str;
 
@@ -104,7 +104,7 @@ pub(crate) fn unix_days(days: i32) -> Result<i32, ValueError> {
         .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
 }
 
-/// The way back.
+/// Days since 1970-01-01 to days since 2000-01-01.
 pub(crate) fn postgres_days(days: i32) -> Result<i32, ValueError> {
     shift(days.into(), (-EPOCH_DAYS).into(), (i32::MIN.into(), i32::MAX.into()))
         .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
@@ -117,7 +117,7 @@ pub(crate) fn unix_microseconds(microseconds: i64) -> Result<i64, ValueError> {
     shift(microseconds, EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
-/// The way back.
+/// Microseconds since 1970-01-01 to microseconds since 2000-01-01.
 pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, ValueError> {
     shift(microseconds, -EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }

@@ -1,4 +1,4 @@
-//! From DWARF to the table of lines. Only the process that compiles runs this on a component that was pushed.
+//! Converts DWARF to the table of lines. Only the compiling process runs this on a pushed component.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use wasmparser::{Parser, Payload};
 
 use super::{MARK, MAX_PATH_BYTES, Row};
 
-/// The most rows that a table has. A debug build of a large component has some hundred thousand.
+/// Maximum number of rows of a table. A debug build of a large component has some hundred thousand.
 const MAX_ROWS: usize = 2_000_000;
 
 /// Bytes of an address in a core module of 32 bits.
@@ -19,22 +19,22 @@ const ADDRESS_BYTES: u8 = 4;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
-/// Whether a component says which lines its instructions come from.
+/// Whether a component contains the source lines of its instructions.
 pub(crate) fn has_lines(component: &[u8]) -> bool {
     !Module::all_with_lines(component).is_empty()
 }
 
-/// Writes the lines of `component` behind the `code_bytes` bytes of its machine code.
+/// Appends the lines of `component` to its machine code, which has `code_bytes` bytes.
 pub(crate) fn append(component: &[u8], code_bytes: u64, output: &mut impl Write) -> io::Result<()> {
     let mut table = Table::default();
     for module in Module::all_with_lines(component) {
-        // What was read before DWARF turns out to be malformed is good.
+        // Rows that were read before the DWARF turned out malformed are kept.
         let _ = table.read(&module);
     }
     table.write(code_bytes, output)
 }
 
-/// What is read of a core module.
+/// The relevant sections of a core module.
 #[derive(Default)]
 struct Module<'a> {
     /// The place of its code section: addresses in DWARF are relative to it.

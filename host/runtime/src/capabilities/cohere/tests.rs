@@ -1,4 +1,4 @@
-//! The host functions on the fake Cohere, without any component.
+//! The host functions against a fake Cohere, without a component.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::LastRefusal;
 use crate::log_budget::{LogBudget, LogLimits};
 use crate::principal::Principal;
 
-/// A guest that answers a request of Ada's.
+/// A guest that serves a request of Ada's.
 struct Guest {
     fake: FakeCohere,
     client: Client,
@@ -20,12 +20,12 @@ struct Guest {
     table: ResourceTable,
 }
 
-/// What a function of the interface returns.
+/// The result type of the interface's functions.
 type Answer<T> = Result<T, bindings::Error>;
 
 impl Guest {
     async fn start() -> Self {
-        // Another test may have been first.
+        // Another test may have installed the provider first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let fake = FakeCohere::start(0).await.unwrap();
         let mut settings = Settings::new(fake.base_url().parse().unwrap());
@@ -215,7 +215,7 @@ async fn a_component_whose_call_takes_too_long_is_there_to_say_so() {
         },
         async {
             guest.fake.arrived(1).await;
-            // All that is left to do is to wait, so time is up at once.
+            // The test only waits from here on, so Tokio advances the clock at once.
             tokio::time::pause();
         },
     )

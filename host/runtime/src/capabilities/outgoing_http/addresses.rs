@@ -1,7 +1,7 @@
-//! The addresses that the name of a listed origin may lead to.
+//! The addresses to which the name of a listed origin may resolve.
 //!
-//! A name is resolved here and nowhere else, and its connection goes to an address that was checked: what the name leads to
-//! a moment later is of no interest.
+//! Names are resolved only in this module, and connections go to the checked address: a later change of the name's
+//! addresses has no effect.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -13,20 +13,20 @@ use tokio::time::timeout;
 use super::destination::Origin;
 use super::failure::Failure;
 
-/// How long a name may take to resolve. Less than the time that a request has by default, so that its component learns
-/// the reason.
+/// Timeout of resolving a name. Shorter than the default timeout of a request, so that the component learns the
+/// reason.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The addresses that names may resolve to: public ones, and those that the manifest lists.
 pub(super) struct AllowedAddresses(Vec<IpNet>);
 
 impl AllowedAddresses {
-    /// Public addresses, and those of these networks.
+    /// Allows public addresses, and those of these networks.
     pub(super) fn new(networks: Vec<IpNet>) -> Self {
         Self(networks)
     }
 
-    /// The addresses of an origin's host that may be connected to. An origin that names an address is allowed by being
+    /// The allowed addresses of an origin's host. If the host is an address, it is allowed because the origin is
     /// listed.
     pub(super) async fn resolve(&self, origin: &Origin) -> Result<Vec<SocketAddr>, Failure> {
         if let Some(address) = origin.address() {
@@ -46,7 +46,7 @@ impl AllowedAddresses {
         is_public(address) || self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Those of a name's addresses that may be connected to.
+    /// Selects the allowed addresses of a name.
     fn filter(&self, found: impl Iterator<Item = SocketAddr>) -> Result<Vec<SocketAddr>, AddressProhibited> {
         let (allowed, prohibited): (Vec<_>, Vec<_>) = found.partition(|found| self.contains(found.ip()));
         match prohibited.first() {
@@ -56,13 +56,13 @@ impl AllowedAddresses {
     }
 }
 
-/// A name leads to addresses that are neither public nor listed, of which this is the first.
+/// A name has only addresses that are neither public nor listed; this is the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the address {0} is neither public nor listed")]
 pub(super) struct AddressProhibited(pub(super) IpAddr);
 
-/// Whether an address is one of the public internet's: neither this machine's, nor a private network's, nor special
-/// (IANA's special-purpose registries for IPv4 and IPv6).
+/// Whether an address is public: not of this machine, not of a private network, and not special (IANA's
+/// special-purpose registries for IPv4 and IPv6).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -75,7 +75,7 @@ fn is_public(address: IpAddr) -> bool {
         }
         IpAddr::V6(v6) => {
             let [a, b, ..] = v6.segments();
-            // Every form that carries an address of IPv4, but for 6to4 and Teredo, lies outside of 2000::/3.
+            // All IPv6 forms that contain an IPv4 address, except 6to4 and Teredo, are outside of 2000::/3.
             let global = a & 0xe000 == 0x2000;
             let documentation = a == 0x2001 && b == 0xdb8 || a == 0x3fff && b < 0x1000;
             let tunnel_or_special = a == 0x2001 && b < 0x200 || a == 0x2002;

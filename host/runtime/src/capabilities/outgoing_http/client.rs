@@ -1,7 +1,7 @@
 //! An HTTP/1 client over hyper's connections.
 //!
-//! reqwest writes paths in another way than the guest did, and the client of hyper-util cannot be told to use a fresh
-//! connection, nor how long one may take.
+//! reqwest changes the guest's paths, and the client of hyper-util has no option for a fresh connection, nor for a
+//! connect timeout per request.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::kept::KeptConnections;
 use super::request_body::{RepeatableBody, RequestBody};
 
-/// Sends requests, and keeps connections for the next ones.
+/// Sends requests, and keeps idle connections for later requests.
 pub(super) struct HttpClient {
     connector: Connector,
     kept: Arc<KeptConnections>,
@@ -27,10 +27,10 @@ impl HttpClient {
         Self { connector, kept: Arc::default() }
     }
 
-    /// Sends a request to `origin`, with path, query and headers as the guest wrote them.
+    /// Sends a request to `origin`, with the guest's path, query and headers unchanged.
     ///
-    /// An origin may close a connection that has waited at the moment when the next request is sent on it. Then the request
-    /// is sent once more on a fresh connection, if sending it twice does no harm.
+    /// An origin may close an idle connection at the moment when the next request is sent on it. The request is then
+    /// sent again on a fresh connection, if a second sending is safe.
     pub(super) async fn send(
         &self,
         origin: &Origin,
@@ -73,7 +73,7 @@ impl HttpClient {
     }
 }
 
-/// Whether a request on a connection that had waited can be sent once more.
+/// Whether a request that failed on an idle connection can be sent again.
 fn may_repeat(unanswered: &Unanswered, method: &Method, body: &RepeatableBody) -> bool {
     matches!(unanswered.failure, Failure::Closed)
         && (unanswered.is_unsent || method.is_idempotent())

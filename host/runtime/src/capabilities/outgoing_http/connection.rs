@@ -1,4 +1,4 @@
-//! One connection to an origin: made, and used for one request at a time.
+//! One connection to an origin, which is used for one request at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,23 +24,23 @@ use super::destination::Origin;
 use super::failure::Failure;
 use super::request_body::RequestBody;
 
-/// How long the addresses of one family are tried alone, if a host has addresses of both.
+/// How long the addresses of one family are tried alone, if a host has addresses of both families.
 const FALLBACK_DELAY: Duration = Duration::from_millis(300);
 
-/// How connections are made.
+/// Opens connections.
 pub(super) struct Connector {
     pub(super) addresses: AllowedAddresses,
     pub(super) tls: TlsConnector,
 }
 
-/// A connection that is open, and the task that drives it. Dropped, it is closed.
+/// An open connection, and the task that drives it. On drop, the connection is closed.
 pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
-    /// The bytes that have come.
+    /// The number of received bytes.
     received: Arc<AtomicU64>,
 }
 
-/// A request that was not answered.
+/// A request that got no response.
 pub(super) struct Unanswered {
     pub(super) failure: Failure,
     /// Whether the connection closed before the request was written.
@@ -68,13 +68,13 @@ impl Connector {
         });
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (sender, driver) = handshake.map_err(|error| Failure::answering(&error, false))?;
-        // What fails on the connection, the request on it is told.
+        // The request reports failures of the connection.
         Ok((Connection { sender, received }, driver.map(drop)))
     }
 
     async fn open(&self, origin: &Origin, addresses: &[SocketAddr]) -> Result<Box<dyn Stream>, Failure> {
         let stream = connect(addresses).await.map_err(Failure::connecting)?;
-        // Without it, a small piece of a body waits for the acknowledgement of the one before.
+        // Without this option, a small piece of a body waits for the acknowledgement of the previous piece.
         stream.set_nodelay(true).map_err(Failure::connecting)?;
         if !origin.is_https {
             return Ok(Box::new(stream));
@@ -97,8 +97,8 @@ async fn within<T>(
     }
 }
 
-/// Connects to the first address that answers: those of the first one's family in their order, and those of the other
-/// family too when that has failed or takes long.
+/// Connects to the first address that accepts: the addresses of the first family in their order, then those of the
+/// other family when the first has failed or takes too long.
 async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let is_preferred = |address: &&SocketAddr| address.is_ipv4() == addresses[0].is_ipv4();
     let (preferred, others): (Vec<_>, Vec<_>) = addresses.iter().partition(is_preferred);
@@ -115,17 +115,17 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 impl Connection {
-    /// Whether a request can be sent at once.
+    /// Whether a request can be sent immediately.
     pub(super) fn is_ready(&self) -> bool {
         self.sender.is_ready()
     }
 
-    /// Waits until the response before has been read to its end. Returns whether the connection is still open then.
+    /// Waits until the previous response has been read to its end. Returns whether the connection is still open.
     pub(super) async fn becomes_ready(&mut self) -> bool {
         self.sender.ready().await.is_ok()
     }
 
-    /// Sends a request, and waits for the head of its response, for as long as `limit` if there is one.
+    /// Sends a request, and waits for the head of its response, up to `limit` if there is one.
     pub(super) async fn send(
         &mut self,
         request: Request<RequestBody>,
@@ -161,7 +161,7 @@ mod tests {
     async fn every_address_of_a_host_is_tried() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let good = server.local_addr().unwrap();
-        // Nobody listens at port 0.
+        // No server listens at port 0.
         let bad: [SocketAddr; 2] = [([127, 0, 0, 1], 0).into(), ([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
         for addresses in [vec![bad[0], good], vec![bad[1], bad[0], good], vec![good, bad[1]]] {
             assert_eq!(connect(&addresses).await.unwrap().peer_addr().unwrap(), good, "{addresses:?}");

@@ -1,4 +1,4 @@
-//! A destination, as the manifest writes it and as a request has it.
+//! Destinations, in the manifest and in requests.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -20,15 +20,15 @@ pub enum AllowedDestination {
 /// One scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
-    /// Whether the scheme is `https`, and not `http`.
+    /// Whether the scheme is `https` rather than `http`.
     pub is_https: bool,
-    /// A name in lower case, or an address, as a URL's parser writes them: `2130706433` is `127.0.0.1`.
+    /// A name in lower case, or an address, as a URL parser normalizes them: `2130706433` is `127.0.0.1`.
     pub host: String,
-    /// The port; the scheme's own if none was given.
+    /// The port; the scheme's default if none was given.
     pub port: u16,
 }
 
-/// Text that is neither an origin nor a network.
+/// A text that is neither an origin nor a network.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` is not a destination; write `https://host`, `http://host:port`, or a network as `10.1.0.0/16`"
@@ -53,7 +53,7 @@ impl FromStr for AllowedDestination {
 }
 
 impl AllowedDestination {
-    /// Whether requests to it are encrypted.
+    /// Whether requests to the destination are encrypted.
     #[must_use]
     pub fn is_https(&self) -> bool {
         matches!(self, Self::Origin(origin) if origin.is_https)
@@ -61,7 +61,7 @@ impl AllowedDestination {
 }
 
 impl Origin {
-    /// The origin of a URL, unless its scheme is not HTTP's or it carries credentials.
+    /// The origin of a URL; `None` if its scheme is not HTTP's or the URL contains credentials.
     pub(super) fn of(url: &Url) -> Option<Self> {
         let is_https = match url.scheme() {
             "https" => true,
@@ -75,7 +75,7 @@ impl Origin {
         Some(Self { is_https, host, port: url.port_or_known_default()? })
     }
 
-    /// The address that the origin names instead of a host.
+    /// The origin's host, if the host is an address.
     pub(super) fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }
@@ -94,11 +94,11 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Scheme and authority of a request, parsed once for the check and for the connection: a host must not be read in two
-/// ways. Path and query have no part in this, and are sent as the guest wrote them.
+/// Scheme and authority of a request, parsed once for both the check and the connection, because a host must not be
+/// interpreted in two ways. Path and query are not parsed, and are sent as the guest wrote them.
 pub(super) fn url_of(uri: &Uri) -> Option<Url> {
     let url = Url::parse(&format!("{}://{}", uri.scheme()?, uri.authority()?)).ok()?;
-    // An authority that the parser reads as more than an authority is none.
+    // Refuses an authority that the parser splits into more than an authority.
     (&url[Position::BeforePath..] == "/").then_some(url)
 }
 

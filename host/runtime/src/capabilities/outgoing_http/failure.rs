@@ -1,4 +1,4 @@
-//! Why a request that may go out was not answered: as the log says it, and as wasi:http does.
+//! Why an allowed request got no response, as text for the log and as an error of wasi:http.
 
 use std::error::Error as _;
 use std::io;
@@ -8,7 +8,7 @@ use wasmtime_wasi_http::Error;
 
 use super::addresses::AddressProhibited;
 
-/// Why a request was not answered, or not in full.
+/// Why a request got no response, or an incomplete one.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
@@ -33,7 +33,7 @@ pub(super) enum Failure {
     Tls(String),
     #[error("the connection was closed before TLS was agreed on")]
     ClosedInTls,
-    /// Before any byte of the response.
+    /// The connection closed before the first byte of the response.
     #[error("the connection was closed before a response came")]
     Closed,
     #[error("the response broke off")]
@@ -53,7 +53,7 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Why no connection was made.
+    /// Why no connection was opened.
     pub(super) fn connecting(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
@@ -63,7 +63,7 @@ impl Failure {
         }
     }
 
-    /// Why TLS was not agreed on.
+    /// Why the TLS handshake failed.
     pub(super) fn handshaking(error: &io::Error) -> Self {
         match tls_error(error) {
             Some(error) => Self::from(error),
@@ -71,7 +71,8 @@ impl Failure {
         }
     }
 
-    /// Why there is no response, or no more of it. `has_begun` says whether any byte of it came.
+    /// Why there is no response, or an incomplete one. `has_begun` says whether any byte of the response
+    /// arrived.
     pub(super) fn answering(error: &hyper::Error, has_begun: bool) -> Self {
         let broken = if has_begun { Self::Incomplete } else { Self::Closed };
         if error.is_user() || error.is_body_write_aborted() {
@@ -89,8 +90,8 @@ impl Failure {
         }
     }
 
-    /// Whether the manifest could name an authority that vouches for the server: there is none, or another one of the same
-    /// name.
+    /// Whether an authority in the manifest could make the server trusted: its authority is unknown, or is another one
+    /// of the same name.
     pub(super) fn is_unknown_authority(&self) -> bool {
         use CertificateError::{BadSignature, UnknownIssuer};
         matches!(self, Self::Certificate(UnknownIssuer | BadSignature))

@@ -1,4 +1,4 @@
-//! Connections that wait for another request to their origin.
+//! Idle connections, kept for later requests to their origin.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -10,13 +10,13 @@ use tokio::time::{Instant, timeout};
 use super::connection::Connection;
 use super::destination::Origin;
 
-/// How long a connection waits for another request at least; at most twice as long.
+/// The minimum time before an idle connection is closed; the maximum is twice as long.
 const IDLE_TIME: Duration = Duration::from_secs(90);
 
-/// How many connections to one origin wait. More are closed.
+/// The maximum number of idle connections per origin. Further connections are closed.
 const MAX_IDLE: usize = 32;
 
-/// The connections of one version of a component. They are closed with it.
+/// The idle connections of one version of a component. They are closed with the version.
 #[derive(Default)]
 pub(super) struct KeptConnections(Mutex<HashMap<Origin, Vec<Idle>>>);
 
@@ -26,7 +26,7 @@ struct Idle {
 }
 
 impl KeptConnections {
-    /// A connection on which a request can be sent, the last that was used.
+    /// Takes the connection that was used last and that can send a request.
     pub(super) fn take(&self, origin: &Origin) -> Option<Connection> {
         let mut all = self.lock();
         let idle = all.get_mut(origin)?;
@@ -34,7 +34,7 @@ impl KeptConnections {
         idle.pop().map(|idle| idle.connection)
     }
 
-    /// Keeps a connection, once the response on it has been read to its end.
+    /// Keeps a connection after the response on it has been read to its end.
     pub(super) fn keep(self: &Arc<Self>, origin: Origin, mut connection: Connection) {
         let kept = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -50,7 +50,7 @@ impl KeptConnections {
         });
     }
 
-    /// Drives a connection to its end, and closes those of its origin that have waited for long.
+    /// Drives a connection to its end, and closes connections of its origin that have been idle for too long.
     pub(super) fn drive(self: &Arc<Self>, origin: Origin, driver: impl Future<Output = ()> + Send + 'static) {
         let kept = Arc::downgrade(self);
         tokio::spawn(async move {

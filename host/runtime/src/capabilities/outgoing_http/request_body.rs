@@ -1,4 +1,4 @@
-//! The body of a request that may have to be sent twice.
+//! The body of a request that may have to be sent again.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,18 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-/// The longest beginning of a body that is kept for a second sending, in bytes.
+/// How much of a body's beginning is kept for a second sending, in bytes.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
 
-/// A guest's body, with the beginning that was sent already.
+/// A guest's body, with the beginning that was already sent.
 #[derive(Clone)]
 pub(super) struct RepeatableBody(Arc<Mutex<Sent>>);
 
 struct Sent {
     rest: WasiBody,
-    /// The length of the whole, if it is known.
+    /// The length of the whole body, if it is known.
     size: SizeHint,
-    /// The beginning; none if it is too long, or if it cannot be sent twice.
+    /// The beginning; `None` if it is too long, or cannot be sent again.
     beginning: Option<Vec<Bytes>>,
     has_ended: bool,
 }
@@ -27,7 +27,7 @@ struct Sent {
 /// The body, sent from its beginning.
 pub(super) struct RequestBody {
     body: RepeatableBody,
-    /// How many pieces of the beginning have been sent.
+    /// The number of sent pieces of the beginning.
     sent: usize,
 }
 
@@ -37,12 +37,12 @@ impl RepeatableBody {
         Self(Arc::new(Mutex::new(Sent { rest: body, size, beginning: Some(Vec::new()), has_ended })))
     }
 
-    /// Whether all that was sent of the body can be sent again.
+    /// Whether the sent part of the body can be sent again.
     pub(super) fn can_be_sent_again(&self) -> bool {
         self.lock().beginning.is_some()
     }
 
-    /// The body from its beginning. What was returned before must not be read any more.
+    /// Returns the body from its beginning. An earlier returned body must not be read any more.
     pub(super) fn sent_from_beginning(&self) -> RequestBody {
         RequestBody { body: self.clone(), sent: 0 }
     }
@@ -97,7 +97,7 @@ impl Body for RequestBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // hyper asks once, before it reads.
+        // hyper asks for the size once, before it reads.
         self.body.lock().size
     }
 }

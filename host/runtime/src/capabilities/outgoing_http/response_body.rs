@@ -1,4 +1,4 @@
-//! The body of a response from outside, on its way to the guest.
+//! The body of a response to an outgoing request, for the guest.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use super::failure::Failure;
 use super::log_failure;
 use crate::instance::RequestContext;
 
-/// A body that fails when no more of it comes for too long.
+/// A body that fails when the next piece does not arrive in time.
 pub(super) struct ResponseBody {
     pub(super) inner: Incoming,
     /// The guest's between-bytes-timeout.
     pub(super) limit: Option<Duration>,
-    /// How long the guest still waits for more.
+    /// The timer of the next piece.
     pub(super) waiting: Option<Pin<Box<Sleep>>>,
     pub(super) origin: Origin,
     pub(super) context: Arc<RequestContext>,

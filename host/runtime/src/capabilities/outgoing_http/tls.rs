@@ -1,5 +1,5 @@
-//! Which servers a component's requests trust: those that the system's public authorities vouch for, and those that the
-//! manifest's `outgoing_ca` vouches for.
+//! Trust in servers: a component's requests trust the system's public authorities, and those of the manifest's
+//! `outgoing_ca`.
 
 use std::sync::Arc;
 
@@ -8,31 +8,31 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// The certificates of authorities that a component trusts beside the public ones.
+/// The certificates of authorities that a component trusts, besides the public ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authorities(Vec<CertificateDer<'static>>);
 
-/// Why a file gives no authorities.
+/// Why a file's authorities cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
-    /// There is no certificate in it.
+    /// The file has no certificate.
     #[error("it has no certificate in PEM form (`-----BEGIN CERTIFICATE-----`)")]
     None,
-    /// Its PEM is not well-formed.
+    /// The file's PEM is not well-formed.
     #[error("its PEM is not well-formed: {0}")]
     Pem(rustls::pki_types::pem::Error),
-    /// One of its certificates is not one.
+    /// One of the certificates is invalid.
     #[error("its certificate number {number} cannot be used: {error}")]
     Certificate {
-        /// Counted from 1.
+        /// The position of the certificate, from 1.
         number: usize,
-        /// Why.
+        /// The reason.
         error: rustls::Error,
     },
 }
 
 impl Authorities {
-    /// Reads the certificates of a PEM file; whatever else the file has is passed over.
+    /// Reads the certificates of a PEM file; other items in the file are skipped.
     pub fn from_pem(text: &[u8]) -> Result<Self, AuthoritiesError> {
         let certificates: Vec<_> =
             CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(AuthoritiesError::Pem)?;
@@ -53,11 +53,11 @@ impl Authorities {
         Ok(())
     }
 
-    /// How a client verifies servers. Without `is_used`, the system's authorities are not read.
+    /// The TLS configuration that verifies servers. Without `is_used`, the system's authorities are not read.
     pub(super) fn client_config(&self, is_used: bool) -> Result<ClientConfig, rustls::Error> {
         let mut roots = RootCertStore::empty();
         if is_used {
-            // Machines have authorities that rustls does not understand; the others still count.
+            // Systems have authorities that rustls does not understand; the others are still used.
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
             roots.add_parsable_certificates(self.0.iter().cloned());
         }

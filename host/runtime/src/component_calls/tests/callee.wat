@@ -2,10 +2,10 @@
   (import "berth:identity/caller@0.1.0" "current" (func $current (param i32)))
   (memory (export "memory") 2)
 
-  ;; A record of so many fields comes as a pointer to it, and goes as one.
+  ;; A record with this many fields is passed as a pointer, both as parameter and as result.
   (func (export "test:trial/trial@0.1.0#echo") (param i32) (result i32) (local.get 0))
 
-  ;; The principal stands behind the option's discriminant, and its subject comes first.
+  ;; The principal follows the option's discriminant, and its subject is its first field.
   (func (export "test:trial/trial@0.1.0#who") (result i32)
     (call $current (i32.const 1024))
     (i32.const 1028))
@@ -17,7 +17,7 @@
   (func (export "test:trial/trial@0.1.0#spin") (result i32) (loop (br 0)) (unreachable))
   (func (export "wasi:http/incoming-handler@0.2.12#handle") (param i32 i32))
 
-  ;; Hands out one place after the other.
+  ;; A bump allocator.
   (global $heap (mut i32) (i32.const 65536))
   (func (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32) (result i32)
     (local $place i32)

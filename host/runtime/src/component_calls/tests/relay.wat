@@ -8,7 +8,7 @@
   (import "test:trial/trial@0.1.0" "spin" (func $spin (result i32)))
   (memory (export "memory") 2)
 
-  ;; A result that is more than a number is written to where the caller says, here 1024.
+  ;; A result that is more than a number is written to the caller's return pointer, here 1024.
   (func (export "test:trial/trial@0.1.0#echo") (param i32) (result i32)
     (call $echo (local.get 0) (i32.const 1024))
     (i32.const 1024))
@@ -26,7 +26,7 @@
   (func (export "test:trial/trial@0.1.0#spin") (result i32) (call $spin))
   (func (export "wasi:http/incoming-handler@0.2.12#handle") (param i32 i32))
 
-  ;; Hands out one place after the other.
+  ;; A bump allocator.
   (global $heap (mut i32) (i32.const 65536))
   (func (export "cabi_realloc") (param i32 i32) (param $align i32) (param $size i32) (result i32)
     (local $place i32)

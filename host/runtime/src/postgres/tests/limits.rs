@@ -16,7 +16,7 @@ async fn a_result_has_no_more_rows_than_the_limit() {
         let statement = format!("SELECT n FROM generate_series(1, {rows}) AS n");
         assert_eq!(guest.query(&statement, vec![]).await.unwrap_err(), Error::TooManyRows(3));
         assert_eq!(guest.query_json(&statement, vec![]).await.unwrap_err(), Error::TooManyRows(3));
-        // Nobody reads the rest of it.
+        // The rest of the result is not read.
         assert_eq!(guest.value("SELECT 'next'").await, text("next"));
     }
     let statement = "SELECT n FROM generate_series(1, 4) AS n";

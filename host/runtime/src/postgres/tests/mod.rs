@@ -30,7 +30,7 @@ struct Guest {
     table: ResourceTable,
 }
 
-/// What a function of the interface returns.
+/// The result type of the interface's functions.
 type Answer<T> = Result<T, bindings::Error>;
 
 impl Guest {
@@ -153,7 +153,7 @@ fn refusal<T: std::fmt::Debug>(answer: Answer<T>) -> DatabaseError {
     }
 }
 
-/// What cannot cross, in words.
+/// The unsupported type, as text.
 fn unsupported<T: std::fmt::Debug>(answer: Answer<T>) -> String {
     match answer {
         Err(bindings::Error::Unsupported(reason)) => reason,

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::OnceCell;
 
-/// What the folders of runs are called, before the number of their process.
+/// Prefix of the folders of test runs, followed by the process identifier.
 const FOLDER: &str = "berth-postgres-tests-";
 
 /// The server. The kernel stops it when this process ends.
@@ -51,7 +51,7 @@ fn folder(process: u32) -> PathBuf {
     env::temp_dir().join(format!("{FOLDER}{process}"))
 }
 
-/// Removes what earlier runs left, which cannot tidy up after their own end.
+/// Removes the folders of earlier runs, which cannot clean up after their own end.
 fn remove_old() {
     for entry in fs::read_dir(env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name();
