@@ -1,5 +1,5 @@
-//! An admin API that answers what a test says, over real HTTP, and remembers what it was asked. The command line's
-//! counterpart.
+//! A fake admin API over real HTTP: it answers as a test says and records the requests. Tests run the command line
+//! against it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -17,27 +17,27 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// The server. Dropped, it ends.
+/// The server. It ends when it is dropped.
 pub(crate) struct FakeAdmin {
-    /// Where it listens.
+    /// The address on which the server listens.
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<Asked>>>,
     server: JoinHandle<()>,
 }
 
-/// One request, as it has arrived.
+/// A recorded request.
 #[derive(Clone)]
 pub(crate) struct Asked {
-    /// Its method, path and query: `GET /admin/components`.
+    /// The request's method, path and query: `GET /admin/components`.
     pub(crate) line: String,
-    /// Its headers.
+    /// The request's headers.
     pub(crate) headers: HeaderMap,
-    /// Its body.
+    /// The request's body.
     pub(crate) body: Bytes,
 }
 
 impl FakeAdmin {
-    /// Starts one that answers each request by `answer`.
+    /// Starts a server that answers each request by `answer`.
     pub(crate) async fn start(
         answer: impl Fn(&Asked) -> Response + std::marker::Send + Sync + 'static,
     ) -> Self {
@@ -54,7 +54,8 @@ impl FakeAdmin {
         Self { address, asked, server }
     }
 
-    /// Starts one whose swaps go like this: as events for whoever wants them, else as the report at the end.
+    /// Starts a server whose swaps go like this. It answers with events if the client accepts them, and otherwise with
+    /// the report at the end.
     pub(crate) async fn swapping(progress: Vec<Progress>) -> Self {
         Self::start(move |asked| {
             if asked.header("accept") == Some("text/event-stream") {
@@ -67,7 +68,7 @@ impl FakeAdmin {
         .await
     }
 
-    /// The only request that it was sent.
+    /// The only request that the server got.
     pub(crate) fn asked(&self) -> Asked {
         let asked = self.asked.lock().unwrap();
         assert_eq!(asked.len(), 1);
@@ -88,18 +89,18 @@ impl Asked {
         Self { line, headers: head.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
     }
 
-    /// A header.
+    /// The value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 
-/// An answer with a JSON body.
+/// A response with a JSON body.
 pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     (status, axum::Json(body)).into_response()
 }
 
-/// An answer of server-sent events, which may stay open after the last.
+/// A response of server-sent events, which may stay open after the last event.
 pub(crate) fn events(progress: &[Progress], stays_open: bool) -> Response {
     let chunks: Vec<_> = progress.iter().map(event).collect();
     let open = stream::pending().take(usize::from(stays_open));

@@ -29,23 +29,24 @@ use super::user::User;
 /// The project's root, from which the host is started.
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Where hosts of every run keep compiled components: compiling one takes seconds in a development build.
+/// The directory in which hosts of every run keep compiled components: compiling one takes seconds in a development
+/// build.
 pub(crate) const DATA: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/berth-data");
 
-/// A running host. Dropped, it is killed.
+/// A running host. It is killed when it is dropped.
 pub(crate) struct Host {
     /// The host's process.
     pub(crate) process: Process,
-    /// Where it serves.
+    /// The address on which the host serves.
     pub(crate) address: SocketAddr,
     client: reqwest::Client,
     _files: Option<TempDir>,
 }
 
-/// A running host on a database of its own. Dropped, it is killed and its database removed.
+/// A running host on a database of its own. When it is dropped, the host is killed and the database removed.
 pub(crate) struct App {
     host: Host,
-    /// Its database.
+    /// The host's database.
     pub(crate) database: Arc<Database>,
 }
 
@@ -63,17 +64,17 @@ impl App {
         Self::here().start().await
     }
 
-    /// The same, about to start.
+    /// Like [`App::start`], but returns the host before it starts.
     pub(crate) fn here() -> AppBuilder {
         AppBuilder::new()
     }
 
-    /// The same, with a variable of the environment.
+    /// Like [`App::here`], with a variable of the environment.
     pub(crate) fn with(variable: &str, value: impl Into<String>) -> AppBuilder {
         AppBuilder::new().with(variable, value)
     }
 
-    /// A host of other components.
+    /// A host with other components.
     pub(crate) fn serving(components: impl IntoIterator<Item = Component>) -> AppBuilder {
         AppBuilder { manifest: Some(manifest(components)), ..AppBuilder::new() }
     }
@@ -94,7 +95,7 @@ impl DerefMut for App {
 }
 
 impl Host {
-    /// Somebody whose token another issuer signed: no account, only a `sub`.
+    /// A user whose token another issuer signed: it has no account, only a `sub`.
     pub(crate) fn user(&self, subject: &str) -> User<'_> {
         User::new(self, tokens::of(subject))
     }
@@ -126,7 +127,7 @@ impl Host {
         Self { process, address, client: client(), _files: None }
     }
 
-    /// Waits until it serves: a host whose database is slow listens before its components are live.
+    /// Waits until the host serves: if its database is slow, a host listens before its components are live.
     pub(crate) fn wait_until_ready(&self) {
         for _ in 0..600 {
             let mut answer = [0; 12];
@@ -165,23 +166,24 @@ impl AppBuilder {
         self
     }
 
-    /// Swaps in what is saved: the manifest at `path`, which the test writes, and the files that it names.
+    /// Starts the host with `--watch` on the manifest at `path`. The test writes the manifest and the files that it
+    /// names.
     pub(crate) fn watching(self, path: &Path) -> Self {
         let watching = self.with("BERTH_MANIFEST", path.to_str().unwrap());
         Self { options: vec!["--watch"], ..watching }
     }
 
-    /// With an option of the command line.
+    /// Adds an option of the command line.
     pub(crate) fn saying(self, option: &'static str) -> Self {
         Self { options: vec![option], ..self }
     }
 
-    /// With this before the components of the manifest.
+    /// Puts this text before the components of the manifest.
     pub(crate) fn preceded_by(self, text: &str) -> Self {
         Self { manifest: self.manifest.map(|components| format!("{text}{components}")), ..self }
     }
 
-    /// Leaves a variable unset that tests set as a rule.
+    /// Leaves a variable unset that the tests usually set.
     pub(crate) fn without(mut self, variable: &str) -> Self {
         self.variables.remove(variable);
         self
@@ -203,14 +205,14 @@ impl AppBuilder {
         App { host, database }
     }
 
-    /// Starts the host on whatever database its variables name, and waits until it serves.
+    /// Starts the host on the database that its variables name, and waits until it serves.
     pub(crate) fn start_alone(self) -> Host {
         let host = self.start_listening();
         host.wait_until_ready();
         host
     }
 
-    /// Starts the host and waits until it listens, whether it can serve or not.
+    /// Starts the host and waits until it listens, even if it cannot serve.
     pub(crate) fn start_listening(self) -> Host {
         let files = tempfile::tempdir().unwrap();
         let host = Host::listening(self.command("serve", files.path()));
@@ -229,7 +231,7 @@ impl AppBuilder {
         App { host, database }
     }
 
-    /// Runs `berth <subcommand>` to its end; no database comes with it.
+    /// Runs `berth <subcommand>` to its end, without a database.
     pub(crate) fn run(self, subcommand: &str) -> std::process::Output {
         let files = tempfile::tempdir().unwrap();
         process::output(&mut self.command(subcommand, files.path()))
@@ -254,7 +256,7 @@ impl AppBuilder {
     }
 }
 
-/// The `PATH`, on which `cargo xtask test` has made sure of PostgreSQL.
+/// The `PATH`, on which `cargo xtask test` has put PostgreSQL's programs.
 pub(crate) fn path() -> Option<(&'static str, std::ffi::OsString)> {
     #[expect(clippy::disallowed_methods, reason = "to pass it on; the host reads it by itself")]
     std::env::var_os("PATH").map(|path| ("PATH", path))

@@ -1,4 +1,4 @@
-//! A pooler in front of a database: PgBouncer in transaction mode, with far fewer sessions than it has clients.
+//! PgBouncer in transaction mode in front of a database, with far fewer sessions than clients.
 
 use std::fs;
 use std::net::TcpStream;
@@ -16,10 +16,10 @@ use super::process::WAIT_TIMEOUT;
 /// Sessions that all clients of one role share.
 const SESSIONS: u32 = 3;
 
-/// What the host's role has to say to get in.
+/// The password of the host's role.
 const PASSWORD: &str = "a password for the pooler";
 
-/// A running PgBouncer. Dropped, it ends.
+/// A running PgBouncer. It ends when it is dropped.
 pub(crate) struct PgBouncer {
     process: Child,
     port: u16,
@@ -28,7 +28,7 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of `database`. `more` are lines of its configuration.
+    /// Starts a PgBouncer in front of `database`. `more` are lines of its configuration.
     pub(crate) fn start(database: &Database, more: &str) -> Self {
         let owner = fs::metadata(database.socket()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -63,7 +63,7 @@ impl PgBouncer {
         bouncer
     }
 
-    /// The URL of the database through it.
+    /// The URL of the database through PgBouncer.
     pub(crate) fn url(&self) -> String {
         let password: String = form_urlencoded::byte_serialize(PASSWORD.as_bytes()).collect();
         let password = password.replace('+', "%20");
@@ -89,7 +89,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Debian has it where only administrators look.
+/// The program. Debian installs it in a directory that is not on every user's `PATH`.
 fn program() -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "to look for a program")]
     let path = std::env::var_os("PATH").unwrap_or_default();

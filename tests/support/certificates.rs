@@ -1,4 +1,4 @@
-//! An authority of a test's own, and what it vouches for.
+//! A test's own certificate authority, and its certificates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// An authority, and what it has signed for a server.
+/// An authority, and the certificate that it has signed for a server.
 pub(crate) struct Certificates {
     pub(crate) authority: String,
     pub(crate) server: String,
@@ -18,12 +18,12 @@ pub(crate) struct Certificates {
 }
 
 impl Certificates {
-    /// A new authority, which vouches for a server of this name.
+    /// A new authority, and a certificate for a server of this name.
     pub(crate) fn of(name: &str) -> Self {
         Self::signing(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 
-    /// The same, until a day that has passed.
+    /// A new authority, and an expired certificate for a server of this name.
     pub(crate) fn expired_of(name: &str) -> Self {
         let mut server = CertificateParams::new([name.to_owned()]).unwrap();
         server.not_after = date_time_ymd(2020, 1, 1);
@@ -48,7 +48,8 @@ impl Certificates {
         file
     }
 
-    /// How a server shows the certificate, and speaks one of these protocols; any, if there are none.
+    /// The configuration of a server that uses the certificate and speaks one of these protocols; any protocol if there
+    /// are none.
     pub(crate) fn server_config(&self, protocols: &[&str]) -> Arc<ServerConfig> {
         let certificate = CertificateDer::from_pem_slice(self.server.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();

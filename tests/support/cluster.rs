@@ -1,4 +1,4 @@
-//! One PostgreSQL for the whole run, which forgets everything with it, and a database of its own for each host.
+//! One PostgreSQL for the whole run, removed at its end, and a database for each host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,18 +12,18 @@ use tokio::sync::OnceCell;
 
 use super::app::path;
 
-/// What the folders of runs are called, before the number of their process.
+/// The prefix of the names of runs' folders. The number of the process follows.
 const FOLDER: &str = "berth-tests-";
 
 /// The server. The kernel stops it when this process ends.
 static CLUSTER: OnceCell<PrivatePostgres> = OnceCell::const_new();
 
-/// How many databases were made.
+/// The number of databases that were made.
 static DATABASES: AtomicU32 = AtomicU32::new(0);
 
-/// A database of one host. Dropped, it is removed.
+/// A database of one host. It is removed when it is dropped.
 pub(crate) struct Database {
-    /// Its URL, with all rights.
+    /// The database's URL, with all rights.
     pub(crate) url: String,
     options: PgConnectOptions,
     name: String,
@@ -39,7 +39,7 @@ pub(crate) async fn new_database() -> Database {
     Database { url, options, name }
 }
 
-/// The URL of a database behind a socket in this folder.
+/// The URL of a database of the server whose socket is in this folder.
 pub(crate) fn url_of(socket: &Path, role: &str, name: &str) -> String {
     let socket: String = form_urlencoded::byte_serialize(socket.to_str().unwrap().as_bytes()).collect();
     format!("postgresql://{role}@localhost:5432/{name}?host={socket}")
@@ -51,12 +51,12 @@ impl Database {
         self.options.get_socket().unwrap()
     }
 
-    /// Its name.
+    /// The database's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its URL as a role with fewer rights.
+    /// The database's URL for a role with fewer rights.
     pub(crate) fn url_as(&self, role: &str) -> String {
         self.url.replacen(&format!("//{}@", self.options.get_username()), &format!("//{role}@"), 1)
     }
@@ -68,19 +68,19 @@ impl Database {
 }
 
 impl Database {
-    /// Ends every session, and lets nobody in.
+    /// Ends every session, and refuses new connections.
     pub(crate) async fn take_away(&self) {
         run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
         self.end_sessions().await;
     }
 
-    /// Ends every session, as servers do that sleep when nobody uses them.
+    /// Ends every session, as serverless databases do when they are not used.
     pub(crate) async fn end_sessions(&self) {
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
         run(&self.maintenance(), format!("{end} = '{}'", self.name)).await;
     }
 
-    /// Lets everybody in again.
+    /// Accepts connections again.
     pub(crate) async fn bring_back(&self) {
         run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
     }
@@ -122,12 +122,12 @@ async fn start() -> PrivatePostgres {
     .unwrap()
 }
 
-/// Where a run keeps its data: where PostgreSQL's user can reach them too.
+/// The folder of a run's data, which PostgreSQL's user can reach too.
 fn folder(process: u32) -> PathBuf {
     std::env::temp_dir().join(format!("{FOLDER}{process}"))
 }
 
-/// Removes what earlier runs left, who cannot tidy up after their own end.
+/// Removes the folders of earlier runs, because a process cannot remove its own folder after its end.
 fn remove_old() {
     for entry in fs::read_dir(std::env::temp_dir()).unwrap().flatten() {
         let name = entry.file_name();

@@ -1,4 +1,4 @@
-//! Manifests of fixtures: what each component is, where it answers and what it may do.
+//! Manifests of fixtures: the source, the routes and the grants of each component.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,14 +16,14 @@ pub(crate) struct Component {
 }
 
 impl Component {
-    /// The fixture of this name, which everybody may call.
+    /// The fixture of this name, with `authentication = "optional"`.
     pub(crate) fn new(fixture: &str) -> Self {
         let source = Path::new(ROOT).join(format!("tests/fixtures/{fixture}.wasm"));
         assert!(source.exists(), "{} is not built: run `cargo xtask test`", source.display());
         Self::from_file(fixture, &source)
     }
 
-    /// A component that lies in any file.
+    /// A component whose file may be anywhere.
     pub(crate) fn from_file(name: &str, source: &Path) -> Self {
         let anybody = "authentication = \"optional\"".to_owned();
         let source = source.to_str().unwrap().to_owned();
@@ -36,42 +36,42 @@ impl Component {
         }
     }
 
-    /// Under another name, so that one fixture can stand for several components.
+    /// Changes the name, so that one fixture can stand for several components.
     pub(crate) fn called(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// Answers this path, and all below it.
+    /// Adds routes for this path and for all paths below it.
     pub(crate) fn at(mut self, path: &str) -> Self {
         self.routes.push(format!("{path}/{{*rest}}"));
         self
     }
 
-    /// Answers what this pattern says.
+    /// Adds a route.
     pub(crate) fn route(mut self, pattern: &str) -> Self {
         self.routes.push(pattern.to_owned());
         self
     }
 
-    /// Is granted these capabilities.
+    /// Grants these capabilities.
     pub(crate) fn granted(self, capabilities: &[&str]) -> Self {
         self.saying(&format!("capabilities = {capabilities:?}"))
     }
 
-    /// Lets the host turn away whoever has no token.
+    /// Has the host answer 401 to requests without a token.
     pub(crate) fn for_users(mut self) -> Self {
         self.lines.retain(|line| !line.starts_with("authentication"));
         self
     }
 
-    /// With a limit: `cpu`, `"100ms"`.
+    /// Sets a limit: `cpu`, `"100ms"`.
     pub(crate) fn limited(mut self, limit: &str, value: &str) -> Self {
         self.limits.insert(limit.to_owned(), value.to_owned());
         self
     }
 
-    /// With another line in its part of the manifest.
+    /// Adds a line to the component's part of the manifest.
     pub(crate) fn saying(mut self, line: &str) -> Self {
         self.lines.push(line.to_owned());
         self

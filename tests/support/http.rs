@@ -1,11 +1,11 @@
-//! Requests and answers.
+//! Requests and responses.
 
 use std::sync::Once;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An answer that has arrived whole.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The status code.
@@ -24,12 +24,12 @@ pub(crate) fn client() -> reqwest::Client {
     builder.timeout(super::process::WAIT_TIMEOUT).build().unwrap()
 }
 
-/// Sends a request and waits for the whole answer.
+/// Sends a request and waits for the complete response.
 pub(crate) trait Send {
-    /// Sends it.
+    /// Sends the request.
     async fn answer(self) -> Answer;
 
-    /// Sends it; an answer that breaks off is an error.
+    /// Sends the request; a response that breaks off is an error.
     async fn try_answer(self) -> reqwest::Result<Answer>;
 }
 
@@ -46,7 +46,7 @@ impl Send for reqwest::RequestBuilder {
 }
 
 impl Answer {
-    /// The body as JSON, which it must say that it is.
+    /// The body as JSON. The `content-type` must be JSON as well.
     pub(crate) fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.text());
         serde_json::from_slice(&self.body).unwrap()
@@ -62,21 +62,21 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The status, and the sentence in `detail`: what a client sees of a failure.
+    /// The status, and the sentence in `detail`.
     pub(crate) fn failure(&self) -> (u16, String) {
         let json = self.json();
         assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
         (self.status, json["detail"].as_str().unwrap_or_else(|| panic!("no sentence in {json}")).to_owned())
     }
 
-    /// The faults of a 422, each as `type` and where: `missing body.title`.
+    /// The violations of a 422, each as type and location: `missing body.title`.
     pub(crate) fn faults(&self) -> Vec<String> {
         assert_eq!(self.status, 422, "{}", self.text());
         let json = self.json();
         json["detail"].as_array().unwrap().iter().map(fault).collect()
     }
 
-    /// The answer as it is, if its status is `status`.
+    /// The response itself, if its status is `status`.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());

@@ -1,21 +1,21 @@
-//! What every test stands on.
+//! The helpers of the tests.
 //!
-//! - `admin`: an admin API that answers what a test says
+//! - `admin`: a fake admin API that answers as a test says
 //! - `app`: a running host, and how to start one
 //! - `bouncer`: a pooler in front of a database
-//! - `certificates`: an authority, and what it vouches for
+//! - `certificates`: a certificate authority, and its certificates
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
-//! - `operator`: somebody with the operators' token
-//! - `process`: a program that is running, and what it logs
-//! - `http`: requests and answers
-//! - `patience`: waiting for what takes a moment
+//! - `operator`: the admin API, with the operators' token
+//! - `process`: a running program, and its log
+//! - `http`: requests and responses
+//! - `patience`: waiting until a condition holds
 //! - `postgres`: a PostgreSQL of one test's own, which it may stop
-//! - `raw`: bytes on a socket, for what no HTTP client would send
-//! - `tokens`: tokens, good and bad
-//! - `upstream`: a server that a component sends requests to
-//! - `user`: somebody with a token
-//! - `versions`: versions of one component, as many as a test likes
+//! - `raw`: bytes on a socket, for requests that no HTTP client would send
+//! - `tokens`: valid and invalid tokens
+//! - `upstream`: a server for components' outgoing requests
+//! - `user`: requests with a token
+//! - `versions`: any number of versions of one component
 
 pub(crate) mod admin;
 pub(crate) mod app;

@@ -8,19 +8,19 @@ use super::http::{Answer, Send as _, client};
 /// The `ADMIN_TOKEN` of every host.
 pub(crate) const ADMIN_TOKEN: &str = "the operators' own token";
 
-/// Somebody with the token.
+/// A client of the admin API that has the token.
 pub(crate) struct Operator {
     url: String,
     client: reqwest::Client,
 }
 
 impl Host {
-    /// Somebody who may swap this host's components.
+    /// An operator of this host.
     pub(crate) fn operator(&self) -> Operator {
         Operator { url: self.admin_url(), client: client() }
     }
 
-    /// Where the admin API is: `http://127.0.0.1:12345`.
+    /// The base URL of the admin API: `http://127.0.0.1:12345`.
     pub(crate) fn admin_url(&self) -> String {
         let line = self.process.wait_for("operators are served on http://");
         let (_, rest) = line.split_once("operators are served on ").unwrap();
@@ -36,25 +36,25 @@ impl Operator {
         self.client.request(method.parse().unwrap(), url).bearer_auth(ADMIN_TOKEN)
     }
 
-    /// A push that is about to be sent; `query` is empty or `?dry_run=true`.
+    /// A push that has not been sent yet; `query` is empty or `?dry_run=true`.
     pub(crate) fn pushing(&self, component: &str, query: &str, wasm: Vec<u8>) -> reqwest::RequestBuilder {
         let request = self.request("PUT", &format!("/components/{component}{query}"));
         request.header("content-type", "application/wasm").body(wasm)
     }
 
-    /// Pushes, and waits for the answer.
+    /// Pushes, and waits for the response.
     pub(crate) async fn push(&self, component: &str, wasm: Vec<u8>) -> Answer {
         self.pushing(component, "", wasm).answer().await
     }
 
-    /// Pushes what will go live. Returns the report.
+    /// Pushes a version, which must go live. Returns the report.
     pub(crate) async fn push_live(&self, component: &str, wasm: Vec<u8>) -> Value {
         let report = self.push(component, wasm).await.expect(200).json();
         assert_eq!(report["outcome"], "live", "{report:#}");
         report
     }
 
-    /// Pushes what will be refused. Returns the step, and why.
+    /// Pushes a version, which must be refused. Returns the step and the reason.
     pub(crate) async fn push_refused(&self, component: &str, wasm: Vec<u8>) -> (String, String) {
         let report = self.push(component, wasm).await.expect(422).json();
         assert_eq!(report["outcome"], "refused", "{report:#}");
@@ -62,18 +62,18 @@ impl Operator {
         (text(&report["failure"]["step"]), text(&report["failure"]["reason"]))
     }
 
-    /// Rolls back, to a version or to the one before.
+    /// Rolls back to a version, or to the version before.
     pub(crate) async fn roll_back(&self, component: &str, to: Option<u32>) -> Answer {
         let body = json!({ "to": to });
         self.request("POST", &format!("/components/{component}/rollback")).json(&body).answer().await
     }
 
-    /// A component, as the host tells of it.
+    /// A component's state, as the admin API reports it.
     pub(crate) async fn show(&self, component: &str) -> Value {
         self.request("GET", &format!("/components/{component}")).answer().await.expect(200).json()
     }
 
-    /// The versions of a component, newest first, as `2 live` each.
+    /// The versions of a component, newest first, each as `2 live`.
     pub(crate) async fn history(&self, component: &str) -> Vec<String> {
         let history = self.request("GET", &format!("/components/{component}/history")).answer().await;
         let history = history.expect(200).json();

@@ -1,13 +1,13 @@
-//! Waiting for what takes a moment, however long a busy machine makes that.
+//! Waits until a condition holds, also on a busy machine.
 
 use std::time::Duration;
 
 use super::process::WAIT_TIMEOUT;
 
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Looks again and again until `look` finds what is expected. Fails with what it last found.
+/// Calls `look` until it returns `expected`. After [`WAIT_TIMEOUT`], fails with the last result.
 #[track_caller]
 pub(crate) fn eventually<T: std::fmt::Debug + PartialEq>(
     expected: T,

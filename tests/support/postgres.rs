@@ -1,4 +1,5 @@
-//! A PostgreSQL of one test's own, for what would disturb the others: it is stopped and started, or speaks TLS.
+//! A PostgreSQL of one test's own, because the test would disturb others: the server is stopped and started, or speaks
+//! TLS.
 
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
@@ -18,7 +19,7 @@ use super::certificates::Certificates;
 use super::cluster;
 use super::process::WAIT_TIMEOUT;
 
-/// A server that a test may stop and start. Its data survive that, as they would a power cut.
+/// A server that a test may stop and start. Its data survive a stop, as they survive a power cut.
 pub(crate) struct Postgres {
     server: Option<PrivatePostgres>,
     folder: TempDir,
@@ -32,12 +33,12 @@ impl Postgres {
         postgres
     }
 
-    /// A server that has not started yet.
+    /// A server that has not been started.
     pub(crate) fn absent() -> Self {
         Self { server: None, folder: tempfile::tempdir().unwrap() }
     }
 
-    /// Starts it, on the data that it had before.
+    /// Starts the server again on its data.
     pub(crate) async fn start_again(&mut self) {
         let settings = PrivateSettings {
             data_directory: self.folder.path().to_owned(),
@@ -48,19 +49,19 @@ impl Postgres {
         self.server = Some(PrivatePostgres::start(&settings).await.unwrap());
     }
 
-    /// Stops it: every session ends, and nobody can connect.
+    /// Stops the server: every session ends, and connections are refused.
     pub(crate) async fn stop(&mut self) {
         self.server.take().unwrap().stop().await;
     }
 
-    /// Its URL, whether it runs or not.
+    /// The server's URL, whether the server runs or not.
     pub(crate) fn url(&self) -> String {
         let socket = self.folder.path().canonicalize().unwrap().join("postgres/socket");
         cluster::url_of(&socket, "postgres", "berth")
     }
 }
 
-/// A server on the loopback interface that talks to nobody without TLS, or to everybody so. Dropped, it ends.
+/// A server on the loopback interface that requires TLS or has none. It ends when it is dropped.
 pub(crate) struct TlsPostgres {
     process: Child,
     port: u16,
@@ -68,12 +69,12 @@ pub(crate) struct TlsPostgres {
 }
 
 impl TlsPostgres {
-    /// Starts one that shows `certificates`.
+    /// Starts a server that uses `certificates`.
     pub(crate) async fn start(certificates: &Certificates) -> Self {
         Self::start_with("on", "hostssl", certificates).await
     }
 
-    /// Starts one that has no TLS.
+    /// Starts a server that has no TLS.
     pub(crate) async fn start_without_tls() -> Self {
         Self::start_with("off", "host", &Certificates::of("localhost")).await
     }
@@ -114,7 +115,7 @@ impl TlsPostgres {
         server
     }
 
-    /// Its URL for a client that calls it by this name, and says this about TLS.
+    /// The server's URL with this host name and these TLS parameters.
     pub(crate) fn url(&self, host: &str, tls: &str) -> String {
         format!("postgresql://postgres@{host}:{}/berth?{tls}", self.port)
     }
@@ -133,8 +134,8 @@ fn program_of(data: &Path) -> PathBuf {
     fs::read_link(format!("/proc/{}/exe", lock.lines().next().unwrap())).unwrap()
 }
 
-/// A port of the loopback interface that nobody listens on. None of those that outgoing connections are given, of which
-/// a run of the tests makes so many that one would take it before a server listens.
+/// A port of the loopback interface on which nothing listens. It is outside the range of outgoing connections: a run of
+/// the tests makes so many that one of them would take the port before a server listens.
 pub(crate) fn free_port() -> u16 {
     loop {
         let port = 10_000 + u16::try_from(getrandom::u32().unwrap() % 20_000).unwrap();
@@ -144,7 +145,7 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
-/// Root runs servers that refuse to be run by root as the owner of their files.
+/// Makes root run `command` as the owner of its files, because PostgreSQL refuses to run as root.
 pub(crate) fn become_owner(command: &mut Command, owner: &fs::Metadata) {
     if rustix::process::geteuid().is_root() {
         command.uid(owner.uid()).gid(owner.gid());

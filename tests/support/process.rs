@@ -1,4 +1,4 @@
-//! A host's process: it is killed when the test is over, and its log shown when the test failed.
+//! A host's process. It is killed when the test ends, and its log is shown when the test fails.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
-/// How long anything may take that a test waits for: far longer than it ever does.
+/// The longest wait for anything: far longer than anything takes.
 pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A running host.
@@ -22,18 +22,18 @@ pub(crate) struct Process {
     log: Arc<Log>,
 }
 
-/// What a process prints.
+/// The output of a process.
 #[derive(Default)]
 struct Log {
     printed: Mutex<Printed>,
     changed: Condvar,
 }
 
-/// What it has printed up to now.
+/// The output so far.
 #[derive(Default)]
 struct Printed {
     lines: Vec<String>,
-    /// How many of its streams are still open.
+    /// The number of streams that are still open.
     open: usize,
 }
 
@@ -43,7 +43,7 @@ impl Process {
         Self::start_with(command, Stdio::piped())
     }
 
-    /// Starts `command`, whose standard error is followed only if it is piped.
+    /// Starts `command`. Standard error is read only if it is piped.
     pub(crate) fn start_with(mut command: Command, stderr: Stdio) -> Self {
         default_signals();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
@@ -53,7 +53,7 @@ impl Process {
         Self { child, log }
     }
 
-    /// Where it says that it serves.
+    /// The address that the host logs when it serves.
     pub(crate) fn address(&self) -> SocketAddr {
         let line = self.wait_for("http://127.0.0.1:");
         let (_, rest) = line.split_once("http://").unwrap();
@@ -61,15 +61,15 @@ impl Process {
         rest[..end].parse().unwrap()
     }
 
-    /// Its process number.
+    /// The process number.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Waits until it has printed a line that contains `text`, and returns the first.
+    /// Waits until the process has printed a line that contains `text`, and returns the first such line.
     pub(crate) fn wait_for(&self, text: &str) -> String {
         let mut printed = self.log.printed();
-        // Counted from here: a host that says something else all the time is not waited for any longer.
+        // The deadline is fixed here, so that a host that prints other lines all the time does not extend it.
         let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(line) = printed.lines.iter().find(|line| line.contains(text)) {
@@ -86,12 +86,12 @@ impl Process {
         }
     }
 
-    /// Everything that it has printed up to now.
+    /// The output so far.
     pub(crate) fn log(&self) -> String {
         self.log.printed().lines.join("\n")
     }
 
-    /// Everything that it has printed, once it has ended.
+    /// The whole output, after the end of the process.
     pub(crate) fn whole_log(&self) -> String {
         let printed = self.log.printed();
         let (printed, waited) =
@@ -100,13 +100,13 @@ impl Process {
         printed.lines.join("\n")
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
-    /// Waits until it has ended.
+    /// Waits for the end of the process.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         let deadline = Instant::now() + WAIT_TIMEOUT;
         loop {
@@ -129,7 +129,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs `command` to its end, which must come in time.
+/// Runs `command` to its end, which must come within [`WAIT_TIMEOUT`].
 pub(crate) fn output(command: &mut Command) -> Output {
     default_signals();
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -143,9 +143,9 @@ pub(crate) fn output(command: &mut Command) -> Output {
     output.unwrap()
 }
 
-/// Gives programs that are started from now on the default action of signals that end a program, also when the tests
-/// themselves ignore these signals, as a program in the background of a script does: a signal that is ignored stays so in a
-/// child, and a signal that is handled does not (execve(2)).
+/// Gives programs that are started from now on the default action of signals that end a program, even if the tests ignore
+/// these signals, as a program in the background of a script does: a child inherits an ignored signal, but not a handled
+/// signal (execve(2)).
 fn default_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -157,7 +157,7 @@ fn default_signals() {
 
 impl Log {
     fn printed(&self) -> MutexGuard<'_, Printed> {
-        // A test that fails while it looks must still be able to show it.
+        // A test that panics while it holds the lock must still be able to show the output.
         self.printed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

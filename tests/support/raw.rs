@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what no HTTP client would send.
+//! Bytes on a socket, for requests that no HTTP client would send.
 
 use std::net::SocketAddr;
 
@@ -25,19 +25,19 @@ impl Raw {
         Self(socket.connect(host.address).await.unwrap())
     }
 
-    /// Sends bytes. A host that has answered and closed already is not a failure.
+    /// Sends bytes. It is no failure if the host has answered and closed the connection already.
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
         let _ = self.0.write_all(bytes.as_ref()).await;
         self
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending half of the connection.
     pub(crate) async fn finish(&mut self) -> &mut Self {
         let _ = self.0.shutdown().await;
         self
     }
 
-    /// Everything until the host closes the connection.
+    /// Everything that the host sends until it closes the connection.
     pub(crate) async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         let _ = timeout(WAIT_TIMEOUT, self.0.read_to_end(&mut bytes))
@@ -56,12 +56,12 @@ impl Raw {
     }
 }
 
-/// Sends `request` as it is, and returns all that comes back until the host closes the connection.
+/// Sends `request` as it is, and returns everything that the host sends until it closes the connection.
 pub(crate) async fn exchange(host: &Host, request: impl AsRef<[u8]>) -> String {
     Raw::connect(host).await.send(request).await.rest().await
 }
 
-/// What a client sees of a failure: the status, and the sentence in `detail`. Checks what every failure has.
+/// The status of a failed response, and the sentence in `detail`. Checks the properties that every failure has.
 pub(crate) fn failure(answer: &str) -> (&str, String) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
     assert!(head.contains("\r\nx-request-id: "), "{head}");
@@ -70,7 +70,7 @@ pub(crate) fn failure(answer: &str) -> (&str, String) {
     (status(answer), json["detail"].as_str().unwrap_or_else(|| panic!("no sentence in {json}")).to_owned())
 }
 
-/// The status of an answer.
+/// The status of a response.
 pub(crate) fn status(answer: &str) -> &str {
     answer.split(' ').nth(1).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! A server that a component sends requests to: it does with each of them what a test says, byte for byte.
+//! A server for components' outgoing requests. A test says, byte for byte, how it answers each request.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,39 +10,39 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A server on the loopback interface. It ends with the tests.
 pub(crate) struct Upstream {
-    /// Where it listens.
+    /// The address on which the server listens.
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
-/// A request, as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The connection that it came by, counted from 1.
+    /// The number of the request's connection, counted from 1.
     pub(crate) connection: usize,
-    /// Which request of its connection it is, counted from 1.
+    /// The number of the request on its connection, counted from 1.
     pub(crate) number: usize,
-    /// All of it.
+    /// The whole text of the request.
     pub(crate) text: String,
 }
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 pub(crate) enum Reply {
-    /// Answers 200 with this body, and keeps the connection.
+    /// Answers 200 with this body, and keeps the connection open.
     Body(String),
-    /// Sends this and closes the connection.
+    /// Sends this text and closes the connection.
     Then(&'static str),
-    /// Sends this, and nothing more, as long as the client waits.
+    /// Sends this text, and nothing more, as long as the client waits.
     AndWaits(&'static str),
 }
 
 impl Upstream {
-    /// A server that does `reply` with each request.
+    /// Starts a server that reacts to each request with `reply`.
     pub(crate) fn start(reply: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         Self::start_with(None, reply)
     }
 
-    /// The same over TLS.
+    /// Starts such a server over TLS.
     pub(crate) fn start_tls(
         config: Arc<ServerConfig>,
         reply: impl Fn(&Request) -> Reply + Send + Sync + 'static,
@@ -50,7 +50,7 @@ impl Upstream {
         Self::start_with(Some(config), reply)
     }
 
-    /// A server that accepts connections and never says a word.
+    /// A server that accepts connections and sends nothing.
     pub(crate) fn mute() -> Self {
         Self::start(|_| Reply::AndWaits(""))
     }
@@ -82,7 +82,7 @@ impl Upstream {
         self.requests.lock().unwrap().clone()
     }
 
-    /// A URL of it by an address.
+    /// A URL of the server, with its address as the host.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -124,7 +124,7 @@ fn serve(
     }
 }
 
-/// One request, with its body if that comes in chunks, or the first bytes of TLS; none at the connection's end.
+/// One request, with its body if that is chunked, or the first bytes of TLS; `None` at the connection's end.
 fn read(stream: &mut impl Read) -> Option<String> {
     let mut text = String::new();
     loop {

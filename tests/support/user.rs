@@ -1,4 +1,4 @@
-//! Somebody with a token.
+//! A user with a token.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ pub(crate) struct User<'a> {
 }
 
 impl<'a> User<'a> {
-    /// Whoever has this token.
+    /// The user of this token.
     pub(crate) fn new(host: &'a Host, token: String) -> Self {
         Self { host, token }
     }

@@ -6,11 +6,11 @@ use std::path::Path;
 use super::app::ROOT;
 use super::components::Component;
 
-/// What stands before the settings in the built file, and how long both are.
+/// The mark before the settings in the built file; the second constant is the length of both.
 const MARK: &[u8] = b"SETTINGS OF THE FIXTURE:";
 const LENGTH: usize = 256;
 
-/// The wasm of a version: `version("name=two migrations=1,2!")`. See the fixture for what its settings may say.
+/// The wasm of a version: `version("name=two migrations=1,2!")`. The fixture describes the settings.
 pub(crate) fn version(settings: &str) -> Vec<u8> {
     let path = Path::new(ROOT).join("tests/fixtures/version.wasm");
     let mut wasm =

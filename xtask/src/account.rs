@@ -1,4 +1,4 @@
-//! An account at a host that runs.
+//! Registers an account at a running host.
 
 use std::net::SocketAddr;
 

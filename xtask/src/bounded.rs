@@ -1,7 +1,7 @@
-//! Running tests so that no test hangs the run: a test that takes longer than [`BOUND`] ends it, and is named.
+//! Runs tests with a time limit for each: a test that takes longer than [`BOUND`] ends the run, and is named.
 //!
 //! The test harness prints a line when a test ends, and another when a test has run for over a minute. Time counts only
-//! between `running 7 tests` and `test result: …`, since compiling takes as long as it takes.
+//! between `running 7 tests` and `test result: …`, since compiling has no limit.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -18,14 +18,14 @@ use signal_hook::low_level::emulate_default_handler;
 use crate::command::line;
 use crate::signals::{SIGNALS, Signals};
 
-/// How long one test may take: far longer than any does, also on a busy machine.
+/// The longest run of one test: far longer than any test takes, also on a busy machine.
 const BOUND: Duration = Duration::from_mins(10);
 
-/// Between two looks at whether the tests have ended.
+/// The pause between two checks whether the tests have ended.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs `command`, which prints what Rust's test harness prints, and waits for it. Its process group is killed when a test
-/// takes too long.
+/// Runs `command`, which prints the output of Rust's test harness, and waits for it. Its process group is killed when a
+/// test takes too long.
 pub(crate) fn run(command: &mut Command, signals: &Signals) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
@@ -46,7 +46,7 @@ pub(crate) fn run(command: &mut Command, signals: &Signals) -> Result<()> {
                 tests.read(&String::from_utf8_lossy(&line), Instant::now());
             }
             Err(RecvTimeoutError::Disconnected) => break child.wait()?,
-            // A program that the tests have left behind may keep the pipe open.
+            // A process that the tests have left behind may keep the pipe open.
             Err(RecvTimeoutError::Timeout) => {
                 if let Some(status) = child.try_wait()? {
                     break status;
@@ -63,7 +63,7 @@ pub(crate) fn run(command: &mut Command, signals: &Signals) -> Result<()> {
     Ok(())
 }
 
-/// Lets signals that end xtask end the process group too: a terminal sends them to xtask's own group alone.
+/// Makes signals that end xtask end the process group too, because a terminal sends signals to xtask's own group alone.
 fn pass_on(signals: &Signals, group: Pid) -> Result<()> {
     let mut received = signal_hook::iterator::Signals::new(SIGNALS)?;
     signals.keep_xtask();
@@ -88,17 +88,17 @@ fn lines_of(output: ChildStdout) -> Receiver<Vec<u8>> {
     lines
 }
 
-/// The tests of one program that run.
+/// The running tests of one program.
 #[derive(Default)]
 struct Tests {
-    /// When the harness has last printed a line; none while no tests run.
+    /// The time of the harness's last line; `None` while no tests run.
     last_line: Option<Instant>,
-    /// The tests that have run for over a minute, and when the harness said so.
+    /// The tests that have run for over a minute, and the time at which the harness reported each.
     slow: BTreeMap<String, Instant>,
 }
 
 impl Tests {
-    /// Learns from a line of the harness.
+    /// Updates the state from a line of the harness.
     fn read(&mut self, line: &str, now: Instant) {
         let line = line.trim_end();
         if line.starts_with("test result: ") {
@@ -116,7 +116,7 @@ impl Tests {
         }
     }
 
-    /// Says which test takes too long, if one does.
+    /// The name of a test that takes too long, if there is one.
     fn overdue(&self, now: Instant) -> Option<String> {
         let is_over = |since: Instant| now.duration_since(since) >= BOUND;
         let mut slow = self.slow.iter().filter(|(_, since)| is_over(**since));

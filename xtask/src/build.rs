@@ -1,4 +1,4 @@
-//! `cargo xtask build`: what is shipped.
+//! `cargo xtask build`: builds for production.
 
 use anyhow::Result;
 

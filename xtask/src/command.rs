@@ -1,4 +1,4 @@
-//! Running a program: what is run is shown, and a failure stops the chore.
+//! Runs programs: prints each command, and stops at a failure.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Between two looks at whether a program has ended.
+/// The pause between two checks whether a program has ended.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// Runs `command` with this process's standard streams, and waits for it.
+/// Runs `command` with this process's standard streams, and waits for its end.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
@@ -18,7 +18,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` as [`run`] does, for no longer than `bound`.
+/// Runs `command` as [`run`] does, for at most `bound`.
 pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
@@ -40,7 +40,7 @@ pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
     Ok(())
 }
 
-/// A command as it is shown.
+/// A command as it is printed.
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

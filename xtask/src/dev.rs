@@ -1,8 +1,8 @@
-//! `cargo xtask dev`: what is saved is built and swapped in.
+//! `cargo xtask dev`: builds and swaps in saved sources.
 //!
-//! Two processes. The host takes the place of this one, so that signals reach it, and watches the components' files. The
-//! builder runs beside it and watches their sources. A build that fails leaves the file as it was, and with it the version
-//! that is live.
+//! There are two processes. The host replaces this process, so that signals reach it, and watches the components' files.
+//! The builder runs beside the host and watches the sources. A build that fails changes neither the file nor the live
+//! version.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::parent_id;
@@ -17,13 +17,13 @@ use anyhow::{Context, Result};
 use crate::workspace::{Package, Workspace};
 use crate::{run, wasm};
 
-/// Between two looks at the sources.
+/// The pause between two checks of the sources.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// What every component is built from; the packages themselves come on top.
+/// The sources of every component, beside the components' own packages.
 const SHARED: [&str; 4] = ["Cargo.toml", "components/contract", "components/guest", "wit"];
 
-/// Sets up as `cargo xtask run` does, starts the builder, and becomes a host that watches.
+/// Sets up as `cargo xtask run` does, starts the builder, and becomes a host with `--watch`.
 pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {
     let host = run::host(workspace, fake_cohere)?;
     let this = env::current_exe().context("this program's own file is not known")?;
@@ -32,7 +32,7 @@ pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {
     run::become_host(host, ["serve", "--watch"])
 }
 
-/// Builds each component whose sources change, until the host is gone that this was started with.
+/// Builds each component whose sources change, until the host that this process was started with has ended.
 pub(crate) fn build_on_save(workspace: &Workspace) {
     let host = parent_id();
     let components = wasm::component_packages(workspace);
@@ -54,12 +54,12 @@ pub(crate) fn build_on_save(workspace: &Workspace) {
     }
 }
 
-/// Files and folders, and how they looked.
+/// Files and folders, and their last known state.
 struct Sources {
     paths: Vec<PathBuf>,
-    /// At the look before this one.
+    /// The state at the last check.
     seen: Looks,
-    /// When a change was last told.
+    /// The state when a change was last reported.
     told: Looks,
 }
 
@@ -72,8 +72,8 @@ impl Sources {
         Self { told: seen.clone(), seen, paths }
     }
 
-    /// Whether they differ from when this was last true. Only once two looks in a row agree, since an editor may save several
-    /// files, or one in several steps.
+    /// Whether the sources have changed since this last returned true. Waits until two checks in a row agree, because an
+    /// editor may save several files, or one file in several steps.
     fn have_changed(&mut self) -> bool {
         let before = mem::replace(&mut self.seen, look(&self.paths));
         let changed = self.seen == before && self.seen != self.told;
@@ -92,7 +92,7 @@ fn look(paths: &[PathBuf]) -> Looks {
     looks
 }
 
-/// A file that is just being renamed is not there, and will be at the next look.
+/// Skips a file that cannot be read: a file that is being renamed is there at the next check.
 fn look_below(path: &Path, looks: &mut Looks) {
     if let Ok(entries) = fs::read_dir(path) {
         for entry in entries.flatten() {

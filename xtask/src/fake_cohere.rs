@@ -1,4 +1,4 @@
-//! The fake Cohere, a process of its own.
+//! The fake Cohere, as a process.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Starts `program` on a port of its own choice. Returns it with its URL; it ends with this process at the latest.
+/// Starts `program`, which chooses its port. Returns the process and its URL; the process ends with this one at the
+/// latest.
 pub(crate) fn start(program: &Path) -> Result<(Child, String)> {
     let mut fake = Command::new(program)
         .args(["--port", "0", "--with-parent"])

@@ -1,13 +1,13 @@
-//! As much of HTTP/1.1 as a chore needs: one request on a connection of its own.
+//! A minimal client for HTTP/1.1: one request on each connection.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// The longest that an answer may take to begin, or to go on.
+/// The longest wait for the first or the next bytes of a response.
 const IO_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
@@ -27,7 +27,7 @@ pub(crate) fn post(address: SocketAddr, path: &str, token: Option<&str>, json: &
     exchange(address, &head, json)
 }
 
-/// An address of the loopback interface that nobody listens on.
+/// An address of the loopback interface on which nothing listens.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
@@ -36,7 +36,7 @@ fn authorization(token: Option<&str>) -> String {
     token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default()
 }
 
-/// An error of kind `ConnectionRefused` or `ConnectionReset` says that no byte of an answer came.
+/// Sends a request. An error of kind `ConnectionRefused` or `ConnectionReset` means that no byte of a response came.
 fn exchange(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
     let mut socket = TcpStream::connect_timeout(&address, IO_TIMEOUT)?;
     socket.set_read_timeout(Some(IO_TIMEOUT))?;
@@ -50,7 +50,7 @@ fn exchange(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
     parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not a whole answer"))
 }
 
-/// None unless the body is as long as its head says.
+/// Parses a response; `None` unless the body has the length that its head says.
 fn parse(answer: &str) -> Option<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;

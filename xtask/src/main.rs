@@ -1,13 +1,13 @@
-//! Set-up and chores, each one command. `cargo xtask --help` lists them.
+//! Set-up and development commands. `cargo xtask --help` lists them.
 //!
-//! - [`workspace`]: where the sources and what is built from them are
-//! - [`setup`]: what a machine may lack
-//! - [`wasm`]: components and fixtures, built and put where manifests look for them
+//! - [`workspace`]: the paths of sources and built files
+//! - [`setup`]: programs that a machine may lack
+//! - [`wasm`]: components and fixtures, built and copied to the paths in manifests
 //! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`],
 //!   [`mod@api_check`]: the commands
-//! - [`command`], [`bounded`]: running a program, and running tests within a bound
-//! - [`signals`]: which signals those programs get
-//! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a database and a model for a while, requests, and who makes them
+//! - [`command`], [`bounded`]: running a program, and running tests with a time limit
+//! - [`signals`]: the signals of those programs
+//! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a temporary database and model, requests, and accounts
 
 mod account;
 mod api_check;

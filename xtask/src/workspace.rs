@@ -1,4 +1,5 @@
-//! Where things are: cargo is asked, so that `CARGO_TARGET_DIR` and every other setting of it is honoured.
+//! The paths of the workspace, as cargo reports them, so that `CARGO_TARGET_DIR` and cargo's other settings are
+//! honoured.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,13 +7,13 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-/// The workspace that it is run in.
+/// The workspace of the current directory.
 #[derive(Deserialize)]
 pub(crate) struct Workspace {
     /// The folder of the root `Cargo.toml`.
     #[serde(rename = "workspace_root")]
     pub(crate) root: PathBuf,
-    /// Where cargo puts what it builds.
+    /// Cargo's target directory.
     #[serde(rename = "target_directory")]
     pub(crate) target: PathBuf,
     packages: Vec<Package>,
@@ -21,7 +22,7 @@ pub(crate) struct Workspace {
 /// A member of the workspace.
 #[derive(Deserialize)]
 pub(crate) struct Package {
-    /// Its name.
+    /// The member's name.
     pub(crate) name: String,
     manifest_path: PathBuf,
     targets: Vec<Target>,
@@ -34,8 +35,8 @@ struct Target {
 }
 
 impl Workspace {
-    /// Asks cargo, which looks for it from the current directory upwards. Where this xtask was compiled says nothing: with a
-    /// target directory that is shared, it may have been for another clone.
+    /// Asks cargo, which searches from the current directory upwards. The path at which this xtask was compiled may be
+    /// another clone's, if clones share a target directory.
     pub(crate) fn find() -> Result<Self> {
         let output = Command::new("cargo")
             .args(["metadata", "--no-deps", "--format-version=1"])
@@ -55,31 +56,31 @@ impl Workspace {
             .collect()
     }
 
-    /// Where the program `name` is, built with `profile` (cargo's name of the folder: `debug`, `release`).
+    /// The path of the program `name`, built with `profile` (cargo's name of the folder: `debug`, `release`).
     pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
         self.target.join(profile).join(name)
     }
 
-    /// A cargo command that runs at the root.
+    /// A cargo command that runs in the root.
     pub(crate) fn cargo(&self, subcommand: &str) -> Command {
         let mut command = Command::new("cargo");
         command.current_dir(&self.root).arg(subcommand);
         command
     }
 
-    /// Where tools go that the machine lacks: where the host, started at the root, looks for them too.
+    /// The folder for tools that the machine lacks. A host that is started in the root looks for them there as well.
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join(Path::new(".berth/tools"))
     }
 }
 
 impl Package {
-    /// The folder of its `Cargo.toml`.
+    /// The folder of the member's `Cargo.toml`.
     pub(crate) fn folder(&self) -> PathBuf {
         self.manifest_path.parent().map(Path::to_owned).unwrap_or_default()
     }
 
-    /// The names of the programs that it builds.
+    /// The names of the programs that the member builds.
     pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
         self.targets
             .iter()

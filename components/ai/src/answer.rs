@@ -1,5 +1,5 @@
-//! What the client is told: the body of an answer, events on the way to it, and what is said where the model says
-//! nothing.
+//! The response to a client: the body of an answer, the events before it, and the text that replaces an answer without
+//! words.
 
 use berth_guest::cohere::Usage;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::turn::Step;
 /// The end of a turn.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// What the assistant says.
+    /// The assistant's text.
     pub(crate) text: String,
     /// The tools that were run, in order.
     pub(crate) calls: Vec<Call>,
@@ -30,8 +30,8 @@ pub(crate) struct Call {
 }
 
 impl Answer {
-    /// The tool calls, as they are answered and stored. Clients of three kinds look for the name under three names, and for
-    /// the arguments under two.
+    /// The tool calls, as responses and the database have them. Clients of three kinds read the name from three fields, and
+    /// the arguments from two.
     pub(crate) fn tool_calls(&self) -> Value {
         let call = |call: &Call| {
             json!({
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// Name and data of the event that tells a step. `store` stores the answer before the client is told.
+/// Name and data of the event for a step. `store` stores the answer before the client gets the event.
 pub(crate) fn event<E>(
     step: &Step,
     store: impl FnOnce(&Answer) -> Result<Stored, E>,
@@ -76,7 +76,8 @@ pub(crate) fn event<E>(
     })
 }
 
-/// What is said in place of a model that says nothing: what its tools did. `exhausted` if it would have gone on.
+/// The text of an answer when the model says nothing: a list of the tools' results. `exhausted` says that the model had
+/// no rounds left.
 pub(crate) fn in_place_of_words(calls: &[Call], exhausted: bool) -> String {
     let mut lines: Vec<String> = calls.iter().map(sentence).collect();
     if exhausted {

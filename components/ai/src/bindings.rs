@@ -1,4 +1,4 @@
-//! What `wit-bindgen` makes of the one interface that this component has of another.
+//! Code that `wit-bindgen` generates for the one interface that this component imports from another component.
 #![expect(clippy::pedantic, reason = "generated code, documented in wit/")]
 
 wit_bindgen::generate!({

@@ -13,13 +13,13 @@ use crate::store::{self, NewMessage, Role, Stored};
 use crate::turn::{Step, Turn};
 use crate::{model, prompt, tasks};
 
-/// How many of a conversation's last messages the model is sent, the user's new one included.
+/// The most messages of a conversation that the model gets, the user's new one included.
 const HISTORY: i64 = 20;
 
-/// What the log knows these requests by.
+/// The `context` of these requests' lines in the log.
 const CONTEXT: &str = "chat";
 
-/// Where the answer belongs.
+/// The conversation to which the answer belongs.
 struct Place {
     user: String,
     conversation: i64,
@@ -37,7 +37,7 @@ pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Er
     }
 }
 
-/// Before the model is asked, so that no failure loses what the user said.
+/// Stores the message before the model is asked, so that no failure loses the message.
 fn store_question(caller: &Principal, question: &Question) -> Result<i64, Error> {
     let message = NewMessage { role: Role::User, content: &question.message, tool_calls: "[]" };
     let title = question.title();
@@ -49,7 +49,7 @@ fn store_question(caller: &Principal, question: &Question) -> Result<i64, Error>
     Ok(stored.conversation)
 }
 
-/// The whole answer at once.
+/// Answers with the whole answer at once.
 fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
     loop {
         if let Step::Done(answer) = take(&mut turn)? {
@@ -59,7 +59,8 @@ fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
     }
 }
 
-/// Each step as it is taken. The first is taken before the response begins: what fails before it has its own status.
+/// Sends each step as an event. The first step runs before the response begins, so that a failure of it has its own
+/// status.
 fn tell(mut turn: Turn, place: Place) -> Result<Response, Error> {
     let mut step = take(&mut turn)?;
     Ok(Response::events(CONTEXT, move |events: &Events| -> Result<(), Stop> {
@@ -79,7 +80,7 @@ fn take(turn: &mut Turn) -> Result<Step, Error> {
 }
 
 impl Place {
-    /// What the model is sent: the system prompt, and what has been said.
+    /// The messages for the model: the system prompt, and the end of the conversation.
     fn messages(&self) -> Result<Vec<Message>, Error> {
         let rows = store::history(&self.user, self.conversation, HISTORY).query()?;
         let system = Message::System(prompt::system(SystemTime::now()));
@@ -92,14 +93,14 @@ impl Place {
             content: &answer.text,
             tool_calls: &answer.tool_calls().to_string(),
         };
-        // The conversation has had its title since the user's message.
+        // The user's message has given the conversation its title.
         let statement = store::append(&self.user, self.conversation, "", message);
-        // The conversation was deleted while the model was at work.
+        // There is no row if the conversation was deleted while the model was at work.
         store::stored(&statement)?.ok_or_else(not_found)
     }
 }
 
-/// A message of the past. What its tools returned is left out: it may be long, and is outdated.
+/// A message of the past, without the results of its tools: they may be long and are outdated.
 fn message((role, content): (Role, String)) -> Message {
     match role {
         Role::User => Message::User(content),
@@ -111,7 +112,7 @@ fn message((role, content): (Role, String)) -> Message {
     }
 }
 
-/// Whether a client asks for events by the header `Accept`.
+/// Whether the header `Accept` asks for events.
 fn wants_events(accept: Option<&[u8]>) -> bool {
     let accept = accept.unwrap_or_default().to_ascii_lowercase();
     accept.split(|byte| *byte == b',').any(|range| {

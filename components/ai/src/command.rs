@@ -1,6 +1,6 @@
-//! What the model wants done: the call of a tool, read by rules, since nothing that a model writes can be trusted.
+//! Reads the model's call of a tool. Rules check the arguments, because nothing that a model writes can be trusted.
 //!
-//! Whose tasks it is about is not in a command. They are the caller's, whatever the arguments say.
+//! A command names no user: it always concerns the caller's tasks, whatever the arguments contain.
 
 use berth_guest::contract::{
     self, Boolean, Choice, Datetime, Fields, Integer, Rule, Segment, Text, TextList, Violations,
@@ -28,7 +28,7 @@ const STATUS: Choice<Option<bool>> =
     Choice(&[("all", None), ("pending", Some(false)), ("completed", Some(true))]);
 
 impl Command {
-    /// Reads the call of the tool `name`. What is wrong with it is told in words that help the model to do better.
+    /// Reads the call of the tool `name`. The error describes each fault so that the model can correct the call.
     pub(crate) fn read(name: &str, arguments: &str) -> Result<Self, String> {
         let read = match name {
             tools::ADD => add,
@@ -68,7 +68,7 @@ fn limit(fields: &mut Fields) -> Option<u32> {
     u32::try_from(fields.optional("limit", &Integer::between(1, tools::LIMIT_MAX.into()))?).ok()
 }
 
-/// Where a task cannot go without a field, `null` leaves it as it is: models write it for what they have no value for.
+/// A field that a task must have keeps its value for `null`: models write `null` where they have no value.
 fn update(mut fields: Fields) -> Result<Command, Violations> {
     let task = task_id(&mut fields);
     let changes = TaskChanges {
@@ -100,7 +100,7 @@ fn task_id(fields: &mut Fields) -> i64 {
     fields.required("task_id", &Integer::ANY)
 }
 
-/// A timestamp, left as it is written: the todo component reads it by the same rule.
+/// A timestamp, passed on as the model wrote it: the todo component reads it by the same rule.
 struct When;
 
 impl Rule for When {
@@ -112,7 +112,7 @@ impl Rule for When {
     }
 }
 
-/// An empty word is what a model writes when it has none.
+/// Treats an empty word as absent, because models write one where they have no value.
 fn word(fields: &mut Fields, name: &'static str) -> Option<String> {
     fields.optional(name, &WORD).filter(|word| !word.is_empty())
 }
@@ -120,7 +120,7 @@ fn word(fields: &mut Fields, name: &'static str) -> Option<String> {
 /// `title: Field required; tags.3: Input should be a valid string`
 fn explain(violations: &Violations) -> String {
     let lines = violations.iter().map(|violation| {
-        // A location begins with `body`, which the model has never heard of.
+        // A location begins with `body`, a name that the model does not know.
         let steps: Vec<String> = violation.location.iter().skip(1).map(step).collect();
         match violation.kind {
             "json_invalid" => format!("they are not JSON, from byte {} on", steps.join(".")),

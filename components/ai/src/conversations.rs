@@ -1,4 +1,4 @@
-//! The handlers of conversations: each passes on what its statements return.
+//! The handlers of conversations: each responds with the rows of its statements.
 
 use berth_guest::contract::{Fields, Integer, Violations};
 use berth_guest::{Error, Pages, Principal, Request, Response};
@@ -7,10 +7,10 @@ use serde_json::json;
 use crate::question::read_title;
 use crate::store;
 
-/// How many conversations are read at once.
+/// The most conversations of a response.
 const CONVERSATIONS: u32 = 1000;
 
-/// How many messages are read at once. They carry what tools returned, so that they can be long.
+/// The most messages of a response. Messages can be long, because they carry the results of tools.
 const MESSAGES: u32 = 100;
 
 /// `GET …/conversations`
@@ -46,7 +46,7 @@ pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Er
 pub(crate) fn messages(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let id = id(request.path("id"))?;
     let messages = messages_of(caller, id)?;
-    // A conversation without messages is looked up, because it may not exist.
+    // No messages: the conversation may be empty or may not exist.
     if messages.is_empty() && store::read(&caller.subject, id).query_json_row()?.is_none() {
         return Err(not_found());
     }
@@ -63,7 +63,7 @@ pub(crate) fn delete(caller: &Principal, request: &Request) -> Result<Response, 
     Ok(Response::json(200, body.to_string()))
 }
 
-/// What is said of a conversation that does not exist, and of another user's.
+/// The response for a conversation that does not exist or belongs to another user.
 pub(crate) fn not_found() -> Error {
     Error::refused(404, "Conversation not found")
 }

@@ -1,10 +1,10 @@
 //! The AI component: conversations with a model that manages the caller's tasks, over HTTP.
 //!
-//! - this file: its routes, and what it brings along;
-//! - `question`: what a client may say;
-//! - `turn`: from what has been said to the answer, in rounds of tool calls;
-//! - `prompt`, `tools` and `command`: what the model is told, what it may do, and what it wants done;
-//! - `answer`: what the client is told, also where the model says nothing;
+//! - this file: the routes, and what the component exports besides;
+//! - `question`: a client's message;
+//! - `turn`: from the messages to the answer, in rounds of tool calls;
+//! - `prompt`, `tools` and `command`: the system prompt, the tools for the model, and its calls of them;
+//! - `answer`: the answer for the client, also where the model says nothing;
 //! - `model` and `tasks`: Cohere and the todo component, through the host;
 //! - `store`: the SQL;
 //! - `chat` and `conversations`: from a request to a response.
@@ -55,5 +55,5 @@ berth_guest::component! {
     document: include_str!("../openapi.json"),
 }
 
-/// Nothing runs here: a component waits to be called.
+/// Nothing runs here: the host calls the component's exports.
 fn main() {}

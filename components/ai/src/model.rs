@@ -1,4 +1,4 @@
-//! Cohere, as the model of a turn; and what a client is told when it fails.
+//! Cohere as the model of a turn, and the responses to its failures.
 
 use std::iter;
 
@@ -7,12 +7,12 @@ use berth_guest::cohere::{self, Event, Reply, Request};
 
 use crate::turn::{Model, Pieces};
 
-/// Says what it says in one piece, for clients that wait for the whole.
+/// Asks for the whole reply at once, for clients that wait for the whole answer.
 pub(crate) fn whole() -> Model {
     Box::new(|request: Request| cohere::chat(&request).map(pieces))
 }
 
-/// Says it as Cohere does.
+/// Streams the reply piece by piece.
 pub(crate) fn streamed() -> Model {
     Box::new(|request: Request| {
         let stream = cohere::stream(&request)?;
@@ -26,7 +26,7 @@ fn pieces(reply: Reply) -> Pieces {
     Box::new(text.into_iter().chain(calls).chain([Event::End(reply)]).map(Ok))
 }
 
-/// What a failure of the model is to the client. Whose fault it was, the host has written to its log.
+/// The response to a failure of the model. The host has logged the cause.
 pub(crate) fn failure(error: &cohere::Error) -> Error {
     let (status, sentence, retry_after) = match error {
         cohere::Error::RateLimited(seconds) => {

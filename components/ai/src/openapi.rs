@@ -1,7 +1,7 @@
-//! `openapi.json`: what the component's routes are, made from the route table and the rules of a question.
+//! `openapi.json`: the document of the component's routes, made from the route table and the rules of a question.
 //!
-//! It is made natively and checked in, since it is the same at every start, and the component is smaller without the
-//! code that makes it. The test here writes it anew when it is outdated, and fails.
+//! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
+//! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
 use berth_guest::contract::openapi::{
     self, Operation, described, id, nullable, object, partial, reference, text, time,
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::ROUTES;
 use crate::question::{MESSAGE, TITLE};
 
-/// Events are not in the content of the response: generated clients would not know whether an answer is an object or a text.
+/// The content of the response has no events: generated clients could not tell whether an answer is an object or a text.
 const CHAT: &str = "Sends a message. The assistant manages the caller's tasks by its tools, and answers when all is done. With \
     `Accept: text/event-stream` the answer comes as events: `token {text}`, `tool_call {id, name, arguments}`, \
     `tool_result {id, result}`, then `done` with the answer, or `error {detail}`.";
@@ -32,7 +32,7 @@ fn path(route: &Route) -> Value {
     operations.collect::<Map<String, Value>>().into()
 }
 
-/// Every operation has a line here: a route that has none fails the test.
+/// Every operation has a line here: a route without a line fails the test.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 fn operation(pattern: &str, method: Method) -> Operation {
     let (resource, suffix) = match pattern.strip_prefix("/api/{user_id}") {

@@ -1,4 +1,4 @@
-//! What the model is told before anything else.
+//! The system prompt.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,8 +32,8 @@ fn date(now: SystemTime) -> String {
     format!("{weekday}, {year}-{month:02}-{day:02}")
 }
 
-/// Year, month and day of a day that is counted from 1970-01-01. The year is taken to begin in March, so that the leap
-/// day is its last: <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
+/// Year, month and day of `days` since 1970-01-01. The year begins in March here, so that the leap day is its last:
+/// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468; // from 0000-03-01
     let era = days / 146_097; // of 400 years

@@ -1,9 +1,9 @@
-//! What a client may say in a conversation.
+//! A client's message to a conversation, and its rules.
 
 use berth_guest::Error;
 use berth_guest::contract::{Fields, Integer, Text, Violations};
 
-/// A message, as the OpenAPI document has it. [`Question::read`] refuses a blank message by 400, and not by this rule.
+/// A message, for the OpenAPI document. [`Question::read`] refuses a blank message by 400, and not by this rule.
 #[cfg(test)]
 pub(crate) const MESSAGE: Text = Text::of(1, MESSAGE_MAX).trimmed();
 
@@ -16,7 +16,7 @@ pub(crate) const TITLE: Text = Text::of(0, 255).trimmed();
 /// The most characters of a title that is made from a message.
 const MADE_TITLE_MAX: usize = 60;
 
-/// A message, and the conversation that it belongs to: a new one when it is none.
+/// A message and its conversation; `None` begins a new conversation.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Question {
     pub(crate) message: String,
@@ -24,7 +24,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Reads a body. Who asks is not in it: a `user_id` there is ignored, as every other field is.
+    /// Reads a body. A `user_id` there is ignored, as every unknown field is: the caller is the token's.
     pub(crate) fn read(mut fields: Fields) -> Result<Self, Error> {
         let question = Self {
             message: fields.required("message", &Text::of(0, MESSAGE_MAX)),
@@ -37,7 +37,7 @@ impl Question {
         Ok(question)
     }
 
-    /// The title of a conversation that begins with this message: its first words, on one line.
+    /// The title of a conversation that begins with this message: the first words of the message, on one line.
     pub(crate) fn title(&self) -> String {
         let words: Vec<&str> = self.message.split_whitespace().collect();
         let line = words.join(" ");
@@ -49,7 +49,7 @@ impl Question {
     }
 }
 
-/// Reads the body of a new conversation: its title, which is empty until the first message makes one.
+/// Reads the body of a new conversation: its title. The first message replaces an empty title.
 pub(crate) fn read_title(mut fields: Fields) -> Result<String, Violations> {
     let title = fields.optional("title", &TITLE).unwrap_or_default();
     fields.finish(title)

@@ -1,14 +1,14 @@
-//! The SQL. Every statement is bound to one user, so that the conversations of others do not exist for it.
+//! The SQL. Every statement is bound to one user, so that it never finds the conversations of other users.
 
 use berth_guest::postgres::{self, Rows, Statement, Value};
 
-/// The columns that the host encodes as a conversation, in the order of the fields.
+/// The columns of a conversation, in the order of the response's fields.
 const CONVERSATION: &str = "id, user_id, title, created_at, updated_at";
 
-/// The same, of a message.
+/// The columns of a message, in the order of the response's fields.
 const MESSAGE: &str = "id, conversation_id, role, content, tool_calls, created_at";
 
-/// Who said something.
+/// The author of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     User,
@@ -24,7 +24,7 @@ impl Role {
     }
 }
 
-/// What is to be stored of a message. `tool_calls` is JSON.
+/// A message to store. `tool_calls` is JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NewMessage<'a> {
     pub(crate) role: Role,
@@ -32,14 +32,14 @@ pub(crate) struct NewMessage<'a> {
     pub(crate) tool_calls: &'a str,
 }
 
-/// A message that has been stored, and its conversation.
+/// The ids of a stored message and of its conversation.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stored {
     pub(crate) conversation: i64,
     pub(crate) message: i64,
 }
 
-/// Makes a conversation without messages, and returns the conversation. Its id is there as `conversation_id` too.
+/// Makes a conversation without messages, and returns the conversation. The row has its id as `conversation_id` too.
 pub(crate) fn create(user: &str, title: &str) -> Statement {
     Statement::new("INSERT INTO conversations (user_id, title) VALUES (")
         .value(user)
@@ -61,8 +61,8 @@ pub(crate) fn begin(user: &str, title: &str, message: NewMessage) -> Statement {
     add(conversation, user, message)
 }
 
-/// Goes on with a conversation; returns no row if the user has no such conversation. A conversation without a title takes
-/// `title`.
+/// Appends a message to a conversation; returns no row if the user has no such conversation. A conversation without a
+/// title gets `title`.
 pub(crate) fn append(user: &str, conversation: i64, title: &str, message: NewMessage) -> Statement {
     let update = Statement::new("WITH conversation AS (UPDATE conversations SET updated_at = now(), ")
         .and("title = COALESCE(NULLIF(title, ''), ")
@@ -71,8 +71,8 @@ pub(crate) fn append(user: &str, conversation: i64, title: &str, message: NewMes
     add(only(update, user, conversation).and(" RETURNING id) "), user, message)
 }
 
-/// Adds the message in the statement that makes or finds its conversation: both are stored, or neither. Returns the ids of
-/// conversation and message.
+/// Adds the message in the statement that makes or finds its conversation, so that both are stored or neither. Returns the
+/// ids of conversation and message.
 fn add(conversation: Statement, user: &str, message: NewMessage) -> Statement {
     conversation
         .and("INSERT INTO messages (conversation_id, user_id, role, content, tool_calls) SELECT id, ")
@@ -86,7 +86,7 @@ fn add(conversation: Statement, user: &str, message: NewMessage) -> Statement {
         .and("::json FROM conversation RETURNING conversation_id, id")
 }
 
-/// PostgreSQL has no text with a NUL character, and nobody misses it.
+/// Removes NUL characters, because PostgreSQL's text cannot hold them.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "")
 }
@@ -119,7 +119,7 @@ pub(crate) fn list(user: &str, limit: i64, offset: i64) -> Statement {
     page(selected.and(" ORDER BY updated_at DESC, id DESC"), limit, offset)
 }
 
-/// The id of the conversation that [`list`] has first, as `conversation_id`: one row, with null if the user has none.
+/// The id of the first conversation of [`list`], as `conversation_id`: one row, with null if the user has none.
 pub(crate) fn latest(user: &str) -> Statement {
     Statement::new("SELECT (SELECT id FROM conversations WHERE user_id = ")
         .value(user)
@@ -144,7 +144,7 @@ fn only(statement: Statement, user: &str, conversation: i64) -> Statement {
     statement.and(" WHERE id = ").value(conversation).and(" AND user_id = ").value(user)
 }
 
-/// Runs a statement that stores a message; none if its conversation does not exist.
+/// Runs a statement that stores a message; `None` if its conversation does not exist.
 pub(crate) fn stored(statement: &Statement) -> Result<Option<Stored>, postgres::Error> {
     Ok(match *statement.query()?.values {
         [Value::Int8(conversation), Value::Int8(message)] => Some(Stored { conversation, message }),
@@ -152,7 +152,7 @@ pub(crate) fn stored(statement: &Statement) -> Result<Option<Stored>, postgres::
     })
 }
 
-/// Who said what, oldest first, from the rows of [`history`].
+/// Role and content of the rows of [`history`], oldest first.
 pub(crate) fn said(rows: Rows) -> Vec<(Role, String)> {
     let mut values = rows.values.into_iter();
     let mut said = Vec::new();

@@ -1,6 +1,6 @@
 //! The todo component, as the tools of a turn.
 //!
-//! The host calls it for the user whose request this is. There is no way to name another.
+//! The host makes each call for the user of this request. The interface cannot name another user.
 
 use serde_json::{Value, json};
 
@@ -29,7 +29,7 @@ fn run(command: &Command) -> Result<Value, Error> {
     })
 }
 
-/// A task as the API shows it, but for its owner, who is the caller.
+/// A task as the API shows it, without its owner, which is always the caller.
 fn shown(task: &Task) -> Value {
     json!({
         "id": task.id,
@@ -45,7 +45,7 @@ fn shown(task: &Task) -> Value {
     })
 }
 
-/// For the model to read.
+/// The text of an error, for the model.
 fn explain(error: Error) -> String {
     match error {
         Error::NotFound => "the user has no task with this id; list_tasks shows those there are".to_owned(),

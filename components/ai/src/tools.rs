@@ -1,4 +1,4 @@
-//! The tools that the model is given: what each is for, and what it takes, as a JSON Schema.
+//! The tools for the model: the purpose of each, and a JSON Schema of its arguments.
 
 use berth_guest::cohere::Tool;
 use serde_json::{Map, Value, json};
@@ -14,7 +14,7 @@ pub(crate) const UPDATE: &str = "update_task";
 /// Removes a task.
 pub(crate) const DELETE: &str = "delete_task";
 
-/// All of them.
+/// Every tool.
 pub(crate) const NAMES: [&str; 5] = [ADD, LIST, COMPLETE, UPDATE, DELETE];
 
 /// The most characters of a task's title.
@@ -25,9 +25,9 @@ pub(crate) const DESCRIPTION_MAX: usize = 2000;
 pub(crate) const WORD_MAX: usize = 50;
 /// The most tags of a task.
 pub(crate) const TAGS_MAX: usize = 20;
-/// The most tasks that a call can list.
+/// The most tasks of one call.
 pub(crate) const LIMIT_MAX: u32 = 200;
-/// How many tasks a call lists that does not say how many.
+/// The number of tasks of a call without `limit`.
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
 
 /// The tools, as they are sent with each request.
@@ -83,7 +83,7 @@ fn fields(names: &[&str]) -> Map<String, Value> {
     names.iter().map(|name| ((*name).to_owned(), schema(name))).collect()
 }
 
-/// A field means the same in every tool.
+/// The schema of a field, which is the same in every tool.
 fn schema(name: &str) -> Value {
     let word =
         |description: &str| json!({ "type": "string", "maxLength": WORD_MAX, "description": description });
@@ -120,7 +120,7 @@ fn schema(name: &str) -> Value {
     }
 }
 
-/// The same, where what a task can be without may be null.
+/// Allows null for the fields that a task can be without.
 fn cleared(mut fields: Map<String, Value>) -> Map<String, Value> {
     for name in ["description", "category", "due_date"] {
         if let Some(schema) = fields.get_mut(name) {

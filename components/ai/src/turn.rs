@@ -1,10 +1,10 @@
-//! One turn of a conversation: from what has been said to the assistant's answer, step by step.
+//! One turn of a conversation: from the messages to the assistant's answer, step by step.
 //!
-//! A round asks the model, runs the tools that it calls, and tells it what they gave. The turn ends when the model calls
-//! no tool. After [`ROUNDS`] rounds it is asked once more and may call none, so that it can say how far it came.
+//! A round asks the model, runs the tools that the model calls, and gives their results to the model. The turn ends when
+//! the model calls no tool. After [`ROUNDS`] rounds, the turn asks the model once more without tools, so that the model
+//! can report how far it came.
 //!
-//! Nothing happens between one step and the next: whoever takes the steps can pass each on before the next is taken,
-//! or stop there.
+//! Nothing happens between two steps: the caller of [`Turn::step`] can pass each on before the next, or stop there.
 
 use std::mem;
 use std::vec;
@@ -21,25 +21,25 @@ use crate::tools;
 /// The most rounds of tool calls in a turn.
 pub(crate) const ROUNDS: usize = 8;
 
-/// Asks a model, and gives what it says piece by piece.
+/// Asks a model, and returns its reply piece by piece.
 pub(crate) type Model = Box<dyn FnMut(Request) -> Result<Pieces, Error>>;
 
-/// What a model says, which ends with [`Event::End`].
+/// The pieces of a model's reply. The last is [`Event::End`].
 pub(crate) type Pieces = Box<dyn Iterator<Item = Result<Event, Error>>>;
 
-/// Does what a tool is called for, and gives its result, or says why it cannot.
+/// Runs a command, and returns its result, or the reason why the command failed.
 pub(crate) type Tools = Box<dyn FnMut(Command) -> Result<Value, String>>;
 
-/// What happened.
+/// An event of a turn.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The assistant said some more.
+    /// A piece of the assistant's text.
     Token(String),
-    /// It wants a tool to be run.
+    /// The assistant calls a tool.
     Call { id: String, name: String, arguments: Value },
-    /// The tool has been run.
+    /// The tool has returned.
     Result { id: String, result: Value },
-    /// It is done. The last step.
+    /// The turn is done. This is the last step.
     Done(Answer),
 }
 
@@ -54,28 +54,28 @@ pub(crate) struct Turn {
     usage: Usage,
 }
 
-/// What comes next.
+/// The state of a turn between two steps.
 enum Phase {
-    /// The model is asked.
+    /// The next step asks the model.
     Asking,
-    /// It is speaking.
+    /// The model is replying.
     Listening(Pieces),
-    /// The calls of this round that are left are run.
+    /// The remaining calls of this round.
     Running(vec::IntoIter<ToolCall>),
-    /// It said nothing, so this is said in its place.
+    /// The model said nothing, so the next step sends this text instead.
     Speaking(String),
-    /// It has said this.
+    /// The complete text of the answer.
     Answered(String),
 }
 
 impl Turn {
-    /// A turn that begins with `messages`, of which the last is the user's.
+    /// Begins a turn with `messages`, of which the last is the user's.
     pub(crate) fn new(messages: Vec<Message>, model: Model, tools: Tools) -> Self {
         let usage = Usage { input_tokens: 0, output_tokens: 0 };
         Self { model, tools, messages, phase: Phase::Asking, rounds: 0, calls: Vec::new(), usage }
     }
 
-    /// Waits until something happens. An error ends the turn.
+    /// Waits for the next step. An error ends the turn.
     pub(crate) fn step(&mut self) -> Result<Step, Error> {
         loop {
             match &mut self.phase {
@@ -123,7 +123,7 @@ impl Turn {
         })
     }
 
-    /// What comes after the whole of what the model said.
+    /// The phase that follows a whole reply of the model.
     fn heard(&mut self, reply: Reply) -> Result<Phase, Error> {
         self.usage.input_tokens = self.usage.input_tokens.saturating_add(reply.usage.input_tokens);
         self.usage.output_tokens = self.usage.output_tokens.saturating_add(reply.usage.output_tokens);
@@ -146,7 +146,7 @@ impl Turn {
         ))
     }
 
-    /// A tool that fails has a result like any other: the model is told, and may find a way.
+    /// Runs a tool. An error is a result as well: the model reads it and may try something else.
     fn run(&mut self, call: ToolCall) -> Step {
         let command = Command::read(&call.name, &call.arguments);
         let result = command.and_then(&mut self.tools).unwrap_or_else(|error| json!({ "error": error }));
@@ -158,7 +158,7 @@ impl Turn {
     }
 }
 
-/// Arguments for a client to see: an object, which is empty if the model wrote none.
+/// Arguments as the client gets them: an object, which is empty if the model wrote none.
 fn object(arguments: &str) -> Value {
     serde_json::from_str(arguments)
         .map_or_else(|_| Map::new().into(), |object: Map<String, Value>| object.into())

@@ -8,24 +8,24 @@ use crate::rules::Rule;
 use crate::source::{self, Source};
 use crate::violations::{Segment, Violations};
 
-/// The fields of a body, a query or a path, read one after the other.
+/// The fields of a body, a query or a path, which a caller reads one after the other.
 ///
-/// A field that violates its rule is noted and read as its type's default or as absent, so that reading goes on:
-/// [`Fields::finish`] gives what was read only if nothing was noted. Fields that nobody reads are ignored.
+/// A field that violates its rule is recorded and read as the default of its type or as absent, so that reading goes
+/// on: [`Fields::finish`] returns the value only if no violation was recorded. Fields that nothing reads are ignored.
 #[derive(Debug)]
 #[must_use = "violations are lost unless `finish` is called"]
 pub struct Fields {
     source: Source,
     map: Map<String, Value>,
-    /// The fields whose input a violation may repeat; none where it may repeat all.
+    /// The fields whose input a violation may repeat; `None` if it may repeat all of them.
     shown: Option<&'static [&'static str]>,
     violations: Violations,
 }
 
-/// What a request wants done to one field of a stored thing.
+/// A request's change of one field of a stored resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Change<T> {
-    /// The field was not sent: leave it.
+    /// The field was not sent: it keeps its value.
     #[default]
     Keep,
     /// `null` was sent: clear it.
@@ -40,20 +40,19 @@ impl Fields {
         Ok(Self::new(Source::Json, source::json_object(bytes)?))
     }
 
-    /// The fields of a JSON body that holds secrets. No violation repeats what the client sent, except strings, numbers
+    /// The fields of a JSON body that holds secrets. No violation repeats the client's input, except strings, numbers
     /// and booleans in the fields `shown`. An unknown field is not shown: it may be a secret whose name is misspelt.
     pub fn json_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Result<Self, Violations> {
         let map = source::json_object(bytes).map_err(Violations::without_values)?;
         Ok(Self { shown: Some(shown), ..Self::new(Source::Json, map) })
     }
 
-    /// The fields of a JSON body that may be left out: an empty body and `null` have none.
+    /// The fields of an optional JSON body: an empty body and `null` have no fields.
     pub fn optional_json(bytes: &[u8]) -> Result<Self, Violations> {
         Ok(Self::new(Source::Json, source::optional_json_object(bytes)?))
     }
 
-    /// The fields of an `application/x-www-form-urlencoded` body. An empty one is as good as absent, as in
-    /// FastAPI.
+    /// The fields of an `application/x-www-form-urlencoded` body. An empty field counts as absent, as in FastAPI.
     pub fn form(bytes: &[u8]) -> Self {
         let mut map = source::pairs(bytes);
         map.retain(|_, value| value != "");
@@ -93,7 +92,7 @@ impl Fields {
         self.present(name, rule).unwrap_or_default()
     }
 
-    /// A field that may be left out, or be `null`, which means the same.
+    /// An optional field. `null` means the same as no field.
     pub fn optional<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
         match self.change(name, rule) {
             Change::Set(value) => Some(value),
@@ -101,7 +100,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be left out, but not be `null`.
+    /// An optional field that must not be `null`.
     pub fn present<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
         match rule.check(self.map.get(name)?) {
             Ok(value) => Some(value),
@@ -112,7 +111,7 @@ impl Fields {
         }
     }
 
-    /// A field that may be left out, or be `null`, of which each means something else.
+    /// An optional field for which `null` and absence have different meanings.
     pub fn change<R: Rule>(&mut self, name: &'static str, rule: &R) -> Change<R::Output> {
         if self.map.get(name).is_some_and(Value::is_null) {
             return Change::Clear;
@@ -120,7 +119,7 @@ impl Fields {
         self.present(name, rule).map_or(Change::Keep, Change::Set)
     }
 
-    /// Notes what a rule of this crate cannot see, for instance that two fields do not fit together.
+    /// Records a violation that no rule of this crate can find, for instance that two fields do not fit together.
     pub fn refuse(&mut self, name: &'static str, kind: &'static str, message: impl Into<Cow<'static, str>>) {
         let input = self.map.get(name).cloned().unwrap_or_default();
         self.note(name, Violations::one(kind, message, input));
@@ -131,7 +130,7 @@ impl Fields {
         if self.violations.is_empty() { Ok(value) } else { Err(self.violations) }
     }
 
-    /// The object that a missing field should be in, as far as a violation may repeat it.
+    /// The object that lacks a required field, as far as a violation may repeat the object.
     fn enclosing(&self) -> Value {
         if self.source != Source::Json {
             return Value::Null;
@@ -145,7 +144,7 @@ impl Fields {
         self.shown.is_none_or(|shown| shown.contains(&name) && !value.is_object() && !value.is_array())
     }
 
-    /// Notes what is wrong with a field that was sent.
+    /// Records the violations of a field that was sent.
     fn note(&mut self, name: &'static str, violations: Violations) {
         let is_shown = self.map.get(name).is_none_or(|value| self.shows(name, value));
         self.add(name, if is_shown { violations } else { violations.without_input() });

@@ -1,5 +1,5 @@
-//! What the HTTP contract says of requests and errors, for the host and for components alike: the bodies that
-//! errors have, and the checks that fields go through.
+//! The requests and errors of the HTTP contract, for the host and for components: the bodies of errors, and the checks
+//! of fields.
 //!
 //! A request's fields are read through [`Fields`], each by a [`Rule`], and every violation is collected:
 //!
@@ -14,8 +14,8 @@
 //! # Ok::<(), berth_contract::Violations>(())
 //! ```
 //!
-//! Names and sentences are those of pydantic 2 and FastAPI, which the API's clients were written against. Nothing
-//! here does I/O.
+//! Names and sentences are those of pydantic 2 and FastAPI, for which the API's clients were written. This crate does
+//! no I/O.
 
 mod fields;
 pub mod openapi;
@@ -29,7 +29,7 @@ pub use rules::{Boolean, Choice, Integer, Rule, Text, TextList};
 pub use timestamp::{Datetime, Timestamp};
 pub use violations::{Segment, Violation, Violations, both};
 
-/// The body of an error that is not about a field: `{"detail": "<sentence>"}`.
+/// The body of an error that concerns no field: `{"detail": "<sentence>"}`.
 #[must_use]
 pub fn detail(sentence: &str) -> String {
     serde_json::json!({ "detail": sentence }).to_string()

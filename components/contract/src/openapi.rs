@@ -1,6 +1,6 @@
-//! The parts of an operation that the contract fixes, in the words of OpenAPI 3.1: its callers and its refusals.
+//! The parts of an operation that the contract fixes, as OpenAPI 3.1 has them: its callers and its refusals.
 //!
-//! Documents are made from it by tests and checked in. Nothing of it is in a built component.
+//! Tests make the documents, which are checked in. A built component contains nothing of this module.
 
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ impl Operation {
         self
     }
 
-    /// Takes parameters of the query, as (name, description, schema). None of them is required.
+    /// Takes parameters of the query, as (name, description, schema). All of them are optional.
     pub fn asks(mut self, parameters: &[(&str, &str, Value)]) -> Self {
         let parameters = parameters.iter().map(|(name, description, schema)| {
             json!({ "name": name, "in": "query", "required": false, "description": description, "schema": schema })
@@ -52,7 +52,7 @@ impl Operation {
         self.validates()
     }
 
-    /// Takes a JSON body. `example` is one that works as it stands. A body that is not required may be empty or `null`.
+    /// Takes a JSON body. `example` is a valid one. A body that is not required may be empty or `null`.
     pub fn takes(mut self, schema: &str, required: bool, example: &Value) -> Self {
         let reference = reference(schema);
         let schema = if required { reference } else { json!({ "anyOf": [reference, { "type": "null" }] }) };
@@ -74,12 +74,12 @@ impl Operation {
         self
     }
 
-    /// Refuses a request with a sentence.
+    /// Refuses a request with a sentence in `detail`.
     pub fn refuses(self, status: u16, description: &str) -> Self {
         self.answers(status, description, &reference("Error"))
     }
 
-    /// Refuses a request of which a field is wrong.
+    /// Refuses a request with an invalid field.
     fn validates(self) -> Self {
         self.answers(422, "A field is not what it must be", &reference("HTTPValidationError"))
     }
@@ -105,8 +105,8 @@ fn path_parameter(segment: &str) -> Option<Value> {
     )
 }
 
-/// The schemas of the bodies that errors have, by the names that FastAPI gives them. The host's own document has the same
-/// schemas, so that a generated client has one type for all errors.
+/// The schemas of error bodies, by FastAPI's names. The host's own document has the same schemas, so that a generated
+/// client has one type for all errors.
 #[must_use]
 pub fn errors() -> [(&'static str, Value); 3] {
     let sentence = described(text(), "A sentence for people.");
@@ -147,7 +147,7 @@ fn with_example(mut schema: Value, example: impl Into<Value>) -> Value {
     schema
 }
 
-/// The schema of that name.
+/// The schema with this name.
 #[must_use]
 pub fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
@@ -159,7 +159,7 @@ pub fn json_content(schema: &Value) -> Value {
     json!({ "application/json": { "schema": schema } })
 }
 
-/// A schema of these fields, which are always there.
+/// An object schema in which all these fields are required.
 #[must_use]
 pub fn object(fields: &[(&'static str, Value)]) -> Value {
     let mut schema = partial(fields);
@@ -167,7 +167,7 @@ pub fn object(fields: &[(&'static str, Value)]) -> Value {
     schema
 }
 
-/// A schema of these fields, each of which may be left out.
+/// An object schema in which all these fields are optional.
 #[must_use]
 pub fn partial(fields: &[(&'static str, Value)]) -> Value {
     let properties: Map<String, Value> =
@@ -175,7 +175,7 @@ pub fn partial(fields: &[(&'static str, Value)]) -> Value {
     json!({ "type": "object", "properties": properties })
 }
 
-/// The schema, which allows `null` too.
+/// The schema, extended by null.
 #[must_use]
 pub fn nullable(mut schema: Value) -> Value {
     let mut types = match schema["type"].take() {
@@ -187,14 +187,14 @@ pub fn nullable(mut schema: Value) -> Value {
     schema
 }
 
-/// The schema with a description of what is meant.
+/// The schema with a description.
 #[must_use]
 pub fn described(mut schema: Value, description: &str) -> Value {
     schema["description"] = description.into();
     schema
 }
 
-/// The number of a stored resource.
+/// The id of a stored resource.
 #[must_use]
 pub fn id() -> Value {
     json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": i64::MAX })
@@ -218,7 +218,7 @@ pub fn text() -> Value {
     json!({ "type": "string" })
 }
 
-/// A whole document, with a line for each path and each schema: a change shows in a diff, and there is no indentation.
+/// A whole document, with a line for each path and each schema and no indentation, so that a diff shows each change.
 #[must_use]
 pub fn document<'a>(
     info: &Value,

@@ -1,21 +1,21 @@
-//! The rules that fields are read by, with pydantic 2's names, sentences and leniency (its "lax" mode).
+//! The rules for reading fields, with pydantic 2's names, sentences and leniency (its "lax" mode).
 
 use serde_json::Value;
 
 use crate::violations::{Segment, Violations};
 
-/// What a field must be.
+/// A rule for the value of a field.
 pub trait Rule {
-    /// What it is read as.
+    /// The type of a value that passes the rule.
     type Output;
 
-    /// Reads `input`, or says what is wrong with it, with locations that begin at the field.
+    /// Reads `input`, or returns its violations, with locations that begin at the field.
     fn check(&self, input: &Value) -> Result<Self::Output, Violations>;
 }
 
 /// A string whose length is bounded, in characters (Unicode scalar values).
 ///
-/// A NUL character is refused, since PostgreSQL has no text with one.
+/// A NUL character is refused, because PostgreSQL's text cannot hold one.
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
     min: usize,
@@ -33,7 +33,7 @@ impl Text {
         Self { min, max, trim: false }
     }
 
-    /// Without white space at either end, which is taken off before the characters are counted.
+    /// Removes white space at both ends before the characters are counted.
     #[must_use]
     pub const fn trimmed(self) -> Self {
         Self { trim: true, ..self }
@@ -68,7 +68,7 @@ fn characters(count: usize) -> String {
     format!("{count} character{}", if count == 1 { "" } else { "s" })
 }
 
-/// A boolean: `true` and `false`, 1 and 0, or one of the words that pydantic takes for them.
+/// A boolean: `true` and `false`, 1 and 0, or one of the words that pydantic accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Boolean;
 
@@ -106,7 +106,7 @@ impl Boolean {
     }
 }
 
-/// An integer within bounds. A string of digits and a float without a fraction are read as one, as pydantic does.
+/// An integer within bounds. A string of digits and a float without a fraction are read as integers, as pydantic does.
 #[derive(Debug, Clone, Copy)]
 pub struct Integer {
     min: i64,
@@ -114,7 +114,7 @@ pub struct Integer {
 }
 
 impl Integer {
-    /// Any that 64 bits hold.
+    /// Every integer of 64 bits.
     pub const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
 
     /// From `min` to `max`, both included.
@@ -150,7 +150,7 @@ impl Integer {
                 "Input should be a valid integer, got a number with a fractional part",
             ));
         }
-        // 2^63 is the least that does not fit.
+        // 2^63 is the least value that does not fit.
         if float.abs() >= 9_223_372_036_854_775_808.0 {
             return Err(Self::TOO_LARGE);
         }
@@ -158,7 +158,7 @@ impl Integer {
         Ok(float as i64)
     }
 
-    /// Takes what `int()` of Python takes, and zeroes after a decimal point.
+    /// Reads the texts that Python's `int()` accepts, and zeroes after a decimal point.
     fn read_text(text: &str) -> Result<i64, (&'static str, &'static str)> {
         let trimmed = text.trim();
         let whole = match trimmed.split_once('.') {
@@ -199,7 +199,7 @@ impl Rule for Integer {
     }
 }
 
-/// One of several words, each with what it stands for.
+/// One of several words, each with its value.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice<'a, T>(pub &'a [(&'static str, T)]);
 
@@ -224,7 +224,7 @@ fn alternatives(words: &[String]) -> String {
     }
 }
 
-/// A list of at most `max` strings, each by a rule of its own.
+/// A list of at most `max` strings. Each must pass the rule of the elements.
 #[derive(Debug, Clone, Copy)]
 pub struct TextList {
     element: Text,
@@ -232,7 +232,7 @@ pub struct TextList {
 }
 
 impl TextList {
-    /// At most `max` strings that `element` admits.
+    /// At most `max` strings that pass `element`.
     #[must_use]
     pub const fn of(element: Text, max: usize) -> Self {
         Self { element, max }

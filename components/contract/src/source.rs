@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::violations::{Segment, Violations};
 
-/// Where a request's fields stand. It is the first step of their locations.
+/// The part of a request that holds the fields, which is the first step of their locations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Source {
     Json,
@@ -25,14 +25,14 @@ impl Source {
 
 const MISSING: &str = "Field required";
 
-/// What a field that is not there violates. FastAPI shows the enclosing object where there is one.
+/// The violation for an absent field. FastAPI shows the enclosing object if there is one.
 pub(crate) fn missing(enclosing: Value) -> Violations {
     Violations::one("missing", MISSING, enclosing)
 }
 
-/// The object that a JSON body must be.
+/// Reads the object of a JSON body.
 pub(crate) fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, Violations> {
-    // FastAPI does not tell a body of `null` from none.
+    // FastAPI treats a body of `null` as an absent body.
     let fields = match json_value(bytes)? {
         None | Some(Value::Null) => Err(missing(Value::Null)),
         Some(value) => object(value),
@@ -40,7 +40,7 @@ pub(crate) fn json_object(bytes: &[u8]) -> Result<Map<String, Value>, Violations
     fields.map_err(|violations| violations.under(&Source::Json.segment()))
 }
 
-/// The object that a JSON body may be: none when the body is empty or `null`.
+/// Reads the object of an optional JSON body: `None` when the body is empty or `null`.
 pub(crate) fn optional_json_object(bytes: &[u8]) -> Result<Map<String, Value>, Violations> {
     match json_value(bytes)? {
         None | Some(Value::Null) => Ok(Map::new()),
@@ -48,7 +48,7 @@ pub(crate) fn optional_json_object(bytes: &[u8]) -> Result<Map<String, Value>, V
     }
 }
 
-/// The pairs of a query string or of a form. Of a name that is repeated, the last counts.
+/// The pairs of a query string or of a form. The last value of a repeated name counts.
 pub(crate) fn pairs(encoded: &[u8]) -> Map<String, Value> {
     let mut map = Map::new();
     for (name, value) in form_urlencoded::parse(encoded) {
@@ -68,7 +68,7 @@ fn object(value: Value) -> Result<Map<String, Value>, Violations> {
     }
 }
 
-/// The value that a body holds, none when the body is empty. A byte order mark is passed over, as Python does.
+/// The value of a body; `None` when the body is empty. A byte order mark is skipped, as in Python.
 fn json_value(bytes: &[u8]) -> Result<Option<Value>, Violations> {
     if bytes.is_empty() {
         return Ok(None);
@@ -87,7 +87,7 @@ fn invalid_json(position: usize) -> Violations {
         .under(&Source::Json.segment())
 }
 
-/// The byte at which `serde_json` gave up, which it tells by line and column, both counted from 1.
+/// The position of a `serde_json` error in bytes. `serde_json` reports line and column, both counted from 1.
 fn position(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return text.len();

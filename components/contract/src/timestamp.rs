@@ -1,25 +1,25 @@
-//! Points in time, as clients write them.
+//! Timestamps, as clients write them.
 
 use serde_json::{Number, Value};
 
 use crate::rules::Rule;
 use crate::violations::Violations;
 
-/// A point in time: whole microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
+/// A timestamp: whole microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Microseconds since 1970-01-01T00:00:00Z, negative before: what `berth:postgres` calls a `timestamptz`.
+    /// Microseconds since 1970-01-01T00:00:00Z, negative before: a `timestamptz` of `berth:postgres`.
     #[must_use]
     pub const fn microseconds(self) -> i64 {
         self.0
     }
 }
 
-/// A timestamp as pydantic 2 reads it: RFC 3339, also with a space for the `T`, without seconds, with an offset
-/// without its colon or with none (UTC then); a date alone is its midnight; a number is a Unix time in
-/// seconds, or in milliseconds from 20,000,000,000 on. Digits beyond microseconds are cut off.
+/// Reads a timestamp as pydantic 2 does: RFC 3339, also with a space for the `T`, without seconds, with an offset
+/// without a colon or with none (UTC then); a date alone is its midnight; a number is a Unix time in seconds, or in
+/// milliseconds from 20,000,000,000 on. Digits beyond microseconds are cut off.
 #[derive(Debug, Clone, Copy)]
 pub struct Datetime;
 
@@ -51,11 +51,11 @@ impl Rule for Datetime {
     }
 }
 
-/// Why something is no timestamp.
+/// The reason why a value is no timestamp.
 enum Fault {
-    /// It is not written like one.
+    /// The text has another form.
     Text(&'static str),
-    /// It is, but of a year that cannot be handled.
+    /// The year is out of range.
     Range(&'static str),
 }
 
@@ -108,9 +108,8 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days since 1970-01-01 in the proleptic Gregorian calendar, for years from 0 on. The year is taken to begin in
-/// March, so that the leap day is its last:
-/// <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
+/// Days since 1970-01-01 in the proleptic Gregorian calendar, for years from 0 on. The year begins in March here, so
+/// that the leap day is its last: <https://howardhinnant.github.io/date_algorithms.html#days_from_civil>.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     const DAYS_PER_ERA: i64 = 146_097; // 400 years
     const DAYS_TO_1970: i64 = 719_468; // from 0000-03-01
@@ -140,7 +139,7 @@ fn time(text: &[u8]) -> Option<i64> {
     Some(time - offset(rest)?)
 }
 
-/// The microseconds of `.123456789`, and what follows. The sign may be a comma, as ISO 8601 has it.
+/// The microseconds of `.123456789`, and the rest of the text. A comma may stand for the point, as in ISO 8601.
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some((b'.' | b',', rest)) = text.split_first() else {
         return Some((0, text));
@@ -177,7 +176,7 @@ fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
 }
 
-/// The number that a text stands for, if it is one.
+/// The number that a text holds, if it holds one.
 fn unix_number(text: &str) -> Option<f64> {
     serde_json::from_str::<Number>(text).ok()?.as_f64()
 }
@@ -186,7 +185,7 @@ fn unix_number(text: &str) -> Option<f64> {
 const FIRST_SECOND: f64 = -62_135_596_800.0;
 const LAST_SECOND: f64 = 253_402_300_799.0;
 
-/// The same in milliseconds. Every number between them is read as a timestamp.
+/// The bounds of Unix times in milliseconds. Every number between them is read as a timestamp.
 pub(crate) const UNIX_MIN: i64 = -62_135_596_800_000;
 pub(crate) const UNIX_MAX: i64 = 253_402_300_799_000;
 
@@ -204,7 +203,7 @@ fn from_unix(number: f64) -> Result<Timestamp, Fault> {
     within_years((seconds * 1e6).round() as i64)
 }
 
-/// An offset can push a timestamp out of the years that can be written with four digits.
+/// Checks the year again, because an offset can move a timestamp out of the years with four digits.
 fn within_years(microseconds: i64) -> Result<Timestamp, Fault> {
     const FIRST: i64 = -62_135_596_800 * SECOND; // 0001-01-01T00:00:00Z
     const END: i64 = 253_402_300_800 * SECOND; // 10000-01-01T00:00:00Z

@@ -1,51 +1,51 @@
-//! What is wrong with a request's fields: the body of a 422, in pydantic 2's names.
+//! The violations of a request's fields: the body of a 422, with pydantic 2's names.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Everything that is wrong with the fields of one request.
+/// All violations of one request.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the request has {} invalid fields", .0.len())]
 pub struct Violations(Vec<Violation>);
 
-/// One field, and what is wrong with it.
+/// The violation of one field.
 #[derive(Clone, PartialEq)]
 pub struct Violation {
-    /// The machine's name of it: `missing`, `string_too_long`, …
+    /// The identifier of the violation, for programs: `missing`, `string_too_long`, …
     pub kind: &'static str,
-    /// Where it is: `["body", "tags", 3]`.
+    /// The path to the field: `["body", "tags", 3]`.
     pub location: Vec<Segment>,
     /// The sentence for people.
     pub message: Cow<'static, str>,
-    /// The client's value; none where it may be a secret. Never log it.
+    /// The client's input; `None` if it may be a secret. Must not be logged.
     pub input: Option<Value>,
 }
 
-/// One step on the way to a field.
+/// One step of the path to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
     /// The name of a field, or `body`, `query` or `path`.
     Name(&'static str),
-    /// The index of a list's element, or the byte at which JSON breaks.
+    /// The index of a list's element, or the byte at which JSON is invalid.
     Position(usize),
 }
 
 impl Violations {
-    /// None yet.
+    /// Returns an empty list of violations.
     #[must_use]
     pub(crate) fn none() -> Self {
         Self(Vec::new())
     }
 
-    /// A single one, at a place that is still to be told by [`Violations::under`].
+    /// Returns one violation, without a location: [`Violations::under`] adds it.
     #[must_use]
     pub fn one(kind: &'static str, message: impl Into<Cow<'static, str>>, input: Value) -> Self {
         Self(vec![Violation { kind, location: Vec::new(), message: message.into(), input: Some(input) }])
     }
 
-    /// The same without what the client sent: it may be a secret, or hold one.
+    /// Removes the client's input, because it may be or hold a secret.
     #[must_use]
     pub fn without_input(mut self) -> Self {
         for violation in &mut self.0 {
@@ -54,7 +54,7 @@ impl Violations {
         self
     }
 
-    /// The same without the inputs that hold something. Of a body that is not JSON, or is not there, the input is empty.
+    /// Removes the inputs that hold a value. A body that is not JSON, or is absent, has an empty input.
     pub(crate) fn without_values(mut self) -> Self {
         for violation in &mut self.0 {
             violation.input.take_if(|input| *input != Value::Null && *input != json!({}));
@@ -62,7 +62,7 @@ impl Violations {
         self
     }
 
-    /// The same, one step further from the root.
+    /// Puts `segment` before each location.
     #[must_use]
     pub fn under(mut self, segment: &Segment) -> Self {
         for violation in &mut self.0 {
@@ -71,18 +71,18 @@ impl Violations {
         self
     }
 
-    /// Takes in more of them.
+    /// Appends the violations of `others`.
     pub fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
     }
 
-    /// True when nothing is wrong.
+    /// Whether there is no violation.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them, in the order in which the fields were read.
+    /// The violations, in the order in which the fields were read.
     pub fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.0.iter()
     }
@@ -93,7 +93,7 @@ impl Violations {
         json!({ "detail": self.detail() }).to_string()
     }
 
-    /// What that body has under `detail`.
+    /// The value of `detail` in the body of the 422.
     #[must_use]
     pub fn detail(&self) -> Vec<Value> {
         self.iter().map(Violation::to_json).collect()
@@ -111,7 +111,7 @@ impl Violation {
     }
 }
 
-/// Leaves out the input, which may be a secret.
+/// Omits the input, which may be a secret.
 impl fmt::Debug for Violation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
@@ -132,8 +132,8 @@ impl Segment {
     }
 }
 
-/// Both results, or the violations of both: a request's path, query and body are each read to their end, so that a
-/// client learns everything at once.
+/// Returns both values, or the violations of both: path, query and body of a request are each read to their end, so
+/// that a response reports all violations at once.
 pub fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Result<(A, B), Violations> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),

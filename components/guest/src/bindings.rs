@@ -1,7 +1,7 @@
-//! What `wit-bindgen` makes of the WIT packages: three worlds, of which a component exports what it has use for.
+//! Bindings that `wit-bindgen` generates from the WIT packages: three worlds. A component exports those that it needs.
 //!
-//! A world's imports are only imported by a component that calls them. The crate of a component needs neither
-//! `wit-bindgen` nor the WIT files: [`component!`](crate::component) exports what is made here.
+//! A component imports only those interfaces of a world that it calls. The crate of a component needs neither
+//! `wit-bindgen` nor the WIT files: [`component!`](crate::component) exports these bindings.
 #![expect(missing_docs, clippy::pedantic, reason = "generated code, documented in wit/")]
 
 /// A component that answers HTTP requests.
@@ -27,7 +27,7 @@ pub mod http {
     });
 }
 
-/// A component that brings tables.
+/// A component that has migrations.
 pub mod migrations {
     wit_bindgen::generate!({
         inline: "

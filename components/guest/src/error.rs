@@ -1,4 +1,4 @@
-//! Every way a request can fail in a component, and what its caller sees.
+//! Every way in which a request can fail in a component, and the response to each.
 
 use std::borrow::Cow;
 
@@ -8,37 +8,37 @@ use crate::bindings::http::berth::postgres::client;
 use crate::postgres::{describe, is_temporary};
 use crate::{Response, log};
 
-/// A failed request, of which the message is the sentence that the caller reads.
+/// A failed request. The message is the sentence in the response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No route has this path.
     #[error("Not Found")]
     NotFound,
-    /// The path is known, the method is not.
+    /// The path exists, but not with this method.
     #[error("Method Not Allowed")]
     MethodNotAllowed {
-        /// The methods that are: `GET, HEAD`.
+        /// The methods that the path has: `GET, HEAD`.
         allow: String,
     },
-    /// There is no caller.
+    /// The request has no caller.
     #[error("Not authenticated")]
     NotAuthenticated,
-    /// The caller may not do this.
+    /// The caller may not make this request.
     #[error("Forbidden")]
     Forbidden,
-    /// The body is not JSON by its `Content-Type`, and the route reads JSON.
+    /// The `Content-Type` is not JSON, and the route reads JSON.
     #[error("Send the body as application/json")]
     UnsupportedMediaType,
-    /// The body is longer than the host lets through.
+    /// The body is longer than the component's limit.
     #[error("Request body too large")]
     BodyTooLarge,
-    /// The body ended before its time, most likely because the client went away.
+    /// The body ended early, most likely because the client disconnected.
     #[error("The request body could not be read")]
     BodyIncomplete,
-    /// Fields are not what they must be.
+    /// Fields violate their rules.
     #[error(transparent)]
     Invalid(#[from] Violations),
-    /// Whatever else a component refuses a request for.
+    /// Any other reason to refuse a request.
     #[error("{sentence}")]
     Refused {
         /// The HTTP status, 400 to 499.
@@ -46,25 +46,25 @@ pub enum Error {
         /// The sentence of the body.
         sentence: Cow<'static, str>,
     },
-    /// The database did not do what it was asked.
+    /// The database did not run a statement.
     #[error("{}", describe(.0))]
     Postgres(client::Error),
-    /// A service that the component works with did not do its part.
+    /// A service on which the component depends failed.
     #[error("{sentence}")]
     Upstream {
         /// The HTTP status: 429, or 502 to 504.
         status: u16,
         /// The sentence of the body.
         sentence: &'static str,
-        /// When it is worth another try, in seconds, if that is known.
+        /// The time after which to try again, in seconds, if it is known.
         retry_after: Option<u32>,
     },
-    /// A fault of the component. What it says is for the log.
+    /// A bug in the component. The text goes to the log and not to the client.
     #[error("Internal Server Error")]
     Internal(Cow<'static, str>),
 }
 
-/// What the caller is told of a fault that is not its own.
+/// The sentence in the response to a failure that is not the caller's.
 const INTERNAL: &str = "Internal Server Error";
 
 impl From<client::Error> for Error {
@@ -79,7 +79,8 @@ impl Error {
         Self::Refused { status, sentence: sentence.into() }
     }
 
-    /// The response that tells the caller. `request` names it in the log, where faults of ours are written to.
+    /// The response to the error. `request` names the request in the log, where the component's own failures are
+    /// written.
     pub(crate) fn into_response(self, request: &str) -> Response {
         match self {
             Self::Postgres(error) => postgres_failed(&error, request),
@@ -101,7 +102,7 @@ impl Error {
         }
     }
 
-    /// The body of that response.
+    /// The body of the error's response.
     pub(crate) fn into_body(self, request: &str) -> Vec<u8> {
         self.into_response(request).into_bytes()
     }
@@ -111,7 +112,7 @@ impl Error {
     }
 }
 
-/// What passes by itself is worth another try; the rest is a fault of ours.
+/// Answers a failure that ends by itself so that the client can try again; any other failure is the component's fault.
 fn postgres_failed(error: &client::Error, request: &str) -> Response {
     let sentence = match error {
         client::Error::Away => "The database is not available",

@@ -1,17 +1,17 @@
-//! Server-sent events: a response that the client reads while it is made.
+//! Server-sent events: a response that the client reads while the handler makes it.
 //! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
 use crate::{Error, Response, Unfinished, Writer};
 
-/// Where a handler tells its events. Each is on its way to the client before the next is made.
+/// The writer of a handler's events. Each event is sent before the handler makes the next.
 pub struct Events<'a>(&'a Writer);
 
-/// Why there are no more events to tell.
+/// The reason why a stream of events ends early.
 #[derive(Debug)]
 pub enum Stop {
-    /// The client has gone.
+    /// The client has disconnected.
     Gone(Unfinished),
-    /// Something failed that the client is to hear of.
+    /// A failure that is reported to the client.
     Failed(Error),
 }
 
@@ -28,8 +28,8 @@ impl From<Error> for Stop {
 }
 
 impl Response {
-    /// A stream of events that `produce` tells. A failure becomes the last of them, named `error`, with the body that
-    /// it would have had as a response. `context` names the request in the log.
+    /// A stream of events that `produce` sends. A failure becomes the last event, named `error`, with the body that the
+    /// failure has as a response. `context` names the request in the log.
     pub fn events(
         context: &'static str,
         produce: impl FnOnce(&Events) -> Result<(), Stop> + 'static,
@@ -42,20 +42,20 @@ impl Response {
                 Err(Stop::Failed(error)) => events.tell("error", error.into_body(context)),
             }
         });
-        // nginx, in front of many a service, would keep events back until it has a buffer full of them.
+        // nginx would hold events back until a buffer is full.
         response.header("cache-control", "no-cache").header("x-accel-buffering", "no")
     }
 }
 
 impl Events<'_> {
-    /// Tells an event. Fails when the client has gone: nothing more is worth doing then.
+    /// Sends an event. Fails when the client has disconnected, so that the handler can stop.
     pub fn tell(&self, name: &str, data: impl AsRef<[u8]>) -> Result<(), Unfinished> {
         self.0.write(&encode(name, data.as_ref()))?;
         self.0.flush()
     }
 }
 
-/// Data of several lines is sent as such; the client puts them together again.
+/// Sends data of several lines as several `data` lines, which the client joins.
 fn encode(name: &str, data: &[u8]) -> Vec<u8> {
     let mut event = format!("event: {name}\n").into_bytes();
     for line in data.split(|byte| *byte == b'\n') {

@@ -5,16 +5,16 @@
 pub struct Migration {
     /// Its place in the order, 1 or more.
     pub version: u32,
-    /// What it does, for people: `create tasks`.
+    /// A description for people: `create tasks`.
     pub name: &'static str,
     /// One or more SQL statements.
     pub sql: &'static str,
-    /// Whether versions of the component that do not know it can go on working once it has run.
+    /// Whether older versions of the component, which do not know the migration, can work after it has run.
     pub compatible: bool,
 }
 
-/// Makes the crate a component that answers requests by a table of [`Route`](crate::Route)s, and that may bring
-/// a slice of [`Migration`]s and the text of an `OpenAPI` document.
+/// Makes the crate a component that answers requests by a table of [`Route`](crate::Route)s. A slice of [`Migration`]s
+/// and the text of an `OpenAPI` document are optional.
 ///
 /// ```
 /// # use berth_guest::{Migration, Route};

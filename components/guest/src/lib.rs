@@ -1,6 +1,6 @@
-//! What Berth's components are written with: routes, fields, JSON, errors and PostgreSQL, over plain bindings.
+//! The library for Berth's components: routes, fields, JSON, errors and PostgreSQL, over plain bindings.
 //!
-//! A component is a table of routes, and perhaps migrations and an OpenAPI document:
+//! A component is a table of routes, with optional migrations and an optional OpenAPI document:
 //!
 //! ```
 //! use berth_guest::{Error, Principal, Request, Response, Route};
@@ -16,15 +16,15 @@
 //! # fn main() {}
 //! ```
 //!
-//! An instance serves one request and is gone, so nothing here is prepared for a second one: the table is a
-//! constant, and a request costs no more calls into the host than it has use for.
+//! An instance serves one request only, so nothing here is prepared for a second request: the table is a constant, and
+//! a request makes no more calls to the host than it needs.
 //!
 //! - [`routes`]: from a method and a path to a handler; 404 and 405;
-//! - [`request`] and [`response`]: what a handler gets and gives;
-//! - [`events`] and [`pages`]: a response that is told event by event, or read page by page;
-//! - [`error`]: every way a request can fail, as the contract words it;
+//! - [`request`] and [`response`]: the argument and the result of a handler;
+//! - [`events`] and [`pages`]: a response that is sent event by event, or read page by page;
+//! - [`error`]: every way in which a request can fail, with the contract's sentences;
 //! - [`postgres`], [`cohere`], [`log`]: the host's capabilities;
-//! - [`bindings`]: what `wit-bindgen` makes of the WIT packages, for what is not covered here.
+//! - [`bindings`]: the bindings of the WIT packages, for everything that this crate does not cover.
 
 pub mod bindings;
 pub mod cohere;

@@ -1,19 +1,19 @@
-//! Messages for the operator, who reads them with the component's name, its version and the request's id.
+//! Lines in the host's log, which adds the component's name, its version and the request's id.
 
 #[cfg(target_arch = "wasm32")]
 use crate::bindings::http::wasi::logging::logging::{Level, log};
 
-/// Something worth knowing, about nothing in particular that is wrong.
+/// Logs an event that is no failure.
 pub fn info(context: &str, message: &str) {
     write(Severity::Info, context, message);
 }
 
-/// Something is wrong, and was coped with.
+/// Logs a failure from which the component recovered.
 pub fn warn(context: &str, message: &str) {
     write(Severity::Warn, context, message);
 }
 
-/// A request failed, and not by its caller's fault.
+/// Logs a failed request that is not the caller's fault.
 pub fn error(context: &str, message: &str) {
     write(Severity::Error, context, message);
 }
@@ -35,7 +35,7 @@ fn write(severity: Severity, context: &str, message: &str) {
     log(level, context, message);
 }
 
-/// In a component's native tests there is no host: standard error takes its place.
+/// A component's native tests have no host, so they write to standard error.
 #[cfg(not(target_arch = "wasm32"))]
 fn write(severity: Severity, context: &str, message: &str) {
     eprintln!("{severity:?} {context}: {message}");

@@ -1,12 +1,12 @@
-//! A long result as one JSON array, read page by page: neither the host's bounds on a result nor a component's memory
-//! bound its length.
+//! A long result as one JSON array, read page by page, so that neither the host's limits on a result nor a component's
+//! memory limit its length.
 
 use crate::postgres::{self, JsonRows, Statement, elements};
 use crate::{Response, Unfinished, Writer, log};
 
-/// A result of which the first page has been read.
+/// A result whose first page has been read.
 ///
-/// Each page is read by itself: a row that changes its place meanwhile may be left out or be there twice.
+/// Each page is a statement of its own: a row whose place changes meanwhile may be omitted or appear twice.
 pub struct Pages {
     first: JsonRows,
     size: u32,
@@ -17,13 +17,14 @@ pub struct Pages {
 type Page = dyn Fn(i64, i64) -> Statement;
 
 impl Pages {
-    /// Reads the first page. `page` makes the statement for `limit` rows after the first `offset`; `size` is the limit.
+    /// Reads the first page. `page` makes the statement for `limit` rows after the first `offset`; `size` is that
+    /// limit.
     pub fn read(size: u32, page: impl Fn(i64, i64) -> Statement + 'static) -> Result<Self, postgres::Error> {
         let first = page(size.into(), 0).query_json()?;
         Ok(Self { first, size, page: Box::new(page) })
     }
 
-    /// True if there is no row.
+    /// Whether the result has no row.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.first.count == 0
@@ -35,7 +36,7 @@ impl Pages {
         self.response_between(Vec::new(), b"")
     }
 
-    /// The array as a part of a response: `before` and `after` make it JSON.
+    /// The array as a part of a response: `before`, the array and `after` together are JSON.
     #[must_use]
     pub fn response_between(self, mut before: Vec<u8>, after: &'static [u8]) -> Response {
         if self.first.count < self.size {

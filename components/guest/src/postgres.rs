@@ -1,5 +1,5 @@
-//! PostgreSQL, through the host: `berth:postgres/client`, statements that are put together from parts, and what
-//! parameters are made of.
+//! PostgreSQL, through the host: `berth:postgres/client`, statements that are built from parts, and values for their
+//! parameters.
 
 use berth_contract::Timestamp;
 
@@ -8,7 +8,7 @@ pub use crate::bindings::http::berth::postgres::client::{
     query_json,
 };
 
-/// A statement and its parameters, which grow together.
+/// A statement and its parameters, built part by part.
 ///
 /// ```
 /// use berth_guest::postgres::Statement;
@@ -24,19 +24,19 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Begins with `text`, which is SQL, as all text of a statement is. What a client sent is a
+    /// Begins a statement with `text`, which is SQL and must not contain a client's input: pass that to
     /// [`Statement::value`].
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), params: Vec::new() }
     }
 
-    /// Goes on with more SQL.
+    /// Appends SQL.
     pub fn and(mut self, text: &str) -> Self {
         self.text.push_str(text);
         self
     }
 
-    /// Goes on with a parameter.
+    /// Appends a parameter.
     pub fn value(mut self, value: impl Into<Value>) -> Self {
         self.params.push(value.into());
         self.text.push('$');
@@ -44,41 +44,41 @@ impl Statement {
         self
     }
 
-    /// Its SQL.
+    /// The statement's SQL.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Its parameters.
+    /// The statement's parameters.
     #[must_use]
     pub fn params(&self) -> &[Value] {
         &self.params
     }
 
-    /// Runs it, and returns how many rows it affected.
+    /// Runs the statement, and returns how many rows it affected.
     pub fn execute(&self) -> Result<u64, Error> {
         execute(&self.text, &self.params)
     }
 
-    /// Runs it, and returns its rows.
+    /// Runs the statement, and returns its rows.
     pub fn query(&self) -> Result<Rows, Error> {
         query(&self.text, &self.params)
     }
 
-    /// Runs it, and returns its rows as a JSON array of objects.
+    /// Runs the statement, and returns its rows as a JSON array of objects.
     pub fn query_json(&self) -> Result<JsonRows, Error> {
         query_json(&self.text, &self.params)
     }
 
-    /// Runs it, and returns its only row as a JSON object, or none if it has no row.
+    /// Runs the statement, and returns its only row as a JSON object; `None` if there is no row.
     pub fn query_json_row(&self) -> Result<Option<Vec<u8>>, Error> {
         let rows = self.query_json()?;
         Ok((rows.count > 0).then(|| elements(rows.body)))
     }
 }
 
-/// A sentence about `error` for the log. It leaves out the detail that PostgreSQL gives, which quotes data.
+/// A sentence about `error` for the log. It omits PostgreSQL's detail, which quotes data.
 #[must_use]
 pub fn describe(error: &Error) -> String {
     match error {
@@ -92,14 +92,14 @@ pub fn describe(error: &Error) -> String {
     }
 }
 
-/// Whether PostgreSQL is out of something (class 53: a full disk, no memory, too many connections) or an operator has
-/// stopped it (57P): it passes by itself, and another try is worth while.
+/// Whether PostgreSQL is out of a resource (class 53: a full disk, no memory, too many connections) or an operator has
+/// stopped it (57P). Such a failure ends by itself, so the client can try again.
 #[must_use]
 pub fn is_temporary(refusal: &DatabaseError) -> bool {
     ["53", "57P"].iter().any(|class| refusal.sqlstate.starts_with(class))
 }
 
-/// What stands between the brackets of a JSON array.
+/// The text between the brackets of a JSON array.
 #[must_use]
 pub fn elements(mut array: Vec<u8>) -> Vec<u8> {
     array.pop();

@@ -1,4 +1,4 @@
-//! What a handler gets.
+//! A request, as a handler gets it.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::bindings::http::wasi::http::types::{ErrorCode, IncomingBody, Incoming
 use crate::bindings::http::wasi::io::streams::StreamError;
 use crate::routes::parameter;
 
-/// A request, of which the headers and the body are still with the host until they are asked for.
+/// A request. The headers and the body stay with the host until the handler asks for them.
 #[derive(Debug)]
 pub struct Request {
     incoming: IncomingRequest,
@@ -17,22 +17,22 @@ pub struct Request {
     target: String,
 }
 
-/// How much of a body is asked for at once, in bytes.
+/// The most bytes of a body that one call reads.
 const CHUNK: u64 = 64 * 1024;
 
 impl Request {
-    /// `target` is the path and perhaps a query; `pattern` is the route's, and matches the path.
+    /// `target` is the path with an optional query; `pattern` is the route's, and matches the path.
     pub(crate) fn new(incoming: IncomingRequest, pattern: &'static str, target: String) -> Self {
         Self { incoming, pattern, target }
     }
 
-    /// The pattern of the route that it matched.
+    /// The pattern of the request's route.
     #[must_use]
     pub fn pattern(&self) -> &'static str {
         self.pattern
     }
 
-    /// A parameter of the path, percent-decoded; none if the pattern has none of this name.
+    /// A parameter of the path, percent-decoded; `None` if the pattern has no parameter of this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
         parameter(self.pattern, path_of(&self.target), name)
@@ -75,7 +75,7 @@ impl Request {
         if is_json(content_type.as_deref()) { Ok(()) } else { Err(Error::UnsupportedMediaType) }
     }
 
-    /// The whole body, whose size the host bounds. Can be read once.
+    /// The whole body, whose size the host limits. It can be read once.
     pub fn body(&self) -> Result<Vec<u8>, Error> {
         let body: IncomingBody =
             self.incoming.consume().map_err(|()| Error::Internal("the body was read before".into()))?;
@@ -102,7 +102,7 @@ pub(crate) fn path_of(target: &str) -> &str {
     target.split_once('?').map_or(target, |(path, _)| path)
 }
 
-/// True for `application/json` and `application/…+json`, whatever parameters follow, and where no type is told.
+/// Whether the type is `application/json` or `application/…+json`, with any parameters. No type at all counts as JSON.
 fn is_json(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else {
         return true;

@@ -1,4 +1,4 @@
-//! What a handler gives.
+//! A response, as a handler returns it.
 
 use crate::bindings::http::wasi::io::streams::{OutputStream, StreamError};
 
@@ -11,18 +11,18 @@ pub struct Response {
 
 /// A response's body.
 pub(crate) enum Body {
-    /// Known as a whole, and so is its length.
+    /// The whole body, whose length is known.
     Bytes(Vec<u8>),
-    /// Written as it comes.
+    /// A body that is written piece by piece.
     Stream(Produce),
 }
 
-/// What writes a streamed body.
+/// The function that writes a streamed body.
 type Produce = Box<dyn FnOnce(&Writer) -> Result<(), Unfinished>>;
 
-/// A body cannot be written to its end: most likely the client has gone.
+/// A body cannot be written to its end, most likely because the client has disconnected.
 ///
-/// The client sees the connection break, so that it does not take a part for the whole.
+/// The connection breaks, so that the client does not take a part of the body for the whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the response's body cannot be finished")]
 pub struct Unfinished;
@@ -34,18 +34,18 @@ impl From<StreamError> for Unfinished {
 }
 
 impl Response {
-    /// A body of JSON, which is sent as it is.
+    /// A response with a body of JSON, which is sent as it is.
     pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
         Self::new(status, Body::Bytes(body.into())).header("content-type", "application/json")
     }
 
-    /// No body: 204, say.
+    /// A response without a body, such as 204.
     #[must_use]
     pub fn empty(status: u16) -> Self {
         Self::new(status, Body::Bytes(Vec::new()))
     }
 
-    /// A body that `produce` writes while the client already reads it: server-sent events, say.
+    /// A response whose body `produce` writes while the client reads it, such as server-sent events.
     pub fn stream(
         status: u16,
         content_type: &str,
@@ -58,20 +58,20 @@ impl Response {
         Self { status, headers: Vec::new(), body }
     }
 
-    /// The same with one more header, whose name is in lower case.
+    /// Adds a header, whose name is in lower case.
     #[must_use]
     pub fn header(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
         self.headers.push((name, value.as_ref().as_bytes().to_vec()));
         self
     }
 
-    /// Its status.
+    /// The status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// Its body, empty if that is written as it comes.
+    /// The body; empty if it is streamed.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         match self.body {
             Body::Bytes(bytes) => bytes,
@@ -79,11 +79,11 @@ impl Response {
         }
     }
 
-    /// Its status, its headers with `content-length` where there can be one, and its body.
+    /// The status, the headers (with `content-length` if the body may have one), and the body.
     pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Body) {
         let mut headers: Vec<(String, Vec<u8>)> =
             self.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        // RFC 9110, 8.6: a 204 has no length.
+        // RFC 9110, 8.6: a 204 has no `content-length`.
         if let Body::Bytes(bytes) = &self.body
             && self.status != 204
         {
@@ -93,7 +93,7 @@ impl Response {
     }
 }
 
-/// The way to the client.
+/// The writer of a streamed body.
 pub struct Writer(OutputStream);
 
 impl Writer {
@@ -116,7 +116,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Sees to it that what was written does not wait for more.
+    /// Sends the written bytes without waiting for more.
     pub fn flush(&self) -> Result<(), Unfinished> {
         Ok(self.0.blocking_flush()?)
     }

@@ -1,7 +1,7 @@
-//! From a method and a path to a handler.
+//! Finds the handler for a method and a path.
 //!
-//! The table is searched from one end to the other. A tree (`matchit`, say) would have to be built first, for each
-//! request, since an instance serves only one: that costs more than it saves in tables of this size.
+//! The table is searched from its start to its end. A tree (`matchit`, say) would have to be built for each request,
+//! since an instance serves only one: for tables of this size, that costs more than it saves.
 
 use std::borrow::Cow;
 
@@ -9,73 +9,73 @@ use percent_encoding::percent_decode;
 
 use crate::{Error, Principal, Request, Response};
 
-/// What answers a request, once its caller is known.
+/// A handler: answers a request whose caller is known.
 pub type Handler = fn(&Principal, &Request) -> Result<Response, Error>;
 
 /// A path pattern, and a handler for each of its methods.
 ///
-/// A segment in braces is a parameter, and stands for one segment that is not empty. Where two patterns match, the
-/// one with the earlier literal segment is taken, whatever the order in the table. `{user_id}` is special: the
-/// contract's reserved words never match it, and a caller reaches only the paths with its own.
+/// A segment in braces is a parameter: it matches one segment that is not empty. Where two patterns match, the pattern
+/// with the earlier literal segment is taken, whatever the order in the table. `{user_id}` is special: it never matches
+/// the contract's reserved words, and a caller reaches only paths with the caller's own id.
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: &'static str,
     handlers: [Option<Handler>; Method::ALL.len()],
 }
 
-/// A method that routes can have. HEAD is answered wherever GET is, and OPTIONS by the host.
+/// A method that routes can have. HEAD is answered wherever GET is, and the host answers OPTIONS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Reads.
+    /// Reads a resource.
     Get,
-    /// Creates.
+    /// Creates a resource.
     Post,
-    /// Changes.
+    /// Changes a resource.
     Put,
-    /// Changes, too.
+    /// Changes a resource, like `Put`.
     Patch,
-    /// Removes.
+    /// Removes a resource.
     Delete,
 }
 
-/// The parameter that is the caller's own subject.
+/// The parameter that must be the caller's own subject.
 pub(crate) const USER_ID: &str = "user_id";
 
-/// These begin paths of their own, so that nobody is called so.
+/// Words that begin paths of their own, so that they cannot be the id of a user.
 const RESERVED: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
 
 impl Route {
-    /// A path that has no methods yet.
+    /// A path without methods.
     #[must_use]
     pub const fn at(pattern: &'static str) -> Self {
         Self { pattern, handlers: [None; Method::ALL.len()] }
     }
 
-    /// Answers GET and HEAD.
+    /// Adds the handler of GET and HEAD.
     #[must_use]
     pub const fn get(self, handler: Handler) -> Self {
         self.on(Method::Get, handler)
     }
 
-    /// Answers POST.
+    /// Adds the handler of POST.
     #[must_use]
     pub const fn post(self, handler: Handler) -> Self {
         self.on(Method::Post, handler)
     }
 
-    /// Answers PUT.
+    /// Adds the handler of PUT.
     #[must_use]
     pub const fn put(self, handler: Handler) -> Self {
         self.on(Method::Put, handler)
     }
 
-    /// Answers PATCH.
+    /// Adds the handler of PATCH.
     #[must_use]
     pub const fn patch(self, handler: Handler) -> Self {
         self.on(Method::Patch, handler)
     }
 
-    /// Answers DELETE.
+    /// Adds the handler of DELETE.
     #[must_use]
     pub const fn delete(self, handler: Handler) -> Self {
         self.on(Method::Delete, handler)
@@ -86,13 +86,13 @@ impl Route {
         self
     }
 
-    /// The pattern of its path.
+    /// The pattern of the route's path.
     #[must_use]
     pub const fn pattern(&self) -> &'static str {
         self.pattern
     }
 
-    /// The methods that it answers, but HEAD.
+    /// The methods of the route, without HEAD.
     pub fn methods(&self) -> impl Iterator<Item = Method> {
         Method::ALL.into_iter().filter(|method| self.handlers[*method as usize].is_some())
     }
@@ -118,17 +118,17 @@ impl Route {
         all && given.next().is_none()
     }
 
-    /// Orders patterns that match the same path: the earlier literal segment comes first.
+    /// Orders patterns that match the same path: the pattern with the earlier literal segment comes first.
     fn parameters_at(&self) -> impl Iterator<Item = bool> {
         segments(self.pattern).map(|segment| parameter_name(segment).is_some())
     }
 }
 
 impl Method {
-    /// All of them, in the order of their numbers.
+    /// Every method, in the order of their numbers.
     pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
 
-    /// As HTTP writes it: `GET`.
+    /// The name of the method in HTTP: `GET`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -141,7 +141,7 @@ impl Method {
     }
 }
 
-/// The route and the handler that `table` has for a request. `method` is none for one that no route can have.
+/// The route and the handler that `table` has for a request. `method` is `None` for a method that no route can have.
 pub(crate) fn find<'t>(
     table: &'t [Route],
     method: Option<Method>,
@@ -155,7 +155,7 @@ pub(crate) fn find<'t>(
     Ok((route, handler.ok_or_else(|| Error::MethodNotAllowed { allow: route.allow() })?))
 }
 
-/// What stands in `path` where `pattern`, which matches it, has the parameter `name`; percent-decoded.
+/// The percent-decoded value of the parameter `name` in `path`, which `pattern` matches.
 pub(crate) fn parameter<'p>(pattern: &str, path: &'p str, name: &str) -> Option<Cow<'p, str>> {
     let mut pairs = segments(pattern).zip(segments(path));
     pairs
@@ -163,7 +163,7 @@ pub(crate) fn parameter<'p>(pattern: &str, path: &'p str, name: &str) -> Option<
         .map(|(_, segment)| decode(segment))
 }
 
-/// What stands between the slashes. As bytes: looking for a `char` costs more than all the rest of a table this size.
+/// The segments of a path, as bytes: a search for a `char` costs more than all the rest for a table of this size.
 fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
     path.as_bytes().split(|byte| *byte == b'/')
 }

@@ -1,4 +1,4 @@
-//! One request, from the host's hands and back into them.
+//! One request: from the host's handle to the response.
 
 use crate::bindings::http::berth::identity::caller;
 use crate::bindings::http::wasi::http::types::{
@@ -9,7 +9,7 @@ use crate::response::{Body, Unfinished, Writer};
 use crate::routes::{self, USER_ID};
 use crate::{Error, Method, Request, Response, Route, log};
 
-/// Answers `incoming` by the handler that `table` has for it. Called by what `component!` exports.
+/// Answers `incoming` by the handler that `table` has for it. The exports of `component!` call this function.
 pub fn serve(table: &[Route], incoming: IncomingRequest, outparam: ResponseOutparam) {
     let method = method(&incoming.method());
     let target = incoming.path_with_query().unwrap_or_default();
@@ -24,7 +24,7 @@ pub fn serve(table: &[Route], incoming: IncomingRequest, outparam: ResponseOutpa
     send(response, outparam);
 }
 
-/// HEAD is answered as GET: whoever writes the response to the socket leaves out the body.
+/// HEAD is answered as GET, because the host's HTTP server omits the body.
 fn method(method: &WasiMethod) -> Option<Method> {
     match method {
         WasiMethod::Get | WasiMethod::Head => Some(Method::Get),
@@ -36,7 +36,7 @@ fn method(method: &WasiMethod) -> Option<Method> {
     }
 }
 
-/// The caller, who must be the `{user_id}` of the path if it has one.
+/// The caller, which must be the `{user_id}` of the path if the path has one.
 fn caller_of(request: &Request) -> Result<crate::Principal, Error> {
     let caller = caller::current().ok_or(Error::NotAuthenticated)?;
     match request.parameter(USER_ID) {
@@ -48,13 +48,13 @@ fn caller_of(request: &Request) -> Result<crate::Principal, Error> {
 fn send(response: Response, outparam: ResponseOutparam) {
     let (status, headers, body) = response.into_parts();
     let Some(outgoing) = outgoing(status, &headers) else {
-        // Dropped unset, it is a failed component to the host, and that is what it is.
+        // The host counts a response that is never set as a failure of the component, and this is one.
         log::error("response", "a handler gave a status or a header that HTTP does not have");
         return;
     };
     let Ok(outgoing_body) = outgoing.body() else { return };
     ResponseOutparam::set(outparam, Ok(outgoing));
-    // A client that has gone away is no error of the component's, and there is nobody left to tell.
+    // A client that has disconnected is no error of the component, and there is no connection left for a response.
     if write(&outgoing_body, body).is_ok() {
         OutgoingBody::finish(outgoing_body, None).ok();
     }

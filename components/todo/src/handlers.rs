@@ -1,4 +1,4 @@
-//! The handlers of everything but lists: each reads its request, runs one statement and passes on what it returns.
+//! The handlers of every route except lists: each reads its request, runs one statement and returns the result.
 
 use berth_guest::contract::{Fields, Integer, Violations, both};
 use berth_guest::{Error, Principal, Request, Response};
@@ -55,7 +55,7 @@ pub(crate) fn overview(caller: &Principal, _: &Request) -> Result<Response, Erro
     figures(store::overview(&caller.subject).query_json_row()?)
 }
 
-/// The fields that a task has on the route of `request`.
+/// The fields of a task on the route of `request`.
 pub(crate) fn shape(request: &Request) -> Shape {
     Shape::of(request.pattern())
 }

@@ -1,4 +1,4 @@
-//! `GET …/tasks`: one statement as a rule, a second to count where a page is full, more where a list is long.
+//! `GET …/tasks`: mostly one statement, a second to count when a page is full, more when a list is long.
 
 use berth_guest::contract::{Fields, Integer, Violations};
 use berth_guest::postgres::{self, JsonRows, elements};
@@ -9,11 +9,11 @@ use crate::listing::Listing;
 use crate::store;
 use crate::task::Shape;
 
-/// How many tasks are fetched at once when a client asks for all. As many of the largest tasks stay below what the
-/// host lets through in one result (10,000 rows, 16 MiB).
+/// The tasks of one fetch when a client asks for all. This many tasks of the largest size stay below the host's limits
+/// on one result (10,000 rows, 16 MiB).
 const PAGE: i64 = 500;
 
-/// A list that is being read, of one user.
+/// A list of one user's tasks that is being read.
 struct List {
     user: String,
     listing: Listing,
@@ -44,7 +44,7 @@ impl List {
         store::list(&self.user, &self.listing, self.shape, limit, offset).query_json()
     }
 
-    /// The number of tasks before paging. The page that was read with `limit` tells it when it is the last one.
+    /// The number of tasks before paging. A page with fewer rows than `limit` is the last, so its end is the total.
     fn total(&self, limit: i64, rows: i64) -> Result<i64, Error> {
         let offset = self.listing.offset;
         if rows < limit && (rows > 0 || offset == 0) {
@@ -54,8 +54,8 @@ impl List {
         total_of(&counted).map_err(|_| Error::Internal("a count of tasks is not a number".into()))
     }
 
-    /// Writes one array of all pages, so that the whole list is never in memory. Each page is read by itself: a
-    /// task that changes its place meanwhile may be left out or be there twice.
+    /// Writes one array of all pages, so that the whole list is never in memory. Each page is a statement of its own: a
+    /// task whose place changes meanwhile may be omitted or appear twice.
     fn write_all(&self, writer: &Writer, first: Vec<u8>) -> Result<(), Unfinished> {
         writer.write(b"[")?;
         writer.write(&elements(first))?;

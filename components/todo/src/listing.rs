@@ -1,13 +1,13 @@
-//! What a client may ask of a list of tasks: which of them, in which order, how many.
+//! A client's query for a list of tasks: filters, order and page.
 
 use berth_guest::contract::{Boolean, Choice, Datetime, Fields, Integer, Text, Timestamp, Violations};
 
-/// How many tasks `limit` can ask for.
+/// The bounds of `limit`.
 pub(crate) const LIMIT: Integer = Integer::between(1, 200);
-/// How many tasks `offset` can pass over.
+/// The bounds of `offset`.
 pub(crate) const OFFSET: Integer = Integer::at_least(0);
 
-/// `None` and the empty text filter nothing. Filters are joined by "and".
+/// A query. `None` and the empty text filter nothing. Filters are joined by "and".
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Listing {
     pub(crate) status: Status,
@@ -21,7 +21,7 @@ pub(crate) struct Listing {
     pub(crate) overdue: Option<bool>,
     pub(crate) sort: Sort,
     pub(crate) order: Order,
-    /// All of them when it is none.
+    /// The most tasks; `None` for all.
     pub(crate) limit: Option<i64>,
     pub(crate) offset: i64,
 }
@@ -35,17 +35,17 @@ pub(crate) enum Status {
     Completed,
 }
 
-/// What a list is sorted by.
+/// The field by which a list is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Sort {
     #[default]
     CreatedAt,
     UpdatedAt,
-    /// Tasks without one come last, in both orders.
+    /// By due date; tasks without a due date come last, in both orders.
     DueDate,
-    /// Upper and lower case are the same.
+    /// By title, without regard to case.
     Title,
-    /// `low` to `urgent`; words of the user's own come last, in both orders.
+    /// From `low` to `urgent`; the user's own words come last, in both orders.
     Priority,
 }
 
@@ -103,7 +103,7 @@ impl Listing {
     }
 }
 
-/// Forms send their empty fields, too, and mean nothing by it.
+/// Treats an empty text as absent, because forms send their empty fields too.
 fn text(query: &mut Fields, name: &'static str) -> Option<String> {
     query.optional(name, &Text::ANY).filter(|text| !text.is_empty())
 }

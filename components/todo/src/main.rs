@@ -1,11 +1,11 @@
 //! The todo component: tasks in PostgreSQL, each of one user, over HTTP.
 //!
-//! - this file: its routes, and what it brings along;
-//! - `task`: what a task is and what clients may say about one;
-//! - `listing`: what clients may ask of a list;
+//! - this file: the routes, and what the component exports besides;
+//! - `task`: a task, and the rules for a client's input;
+//! - `listing`: the query of a list;
 //! - `store`: the SQL;
 //! - `handlers` and `list`: from a request to a response;
-//! - `tasks`: what other components may do with a caller's tasks.
+//! - `tasks`: the interface for other components.
 
 mod handlers;
 mod list;
@@ -51,5 +51,5 @@ berth_guest::component! {
     document: include_str!("../openapi.json"),
 }
 
-/// Nothing runs here: a component waits to be called.
+/// Nothing runs here: the host calls the component's exports.
 fn main() {}

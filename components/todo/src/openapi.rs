@@ -1,7 +1,7 @@
-//! `openapi.json`: what the component's routes are, made from the route table and the rules of a task.
+//! `openapi.json`: the document of the component's routes, made from the route table and the rules of a task.
 //!
-//! It is made natively and checked in, since it is the same at every start, and the component is smaller without the
-//! code that makes it. The test here writes it anew when it is outdated, and fails.
+//! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
+//! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
 use berth_guest::contract::openapi::{
     self, Operation, described, flag, id, json_content, nullable, object, partial, reference, text, time,
@@ -37,7 +37,7 @@ const PLACES: [(&str, &str); 4] = [
     ("/dashboard/", "_of_dashboard"),
 ];
 
-/// Every operation has a line here: a route that has none fails the test.
+/// Every operation has a line here: a route without a line fails the test.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 fn operation(pattern: &str, method: Method) -> Operation {
     let found = PLACES.iter().find_map(|(place, suffix)| Some((pattern.strip_prefix(place)?, *suffix)));
@@ -152,7 +152,8 @@ fn schemas() -> [(&'static str, Value); 9] {
     ]
 }
 
-/// Not by `default`: generated clients take a field with a default for one that is always there, and send it.
+/// The description has the default instead of `default`: generated clients take a field with `default` for a required
+/// one, and send it.
 fn without_priority() -> String {
     format!("`{DEFAULT_PRIORITY}` if it is null or left out")
 }
@@ -161,7 +162,7 @@ fn cleared_priority() -> String {
     format!("`null` makes it `{DEFAULT_PRIORITY}`")
 }
 
-/// The fields that clients set, as they are sent.
+/// The fields that clients can set, with their schemas.
 fn changeable(priority: &str) -> Vec<(&'static str, Value)> {
     vec![
         ("title", described(TITLE.schema(), "Trimmed before its characters are counted")),
@@ -183,7 +184,7 @@ fn new(fields: &[(&'static str, Value)]) -> Value {
     schema
 }
 
-/// A task as it is answered.
+/// The fields of a task in a response.
 fn stored() -> Vec<(&'static str, Value)> {
     vec![
         ("id", id()),

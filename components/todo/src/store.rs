@@ -1,4 +1,4 @@
-//! The SQL. Every statement is bound to one user, so that the tasks of others do not exist for it.
+//! The SQL. Every statement is bound to one user, so that it never finds the tasks of other users.
 
 use berth_guest::contract::Change;
 use berth_guest::postgres::{Statement, Value};
@@ -6,7 +6,7 @@ use berth_guest::postgres::{Statement, Value};
 use crate::listing::{Listing, Order, Sort, Status};
 use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges};
 
-/// The columns that the host encodes as a task, in the order of the fields.
+/// The columns of a task, in the order of the response's fields.
 const fn columns(shape: Shape) -> &'static str {
     match shape {
         Shape::Api => {
@@ -20,7 +20,7 @@ const fn columns(shape: Shape) -> &'static str {
     }
 }
 
-/// The tasks that `listing` asks for, but not more than `limit` and only those after the first `offset`.
+/// At most `limit` of the tasks that `listing` selects, after the first `offset`.
 pub(crate) fn list(user: &str, listing: &Listing, shape: Shape, limit: i64, offset: i64) -> Statement {
     let selected = Statement::new("SELECT ").and(columns(shape)).and(" FROM tasks WHERE ");
     filtered(selected, user, listing)
@@ -32,7 +32,7 @@ pub(crate) fn list(user: &str, listing: &Listing, shape: Shape, limit: i64, offs
         .value(offset)
 }
 
-/// How many tasks `listing` asks for, whatever its limit and offset, as `total`.
+/// The number of tasks that `listing` selects, regardless of limit and offset, as `total`.
 pub(crate) fn count(user: &str, listing: &Listing) -> Statement {
     filtered(Statement::new("SELECT count(*) AS total FROM tasks WHERE "), user, listing)
 }
@@ -74,7 +74,7 @@ fn filtered(statement: Statement, user: &str, listing: &Listing) -> Statement {
     }
 }
 
-/// A pattern of `LIKE` for texts that contain `search`, in which nothing is a wildcard.
+/// A pattern of `LIKE` for texts that contain `search`, with wildcards escaped.
 fn containing(search: &str) -> String {
     let mut pattern = String::with_capacity(search.len() + 2);
     pattern.push('%');
@@ -88,7 +88,7 @@ fn containing(search: &str) -> String {
     pattern
 }
 
-/// An order with no ties: pages of a list neither overlap nor leave out a task.
+/// An order without ties, so that pages of a list neither overlap nor omit a task.
 const fn order_by(sort: Sort, order: Order) -> &'static str {
     match (sort, order) {
         (Sort::CreatedAt, Order::Ascending) => "created_at, id",
@@ -138,7 +138,7 @@ pub(crate) fn read(user: &str, id: i64, shape: Shape) -> Statement {
     only(Statement::new("SELECT ").and(columns(shape)).and(" FROM tasks"), user, id)
 }
 
-/// Changes the task with this id, and returns it. A change of nothing is not one, and leaves `updated_at` alone.
+/// Changes the task with this id, and returns it. Without any change, `updated_at` keeps its value.
 pub(crate) fn update(user: &str, id: i64, changes: TaskChanges, shape: Shape) -> Statement {
     if changes == TaskChanges::default() {
         return read(user, id, shape);
@@ -161,7 +161,7 @@ pub(crate) fn update(user: &str, id: i64, changes: TaskChanges, shape: Shape) ->
     only(statement, user, id).and(" RETURNING ").and(columns(shape))
 }
 
-/// The value to assign, if one is.
+/// The value to assign, if the field changes.
 fn cleared_to<T: Into<Value>>(empty: Value, change: Change<T>) -> Option<Value> {
     match change {
         Change::Keep => None,
@@ -170,8 +170,8 @@ fn cleared_to<T: Into<Value>>(empty: Value, change: Change<T>) -> Option<Value> 
     }
 }
 
-/// Sets whether the task with this id is completed, or toggles it, and returns the task. One statement, so that
-/// two clients that toggle at once both have their way.
+/// Sets whether the task with this id is completed, or toggles it, and returns the task. It is one statement, so that
+/// two simultaneous toggles both take effect.
 pub(crate) fn complete(user: &str, id: i64, completed: Option<bool>, shape: Shape) -> Statement {
     let statement = Statement::new("UPDATE tasks SET updated_at = now(), completed = ");
     let statement = match completed {
@@ -190,7 +190,7 @@ fn only(statement: Statement, user: &str, id: i64) -> Statement {
     statement.and(" WHERE id = ").value(id).and(" AND user_id = ").value(user)
 }
 
-/// The figures of the dashboard: what is due within a week counts as upcoming, and so does what is overdue.
+/// The figures of the dashboard. A task that is due within a week or overdue counts as upcoming.
 macro_rules! overview {
     () => {
         "count(*) FILTER (WHERE completed) AS \"tasksCompleted\", \

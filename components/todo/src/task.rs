@@ -1,4 +1,4 @@
-//! What a task is, and what a client may say about one.
+//! A task, and the rules for a client's input.
 
 use berth_guest::contract::{Boolean, Change, Datetime, Fields, Text, TextList, Timestamp, Violations};
 
@@ -10,7 +10,7 @@ pub(crate) const DESCRIPTION_MAX: usize = 2000;
 pub(crate) const WORD_MAX: usize = 50;
 /// The most tags of a task.
 pub(crate) const TAGS_MAX: usize = 20;
-/// The priority of a task that was given none.
+/// The priority of a task without a given priority.
 pub(crate) const DEFAULT_PRIORITY: &str = "medium";
 
 pub(crate) const TITLE: Text = Text::of(1, TITLE_MAX).trimmed();
@@ -18,12 +18,12 @@ pub(crate) const DESCRIPTION: Text = Text::of(0, DESCRIPTION_MAX);
 pub(crate) const WORD: Text = Text::of(0, WORD_MAX).trimmed();
 pub(crate) const TAGS: TextList = TextList::of(Text::of(1, WORD_MAX), TAGS_MAX);
 
-/// Which fields a task has on the wire.
+/// The fields of a task in requests and responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// Those of the API.
+    /// The fields of the API.
     Api,
-    /// The same, and `status`, which is another name of `completed`.
+    /// The fields of the API, and `status`, which is another name of `completed`.
     Dashboard,
 }
 
@@ -35,7 +35,7 @@ impl Shape {
     }
 }
 
-/// A task to be made.
+/// A task to create.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NewTask {
     pub(crate) title: String,
@@ -47,7 +47,7 @@ pub(crate) struct NewTask {
     pub(crate) due_date: Option<Timestamp>,
 }
 
-/// What is to be changed about a task. What cannot be empty is cleared to its default.
+/// Changes of a task. A cleared field that cannot be empty gets its default.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct TaskChanges {
     pub(crate) title: Option<String>,
@@ -76,7 +76,7 @@ impl NewTask {
 }
 
 impl TaskChanges {
-    /// Reads a body, of which any field may be absent.
+    /// Reads a body, whose fields are all optional.
     pub(crate) fn read(mut fields: Fields, shape: Shape) -> Result<Self, Violations> {
         let changes = Self {
             title: fields.present("title", &TITLE),
@@ -91,13 +91,14 @@ impl TaskChanges {
     }
 }
 
-/// Reads the body of `…/complete`: none when the task is to be toggled.
+/// Reads the body of `…/complete`; `None` toggles the task.
 pub(crate) fn read_completion(mut fields: Fields) -> Result<Option<bool>, Violations> {
     let completed = fields.present("completed", &Boolean);
     fields.finish(completed)
 }
 
-/// The dashboard's own word wins: its clients send back tasks of which they changed only that one.
+/// `status` takes precedence, because the dashboard's clients send whole tasks back in which they changed only
+/// `status`.
 fn completed(fields: &mut Fields, shape: Shape) -> Option<bool> {
     let completed = fields.present("completed", &Boolean);
     match shape {

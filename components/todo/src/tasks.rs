@@ -1,4 +1,4 @@
-//! `todo:tasks/tasks`: the caller's tasks for other components, by the rules and the SQL that HTTP clients meet.
+//! `todo:tasks/tasks`: the caller's tasks for other components, with the same rules and SQL as over HTTP.
 
 use berth_guest::bindings::http::berth::identity::caller;
 use berth_guest::contract::{Fields, Segment, Violation, Violations};
@@ -25,7 +25,7 @@ mod bindings {
         path: "../../wit",
         world: "berth:todo/tasks",
         generate_all,
-        // A row that the host has encoded is a task, and a new task is what a client would send.
+        // The host's JSON of a row becomes a task, and a new task becomes the JSON of a client's request.
         additional_derives: [PartialEq, serde::Deserialize, serde::Serialize],
     });
 
@@ -75,13 +75,13 @@ fn only(statement: &Statement) -> Result<Task, Error> {
     all(statement)?.pop().ok_or(Error::NotFound)
 }
 
-/// What another component sends, as a client would: so that it meets the same rules.
+/// Converts another component's input to the fields of a client's request, so that the same rules check it.
 fn fields(sent: &impl serde::Serialize) -> Result<Fields, Error> {
     let body = serde_json::to_vec(sent).map_err(|error| failed(&error.to_string()))?;
     Ok(Fields::json(&body)?)
 }
 
-/// The fields that are to be changed; `null` clears one.
+/// The fields to change; `null` clears a field.
 fn present(changes: TaskChanges) -> Map<String, Value> {
     let change = |change| match change {
         Change::Keep => None,
@@ -132,7 +132,7 @@ impl From<postgres::Error> for Error {
     }
 }
 
-/// A fault of ours. What it is goes to the log.
+/// The error for a failure of this component, whose cause is logged.
 fn failed(cause: &str) -> Error {
     log::error("todo:tasks/tasks", cause);
     Error::Unavailable("the todo component failed".to_owned())

@@ -1,4 +1,4 @@
-//! The host that is checked: berth.toml with the fake Cohere, on a PostgreSQL of its own.
+//! The host under test: berth.toml with the fake Cohere, on a PostgreSQL of its own.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use crate::postgres::Postgres;
 use crate::workspace::Workspace;
 use crate::{fake_cohere, setup, wasm};
 
-/// How long the host may take to start: components are compiled by a development build.
+/// The longest start of the host. A development build compiles the components.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A host that runs until this is dropped.
+/// A host that is stopped when it is dropped.
 pub(super) struct Host {
     pub(super) address: SocketAddr,
     child: Child,
@@ -28,11 +28,11 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Builds it for development, and waits until it is ready. Its data and its log are in `folder`.
+    /// Builds the host for development, starts it, and waits until it is ready. Its data and its log are in `folder`.
     pub(super) fn start(workspace: &Workspace, folder: &Path) -> Result<Self> {
         setup::target()?;
         wasm::components(workspace)?;
-        // With the tests, so that dependencies are compiled as `cargo xtask test` needs them, and not once more.
+        // Builds the tests as well, so that dependencies are compiled as `cargo xtask test` needs them, and only once.
         run(wasm::without_fixtures(workspace, "build").args(["--bins", "--tests"]))?;
         let (cohere, cohere_url) = fake_cohere::start(&workspace.program("debug", "fake-cohere"))?;
         let postgres = Postgres::start(workspace)?;
@@ -44,7 +44,7 @@ impl Host {
             .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
             .envs([("ADMIN_ADDR", operators.to_string()), ("DATABASE_URL", postgres.url())])
             .envs([("LOG_FORMAT", "json"), ("RUST_LOG", "info"), ("ENVIRONMENT", "development")])
-            // The fake takes any key.
+            // The fake accepts any key.
             .envs([("COHERE_BASE_URL", &*cohere_url), ("COHERE_API_KEY", "fake")])
             .env("BERTH_DATA_DIR", folder.join("data"))
             .stdin(Stdio::null())
@@ -56,7 +56,7 @@ impl Host {
         Ok(host)
     }
 
-    /// Its address as clients write it.
+    /// The host's base URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -83,7 +83,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // What has ended already needs no end.
+        // An error means that the process has ended already.
         for child in [&mut self.child, &mut self.cohere] {
             let _ = child.kill();
             let _ = child.wait();

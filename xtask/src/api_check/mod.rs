@@ -1,7 +1,7 @@
-//! `cargo xtask api-check`: what other people's tools make of the API's document and of the API.
+//! `cargo xtask api-check`: tests the API and its document with other projects' tools.
 //!
 //! - `host`: the host of berth.toml, with the fake Cohere
-//! - `tools`: the tools, of exactly the versions of `tests/api-clients`
+//! - `tools`: the tools, in the exact versions of `tests/api-clients`
 
 mod host;
 mod tools;
@@ -25,10 +25,10 @@ use crate::workspace::Workspace;
 /// The clients' sources, and the versions of the tools.
 const CLIENTS: &str = "tests/api-clients";
 
-/// How long one tool may take.
+/// The longest run of one tool.
 const BOUND: Duration = Duration::from_mins(3);
 
-/// Starts the host, and runs every tool on its document. The first finding fails.
+/// Starts the host, and runs every tool on its document. The first finding is an error.
 pub(crate) fn api_check(workspace: &Workspace) -> Result<()> {
     let folder = workspace.target.join("api-check");
     fs::create_dir_all(&folder)?;
@@ -91,7 +91,7 @@ impl Check {
         run_within(Command::new("node").arg(folder.join("out/session.js")).arg(&self.url), BOUND)
     }
 
-    /// Every operation with examples, limits and random values, by all checks.
+    /// Every operation with examples, limits and random values, with all checks.
     fn schemathesis(&self, host: SocketAddr) -> Result<()> {
         let token = register(host, "schemathesis")?;
         let me: Value = serde_json::from_str(&http::get(host, "/auth/me", Some(&token))?.body)?;

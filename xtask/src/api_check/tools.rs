@@ -1,4 +1,4 @@
-//! The tools, installed below the target directory: a change of their lists installs them anew.
+//! The tools, installed below the target directory. They are installed again when their lists change.
 
 use std::env;
 use std::ffi::OsString;
@@ -13,17 +13,17 @@ use anyhow::{Context, Result, bail};
 use crate::command::run_within;
 use crate::wasm::same;
 
-/// How long installing may take.
+/// The longest installation.
 const BOUND: Duration = Duration::from_mins(10);
 
-/// Where the tools are.
+/// The installed tools.
 pub(super) struct Tools {
     python: PathBuf,
     node: PathBuf,
 }
 
 impl Tools {
-    /// Installs what is not there yet.
+    /// Installs the tools that are missing.
     pub(super) fn prepare(clients: &Path, folder: &Path) -> Result<Self> {
         needs(
             "npm",
@@ -58,7 +58,7 @@ impl Tools {
         Ok(tools)
     }
 
-    /// A program of Python's packages, which finds the others.
+    /// A program of a Python package, with the Python packages on its path.
     pub(super) fn python(&self, program: &str) -> Result<Command> {
         #[expect(clippy::disallowed_methods, reason = "it is extended for the programs that are run")]
         let path = env::var_os("PATH").unwrap_or_default();
@@ -69,21 +69,21 @@ impl Tools {
         Ok(command)
     }
 
-    /// `PYTHONPATH` for what is in `folder` and needs Python's packages.
+    /// `PYTHONPATH` for programs in `folder` that need the Python packages.
     pub(super) fn python_path(&self, folder: &Path) -> Result<OsString> {
         Ok(env::join_paths([folder, &self.python])?)
     }
 
-    /// A program of npm's packages.
+    /// A program of an npm package.
     pub(super) fn node(&self, program: &str) -> Command {
         let mut command = Command::new("node");
         command.arg(self.node.join("node_modules/.bin").join(program));
-        // Nothing is asked of any other site.
+        // The tools send no request to other sites.
         command.envs([("REDOCLY_TELEMETRY", "off"), ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")]);
         command
     }
 
-    /// The folder in which programs find npm's packages.
+    /// The folder with the npm packages.
     pub(super) fn node_folder(&self) -> &Path {
         &self.node
     }
@@ -98,8 +98,8 @@ fn needs(program: &str, arguments: &[&str], what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Installs what `lists` of `clients` say into `folder`. The copies of the lists are written last, so that what was not
-/// installed to the end is installed again.
+/// Installs the packages of the `lists` in `clients` into `folder`. The copies of the lists are written last, so that
+/// an incomplete installation is repeated.
 fn install(
     clients: &Path,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! The fake Cohere, built in release: a process of its own, which no server's figures include.
+//! The fake Cohere, built in release. It is a process of its own, so that no server's figures include it.
 
 use std::process::Child;
 
@@ -7,14 +7,14 @@ use anyhow::Result;
 use crate::fake_cohere;
 use crate::workspace::Workspace;
 
-/// A fake that runs until this is dropped.
+/// A fake that is stopped when it is dropped.
 pub(crate) struct Cohere {
     child: Child,
     pub(crate) url: String,
 }
 
 impl Cohere {
-    /// Starts it.
+    /// Starts the fake.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
         let (child, url) = fake_cohere::start(&workspace.program("release", "fake-cohere"))?;
         Ok(Self { child, url })

@@ -1,5 +1,5 @@
-//! The load, from wrk: one thread of C takes least of the processors that it shares with the server, and its script is
-//! told of latencies and of every kind of failure. Debian and Homebrew have it.
+//! The load generator, wrk: its one thread in C uses the least of the processor time that it shares with the server,
+//! and its script gets latencies and every kind of failure. Debian and Homebrew have it.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ use crate::command::run;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
-/// A request that takes longer has failed.
+/// A request that takes longer counts as failed.
 const REQUEST_TIMEOUT: &str = "5s";
 
-/// What the generator saw.
+/// The generator's counts.
 #[derive(Deserialize)]
 pub(crate) struct Outcome {
-    /// Answers that came, good or bad.
+    /// Responses, good or bad.
     pub(crate) requests: u64,
     pub(crate) seconds: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) p999_ms: f64,
-    /// Connections, requests and answers that went wrong, any status but 2xx and 3xx, and what took too long.
+    /// Failed connections, requests and responses, every status but 2xx and 3xx, and timeouts.
     pub(crate) failed: u64,
 }
 
@@ -35,9 +35,9 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Installs wrk where it lacks, and puts its script into `folder`.
+    /// Installs wrk if it is missing, and writes its script into `folder`.
     pub(crate) fn prepare(folder: &Path) -> Result<Self> {
-        // Without arguments it only tells its usage.
+        // Without arguments, wrk only prints its usage.
         let is_there = Command::new("wrk").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
         if !is_there {
             run(Command::new("apt-get").args(["install", "--yes", "--quiet", "wrk"]))
@@ -48,7 +48,7 @@ impl Load {
         Ok(Self { script })
     }
 
-    /// Sends `request` again and again for `seconds`, `concurrency` at once, each on a connection that is kept.
+    /// Sends `request` repeatedly for `seconds`, on `concurrency` connections, which are kept open.
     pub(crate) fn run(
         &self,
         address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The machine that figures belong to.
+//! The machine of the measurements.
 
 use std::{fs, thread};
 
@@ -14,7 +14,8 @@ pub(crate) fn name() -> String {
     format!("{count} × {model}, Linux {}", read("/proc/sys/kernel/osrelease").trim())
 }
 
-/// How many processes wanted a processor at once, in the last minute: more than a few, and the figures are of no use.
+/// The number of processes that wanted a processor at once, on average over the last minute. If it is high, the figures
+/// are useless.
 pub(crate) fn load_average() -> f64 {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default()

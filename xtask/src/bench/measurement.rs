@@ -1,4 +1,4 @@
-//! One measurement: a server does a piece of work for some seconds, at some concurrency, in some round.
+//! One measurement: a server does a workload for some seconds, at one concurrency, in one round.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::usage;
 use super::users::Users;
 use super::workload::Work;
 
-/// What `--json` writes, one row a line.
+/// A row of `--json`, one line of JSON.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) work: Work,
@@ -22,14 +22,14 @@ pub(crate) struct Row {
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
     pub(crate) p999_ms: f64,
-    /// Of the server's whole process tree; PostgreSQL is not in it.
+    /// Processor time of the server's whole process tree, without PostgreSQL.
     pub(crate) cpu_us_per_request: f64,
-    /// Resident, at the end.
+    /// Resident memory at the end.
     pub(crate) rss_mib: f64,
     pub(crate) failed: u64,
 }
 
-/// What is to be measured.
+/// The parameters of a measurement.
 pub(crate) struct Task {
     pub(crate) work: Work,
     pub(crate) concurrency: u32,

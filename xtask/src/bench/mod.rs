@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: Berth beside native code, and beside what it replaces, in one run on one machine.
+//! `cargo xtask bench`: compares Berth to native code and to the programs that it replaces, in one run on one machine.
 //!
-//! - [`programs`], [`server`], [`cohere`]: what is measured, built and started
+//! - [`programs`], [`server`], [`cohere`]: the measured programs, built and started
 //! - [`users`], [`workload`]: the data and the requests
 //! - [`parity`]: checks that the servers give the same answers
 //! - [`load`], [`usage`], [`measurement`]: one figure
 //! - [`stress`]: the start, swaps under load, many clients
-//! - [`summary`], [`table`], [`targets`], [`plot`], [`machine`]: what is made of the figures
+//! - [`summary`], [`table`], [`targets`], [`plot`], [`machine`]: the evaluation of the figures
 //!
 //! docs/bench.md says how to read them.
 
@@ -46,10 +46,10 @@ use crate::workspace::Workspace;
 /// Requests at once.
 const CONCURRENCIES: [u32; 3] = [1, 32, 128];
 
-/// Seconds for which each server does each piece of work before anything counts.
+/// Seconds for which each server does each workload before the measurements.
 const WARM_UP: u32 = 1;
 
-/// More than this, and the machine is doing something else.
+/// With a higher load average, the machine is busy with other work.
 const QUIET: f64 = 0.5;
 
 /// What is to be measured.
@@ -75,7 +75,7 @@ pub(crate) struct Options {
     plot: Option<PathBuf>,
 }
 
-/// Builds, starts everything, measures in rounds, and prints.
+/// Builds and starts everything, measures in rounds, and prints the results.
 pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     programs::build(workspace)?;
     let folder = workspace.target.join("bench");
@@ -113,7 +113,7 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Says what the figures belong to.
+/// Prints the machine and the parameters.
 fn describe(options: &Options) {
     println!(
         "{}: {} rounds of {} s a measurement, medians.",
@@ -144,8 +144,8 @@ fn warm_up(servers: &[&Server], load: &Load, users: &Users, works: &[Work]) -> R
     Ok(())
 }
 
-/// Each round goes through everything, one server right after the other: what disturbs the machine for a while
-/// disturbs all of them.
+/// Measures everything in each round, one server right after the other, so that a disturbance of the machine affects
+/// all servers.
 fn measure_all(
     options: &Options,
     works: &[Work],

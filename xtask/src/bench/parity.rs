@@ -1,4 +1,4 @@
-//! Before anything is measured: both servers give the same answers, byte by byte.
+//! Checks before the measurements that both servers give the same responses, byte for byte.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use super::users::Users;
 use super::workload::{Request, Work};
 use crate::http::{self, Answer};
 
-/// Fails unless every server gives good answers, and native code the very ones that Berth gives.
+/// Fails unless every server responds well, and native code with the same bytes as Berth.
 pub(crate) fn check(servers: &[&Server], users: &Users, works: &[Work]) -> Result<()> {
     for work in works {
         let request = work.request(users);
@@ -26,7 +26,7 @@ pub(crate) fn check(servers: &[&Server], users: &Users, works: &[Work]) -> Resul
                     answer.body
                 ),
                 (None, Kind::Berth) => expected = Some(answer),
-                // The others write JSON in their own way: dates, say.
+                // The other servers format JSON, such as dates, in their own way.
                 _ => {}
             }
         }
@@ -36,14 +36,14 @@ pub(crate) fn check(servers: &[&Server], users: &Users, works: &[Work]) -> Resul
 
 fn is_same(work: Work, berth: &Answer, native: &Answer) -> Result<bool> {
     let bodies = match work {
-        // Two tasks that are made one after the other have two ids and two times, and nothing else in which they differ.
+        // Two tasks that are made one after the other differ in their ids and times only.
         Work::Create => (without_novelty(&berth.body)?, without_novelty(&native.body)?),
         _ => (berth.body.clone(), native.body.clone()),
     };
     Ok(berth.status == native.status && bodies.0 == bodies.1)
 }
 
-/// The same bytes, with what is new in every task replaced by its name.
+/// The response, with the values that are new in every task replaced by their names.
 fn without_novelty(task: &str) -> Result<String> {
     let fields: Value = serde_json::from_str(task)?;
     let novelties = ["id", "created_at", "updated_at"];

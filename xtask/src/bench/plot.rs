@@ -1,4 +1,4 @@
-//! The plot: latency and processor time by concurrency, a row for each piece of work that more than one server does.
+//! The plot: latency and processor time by concurrency, a row for each workload of more than one server.
 
 use std::path::Path;
 
@@ -11,16 +11,16 @@ use super::server::Kind;
 use super::summary::{Figure, Summary};
 use super::workload::Work;
 
-/// Pixels of one diagram.
+/// The size of one diagram in pixels.
 const SIZE: (u32, u32) = (460, 300);
 
-/// What is drawn for each piece of work.
+/// The diagrams of each workload.
 const FIGURES: [(&str, Figure); 2] =
     [("p99, ms", |row| row.p99_ms), ("CPU per request, µs", |row| row.cpu_us_per_request)];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Draws into `file`.
+/// Draws the plot into `file`.
 pub(crate) fn draw(summary: &Summary, file: &Path) -> Result<()> {
     let compared = |work: &Work| lines(summary, *work, FIGURES[0].1).len() > 1;
     let works: Vec<_> = Work::ALL.into_iter().filter(compared).collect();
@@ -57,7 +57,7 @@ fn lines(summary: &Summary, work: Work, figure: Figure) -> Vec<Line> {
     Kind::ALL.into_iter().map(line).filter(|line| !line.points.is_empty()).collect()
 }
 
-/// Both axes are logarithmic: from one server to another, and from one concurrency to the next, it is factors that count.
+/// Draws a diagram. Both axes are logarithmic, because factors matter between servers and between concurrencies.
 fn diagram(area: &Area, title: &str, lines: &[Line]) -> Result<()> {
     let values = || lines.iter().flat_map(|line| &line.points);
     let (least, most) =

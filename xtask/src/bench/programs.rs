@@ -1,4 +1,4 @@
-//! The programs that are measured: how each is built and started.
+//! The measured programs: how to build and to start each.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,34 +12,34 @@ use crate::command::run;
 use crate::workspace::Workspace;
 use crate::{setup, wasm};
 
-/// Known to Berth, native code and FastAPI alike.
+/// The secret that Berth, native code and FastAPI share.
 const SECRET: &str = "for-the-bench-and-nothing-else-at-all";
 
-/// Whoever swaps.
+/// The token for pushes.
 pub(crate) const ADMIN_TOKEN: &str = "for-the-bench";
 
-/// What is added to the project's own manifest: a component that does next to nothing.
+/// The name of a component that is added to the project's own manifest, and does next to nothing.
 pub(crate) const HELLO: &str = "hello";
 
-/// What makes `wasmtime serve` quicker: instances from a pool, whose memory is cleaned where it was written to.
+/// Options that speed up `wasmtime serve`: instances from a pool, whose memory is cleaned only where it was written to.
 const TUNED_POOL: [&str; 3] = [
     "-Opooling-allocator=y",
     "-Opooling-memory-keep-resident=1048576,pooling-table-keep-resident=1048576",
     "-Opooling-pagemap-scan=y",
 ];
 
-/// Built programs, and what they are started with.
+/// Built programs, and the parameters of their start.
 pub(crate) struct Programs<'a> {
     workspace: &'a Workspace,
-    /// Where the bench keeps its files.
+    /// The folder of the bench's files.
     folder: PathBuf,
     database_url: String,
     cohere_url: String,
-    /// The host's admin API.
+    /// The address of the host's admin API.
     pub(crate) admin: SocketAddr,
 }
 
-/// Builds in release whatever is measured.
+/// Builds all measured programs in release.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     setup::target()?;
     wasm::components_and_fixtures(workspace)?;
@@ -62,15 +62,15 @@ impl<'a> Programs<'a> {
         database_url: String,
         cohere_url: String,
     ) -> Result<Self> {
-        // On an address that no connection on this machine is made from: its port stays free from one start to the next.
+        // No connection on this machine is made from this address, so the port stays free from one start to the next.
         let admin = SocketAddr::from(([127, 0, 0, 2], crate::http::free_address()?.port()));
         let programs = Self { workspace, folder, database_url, cohere_url, admin };
         fs::write(programs.manifest(), programs.manifest_text()?)?;
         Ok(programs)
     }
 
-    /// Starts the host, as it is deployed: the project's manifest, a release build. Only its log is quiet, since the
-    /// others write none.
+    /// Starts the host as it is deployed: the project's manifest, a release build. Only its log is off, because the
+    /// other servers write none.
     pub(crate) fn berth(&self) -> Result<Server> {
         Server::start(Kind::Berth, |address| {
             let mut command = Command::new(self.workspace.program("release", "berth"));
@@ -99,7 +99,7 @@ impl<'a> Programs<'a> {
         Ok(server)
     }
 
-    /// Starts `bench/fastapi` on one worker, in an environment that is made for it the first time.
+    /// Starts `bench/fastapi` with one worker, in an environment that the first call makes.
     pub(crate) fn fastapi(&self) -> Result<Server> {
         let source = self.workspace.root.join("bench/fastapi");
         let environment = self.folder.join("fastapi");
@@ -121,8 +121,8 @@ impl<'a> Programs<'a> {
         Ok(server)
     }
 
-    /// Starts `wasmtime serve` with its own defaults, and once more with its pool tuned, if it is on the path or in
-    /// `tools/bin` of the target directory. Returns none if it is not.
+    /// Starts `wasmtime serve` with its own defaults, and again with a tuned pool, if it is on the path or in
+    /// `tools/bin` of the target directory. Returns an empty list if it is not.
     pub(crate) fn wasmtime_serve(&self) -> Result<Vec<Server>> {
         let own = self.workspace.target.join("tools/bin/wasmtime");
         let program = if own.is_file() { own } else { PathBuf::from("wasmtime") };
@@ -149,7 +149,7 @@ impl<'a> Programs<'a> {
         self.workspace.root.join("tests/fixtures/hello.wasm")
     }
 
-    /// `berth components push FILE`, to the host that runs.
+    /// `berth components push FILE`, to the running host.
     pub(crate) fn push(&self, file: &std::path::Path) -> Command {
         let mut command = Command::new(self.workspace.program("release", "berth"));
         command
@@ -166,7 +166,7 @@ impl<'a> Programs<'a> {
 
     fn manifest_text(&self) -> Result<String> {
         let own = fs::read_to_string(self.workspace.root.join("berth.toml")).context("no berth.toml")?;
-        // Files are relative to the manifest, and this one lies elsewhere.
+        // Paths are relative to the manifest, which is in another folder here.
         let root = self.workspace.root.display();
         let own = own.replace("source = \"components/", &format!("source = \"{root}/components/"));
         let hello = self.hello();

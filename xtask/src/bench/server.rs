@@ -1,4 +1,4 @@
-//! The servers that are compared: each a process of its own on a port of its own, for as long as the bench runs.
+//! The compared servers: each is a process on a port of its own, for as long as the bench runs.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpStream};
@@ -11,13 +11,13 @@ use serde::Serialize;
 
 use crate::http::{self, free_address};
 
-/// How long a server may take to start.
+/// The longest start of a server.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// What is compared.
+/// The kind of a compared server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -25,11 +25,11 @@ pub(crate) enum Kind {
     Native,
     Fastapi,
     WasmtimeServe,
-    /// With its pool of instances tuned as well as it can be by its options.
+    /// `wasmtime serve`, with its pool of instances tuned as well as its options allow.
     WasmtimeServeTuned,
 }
 
-/// A server that runs until this is dropped.
+/// A server that is stopped when it is dropped.
 pub(crate) struct Server {
     pub(crate) kind: Kind,
     pub(crate) address: SocketAddr,
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 }
 
 impl Kind {
-    /// All of them, in the order of the table.
+    /// Every kind, in the order of the table.
     pub(crate) const ALL: [Self; 5] =
         [Self::Berth, Self::Native, Self::Fastapi, Self::WasmtimeServe, Self::WasmtimeServeTuned];
 }
@@ -64,7 +64,7 @@ impl Server {
         self.wait_until(|address| http::get(address, "/ready", None).is_ok_and(|answer| answer.status == 200))
     }
 
-    /// Its process.
+    /// The process number.
     pub(crate) fn process(&self) -> u32 {
         self.child.id()
     }
@@ -83,7 +83,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // What has ended already needs no end.
+        // An error means that the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

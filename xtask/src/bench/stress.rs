@@ -1,4 +1,4 @@
-//! What is measured once in a run, on Berth alone: its start, and what it can bear.
+//! Measurements that run once, on Berth alone: its start, swaps under load, and many clients.
 
 use std::fs;
 use std::path::Path;
@@ -15,41 +15,42 @@ use super::usage;
 use super::users::Users;
 use super::workload::Work;
 
-/// Starts of which the median counts, besides a first one that compiles what no cache holds.
+/// The number of starts, whose median counts. One more start comes first and compiles the components that no cache
+/// holds.
 const STARTS: usize = 5;
 
-/// How long a host lies idle before its memory is looked at.
+/// The idle time of a host before its memory is measured.
 const SETTLING: Duration = Duration::from_secs(2);
 
-/// At once, of which none may fail.
+/// Requests at once, of which none may fail.
 const CROWD: u32 = 512;
 
-/// At once, while components are swapped.
+/// Requests at once while components are swapped.
 const WHILE_SWAPPING: u32 = 32;
 
-/// What is measured once.
+/// The measurements that run once.
 pub(crate) struct Once {
-    /// From the process's start until `/ready` is 200, with the code cache and a database that runs.
+    /// Milliseconds from the process's start until `/ready` is 200, with the code cache and a running database.
     pub(crate) ready_ms: f64,
-    /// Resident, after that start and before any request but that.
+    /// Resident memory after that start, before any request but `/ready`.
     pub(crate) idle_mib: f64,
     pub(crate) swaps: u32,
-    /// Requests that were answered meanwhile.
+    /// Requests that were answered during the swaps.
     pub(crate) answered_while_swapping: u64,
     pub(crate) failed_while_swapping: u64,
-    /// Of lists, at 512 at once.
+    /// Lists that were answered with 512 requests at once.
     pub(crate) answered_in_crowd: u64,
     pub(crate) failed_in_crowd: u64,
 }
 
-/// A host that has started, and how it did.
+/// A started host, and the measurements of its start.
 pub(crate) struct Started {
     pub(crate) server: Server,
     ready_ms: f64,
     idle_mib: f64,
 }
 
-/// Starts the host several times; the last one goes on.
+/// Starts the host several times. The last one keeps running.
 pub(crate) fn start(programs: &Programs) -> Result<Started> {
     programs.berth()?.wait_until_ready()?;
     let mut times = Vec::new();
@@ -66,7 +67,7 @@ pub(crate) fn start(programs: &Programs) -> Result<Started> {
     }
 }
 
-/// Swaps under load, then lets a crowd in, each for `seconds`.
+/// Swaps under load, then sends 512 requests at once, each for `seconds`.
 pub(crate) fn bear(
     started: &Started,
     programs: &Programs,
@@ -104,8 +105,8 @@ pub(crate) fn bear(
     })
 }
 
-/// Another version that does the same: a component ends in as many custom sections as one likes. This one is named `v`
-/// and empty.
+/// Another version with the same behaviour: a component may end in any number of custom sections. This section is named
+/// `v` and empty.
 fn with_custom_section(mut component: Vec<u8>) -> Vec<u8> {
     component.extend([0, 2, 1, b'v']);
     component

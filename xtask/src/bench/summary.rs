@@ -1,4 +1,4 @@
-//! Medians over the rounds, and what follows from them.
+//! Medians over the rounds, and their ratios.
 
 use super::measurement::Row;
 use super::server::Kind;
@@ -11,7 +11,7 @@ pub(crate) struct Summary<'a>(pub(crate) &'a [Row]);
 pub(crate) type Figure = fn(&Row) -> f64;
 
 impl Summary<'_> {
-    /// The median over the rounds; none where it was not measured.
+    /// The median over the rounds; `None` if there is no measurement.
     pub(crate) fn median(&self, work: Work, server: Kind, concurrency: u32, figure: Figure) -> Option<f64> {
         median(self.cell(work, server, concurrency).map(figure).collect())
     }
@@ -50,7 +50,7 @@ impl Summary<'_> {
     }
 }
 
-/// The middle one, or what is in the middle of the middle two; none of none.
+/// The middle value, or the mean of the two middle values; `None` for no values.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;

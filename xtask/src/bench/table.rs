@@ -1,11 +1,11 @@
-//! The table of a run, in Markdown: medians, and the processor time beside native code's.
+//! The table of a run, in Markdown: medians, and the ratio of processor time to native code.
 
 use super::server::Kind;
 use super::stress::Once;
 use super::summary::Summary;
 use super::workload::Work;
 
-/// Prints every cell that was measured.
+/// Prints every measured cell.
 pub(crate) fn print(summary: &Summary) {
     println!();
     println!(
@@ -38,7 +38,7 @@ fn print_line(summary: &Summary, work: Work, concurrency: u32, server: Kind) {
     );
 }
 
-/// Prints what was measured once.
+/// Prints the measurements that ran once.
 pub(crate) fn print_once(once: &Once) {
     println!();
     println!("Ready in {:.0} ms, with the code cache and a running database.", once.ready_ms);

@@ -1,15 +1,15 @@
-//! What the figures should be, and whether they are.
+//! The targets for the figures, and whether they are met.
 
 use super::server::Kind::{Berth, Fastapi, Native, WasmtimeServe, WasmtimeServeTuned};
 use super::stress::Once;
 use super::summary::{Figure, Summary};
 use super::workload::Work::{self, Create, Hello, List};
 
-/// Where the targets are, in requests at once.
+/// The concurrencies of the targets, in requests at once.
 const AT_ONCE: u32 = 32;
 const MANY: u32 = 128;
 
-/// A bar: what it is about, the figure, and how that has to stand to the limit.
+/// A target: its title, the figure, and the limit for the figure.
 struct Target {
     title: &'static str,
     figure: Option<f64>,
@@ -21,7 +21,7 @@ enum Limit {
     AtLeast(f64),
 }
 
-/// Prints each bar with its figure, and whether it is met.
+/// Prints each target with its figure, and whether it is met.
 pub(crate) fn print(summary: &Summary, once: &Once) {
     println!("\n| bar | figure | limit | |\n| --- | ---: | ---: | --- |");
     for Target { title, figure, limit } in targets(summary, once) {

@@ -1,11 +1,11 @@
-//! What a process and its descendants have used, as Linux counts it.
+//! The resources that a process and its descendants have used, from `/proc`.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Linux tells times in hundredths of a second to every program, whatever its own clock is.
+/// Linux reports times in hundredths of a second to every program, regardless of the kernel's own clock.
 const TICK: Duration = Duration::from_millis(10);
 
 /// The processor time of a process and of all its descendants, in user and kernel mode.
@@ -38,7 +38,7 @@ fn tree(process: u32) -> Vec<u32> {
 /// `utime` and `stime`, see `proc_pid_stat(5)`.
 fn ticks(process: u32) -> Result<u32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name, in brackets, may hold anything.
+    // The name, in brackets, may contain any character.
     let (_, fields) = stat.rsplit_once(") ").context("no process")?;
     let times = fields.split(' ').skip(11).take(2);
     Ok(times.map(str::parse::<u32>).sum::<Result<u32, _>>()?)

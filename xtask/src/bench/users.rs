@@ -1,4 +1,4 @@
-//! The data that everything is measured on: a user with twenty tasks, and one whose tasks become more.
+//! The data of the measurements: a user with twenty tasks, and a user whose tasks grow in number.
 
 use std::net::SocketAddr;
 
@@ -9,21 +9,21 @@ use super::workload::TASK;
 use crate::account::register;
 use crate::http;
 
-/// Tasks of the user who lists them.
+/// The number of the reader's tasks.
 const TASKS: usize = 20;
 
-/// Two users, by their tokens.
+/// Two users: their tokens, and a task.
 pub(crate) struct Users {
-    /// Has twenty tasks, and reads.
+    /// The token of the user with twenty tasks, which only reads.
     pub(crate) reader: String,
-    /// Makes tasks.
+    /// The token of the user that creates tasks.
     pub(crate) writer: String,
-    /// A task of the reader's.
+    /// The id of one of the reader's tasks.
     pub(crate) task: i64,
 }
 
 impl Users {
-    /// Registers them at Berth, and makes the tasks.
+    /// Registers both users at Berth, and creates the tasks.
     pub(crate) fn register(berth: SocketAddr) -> Result<Self> {
         let (reader, writer) = (register(berth, "reader")?, register(berth, "writer")?);
         let mut task = 0;

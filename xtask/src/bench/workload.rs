@@ -1,4 +1,4 @@
-//! What is asked of the servers, and which of them can do it.
+//! The workloads, and which servers can do them.
 
 use std::fmt;
 
@@ -28,17 +28,17 @@ pub(crate) enum Work {
 pub(crate) struct Request {
     pub(crate) method: &'static str,
     pub(crate) path: String,
-    /// Empty for none.
+    /// The token; empty for none.
     pub(crate) token: String,
-    /// JSON, or empty.
+    /// The body: JSON, or empty.
     pub(crate) body: &'static str,
 }
 
-/// What is created.
+/// The body of a new task.
 pub(crate) const TASK: &str = r#"{"title": "Buy milk", "description": "Two litres, whole", "priority": "high", "category": "home", "tags": ["shop", "soon"], "due_date": "2030-01-01T12:00:00Z"}"#;
 
 impl Work {
-    /// All of them, in the order of the table.
+    /// Every workload, in the order of the table.
     pub(crate) const ALL: [Self; 5] = [Self::Hello, Self::List, Self::Get, Self::Create, Self::Chat];
 
     /// Whether a server of this kind has the route.
@@ -50,7 +50,7 @@ impl Work {
         }
     }
 
-    /// The request. Whoever creates is another user than who lists, whose list stays as it is.
+    /// The request. The user that creates is not the user that lists, so that the list stays the same.
     pub(crate) fn request(self, users: &Users) -> Request {
         let Users { reader, writer, task } = users;
         let (method, path, token, body) = match self {

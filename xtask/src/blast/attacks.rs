@@ -1,4 +1,4 @@
-//! The attacks, each a request or a connection that is made again and again. What the host answers does not matter.
+//! The attacks: each repeats a request or a connection. The host's responses do not matter.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,24 +8,24 @@ use std::time::Duration;
 
 use crate::http;
 
-/// Between two looks whether an attack is over.
+/// The pause between two checks whether an attack is over.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// An attack.
 pub(crate) struct Attack {
-    /// What the table calls it.
+    /// The attack's name in the table.
     pub(crate) name: &'static str,
-    /// How often it is made at once.
+    /// The number of simultaneous repetitions.
     pub(crate) concurrency: usize,
-    /// Makes it once. The number tells those that run at once apart.
+    /// Runs the attack once. The number distinguishes simultaneous runs.
     pub(crate) once: fn(SocketAddr, usize, &AtomicBool),
 }
 
-/// A backend that sleeps, and ignores a cancellation.
+/// A statement that sleeps, and ignores a cancellation.
 const DEAF: &str = "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); \
      EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$";
 
-/// All of them, in the order of the table.
+/// Every attack, in the order of the table.
 pub(crate) fn all() -> [Attack; 11] {
     let attack = |name, concurrency, once| Attack { name, concurrency, once };
     [
@@ -68,7 +68,7 @@ fn sql(host: SocketAddr, wish: &str, statement: &str, stop: &AtomicBool) {
     get(host, &format!("/sql/{wish}?sql={encoded}"), stop);
 }
 
-/// One request on a connection of its own, until it is answered or the attack is over.
+/// Sends one request on a new connection, and waits until it is answered or the attack is over.
 fn get(host: SocketAddr, path: &str, stop: &AtomicBool) {
     let Ok(mut socket) = TcpStream::connect(host) else { return };
     let request = format!("GET {path} HTTP/1.1\r\nhost: blast\r\nconnection: close\r\n\r\n");
@@ -78,7 +78,7 @@ fn get(host: SocketAddr, path: &str, stop: &AtomicBool) {
     wait(&mut socket, stop);
 }
 
-/// A connection on which nothing is sent, and no other once the host has closed it.
+/// Opens a connection, sends nothing, and waits until the host closes it.
 fn silent(host: SocketAddr, stop: &AtomicBool) {
     if let Ok(mut socket) = TcpStream::connect(host)
         && socket.set_read_timeout(Some(10 * PAUSE)).is_ok()

@@ -1,4 +1,4 @@
-//! The host that is attacked: a release build, with the todo component and fixtures that attack.
+//! The attacked host: a release build, with the todo component and fixtures that attack.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -13,26 +13,26 @@ use crate::workspace::Workspace;
 
 const SECRET: &str = "for-the-blast-and-nothing-else-at-all";
 
-/// The fixtures: what each is called, where it answers, and what the manifest says besides.
+/// The fixtures: the name, the path and the other lines of each in the manifest.
 const FIXTURES: [(&str, &str); 3] = [
     ("misbehaves", "limits = { memory = \"64MiB\" }"),
     ("sql", "capabilities = [\"postgres\"]"),
     ("shouts", "capabilities = [\"logging\"]"),
 ];
 
-/// A host that runs until this is dropped.
+/// A host that is stopped when it is dropped.
 pub(crate) struct Host {
     pub(crate) server: Server,
     log: PathBuf,
 }
 
-/// Builds it in release.
+/// Builds the host in release.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     run(workspace.cargo("build").args(["--release", "-p", "berth"]))
 }
 
 impl Host {
-    /// Starts it on an empty log.
+    /// Starts the host with an empty log.
     pub(crate) fn start(workspace: &Workspace, folder: &Path, database_url: &str) -> Result<Self> {
         let log = folder.join("log.json");
         let errors = File::create(&log)?;
@@ -44,7 +44,7 @@ impl Host {
                 .arg("serve")
                 .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
                 .envs([("DATABASE_URL", database_url), ("JWT_SECRET", SECRET), ("ADMIN_ADDR", "127.0.0.1:0")])
-                // Not a line for each request: the log is to show what an attack writes.
+                // The access log is off, so that the log shows the lines of an attack.
                 .envs([("LOG_FORMAT", "json"), ("RUST_LOG", "info,berth::routes::access_log=warn")])
                 .env("BERTH_MANIFEST", &manifest)
                 .env("BERTH_DATA_DIR", folder.join("data"))
@@ -54,7 +54,7 @@ impl Host {
         Ok(Self { server, log })
     }
 
-    /// Bytes of its log.
+    /// The size of the host's log in bytes.
     pub(crate) fn logged_bytes(&self) -> Result<u64> {
         Ok(fs::metadata(&self.log)?.len())
     }

@@ -1,7 +1,7 @@
-//! `cargo xtask blast`: what a neighbour notices of each attack of a hostile component or client.
+//! `cargo xtask blast`: measures how each attack of a hostile component or client affects another component.
 //!
-//! A release build serves the todo component and fixtures that attack. For each attack wrk lists tasks, once alone and once while
-//! the attack runs; the table says what became of the list, of the host's memory and of its log. The table of docs/security.md is
+//! A release build serves the todo component and fixtures that attack. For each attack, wrk lists tasks, once alone and once
+//! during the attack; the table has the effect on the list, on the host's memory and on its log. The table of docs/security.md is
 //! the output of this command.
 //!
 //! - [`host`]: the host that is attacked
@@ -28,10 +28,10 @@ use crate::postgres::Postgres;
 use crate::wasm;
 use crate::workspace::Workspace;
 
-/// Lists at once.
+/// List requests at once.
 const CONCURRENCY: u32 = 16;
 
-/// How long an attack runs before anything counts, and how long the host has between two attacks.
+/// The time for which an attack runs before the measurement, and the pause of the host between two attacks.
 const LEAD: Duration = Duration::from_secs(1);
 
 /// What is to be done.
@@ -61,7 +61,7 @@ pub(crate) fn blast(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut users = None;
     for attack in attacks::all() {
         if options.only.as_ref().is_none_or(|text| attack.name.contains(text.as_str())) {
-            // Each attack has a host of its own, so that none sees what another one left.
+            // Each attack has a host of its own, so that no attack affects the next.
             let mut host = Host::start(workspace, &folder, &database.url())?;
             host.server.wait_until_ready()?;
             let known = users.take().map_or_else(|| Users::register(host.server.address), Ok)?;

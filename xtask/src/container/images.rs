@@ -1,5 +1,5 @@
-//! Base images without a registry: what the Dockerfile's `FROM` lines name, made of Debian's packages and imported under
-//! those very names. They have what the Dockerfile uses of the originals, and no more.
+//! Base images without a registry: the images of the Dockerfile's `FROM` lines, made of Debian's packages and imported
+//! under the same names. They contain only the parts of the originals that the Dockerfile uses.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,13 +12,13 @@ use crate::workspace::Workspace;
 
 const TOOLS: [&str; 4] = ["buildah", "mmdebstrap", "podman", "runc"];
 
-/// The Debian that both originals are made of.
+/// The Debian release of both originals.
 const SUITE: &str = "trixie";
 
-/// Where the original image has Rust, and where mmdebstrap's hooks see it.
+/// The folder of Rust in the original image; mmdebstrap's hooks see the same path.
 const RUST: &str = "usr/local";
 
-/// Why the tools are not there and cannot be installed; none if they are there, maybe by now.
+/// The reason why the tools are missing and cannot be installed; `None` if they are there or were installed now.
 pub(crate) fn missing_tools() -> Option<String> {
     if are_there(&TOOLS) {
         return None;
@@ -33,7 +33,7 @@ pub(crate) fn missing_tools() -> Option<String> {
     installed.err().map(|error| format!("{} cannot be installed: {error:#}", TOOLS.join(", ")))
 }
 
-/// Makes those of the Dockerfile's base images that are not there yet.
+/// Makes the base images of the Dockerfile that do not exist yet.
 pub(crate) fn make(workspace: &Workspace) -> Result<()> {
     for name in base_images(&fs::read_to_string(workspace.root.join("Dockerfile"))?) {
         if exists(&name) {
@@ -51,7 +51,7 @@ pub(crate) fn make(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The full names in `FROM` lines, without those of the Dockerfile's own stages.
+/// The full names in `FROM` lines, without the Dockerfile's own stages.
 fn base_images(dockerfile: &str) -> Vec<String> {
     let mut stages = Vec::new();
     let mut images = Vec::new();
@@ -95,13 +95,13 @@ fn rust(name: &str) -> Result<()> {
     import(name, &["--variant=minbase", "--include=ca-certificates,gcc,libc6-dev"], &hooks, &variables)
 }
 
-/// The C library and its company, unpacked and nothing run.
+/// The C library and the files that belong to it, unpacked without any program run.
 fn distroless(name: &str) -> Result<()> {
     let packages = ["--variant=extract", "--include=base-files,libc6,libgcc-s1,tzdata"];
     import(name, &packages, &[authorities()], &["USER 65532".to_owned()])
 }
 
-/// This machine's certificates: it may reach registries through an authority of its own.
+/// This machine's certificates, because it may reach registries through an authority of its own.
 fn authorities() -> String {
     let file = "etc/ssl/certs/ca-certificates.crt";
     format!("mkdir -p \"$1/etc/ssl/certs\" && cp /{file} \"$1/{file}\"")

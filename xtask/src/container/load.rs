@@ -1,4 +1,4 @@
-//! Requests from several clients at once, counted, while a host is told to stop.
+//! Counted requests of several clients, while a host is stopped.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -15,10 +15,10 @@ use crate::http;
 
 const CLIENTS: usize = 8;
 
-/// What one client sends at most, whatever happens.
+/// The most requests of one client.
 const REQUESTS: usize = 5_000;
 
-/// Clients that send one request after the other until they are turned away.
+/// Clients that send one request after the other until the host refuses one.
 pub(crate) struct Load {
     shared: Arc<Shared>,
     clients: Vec<JoinHandle<Vec<String>>>,
@@ -32,11 +32,11 @@ struct Shared {
     turned_away: AtomicUsize,
 }
 
-/// What became of the requests.
+/// The counts of the requests.
 pub(crate) struct Outcome {
     answered: usize,
     turned_away: usize,
-    /// What went wrong with each of those that were not answered as they should be.
+    /// The errors of requests that failed.
     pub(crate) failed: Vec<String>,
 }
 
@@ -68,12 +68,12 @@ impl Load {
         Ok(())
     }
 
-    /// To be said before the host is told to stop: from now on it may turn away what is not begun yet.
+    /// Allows the host to refuse new requests. Call it before the host is told to stop.
     pub(crate) fn stopping(&self) {
         self.shared.stopping.store(true, SeqCst);
     }
 
-    /// Waits until every client has been turned away.
+    /// Waits until the host has refused a request of every client.
     pub(crate) fn finish(self) -> Outcome {
         let failed = self.clients.into_iter().flat_map(|client| client.join().unwrap_or_default()).collect();
         Outcome {
@@ -85,8 +85,8 @@ impl Load {
 }
 
 impl Shared {
-    /// Returns what failed. A request that is begun after the host was told to stop and gets no byte of an answer is
-    /// turned away: whoever shares out the load sends it elsewhere. Every other one must be answered.
+    /// Returns the failures. A request that begins after the host was told to stop, and gets no byte of a response, is
+    /// refused: a load balancer sends such a request to another host. Every other request must be answered.
     fn client(&self) -> Vec<String> {
         let mut failed = Vec::new();
         for _ in 0..REQUESTS {
@@ -98,7 +98,8 @@ impl Shared {
                     self.turned_away.fetch_add(1, SeqCst);
                     break;
                 }
-                // Begun before, but not before the socket was closed: one more look tells.
+                // The request began before the stop, but its connection after the socket was closed, so the flag is
+                // read again.
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused && self.stopping.load(SeqCst) => {
                     self.turned_away.fetch_add(1, SeqCst);
                     break;

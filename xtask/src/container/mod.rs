@@ -1,9 +1,9 @@
-//! `cargo xtask container-test`: the Dockerfile as it is, built and run without any registry.
+//! `cargo xtask container-test`: builds and runs the unchanged Dockerfile without any registry.
 //!
-//! - [`images`]: base images of the names that the Dockerfile says, made of Debian's packages and this machine's Rust
-//! - [`pod`]: the host in its image, held as a careful cluster holds it
-//! - [`session`]: what README.md shows, typed
-//! - [`load`]: requests, counted
+//! - [`images`]: base images with the Dockerfile's names, made of Debian's packages and this machine's Rust
+//! - [`pod`]: the host in its image, restricted as in a hardened cluster
+//! - [`session`]: the commands that README.md shows
+//! - [`load`]: counted requests
 
 mod images;
 mod load;
@@ -24,16 +24,16 @@ use pod::Pod;
 
 const IMAGE: &str = "localhost/todo-backend:latest";
 
-/// The longest that `buildah` may take, for `timeout`. A first build compiles some 400 crates.
+/// The longest run of `buildah`, for `timeout`. A first build compiles some 400 crates.
 const BUILD_LIMIT: &str = "60m";
 
-/// The longest that a start may take until health check and readiness are good, at half a core.
+/// The longest start until health check and readiness are good, at half a core.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// Requests that have been answered when the host is told to stop.
+/// The number of answered requests before the host is told to stop.
 const WARM: usize = 500;
 
-/// Builds the image, runs it read-only and small, uses it, and stops it under load.
+/// Builds the image, runs it read-only with small limits, uses it, and stops it under load.
 pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     if let Some(reason) = images::missing_tools() {
         println!("Skipped: the container, since {reason}");

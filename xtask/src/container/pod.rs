@@ -1,4 +1,4 @@
-//! The host in its image: read-only, without any capability, with as much memory and processor as the deployment allows.
+//! The host in its image: read-only, without any capability, with the memory and processor limits of the deployment.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -11,13 +11,13 @@ use anyhow::{Context, Result, ensure};
 use crate::command::run;
 use crate::http;
 
-/// Between two looks at something that changes by itself.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The pod's grace: what Kubernetes gives it after SIGTERM, less the pause before.
+/// The pod's grace period: the time that Kubernetes gives it after SIGTERM, less the pause before.
 const GRACE: Duration = Duration::from_secs(35);
 
-/// A container that is removed when this is dropped.
+/// A container that is removed when it is dropped.
 pub(crate) struct Pod {
     name: String,
     child: Child,
@@ -26,7 +26,7 @@ pub(crate) struct Pod {
 }
 
 impl Pod {
-    /// Starts `image` to serve on `address`, a loopback one.
+    /// Starts `image`, which serves on the loopback address `address`.
     pub(crate) fn start(image: &str, address: SocketAddr, database_url: &str) -> Result<Self> {
         let name = format!("berth-container-test-{}", process::id());
         let started = Instant::now();
@@ -49,7 +49,7 @@ impl Pod {
         Ok(Self { name, child, address, started })
     }
 
-    /// Waits until the image's health check is good and `/ready` is 200. Returns how long that took.
+    /// Waits until the image's health check is good and `/ready` is 200. Returns the time that this took.
     pub(crate) fn wait_until_ready(&self, limit: Duration) -> Result<Duration> {
         let is_ready = || http::get(self.address, "/ready", None).is_ok_and(|answer| answer.status == 200);
         while !is_ready() {
@@ -61,7 +61,7 @@ impl Pod {
         Ok(ready)
     }
 
-    /// What the host keeps in memory, as Linux counts it.
+    /// The host's resident memory, from `/proc`.
     pub(crate) fn resident(&self) -> Result<String> {
         let output =
             Command::new("podman").args(["inspect", "--format={{.State.Pid}}", &self.name]).output()?;
@@ -76,7 +76,7 @@ impl Pod {
         run(Command::new("podman").args(["kill", "--signal=TERM", &self.name]).stdout(Stdio::null()))
     }
 
-    /// Waits for the end of the host, which must be in time and good.
+    /// Waits for the end of the host, which must be in time and without an error.
     pub(crate) fn wait(mut self) -> Result<()> {
         let told = Instant::now();
         let status = loop {
@@ -94,7 +94,7 @@ impl Pod {
 impl Drop for Pod {
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // Best effort: whatever went wrong has been reported.
+            // Best effort: every failure has been reported.
             let _ = Command::new("podman").args(["rm", "--force", "--time=0", &self.name]).output();
             let _ = self.child.wait();
         }

@@ -1,4 +1,4 @@
-//! The session that README.md shows, typed at a host.
+//! Runs the session that README.md shows, against a host.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// Where README.md says that the host is.
+/// The host's address in README.md.
 const SHOWN: &str = "localhost:8000";
 
-/// Types every command that README.md shows under "Try it", on `address`. A command that fails, or an answer that is an
+/// Runs every command that README.md shows under "Try it", on `address`. A command that fails, or a response that is an
 /// error, fails.
 pub(crate) fn run(workspace: &Workspace, address: SocketAddr) -> Result<()> {
     let readme = fs::read_to_string(workspace.root.join("README.md"))?;
@@ -24,7 +24,7 @@ pub(crate) fn run(workspace: &Workspace, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-/// What is behind the prompts, with the lines that go on behind a backslash.
+/// The commands after the prompts, with the lines that continue after a backslash.
 fn commands(session: &str) -> String {
     let mut script = String::new();
     for line in session.lines() {

@@ -126,7 +126,7 @@ fn what_is_wrong_is_told_to_the_model() {
     }
 }
 
-/// The schemas promise what the rules keep.
+/// Every value that a schema allows passes the rules.
 #[test]
 fn the_limits_of_the_schemas_are_those_of_the_rules() {
     let schema =

@@ -9,7 +9,7 @@ use berth_guest::cohere::AssistantMessage;
 use super::*;
 use crate::store::Stored;
 
-/// What the model answers, in the order of its rounds.
+/// The model's replies, in the order of its rounds.
 #[derive(Default)]
 struct Script(VecDeque<Result<Reply, Error>>);
 
@@ -64,7 +64,7 @@ impl Script {
     }
 }
 
-/// What came of a script.
+/// The outcome of a script.
 struct Played {
     steps: Vec<Step>,
     error: Option<Error>,
@@ -85,7 +85,7 @@ impl Played {
         }
     }
 
-    /// What the model was sent in its last round after the messages that the turn began with.
+    /// The messages of the last round that follow the first messages of the turn.
     fn told(&self) -> String {
         self.requests.last().unwrap().messages[2..].iter().map(line).collect::<Vec<_>>().join("\n")
     }
@@ -132,7 +132,7 @@ fn model(script: Script, requests: Rc<RefCell<Vec<Request>>>) -> Model {
     })
 }
 
-/// There is task 3, and no other.
+/// Tools for a user that has task 3 and no other.
 fn tools(commands: Rc<RefCell<Vec<Command>>>) -> Tools {
     Box::new(move |command| {
         commands.borrow_mut().push(command.clone());

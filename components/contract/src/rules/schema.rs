@@ -1,21 +1,21 @@
-//! The JSON Schema of each rule, for OpenAPI documents. A value that a schema allows is one that its rule takes.
+//! The JSON Schema of each rule, for OpenAPI documents. The rule accepts every value that its schema allows.
 //!
-//! The rules take more strings than the schemas say, since pydantic does (`"yes"` for a boolean, `"7"` for an integer):
-//! with all of them in a document, generated clients could not tell a boolean from a text.
+//! The rules accept more strings than the schemas allow, because pydantic does (`"yes"` for a boolean, `"7"` for an
+//! integer): with these strings in a document, generated clients could not tell a boolean from a text.
 
 use serde_json::{Value, json};
 
 use super::{Boolean, Choice, Integer, Text, TextList};
 use crate::timestamp::{Datetime, UNIX_MAX, UNIX_MIN};
 
-/// No NUL character. `\x00` is what every dialect of regular expressions reads.
+/// Matches texts without a NUL character. Every dialect of regular expressions reads `\x00`.
 const WITHOUT_NUL: &str = r"^[^\x00]*$";
 
-/// The same, and something beside white space.
+/// Matches texts without a NUL character that hold more than white space.
 const NOT_BLANK: &str = r"^[^\x00]*[^\s\x00][^\x00]*$";
 
 impl Text {
-    /// A string. White space that is taken off counts in the schema, but not in the rule.
+    /// A string. The schema's bounds count white space that the rule removes.
     #[must_use]
     pub fn schema(&self) -> Value {
         let pattern = if self.trim && self.min > 0 { NOT_BLANK } else { WITHOUT_NUL };

@@ -1,4 +1,4 @@
-//! What pydantic 2.13 answers to the same input, recorded from it.
+//! pydantic 2.13's answers to each input, recorded from pydantic.
 
 use serde_json::json;
 

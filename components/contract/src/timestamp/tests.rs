@@ -1,4 +1,4 @@
-//! What pydantic 2.13 answers to the same input, recorded from it.
+//! pydantic 2.13's answers to each input, recorded from pydantic.
 
 use serde_json::json;
 
@@ -67,7 +67,7 @@ fn the_calendar_is_right_at_its_corners() {
     assert_eq!(read("2026-04-31"), None);
 }
 
-/// Counts through the calendar by the rule for leap years, day by day.
+/// Counts day by day through the calendar by the rule for leap years.
 #[test]
 fn every_day_of_five_centuries_follows_the_one_before() {
     let mut expected = days_from_civil(1800, 1, 1);

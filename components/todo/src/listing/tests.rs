@@ -1,4 +1,4 @@
-//! What a query is read as, and when it is refused.
+//! Tests of valid and invalid queries.
 
 use serde_json::json;
 

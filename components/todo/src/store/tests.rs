@@ -1,4 +1,4 @@
-//! The statements as PostgreSQL gets them; what they do is tested against PostgreSQL, in `tests/`.
+//! The statements' SQL. Tests in `tests/` run them against PostgreSQL.
 
 use berth_guest::contract::Fields;
 

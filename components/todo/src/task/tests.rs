@@ -1,4 +1,4 @@
-//! The rules of a task, at their boundaries.
+//! The rules of a task, at their bounds.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What crosses, and what the rules make of it.
+//! Tests of the conversions between components, and of the rules behind them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::json;
