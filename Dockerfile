@@ -27,7 +27,9 @@ RUN cargo xtask build
 # Every source is newer than what was built of its empty namesake, whatever its date: cargo goes by that alone.
 WORKDIR /berth
 COPY . .
-RUN find . -name '*.rs' -exec touch {} + && cargo xtask build
+# The commit, for `berth --version`.
+ARG REVISION=unknown
+RUN find . -name '*.rs' -exec touch {} + && BERTH_COMMIT="${REVISION}" cargo xtask build
 
 # The image's files, laid out as they will be. `berth check` compiles the components into the code cache, where nobody
 # but root may write afterwards: what lies there is run as machine code.

@@ -24,6 +24,9 @@ use pod::Pod;
 
 const IMAGE: &str = "localhost/todo-backend:latest";
 
+/// The commit that the image is told it is built from.
+const REVISION: &str = "0123456789ab";
+
 /// The longest run of `buildah`, for `timeout`. A first build compiles some 400 crates.
 const BUILD_LIMIT: &str = "60m";
 
@@ -44,6 +47,7 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let address = free_address()?;
     let pod = Pod::start(IMAGE, address, &database.url())?;
     let ready = pod.wait_until_ready(START_LIMIT)?;
+    ensure!(pod.version()?.contains(REVISION), "`berth --version` in the image does not have the commit");
     println!("Ready {} ms after its start; {} resident.", ready.as_millis(), pod.resident()?);
 
     session::run(workspace, address)?;
@@ -73,7 +77,7 @@ fn build(workspace: &Workspace) -> Result<()> {
             "--pull-never",
             "--layers",
         ])
-        .args(["--tag", IMAGE])
+        .args(["--build-arg", &format!("REVISION={REVISION}"), "--tag", IMAGE])
         .arg(&workspace.root))?;
     run(Command::new("podman").args(["history", "--format={{.Size}}  {{.CreatedBy}}", IMAGE]))
 }

@@ -71,6 +71,12 @@ impl Pod {
         Ok(line.trim().to_owned())
     }
 
+    /// The output of `berth --version` in the container.
+    pub(crate) fn version(&self) -> Result<String> {
+        let output = Command::new("podman").args(["exec", &self.name, "berth", "--version"]).output()?;
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
     /// Sends SIGTERM, as Kubernetes does.
     pub(crate) fn terminate(&self) -> Result<()> {
         run(Command::new("podman").args(["kill", "--signal=TERM", &self.name]).stdout(Stdio::null()))
