@@ -106,7 +106,7 @@ impl Request {
         for (index, message) in self.messages.iter().enumerate() {
             if matches!(message, Message::Assistant(message) if message.is_empty()) {
                 return invalid(format!(
-                    "messages[{index}] has neither content nor tool calls: leave it away"
+                    "messages[{index}] has neither content nor tool calls: remove it"
                 ));
             }
         }

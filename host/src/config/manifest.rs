@@ -211,7 +211,7 @@ impl Read<RawComponent> {
             && !capabilities.contains(&Capability::Config)
         {
             let reason =
-                "nothing can read this: add \"config\" to the component's capabilities, or leave it away";
+                "nothing can read this: add \"config\" to the component's capabilities, or remove it";
             faults.add(Misplaced::at(config.span(), reason));
         }
         let config = written.config.map(Spanned::into_inner).unwrap_or_default();
@@ -266,7 +266,7 @@ fn check_authorities(
             format!("{} gives no authority ({error}): name a PEM file with its certificate", path.display())
         }
         Ok(_) if !outgoing.iter().any(AllowedDestination::is_https) => {
-            "nothing needs this: list an `https://` destination in `outgoing`, or leave it away".to_owned()
+            "nothing needs this: list an `https://` destination in `outgoing`, or remove it".to_owned()
         }
         Ok(authorities) => return Ok(authorities),
     };

@@ -185,7 +185,7 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
     if let (None, Some(docs)) = (&openapi, &written.docs)
         && *docs.get_ref() != Place::Off
     {
-        let reason = "the page shows the OpenAPI document, which `openapi = false` switches off: leave one of the two away";
+        let reason = "the page shows the OpenAPI document, which `openapi = false` switches off: remove one of the two";
         faults.add(Misplaced::at(docs.span(), reason));
     }
     let has_page = docs_page && openapi.is_some();

@@ -39,10 +39,10 @@ impl FromStr for Pattern {
             return refused("begin it with a slash");
         }
         if text.len() > 1 && text.ends_with('/') {
-            return refused("leave the last slash away, paths are matched with and without it");
+            return refused("remove the last slash, since paths are matched with and without it");
         }
         if text.contains("//") {
-            return refused("leave empty segments away");
+            return refused("remove empty segments");
         }
         if let Some(meant) = in_our_dialect(text) {
             return refused(&format!(
@@ -129,7 +129,7 @@ impl<'a> Claims<'a> {
             return Err(format!("{pattern} clashes with another route: change one of the two"));
         };
         if owner == component {
-            Err(format!("{pattern} says what {taken} says already: leave one of the two away"))
+            Err(format!("{pattern} duplicates {taken}: remove one"))
         } else {
             Err(format!(
                 "{pattern} of {component:?} clashes with {taken} of {owner:?}: change one of the two"
