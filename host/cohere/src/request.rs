@@ -105,9 +105,7 @@ impl Request {
         }
         for (index, message) in self.messages.iter().enumerate() {
             if matches!(message, Message::Assistant(message) if message.is_empty()) {
-                return invalid(format!(
-                    "messages[{index}] has neither content nor tool calls: remove it"
-                ));
+                return invalid(format!("messages[{index}] has neither content nor tool calls: remove it"));
             }
         }
         if self.tools.is_empty() && self.tool_choice != ToolChoice::Auto {
