@@ -43,12 +43,12 @@ impl SwapLock {
     ///
     /// If the database is unavailable.
     pub async fn try_take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Option<Self>> {
-        let mut turn = Self::open(options).await?;
+        let mut lock = Self::open(options).await?;
         let taken = sqlx::query("SELECT FROM berth.locks WHERE name = $1 FOR UPDATE SKIP LOCKED")
             .bind(name)
-            .fetch_optional(&mut turn.0)
+            .fetch_optional(&mut lock.0)
             .await?;
-        Ok(taken.map(|_| turn))
+        Ok(taken.map(|_| lock))
     }
 
     /// Takes the lock called `name`, and waits for as long as another host holds it.
@@ -57,9 +57,9 @@ impl SwapLock {
     ///
     /// If the database is unavailable.
     pub async fn take(options: &PgConnectOptions, name: &str) -> sqlx::Result<Self> {
-        let mut turn = Self::open(options).await?;
-        take(&mut turn.0, name).await?;
-        Ok(turn)
+        let mut lock = Self::open(options).await?;
+        take(&mut lock.0, name).await?;
+        Ok(lock)
     }
 
     async fn open(options: &PgConnectOptions) -> sqlx::Result<Self> {

@@ -13,7 +13,6 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
 
-use super::MAX_BODY;
 use super::error::AdminError;
 use super::events;
 use crate::delivery::report::{ComponentSummary, Outcome, Report, VersionSummary};
@@ -24,6 +23,9 @@ const PUSHED_BY: &str = "x-pushed-by";
 
 /// The longest such name, in characters.
 const MAX_NAME_CHARACTERS: usize = 100;
+
+/// The longest body that is read: a little more than a component may have, so that the swap can report the excess.
+const MAX_COMPONENT_BODY_BYTES: usize = 65 * 1024 * 1024;
 
 /// The options of a swap.
 #[derive(Deserialize)]
@@ -87,11 +89,10 @@ pub(super) async fn push(
 /// Receives a component into a file, because it may be large and a swap takes long.
 async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
     let mut incoming = delivery.incoming().map_err(AdminError::Storage)?;
-    let mut body = Limited::new(body, MAX_BODY);
+    let mut body = Limited::new(body, MAX_COMPONENT_BODY_BYTES);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| match error.downcast_ref() {
-            Some(LengthLimitError { .. }) => AdminError::TooLarge,
-            None => AdminError::Unreadable,
+        let frame = frame.map_err(|error| {
+            if error.is::<LengthLimitError>() { AdminError::TooLarge } else { AdminError::Unreadable }
         })?;
         if let Some(piece) = frame.data_ref() {
             incoming.add(piece).await.map_err(AdminError::Storage)?;

@@ -13,7 +13,7 @@ mod events;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
@@ -28,9 +28,6 @@ use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
 use error::AdminError;
-
-/// The longest body that is read: a little more than a component may have, so that the swap can report the excess.
-const MAX_BODY: usize = 65 * 1024 * 1024;
 
 /// The most connections to the operators' listener. Those that have sent the token are not closed for others.
 const MAX_CONNECTIONS: usize = 64;
@@ -71,7 +68,6 @@ fn router(delivery: Arc<Delivery>, access: Access) -> Router {
         .route("/admin/events", get(events::all))
         .fallback(async || AdminError::NotFound)
         .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         // The check is outermost, so that a refused client does not learn which routes exist.
         .layer(from_fn_with_state(access, access::check))
         .with_state(delivery)

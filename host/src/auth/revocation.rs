@@ -5,7 +5,7 @@
 //! Changes by other processes on the database take effect when the tables are read again: at most every few seconds,
 //! and only when a token is checked, so that an idle host lets its database sleep.
 //!
-//! Account numbers are never reused, so an account is closed by number, whoever signed the token. A `sub` that was
+//! Account numbers are never reused, so an account is closed by number, and for tokens of every issuer. A `sub` that was
 //! never an account's number belongs to another issuer and is not affected.
 
 use std::collections::HashSet;

@@ -70,7 +70,7 @@ enum Command {
     New(New),
     /// Ask the host on this machine whether it lives: exit code 0 if it does
     Healthcheck,
-    /// What the host runs to compile: a component into machine code on standard output
+    /// Compile a component into machine code on standard output, for the host, which runs this command
     #[command(name = COMPILE_ARGUMENT, hide = true)]
     CompileComponent {
         /// The component's file

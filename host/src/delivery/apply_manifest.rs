@@ -97,18 +97,18 @@ impl Delivery {
             return Err(ApplyManifestError::TooManyInstances { most: self.instances });
         }
         let files = read(&manifest).await?;
-        let mut turn = None;
+        let mut swap_lock = None;
         // The local lock is released during the wait for the swap lock, so that the holder of the swap lock can swap.
         let (here, plan, conflicts) = loop {
             let here = self.one_at_a_time.lock().await;
             let (plan, conflicts) = self.plan(&manifest, &files).await?;
-            if turn.is_some() || !plan.has_news() {
+            if swap_lock.is_some() || !plan.has_news() {
                 break (here, plan, conflicts);
             }
             drop(here);
-            turn = Some(self.turn().await?);
+            swap_lock = Some(self.swap_lock().await?);
         };
-        let Err(refused) = swap(self, &here, Plan { turn, ..plan }).await else {
+        let Err(refused) = swap(self, &here, Plan { swap_lock, ..plan }).await else {
             for conflict in conflicts {
                 conflict.log(self.precedence);
             }
@@ -127,10 +127,10 @@ impl Delivery {
     }
 
     /// Waits for the swap lock.
-    pub(super) async fn turn(&self) -> Result<SwapLock, StorageError> {
-        let turn = SwapLock::take(self.server.direct(), SWAP_LOCK).await?;
+    pub(super) async fn swap_lock(&self) -> Result<SwapLock, StorageError> {
+        let swap_lock = SwapLock::take(self.server.direct(), SWAP_LOCK).await?;
         self.versions.refuse_left_over().await?;
-        Ok(turn)
+        Ok(swap_lock)
     }
 
     /// The changes that make this host do what `manifest` says, and the conflicts between files and database.

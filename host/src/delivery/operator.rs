@@ -81,7 +81,7 @@ impl From<sqlx::Error> for OperatorError {
 pub struct Requested {
     delivery: Arc<Delivery>,
     component: String,
-    turn: SwapLock,
+    swap_lock: SwapLock,
     is_dry_run: bool,
     source: Source,
     /// The version that is live for all hosts.
@@ -130,10 +130,11 @@ impl Delivery {
         source: Source,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let turn = SwapLock::try_take(self.server.direct(), SWAP_LOCK).await?.ok_or(OperatorError::Busy)?;
+        let swap_lock =
+            SwapLock::try_take(self.server.direct(), SWAP_LOCK).await?.ok_or(OperatorError::Busy)?;
         self.versions.refuse_left_over().await?;
         let live = self.versions.live().await?.remove(&component);
-        Ok(Requested { delivery: Arc::clone(self), component, turn, is_dry_run, source, live })
+        Ok(Requested { delivery: Arc::clone(self), component, swap_lock, is_dry_run, source, live })
     }
 
     /// The components of this host, with the state of each on every host.
@@ -216,22 +217,23 @@ impl Requested {
     }
 
     async fn carry_out(self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Option<Report> {
-        let Self { delivery, component, turn, is_dry_run, source, live } = self;
+        let Self { delivery, component, swap_lock, is_dry_run, source, live } = self;
         let here = delivery.one_at_a_time.lock().await;
         let number = delivery.live(&component).map(|version| version.number());
         if let Some(live) = live.filter(|live| live.digest == source.digest() && number == Some(live.number))
         {
-            turn.give_up().await;
+            swap_lock.give_up().await;
             return Some(unchanged(&component, &live, delivery.listeners.and(caller)));
         }
         // The manifest is loaded now because it may have changed while the swap waited.
         let manifest = delivery.manifest.load_full();
         let Some(component) = manifest.components.iter().find(|one| one.name == component) else {
-            turn.give_up().await;
+            swap_lock.give_up().await;
             return None;
         };
         let changes = vec![Change { component: component.clone(), source }];
-        let plan = Plan { turn: Some(turn), is_dry_run, caller, ..Plan::of(manifest.clone(), changes) };
+        let plan =
+            Plan { swap_lock: Some(swap_lock), is_dry_run, caller, ..Plan::of(manifest.clone(), changes) };
         let reports = swap(&delivery, &here, plan).await.unwrap_or_else(|Refused { reports, .. }| reports);
         delivery.tell_others().await;
         reports.into_iter().next()

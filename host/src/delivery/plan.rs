@@ -49,7 +49,7 @@ pub(super) struct Plan {
     /// The components of the manifest that are to change.
     pub(super) changes: Vec<Change>,
     /// The swap lock, for a plan that decides what all hosts shall have. None for a plan that follows such a decision.
-    pub(super) turn: Option<SwapLock>,
+    pub(super) swap_lock: Option<SwapLock>,
     /// Whether to stop before anything is changed.
     pub(super) is_dry_run: bool,
     /// The channel to the caller, if it wants to hear of the progress.
@@ -59,7 +59,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Makes a plan for changes that have been decided already.
     pub(super) fn of(manifest: Arc<Manifest>, changes: Vec<Change>) -> Self {
-        Self { manifest, changes, turn: None, is_dry_run: false, caller: None }
+        Self { manifest, changes, swap_lock: None, is_dry_run: false, caller: None }
     }
 
     /// Whether the other hosts have to hear of the changes.

@@ -114,17 +114,18 @@ impl Delivery {
         if self.changes(&self.manifest.load(), path, &source).is_empty() {
             return Ok(());
         }
-        let turn = self.turn().await?;
+        let swap_lock = self.swap_lock().await?;
         let here = self.one_at_a_time.lock().await;
         // The manifest is loaded now because it may have changed while the swap waited.
         let manifest = self.manifest.load_full();
         let changes = self.changes(&manifest, path, &source);
         if changes.is_empty() {
-            turn.give_up().await;
+            swap_lock.give_up().await;
             return Ok(());
         }
         // The swap logs its outcome.
-        let _ = swap(self, &here, Plan { turn: Some(turn), ..Plan::of(manifest.clone(), changes) }).await;
+        let _ = swap(self, &here, Plan { swap_lock: Some(swap_lock), ..Plan::of(manifest.clone(), changes) })
+            .await;
         Ok(())
     }
 

@@ -51,11 +51,11 @@ pub(super) async fn swap(
     };
     let mut records: Vec<Recorder> = plan.changes.iter().map(record).collect();
     let passed = if plan.is_dry_run { Outcome::Passed } else { Outcome::Live };
-    let mut swap = Swap { delivery, turn: plan.turn.take(), records: &mut records };
+    let mut swap = Swap { delivery, lock: plan.swap_lock.take(), records: &mut records };
     // The future is boxed because it is large, and a part of every future that waits for it.
     let result = Box::pin(swap.run(plan)).await;
-    if let Some(turn) = swap.turn {
-        turn.give_up().await;
+    if let Some(swap_lock) = swap.lock {
+        swap_lock.give_up().await;
     }
     match result {
         Ok(()) => Ok(records.into_iter().map(|record| close(record, passed, None)).collect()),
@@ -117,7 +117,7 @@ async fn remember(delivery: &Delivery, report: &Report) {
 struct Swap<'a> {
     delivery: &'a Delivery,
     /// The swap lock, held until the decision for all hosts is committed.
-    turn: Option<SwapLock>,
+    lock: Option<SwapLock>,
     records: &'a mut [Recorder],
 }
 
@@ -215,8 +215,8 @@ impl Swap<'_> {
         let first = plan.first();
         let away =
             |error| Refusal { component: first.clone(), failure: Failure::passing(Step::Live, &error) };
-        if let Some(turn) = &mut self.turn {
-            write_down(turn, &plan.changes, self.records).await.map_err(away)?;
+        if let Some(swap_lock) = &mut self.lock {
+            write_down(swap_lock, &plan.changes, self.records).await.map_err(away)?;
         }
         let mut versions = self.delivery.live_of(&plan.manifest);
         for (one, change) in prepared.into_iter().zip(&plan.changes) {
@@ -227,8 +227,8 @@ impl Swap<'_> {
             replace(&mut versions, one.candidate.version(one.number, one.resources));
         }
         let deployment = deployment(versions, Step::Live)?;
-        if let Some(turn) = self.turn.take() {
-            turn.commit().await.map_err(away)?;
+        if let Some(swap_lock) = self.lock.take() {
+            swap_lock.commit().await.map_err(away)?;
         }
         self.delivery.publish(deployment, plan.manifest);
         self.records.iter_mut().for_each(|record| record.pass(Step::Live));
@@ -249,8 +249,12 @@ fn deployment(versions: Vec<Arc<Version>>, step: Step) -> Result<Deployment, Ref
     })
 }
 
-/// Stores the versions that all hosts shall have, in the transaction of `turn`. Its commit notifies the hosts.
-async fn write_down(turn: &mut SwapLock, changes: &[Change], records: &mut [Recorder]) -> sqlx::Result<()> {
+/// Stores the versions that all hosts shall have, in the transaction of `swap_lock`. Its commit notifies the hosts.
+async fn write_down(
+    swap_lock: &mut SwapLock,
+    changes: &[Change],
+    records: &mut [Recorder],
+) -> sqlx::Result<()> {
     for (Change { component, source }, record) in changes.iter().zip(records) {
         let bytes = match source {
             Source::Bytes { bytes, .. } => Some(&**bytes),
@@ -258,7 +262,7 @@ async fn write_down(turn: &mut SwapLock, changes: &[Change], records: &mut [Reco
             Source::Live(_) => continue,
         };
         let number = record.report().number.unwrap_or_default();
-        make_live(turn, &component.name, number, bytes).await?;
+        make_live(swap_lock, &component.name, number, bytes).await?;
     }
     Ok(())
 }

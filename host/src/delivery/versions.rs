@@ -181,14 +181,14 @@ impl Versions {
 }
 
 /// Makes a version the live version for all hosts, stores its bytes if they are new, and notifies the hosts. All of it
-/// takes effect when `turn` is committed.
+/// takes effect when `swap_lock` is committed.
 pub(super) async fn make_live(
-    turn: &mut SwapLock,
+    swap_lock: &mut SwapLock,
     component: &str,
     number: u32,
     bytes: Option<&[u8]>,
 ) -> sqlx::Result<()> {
-    let connection: &mut PgConnection = turn.connection();
+    let connection: &mut PgConnection = swap_lock.connection();
     sqlx::query(
         "UPDATE berth.component_versions SET state = 'retired' WHERE component = $1 AND state = 'live'",
     )
