@@ -297,11 +297,13 @@ impl Version {
 /// Most guests have ended by then. A guest that has not continues in a task of its own, so that its time limit applies
 /// whether or not the client reads the response.
 async fn wait_for_head(
-    mut head: oneshot::Receiver<Head>,
+    head: oneshot::Receiver<Head>,
     mut guest: Running<()>,
     meter: &CpuMeter,
     context: &RequestContext,
 ) -> Result<(Response<HyperOutgoingBody>, Option<Guest>), HandleError> {
+    // A guest that has dropped its sender of the head can still wait, and so can the report of its trap.
+    let mut head = head.fuse();
     let mut sent = None;
     let ended = poll_fn(|task| {
         if let Poll::Ready(ended) = guest.as_mut().poll(task) {
@@ -326,7 +328,7 @@ async fn wait_for_head(
     let (head, guest) = match ended {
         Some(ended) => {
             ended?;
-            (sent.or_else(|| head.try_recv().ok()), None)
+            (sent.or_else(|| head.now_or_never()?.ok()), None)
         }
         None => (sent, Some(AbortOnDropHandle::new(tokio::spawn(guest)))),
     };

@@ -80,3 +80,19 @@ async fn the_head_of_a_guest_that_computes_for_long_is_sent() {
     };
     assert_eq!(goes_on(computes).await, Ok(true));
 }
+
+#[tokio::test]
+async fn a_guest_that_drops_its_sender_of_the_head_may_wait_before_it_ends() {
+    for ended in [Ok(()), Err(HandleError::TimedOut)] {
+        let (sender, head) = oneshot::channel();
+        let guest: Running<()> = Box::pin(async move {
+            drop(sender);
+            for _ in 0..3 {
+                yield_now().await;
+            }
+            ended
+        });
+        let response = wait_for_head(head, guest, &CpuMeter::new(), &RequestContext::of_a_test()).await;
+        assert_eq!(response.err(), ended.err().or(Some(HandleError::Failed)));
+    }
+}
