@@ -15,9 +15,15 @@ fn main() {
         println!("cargo::rerun-if-changed={log}");
     }
     println!("cargo::rerun-if-changed=../Cargo.lock");
-    println!("cargo::rustc-env=BERTH_COMMIT={}", commit.as_deref().unwrap_or("unknown commit"));
+    println!(
+        "cargo::rustc-env=BERTH_COMMIT={}",
+        commit.as_deref().unwrap_or("unknown commit")
+    );
     let lock = fs::read_to_string("../Cargo.lock").unwrap_or_default();
-    println!("cargo::rustc-env=BERTH_WASMTIME={}", wasmtime(&lock).unwrap_or("unknown"));
+    println!(
+        "cargo::rustc-env=BERTH_WASMTIME={}",
+        wasmtime(&lock).unwrap_or("unknown")
+    );
 }
 
 /// The output of git, if this is a clone.

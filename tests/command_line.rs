@@ -29,16 +29,29 @@ struct Ran {
 /// `berth components`, about to ask the host at `address`.
 fn command(address: SocketAddr, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-    command.arg("components").args(arguments).current_dir(ROOT).env_clear();
-    command.env("ADMIN_ADDR", address.to_string()).env("ADMIN_TOKEN", TOKEN).env("USER", "me");
+    command
+        .arg("components")
+        .args(arguments)
+        .current_dir(ROOT)
+        .env_clear();
+    command
+        .env("ADMIN_ADDR", address.to_string())
+        .env("ADMIN_TOKEN", TOKEN)
+        .env("USER", "me");
     command
 }
 
 async fn run(mut command: Command) -> Ran {
     // Apart, since the host that the command asks may be a task of the test's own thread.
-    let output = tokio::task::spawn_blocking(move || process::output(&mut command)).await.unwrap();
+    let output = tokio::task::spawn_blocking(move || process::output(&mut command))
+        .await
+        .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    Ran {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
 }
 
 async fn berth(host: &FakeAdmin, arguments: &[&str]) -> Ran {
@@ -74,19 +87,39 @@ fn report() -> Report {
             },
             ..Changes::default()
         },
-        probes: vec![ProbeAnswer { request: "GET /todo".to_owned(), status: Some(200), milliseconds: 1.5 }],
+        probes: vec![ProbeAnswer {
+            request: "GET /todo".to_owned(),
+            status: Some(200),
+            milliseconds: 1.5,
+        }],
         milliseconds: 321.0,
     }
 }
 
 fn refused(step: Step, reason: &str) -> Report {
-    let failure = Failure { step, reason: reason.to_owned(), temporary: false };
-    Report { outcome: Outcome::Refused, failure: Some(failure), ..report() }
+    let failure = Failure {
+        step,
+        reason: reason.to_owned(),
+        temporary: false,
+    };
+    Report {
+        outcome: Outcome::Refused,
+        failure: Some(failure),
+        ..report()
+    }
 }
 
 fn step(component: &str, state: StepState) -> Progress {
-    let step = StepReport { step: Step::Size, state, milliseconds: 2.0, detail: None };
-    Progress::Step { component: component.to_owned(), step }
+    let step = StepReport {
+        step: Step::Size,
+        state,
+        milliseconds: 2.0,
+        detail: None,
+    };
+    Progress::Step {
+        component: component.to_owned(),
+        step,
+    }
 }
 
 /// A swap with a step before its report.
@@ -135,7 +168,10 @@ async fn list_asks_with_the_token_and_prints_a_table() {
     let host = answering(StatusCode::OK, json!([summary("")])).await;
     let ran = berth(&host, &["list"]).await;
     assert_eq!(host.asked().line, "GET /admin/components");
-    assert_eq!(host.asked().header("authorization"), Some(&*format!("Bearer {TOKEN}")));
+    assert_eq!(
+        host.asked().header("authorization"),
+        Some(&*format!("Bearer {TOKEN}"))
+    );
     let table = "NAME  VERSION  ROLLOUT         ROUTES\ntodo  2        live on 1 of 1  /api/tasks/{*rest}\n";
     assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (Some(0), table, ""));
 }
@@ -161,16 +197,27 @@ async fn push_sends_the_file_shows_the_steps_and_reports() {
     let asked = host.asked();
     assert_eq!(asked.line, "PUT /admin/components/todo");
     assert_eq!(asked.header("content-type"), Some("application/wasm"));
-    assert!(asked.header("x-pushed-by").unwrap().starts_with("me"), "{:?}", asked.headers);
+    assert!(
+        asked.header("x-pushed-by").unwrap().starts_with("me"),
+        "{:?}",
+        asked.headers
+    );
     assert_eq!(&*asked.body, b"\0asm and so on");
-    assert_eq!((ran.code, &*ran.stderr), (Some(0), "passed   size         2.0 ms\n"));
+    assert_eq!(
+        (ran.code, &*ran.stderr),
+        (Some(0), "passed   size         2.0 ms\n")
+    );
     insta::assert_snapshot!(ran.stdout);
 }
 
 #[tokio::test]
 async fn a_dry_run_and_another_name_are_passed_on() {
     let (_folder, file) = wasm("todo_v2.wasm");
-    let host = FakeAdmin::swapping(swap(Report { outcome: Outcome::Passed, ..report() })).await;
+    let host = FakeAdmin::swapping(swap(Report {
+        outcome: Outcome::Passed,
+        ..report()
+    }))
+    .await;
     let ran = berth(&host, &["push", &file, "--component", "todo", "--dry-run"]).await;
     assert_eq!(host.asked().line, "PUT /admin/components/todo?dry_run=true");
     assert_eq!(ran.code, Some(0));
@@ -181,7 +228,10 @@ async fn a_dry_run_and_another_name_are_passed_on() {
 async fn rollback_names_a_version_or_leaves_it_to_the_host() {
     for (arguments, body) in [
         (&["rollback", "todo"][..], json!({ "dry_run": false })),
-        (&["rollback", "todo", "--to", "3", "--dry-run"], json!({ "to": 3, "dry_run": true })),
+        (
+            &["rollback", "todo", "--to", "3", "--dry-run"],
+            json!({ "to": 3, "dry_run": true }),
+        ),
     ] {
         let host = FakeAdmin::swapping(swap(report())).await;
         assert_eq!(berth(&host, arguments).await.code, Some(0));
@@ -198,14 +248,20 @@ async fn json_is_what_the_host_says_and_nothing_else() {
     let ran = berth(&host, &["push", &file, "--json"]).await;
     assert_eq!((ran.code, &*ran.stderr), (Some(16), ""));
     assert_eq!(ran.stdout.lines().count(), 1);
-    assert_eq!(serde_json::from_str::<Report>(&ran.stdout).unwrap(), refused(Step::Probe, "no answer"));
+    assert_eq!(
+        serde_json::from_str::<Report>(&ran.stdout).unwrap(),
+        refused(Step::Probe, "no answer")
+    );
 
     // What a later version of the host says beyond what this one knows is printed too.
     let mut later = json!(summary(""));
     later["weather"] = json!("fine");
     let host = answering(StatusCode::OK, json!([later])).await;
     let ran = berth(&host, &["--json", "list"]).await;
-    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap(), json!([later]));
+    assert_eq!(
+        serde_json::from_str::<Value>(&ran.stdout).unwrap(),
+        json!([later])
+    );
 }
 
 #[tokio::test]
@@ -225,13 +281,29 @@ async fn the_exit_code_tells_at_which_step_a_version_was_refused() {
 #[tokio::test]
 async fn the_exit_code_tells_what_the_host_says() {
     let (_folder, file) = wasm("todo.wasm");
-    for (status, code) in [(401, 4), (403, 4), (404, 6), (409, 5), (413, 10), (415, 1), (503, 1)] {
+    for (status, code) in [
+        (401, 4),
+        (403, 4),
+        (404, 6),
+        (409, 5),
+        (413, 10),
+        (415, 1),
+        (503, 1),
+    ] {
         let status = StatusCode::from_u16(status).unwrap();
         let host = answering(status, json!({ "detail": "This cannot be." })).await;
-        for arguments in [&["push", &*file][..], &["push", &file, "--json"], &["list"], &["watch"]] {
+        for arguments in [
+            &["push", &*file][..],
+            &["push", &file, "--json"],
+            &["list"],
+            &["watch"],
+        ] {
             let ran = berth(&host, arguments).await;
             assert_eq!((ran.code, &*ran.stdout), (Some(code), ""), "{status} {ran:?}");
-            assert!(ran.stderr.contains("This cannot be.") && ran.stderr.lines().count() == 1, "{ran:?}");
+            assert!(
+                ran.stderr.contains("This cannot be.") && ran.stderr.lines().count() == 1,
+                "{ran:?}"
+            );
             assert!(!ran.stderr.contains(TOKEN), "{ran:?}");
         }
     }
@@ -245,7 +317,10 @@ async fn a_host_that_cannot_be_reached_is_named() {
     let address = socket.local_addr().unwrap();
     let ran = run(command(address, &["list"])).await;
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    assert!(ran.stderr.contains(&address.to_string()) && ran.stderr.contains("--admin"), "{ran:?}");
+    assert!(
+        ran.stderr.contains(&address.to_string()) && ran.stderr.contains("--admin"),
+        "{ran:?}"
+    );
 }
 
 #[tokio::test]
@@ -285,18 +360,38 @@ async fn a_swap_whose_connection_is_lost_says_where_to_look() {
 #[tokio::test]
 async fn what_a_host_says_does_nothing_to_the_terminal() {
     let evil = "\u{1b}]0;title\u{7}\u{9b}2J\r\n\u{202e}";
-    let of_others = Progress::Report { report: Report { component: evil.to_owned(), ..report() } };
+    let of_others = Progress::Report {
+        report: Report {
+            component: evil.to_owned(),
+            ..report()
+        },
+    };
     let mut progress = swap(refused(Step::Imports, evil));
     progress.insert(0, of_others);
     let (_folder, file) = wasm("todo.wasm");
     let pushing = FakeAdmin::swapping(progress.clone()).await;
     let watching = FakeAdmin::start(move |_| admin::events(&progress, false)).await;
     for (host, arguments) in [
-        (&answering(StatusCode::OK, json!([summary(evil)])).await, &["list"][..]),
-        (&answering(StatusCode::OK, json!([summary(evil)])).await, &["list", "--json"]),
-        (&answering(StatusCode::OK, json!(summary(evil))).await, &["show", "todo"]),
-        (&answering(StatusCode::OK, json!([version(evil)])).await, &["history", "todo"]),
-        (&answering(StatusCode::CONFLICT, json!({ "detail": evil })).await, &["list"]),
+        (
+            &answering(StatusCode::OK, json!([summary(evil)])).await,
+            &["list"][..],
+        ),
+        (
+            &answering(StatusCode::OK, json!([summary(evil)])).await,
+            &["list", "--json"],
+        ),
+        (
+            &answering(StatusCode::OK, json!(summary(evil))).await,
+            &["show", "todo"],
+        ),
+        (
+            &answering(StatusCode::OK, json!([version(evil)])).await,
+            &["history", "todo"],
+        ),
+        (
+            &answering(StatusCode::CONFLICT, json!({ "detail": evil })).await,
+            &["list"],
+        ),
         (&pushing, &["push", &file]),
         (&watching, &["watch"]),
         (&watching, &["watch", "--json"]),
@@ -304,14 +399,19 @@ async fn what_a_host_says_does_nothing_to_the_terminal() {
         let ran = berth(host, arguments).await;
         let said = ran.stdout.clone() + &ran.stderr;
         assert!(said.contains("title"), "{arguments:?} {ran:?}");
-        let raw = said.chars().find(|&c| c == '\u{202e}' || c != '\n' && c.is_control());
+        let raw = said
+            .chars()
+            .find(|&c| c == '\u{202e}' || c != '\n' && c.is_control());
         assert_eq!(raw, None, "{arguments:?} {ran:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_prints_what_happens_until_it_is_interrupted() {
-    let mut progress = swap(Report { component: "other".to_owned(), ..report() });
+    let mut progress = swap(Report {
+        component: "other".to_owned(),
+        ..report()
+    });
     progress.extend(swap(report()));
     let host = FakeAdmin::start(move |_| admin::events(&progress, true)).await;
 
@@ -326,7 +426,10 @@ async fn watch_prints_what_happens_until_it_is_interrupted() {
     let one = Process::start(command(host.address, &["watch", "todo", "--json"]));
     one.wait_for("\"event\":\"report\"");
     let lines = one.log();
-    let events: Vec<Progress> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<Progress> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(events.len(), 3, "{lines}");
     assert_eq!(events.last(), Some(&Progress::Report { report: report() }));
 }
@@ -336,11 +439,19 @@ async fn watch_prints_what_happens_until_it_is_interrupted() {
 fn watch_is_interrupted_also_when_signals_were_ignored_at_its_start() {
     let this = std::env::current_exe().unwrap();
     let mut ignoring = Command::new("sh");
-    ignoring.args(["-c", "trap '' INT TERM; exec \"$0\" --exact \"$@\""]).arg(this);
+    ignoring
+        .args(["-c", "trap '' INT TERM; exec \"$0\" --exact \"$@\""])
+        .arg(this);
     let output = process::output(
-        ignoring.arg("command_line::watch_prints_what_happens_until_it_is_interrupted").arg("--nocapture"),
+        ignoring
+            .arg("command_line::watch_prints_what_happens_until_it_is_interrupted")
+            .arg("--nocapture"),
     );
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 /// Tells a test that it was started by itself.
@@ -378,7 +489,9 @@ async fn a_token_can_come_from_a_file_and_a_host_from_an_option() {
     let mut command = command(elsewhere, &["list", "--admin", &url]);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, "from-a-file\n").unwrap();
-    command.env_remove("ADMIN_TOKEN").env("ADMIN_TOKEN_FILE", file.path());
+    command
+        .env_remove("ADMIN_TOKEN")
+        .env("ADMIN_TOKEN_FILE", file.path());
     assert_eq!(run(command).await.code, Some(0));
     assert_eq!(host.asked().header("authorization"), Some("Bearer from-a-file"));
 }

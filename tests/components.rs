@@ -24,7 +24,9 @@ fn imports(path: &Path) -> Vec<String> {
 fn wasm_files(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(Path::new(ROOT).join(folder)).unwrap().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<_> = names.filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned)).collect();
+    let mut names: Vec<_> = names
+        .filter_map(|name| name.strip_suffix(".wasm").map(str::to_owned))
+        .collect();
     names.sort();
     names
 }
@@ -45,17 +47,26 @@ fn every_fixture_is_used() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             if entry.path().is_dir() && entry.file_name() != "fixtures" {
                 folders.push(entry.path());
-            } else if entry.path().extension().is_some_and(|extension| extension == "rs") {
+            } else if entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "rs")
+            {
                 let text = fs::read_to_string(entry.path()).unwrap();
                 for before in ["Component::new(\"", "tests/fixtures/"] {
-                    let names = text.split(before).skip(1).filter_map(|rest| rest.split(['"', '.']).next());
+                    let names = text
+                        .split(before)
+                        .skip(1)
+                        .filter_map(|rest| rest.split(['"', '.']).next());
                     used.extend(names.map(str::to_owned));
                 }
             }
         }
     }
-    let unused: Vec<_> =
-        wasm_files("tests/fixtures").into_iter().filter(|name| !used.contains(name)).collect();
+    let unused: Vec<_> = wasm_files("tests/fixtures")
+        .into_iter()
+        .filter(|name| !used.contains(name))
+        .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }
 
@@ -63,22 +74,50 @@ fn every_fixture_is_used() {
 async fn a_component_asks_another_that_the_manifest_names() {
     let asks = Component::new("asks").at("/asks");
     let asks = asks.saying("imports = { \"fixtures:greeting/greeting\" = \"greets\" }");
-    let app = App::serving([asks, Component::new("greets").at("/greets")]).start().await;
-    assert_eq!(app.get("/asks").answer().await.expect(200).text(), "hello, neighbour");
+    let app = App::serving([asks, Component::new("greets").at("/greets")])
+        .start()
+        .await;
+    assert_eq!(
+        app.get("/asks").answer().await.expect(200).text(),
+        "hello, neighbour"
+    );
 }
 
 #[tokio::test]
 async fn a_component_that_others_wrote_runs_as_it_is() {
-    let routes =
-        ["/echo", "/echo-headers", "/echo-trailers", "/wait-response", "/stream-body", "/response-status"];
-    let example = routes.iter().fold(Component::new("wstd-example"), |example, route| example.at(route));
+    let routes = [
+        "/echo",
+        "/echo-headers",
+        "/echo-trailers",
+        "/wait-response",
+        "/stream-body",
+        "/response-status",
+    ];
+    let example = routes
+        .iter()
+        .fold(Component::new("wstd-example"), |example, route| example.at(route));
     let app = App::serving([example]).start().await;
     let long = "all work and no play ".repeat(40_000);
     let echo = app.post("/echo").body(long.clone()).answer().await.expect(200);
     assert!(echo.text() == long, "{} bytes came back", echo.body.len());
-    let headers = app.get("/echo-headers").header("x-mine", "kept").answer().await.expect(200);
+    let headers = app
+        .get("/echo-headers")
+        .header("x-mine", "kept")
+        .answer()
+        .await
+        .expect(200);
     assert_eq!(headers.header("x-mine"), Some("kept"));
-    assert!(app.get("/wait-response").answer().await.expect(200).text().starts_with("slept for "));
+    assert!(
+        app.get("/wait-response")
+            .answer()
+            .await
+            .expect(200)
+            .text()
+            .starts_with("slept for ")
+    );
     let missing = app.get("/echo/nothing").answer().await;
-    assert_eq!((missing.status, missing.header("x-component").is_some()), (404, true));
+    assert_eq!(
+        (missing.status, missing.header("x-component").is_some()),
+        (404, true)
+    );
 }

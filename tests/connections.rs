@@ -15,7 +15,10 @@ const COMPONENT: &str = "GET /stream/ignore HTTP/1.1\r\nhost: x\r\nconnection: c
 
 /// A host of a component that streams, where silence lasts for as long as a client likes.
 fn streams() -> AppBuilder {
-    let streams = Component::new("streams").at("/stream").limited("time", "1h").limited("cpu", "1h");
+    let streams = Component::new("streams")
+        .at("/stream")
+        .limited("time", "1h")
+        .limited("cpu", "1h");
     App::serving([streams.limited("body", "200MiB")]).with("BERTH_HEADER_TIMEOUT", "1h")
 }
 
@@ -43,7 +46,12 @@ async fn echo(mut connection: Raw) -> Raw {
 async fn silent_connections_shut_nobody_out() {
     let app = streams().with("BERTH_MAX_CONNECTIONS", "20").start().await;
     let idle = "GET /health HTTP/1.1\r\nhost: x\r\n\r\n";
-    for bytes in ["", "GET /health HT", "GET /health HTTP/1.1\r\nhost: x\r\nx-slow: ", idle] {
+    for bytes in [
+        "",
+        "GET /health HT",
+        "GET /health HTTP/1.1\r\nhost: x\r\nx-slow: ",
+        idle,
+    ] {
         let mut silent = open(&app, 60, bytes).await;
         for _ in 0..3 {
             assert_eq!(raw::status(&exchange(&app, HEALTH).await), "200", "{bytes:?}");
@@ -65,7 +73,10 @@ async fn a_connection_that_is_served_is_never_let_go_of() {
     let _silent = open(&app, 60, "").await;
     assert_eq!(raw::status(&exchange(&app, HEALTH).await), "200");
     let answer = served.send("then!").await.rest().await;
-    assert!(answer.contains("first") && answer.ends_with("0\r\n\r\n"), "{answer}");
+    assert!(
+        answer.contains("first") && answer.ends_with("0\r\n\r\n"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +92,10 @@ async fn requests_never_take_the_last_connections() {
 
 #[tokio::test]
 async fn one_clients_idle_connections_have_a_bound() {
-    let app = streams().with("BERTH_MAX_CONNECTIONS_PER_CLIENT", "5").start().await;
+    let app = streams()
+        .with("BERTH_MAX_CONNECTIONS_PER_CLIENT", "5")
+        .start()
+        .await;
     let mut other = Raw::connect_from("127.0.0.2", &app).await;
     let mut silent = open(&app, 20, "").await;
     assert_eq!(raw::status(&exchange(&app, HEALTH).await), "200");
@@ -95,7 +109,10 @@ async fn one_clients_idle_connections_have_a_bound() {
 
 #[tokio::test]
 async fn a_busy_proxy_is_not_shut_out_by_the_bound_of_one_client() {
-    let app = streams().with("BERTH_MAX_CONNECTIONS_PER_CLIENT", "2").start().await;
+    let app = streams()
+        .with("BERTH_MAX_CONNECTIONS_PER_CLIENT", "2")
+        .start()
+        .await;
     let mut served = Vec::new();
     for _ in 0..8 {
         served.push(echo(Raw::connect(&app).await).await);
@@ -108,14 +125,24 @@ async fn a_busy_proxy_is_not_shut_out_by_the_bound_of_one_client() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_let_go_of() {
-    let app = streams().with("BERTH_WRITE_TIMEOUT", "1s").with("BERTH_MAX_IN_FLIGHT", "1").start().await;
+    let app = streams()
+        .with("BERTH_WRITE_TIMEOUT", "1s")
+        .with("BERTH_MAX_IN_FLIGHT", "1")
+        .start()
+        .await;
     let mut deaf = Raw::connect(&app).await;
-    deaf.send("GET /stream/send?bytes=100000000 HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    deaf.send("GET /stream/send?bytes=100000000 HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await;
     assert_eq!(deaf.line().await, "HTTP/1.1 200 OK");
     assert_eq!(app.get("/stream/ignore").answer().await.status, 503);
     eventually(200, async || app.get("/stream/ignore").answer().await.status).await;
-    let rest = timeout(WAIT_TIMEOUT, deaf.0.read_to_end(&mut Vec::new())).await.unwrap();
-    assert!(rest.is_err() || rest.is_ok_and(|bytes| bytes < 100_000_000), "it does not look complete");
+    let rest = timeout(WAIT_TIMEOUT, deaf.0.read_to_end(&mut Vec::new()))
+        .await
+        .unwrap();
+    assert!(
+        rest.is_err() || rest.is_ok_and(|bytes| bytes < 100_000_000),
+        "it does not look complete"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +154,8 @@ async fn operators_are_served_beside_silent_connections() {
         silent.push(tokio::net::TcpStream::connect(&address).await.unwrap());
     }
     assert_eq!(app.operator().show("streams").await["name"], "streams");
-    let oldest =
-        timeout(WAIT_TIMEOUT, silent[0].read(&mut [0; 1])).await.expect("the host closes the oldest");
+    let oldest = timeout(WAIT_TIMEOUT, silent[0].read(&mut [0; 1]))
+        .await
+        .expect("the host closes the oldest");
     assert_eq!(oldest.unwrap_or_default(), 0);
 }

@@ -20,15 +20,32 @@ fn list(answer: &Answer, header: &str) -> String {
 
 #[tokio::test]
 async fn a_listed_origin_may_call_with_credentials() {
-    for origins in ["https://app.example.com,http://localhost:3000", "[\"https://app.example.com\"]"] {
+    for origins in [
+        "https://app.example.com,http://localhost:3000",
+        "[\"https://app.example.com\"]",
+    ] {
         let app = App::with("CORS_ORIGINS", origins).start().await;
         for path in ["/api/tasks", "/api/tasks/1", "/auth/login", "/health", "/nothing"] {
             let answer = preflight(&app, path, LISTED).answer().await;
             assert!(matches!(answer.status, 200 | 204), "{path}: {}", answer.status);
-            assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{path}");
-            assert_eq!(answer.header("access-control-allow-credentials"), Some("true"), "{path}");
-            assert!(list(&answer, "access-control-allow-methods").contains("patch"), "{path}");
-            assert!(list(&answer, "access-control-allow-headers").contains("authorization"), "{path}");
+            assert_eq!(
+                answer.header("access-control-allow-origin"),
+                Some(LISTED),
+                "{path}"
+            );
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                Some("true"),
+                "{path}"
+            );
+            assert!(
+                list(&answer, "access-control-allow-methods").contains("patch"),
+                "{path}"
+            );
+            assert!(
+                list(&answer, "access-control-allow-headers").contains("authorization"),
+                "{path}"
+            );
             assert!(list(&answer, "vary").contains("origin"), "{path}");
         }
     }
@@ -37,10 +54,20 @@ async fn a_listed_origin_may_call_with_credentials() {
 #[tokio::test]
 async fn another_origin_may_not() {
     let app = App::with("CORS_ORIGINS", LISTED).start().await;
-    for origin in [OTHER, "http://app.example.com", "https://app.example.com.evil.com", "null"] {
+    for origin in [
+        OTHER,
+        "http://app.example.com",
+        "https://app.example.com.evil.com",
+        "null",
+    ] {
         let answer = preflight(&app, "/api/tasks", origin).answer().await;
         assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
-        let answer = app.get("/health").header("origin", origin).answer().await.expect(200);
+        let answer = app
+            .get("/health")
+            .header("origin", origin)
+            .answer()
+            .await
+            .expect(200);
         assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
     }
 }
@@ -55,7 +82,12 @@ async fn errors_carry_the_headers_too() {
         (app.get("/auth/me").bearer_auth("nonsense"), 401),
         (app.get("/nothing"), 404),
         (app.request("DELETE", "/health"), 405),
-        (app.post("/auth/login").body("x").header("content-type", "text/plain"), 415),
+        (
+            app.post("/auth/login")
+                .body("x")
+                .header("content-type", "text/plain"),
+            415,
+        ),
         (ann.request("GET", "/api/bob/tasks"), 403),
         (ann.request("GET", "/api/tasks?limit=0"), 422),
         (
@@ -66,10 +98,21 @@ async fn errors_carry_the_headers_too() {
         ),
     ] {
         let answer = request.header("origin", LISTED).answer().await.expect(status);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(LISTED), "{status}");
-        assert_eq!(answer.header("access-control-allow-credentials"), Some("true"), "{status}");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            Some(LISTED),
+            "{status}"
+        );
+        assert_eq!(
+            answer.header("access-control-allow-credentials"),
+            Some("true"),
+            "{status}"
+        );
         let exposed = list(&answer, "access-control-expose-headers");
-        assert!(exposed.contains("x-request-id") && exposed.contains("x-total-count"), "{exposed}");
+        assert!(
+            exposed.contains("x-request-id") && exposed.contains("x-total-count"),
+            "{exposed}"
+        );
     }
 }
 
@@ -92,5 +135,9 @@ async fn nobody_may_in_production_unless_it_is_said() {
     assert_eq!(answer.header("access-control-allow-origin"), None);
     let app = App::here().start_beside(&app);
     let answer = app.get("/health").header("origin", OTHER).answer().await;
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "outside of it everybody may");
+    assert_eq!(
+        answer.header("access-control-allow-origin"),
+        Some("*"),
+        "outside of it everybody may"
+    );
 }

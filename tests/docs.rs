@@ -14,8 +14,17 @@ async fn the_document_describes_every_route_of_host_and_components() {
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
-            let responses: Vec<_> = operation["responses"].as_object().unwrap().keys().cloned().collect();
-            routes.push(format!("{} {path}: {}", method.to_uppercase(), responses.join(" ")));
+            let responses: Vec<_> = operation["responses"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect();
+            routes.push(format!(
+                "{} {path}: {}",
+                method.to_uppercase(),
+                responses.join(" ")
+            ));
         }
     }
     routes.sort();
@@ -61,13 +70,23 @@ async fn the_page_needs_no_other_site() {
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
     let text = page.text();
     assert!(text.contains("/openapi.json"), "it reads the document");
-    for elsewhere in
-        ["src=\"http", "href=\"http", "src=\"//", "href=\"//", "url(http", "@import", "import \"http", "cdn."]
-    {
+    for elsewhere in [
+        "src=\"http",
+        "href=\"http",
+        "src=\"//",
+        "href=\"//",
+        "url(http",
+        "@import",
+        "import \"http",
+        "cdn.",
+    ] {
         assert!(!text.contains(elsewhere), "{elsewhere}");
     }
     let policy = page.header("content-security-policy").unwrap_or_default();
-    assert!(policy.contains("default-src 'none'") || policy.contains("default-src 'self'"), "{policy}");
+    assert!(
+        policy.contains("default-src 'none'") || policy.contains("default-src 'self'"),
+        "{policy}"
+    );
 }
 
 #[tokio::test]
@@ -83,12 +102,26 @@ async fn the_page_logs_in_with_a_name_and_a_password() {
         "password": example("Registration", "password"),
         "name": example("Registration", "name"),
     });
-    app.post("/auth/register").json(&registration).answer().await.expect(201);
+    app.post("/auth/register")
+        .json(&registration)
+        .answer()
+        .await
+        .expect(201);
 
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
-    let kinds: BTreeSet<_> = schemes.values().map(|scheme| scheme["type"].as_str().unwrap()).collect();
-    assert_eq!(kinds, BTreeSet::from(["http", "oauth2"]), "a page cannot send a cookie of its choice");
-    let (scheme, flow) = schemes.iter().find(|(_, scheme)| scheme["type"] == "oauth2").unwrap();
+    let kinds: BTreeSet<_> = schemes
+        .values()
+        .map(|scheme| scheme["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        kinds,
+        BTreeSet::from(["http", "oauth2"]),
+        "a page cannot send a cookie of its choice"
+    );
+    let (scheme, flow) = schemes
+        .iter()
+        .find(|(_, scheme)| scheme["type"] == "oauth2")
+        .unwrap();
     // As Swagger UI asks for a token, without a client's id.
     let form = [
         ("grant_type", "password"),
@@ -96,7 +129,13 @@ async fn the_page_logs_in_with_a_name_and_a_password() {
         ("password", &example("PasswordForm", "password")),
     ];
     let request = app.post(flow["flows"]["password"]["tokenUrl"].as_str().unwrap());
-    let answer = request.header("authorization", "Basic Og==").form(&form).answer().await.expect(200).json();
+    let answer = request
+        .header("authorization", "Basic Og==")
+        .form(&form)
+        .answer()
+        .await
+        .expect(200)
+        .json();
     assert_eq!(answer["token_type"], "bearer");
     let user = User::new(&app, answer["access_token"].as_str().unwrap().to_owned());
     for path in ["/api/tasks", "/api/conversations", "/auth/me"] {

@@ -36,7 +36,10 @@ async fn every_operation_has_a_name_a_description_and_its_errors() {
                 "{method} {path}: {field}"
             );
         }
-        assert!(operation["security"][0].get("bearer").is_some(), "{method} {path}");
+        assert!(
+            operation["security"][0].get("bearer").is_some(),
+            "{method} {path}"
+        );
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert!(response["description"].is_string(), "{method} {path} {status}");
             let expected = match status.as_str() {
@@ -53,17 +56,26 @@ async fn every_operation_has_a_name_a_description_and_its_errors() {
 #[tokio::test]
 async fn every_example_of_a_body_works_as_it_stands() {
     let cohere = FakeCohere::start(0).await.unwrap();
-    let app = App::with("COHERE_API_KEY", "key").with("COHERE_BASE_URL", cohere.base_url()).start().await;
+    let app = App::with("COHERE_API_KEY", "key")
+        .with("COHERE_BASE_URL", cohere.base_url())
+        .start()
+        .await;
     let ann = app.user("ann");
     let task = ann.add_titled("milk").await["id"].to_string();
     let document = app.get("/openapi.json").answer().await.json();
     let mut tried = 0;
     for (method, path, operation) in operations(&document) {
-        let Some(body) = operation.get("requestBody") else { continue };
+        let Some(body) = operation.get("requestBody") else {
+            continue;
+        };
         let example = &body["content"]["application/json"]["example"];
         let path = path.replace("{user_id}", "ann").replace("{id}", &task);
         let answer = ann.request(&method, &path).json(example).answer().await;
-        assert!([200, 201].contains(&answer.status), "{method} {path} {example}: {}", answer.text());
+        assert!(
+            [200, 201].contains(&answer.status),
+            "{method} {path} {example}: {}",
+            answer.text()
+        );
         tried += 1;
     }
     assert!(tried > 15, "{tried}");
@@ -74,7 +86,13 @@ async fn no_field_that_clients_may_leave_out_has_a_default() {
     let app = App::start().await;
     let document = app.get("/openapi.json").answer().await.json();
     let schemas = &document["components"]["schemas"];
-    for name in ["NewTask", "NewDashboardTask", "TaskChanges", "DashboardTaskChanges", "ChatMessage"] {
+    for name in [
+        "NewTask",
+        "NewDashboardTask",
+        "TaskChanges",
+        "DashboardTaskChanges",
+        "ChatMessage",
+    ] {
         assert!(schemas[name].is_object(), "{name}");
         assert!(
             !schemas[name].to_string().contains("\"default\""),
@@ -101,20 +119,43 @@ async fn the_schemas_allow_what_the_routes_take() {
         ann.post("/api/tasks", body).await.expect(201);
     }
     let beyond = json!({ "title": "t", "due_date": due["maximum"].as_i64().unwrap() + 1 });
-    assert_eq!(ann.post("/api/tasks", beyond).await.faults(), ["datetime_parsing body.due_date"]);
+    assert_eq!(
+        ann.post("/api/tasks", beyond).await.faults(),
+        ["datetime_parsing body.due_date"]
+    );
 
     // No text holds a NUL character, and a title is not blank.
     for name in ["title", "description", "priority", "category"] {
-        assert!(field("NewTask", name)["pattern"].as_str().unwrap().starts_with(r"^[^\x00]*"), "{name}");
+        assert!(
+            field("NewTask", name)["pattern"]
+                .as_str()
+                .unwrap()
+                .starts_with(r"^[^\x00]*"),
+            "{name}"
+        );
         let mut body = json!({ "title": "t" });
         body[name] = "a\0b".into();
-        assert_eq!(ann.post("/api/tasks", body).await.faults(), [format!("value_error body.{name}")]);
+        assert_eq!(
+            ann.post("/api/tasks", body).await.faults(),
+            [format!("value_error body.{name}")]
+        );
     }
-    assert!(field("NewTask", "title")["pattern"].as_str().unwrap().contains(r"[^\s\x00]"));
+    assert!(
+        field("NewTask", "title")["pattern"]
+            .as_str()
+            .unwrap()
+            .contains(r"[^\s\x00]")
+    );
     assert_eq!(ann.post("/api/tasks", json!({ "title": " " })).await.status, 422);
 
     // A conversation's number may be a string of digits, which is not empty.
-    assert_eq!(field("ChatMessage", "conversation_id")["pattern"], "^[0-9]{1,18}$");
+    assert_eq!(
+        field("ChatMessage", "conversation_id")["pattern"],
+        "^[0-9]{1,18}$"
+    );
     let empty = json!({ "message": "hi", "conversation_id": "" });
-    assert_eq!(ann.post("/api/chat", empty).await.faults(), ["int_parsing body.conversation_id"]);
+    assert_eq!(
+        ann.post("/api/chat", empty).await.faults(),
+        ["int_parsing body.conversation_id"]
+    );
 }

@@ -6,7 +6,14 @@ use crate::support::raw::{self, Raw, exchange};
 use crate::support::{App, Send, User, tokens};
 
 /// A path of each who answers: the host itself, its accounts, its docs, a component.
-const PATHS: [&str; 6] = ["/", "/health", "/openapi.json", "/auth/me", "/api/tasks", "/dashboard/stats"];
+const PATHS: [&str; 6] = [
+    "/",
+    "/health",
+    "/openapi.json",
+    "/auth/me",
+    "/api/tasks",
+    "/dashboard/stats",
+];
 
 #[tokio::test]
 async fn an_unknown_path_is_not_found() {
@@ -30,7 +37,11 @@ async fn an_unknown_path_is_not_found() {
         "/API/tasks",
     ] {
         for request in [app.get(path), ann.request("POST", path)] {
-            assert_eq!(request.answer().await.failure(), (404, "Not Found".to_owned()), "{path}");
+            assert_eq!(
+                request.answer().await.failure(),
+                (404, "Not Found".to_owned()),
+                "{path}"
+            );
         }
     }
 }
@@ -60,8 +71,17 @@ async fn a_wrong_method_is_answered_with_the_right_ones() {
     ] {
         for path in [path.to_owned(), format!("{}/", path.trim_end_matches('/'))] {
             let answer = app.request(method, &path).answer().await;
-            assert_eq!(answer.failure(), (405, "Method Not Allowed".to_owned()), "{method} {path}");
-            let mut found: Vec<_> = answer.header("allow").unwrap().split(',').map(str::trim).collect();
+            assert_eq!(
+                answer.failure(),
+                (405, "Method Not Allowed".to_owned()),
+                "{method} {path}"
+            );
+            let mut found: Vec<_> = answer
+                .header("allow")
+                .unwrap()
+                .split(',')
+                .map(str::trim)
+                .collect();
             found.sort_unstable();
             assert_eq!(found.join(", "), allow, "{method} {path}");
         }
@@ -84,7 +104,11 @@ async fn one_trailing_slash_makes_no_difference() {
     ] {
         let (without, with) = (ann.get(path).await, ann.get(&format!("{path}/")).await);
         assert_eq!((without.status, with.status), (200, 200), "{path}");
-        assert_eq!(with.header("content-type"), without.header("content-type"), "{path}");
+        assert_eq!(
+            with.header("content-type"),
+            without.header("content-type"),
+            "{path}"
+        );
         assert_eq!(ann.get(&format!("{path}//")).await.status, 404, "{path}");
     }
     assert_eq!(
@@ -98,7 +122,10 @@ async fn one_trailing_slash_makes_no_difference() {
 async fn head_works_wherever_get_does() {
     let app = App::start().await;
     let ann = app.user("ann");
-    for path in PATHS.into_iter().chain(["/docs", "/ready", "/api/tasks/1", "/nothing"]) {
+    for path in PATHS
+        .into_iter()
+        .chain(["/docs", "/ready", "/api/tasks/1", "/nothing"])
+    {
         let (got, head) = (ann.get(path).await, ann.request("HEAD", path).answer().await);
         assert_eq!(head.status, got.status, "{path}");
         assert!(head.body.is_empty(), "{path}");
@@ -118,10 +145,19 @@ async fn a_request_keeps_its_id_if_it_is_a_sane_one() {
         for id in ["", " ", "a b", "<script>", "a\"b", &long] {
             let answer = app.get(path).header("x-request-id", id).answer().await;
             let found = answer.header("x-request-id").unwrap();
-            assert_eq!(uuid::Uuid::parse_str(found).unwrap().get_version_num(), 7, "{path} {id:?}");
+            assert_eq!(
+                uuid::Uuid::parse_str(found).unwrap().get_version_num(),
+                7,
+                "{path} {id:?}"
+            );
         }
     }
-    let one = app.get("/").answer().await.header("x-request-id").map(str::to_owned);
+    let one = app
+        .get("/")
+        .answer()
+        .await
+        .header("x-request-id")
+        .map(str::to_owned);
     assert_ne!(one.as_deref(), app.get("/").answer().await.header("x-request-id"));
 }
 
@@ -131,8 +167,18 @@ async fn what_a_component_answered_says_so() {
     let ann = app.user("ann");
     let version = app.get("/health").answer().await.json()["components"]["todo"]["version"].clone();
     let expected = format!("todo@{}", version.as_str().unwrap());
-    for path in ["/api/tasks", "/api/tasks/1", "/dashboard/stats", "/dashboard/nothing", "/api/bob/tasks"] {
-        assert_eq!(ann.get(path).await.header("x-component"), Some(&*expected), "{path}");
+    for path in [
+        "/api/tasks",
+        "/api/tasks/1",
+        "/dashboard/stats",
+        "/dashboard/nothing",
+        "/api/bob/tasks",
+    ] {
+        assert_eq!(
+            ann.get(path).await.header("x-component"),
+            Some(&*expected),
+            "{path}"
+        );
     }
     for path in ["/", "/health", "/auth/me", "/nothing"] {
         assert_eq!(ann.get(path).await.header("x-component"), None, "{path}");
@@ -187,7 +233,13 @@ async fn a_client_that_leaves_in_the_middle_hurts_nobody() {
     );
     for end in ["", "\"t\"}"] {
         let mut connection = Raw::connect(&app).await;
-        let answer = connection.send(format!("{head}{end}")).await.finish().await.rest().await;
+        let answer = connection
+            .send(format!("{head}{end}"))
+            .await
+            .finish()
+            .await
+            .rest()
+            .await;
         assert!(matches!(raw::status(&answer), "" | "400" | "422"), "{answer}");
     }
     Raw::connect(&app).await.send(&head).await;
@@ -214,15 +266,25 @@ async fn the_path_is_read_once() {
         "an encoded slash is part of the name"
     );
     let user = app.user("a%62");
-    assert_eq!(user.get("/api/a%2562/tasks").await.status, 200, "nothing is decoded twice");
+    assert_eq!(
+        user.get("/api/a%2562/tasks").await.status,
+        200,
+        "nothing is decoded twice"
+    );
     assert_eq!(app.user("ab").get("/api/a%2562/tasks").await.status, 403);
 }
 
 #[tokio::test]
 async fn what_only_the_host_may_say_is_taken_off_a_request() {
     let app = App::start().await;
-    let request = app.get("/api/tasks").header("x-berth-user", "ann").header("x-berth-subject", "ann");
-    assert_eq!(request.answer().await.failure(), (401, "Not authenticated".to_owned()));
+    let request = app
+        .get("/api/tasks")
+        .header("x-berth-user", "ann")
+        .header("x-berth-subject", "ann");
+    assert_eq!(
+        request.answer().await.failure(),
+        (401, "Not authenticated".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,10 @@ use crate::support::app::ROOT;
 async fn the_page_for_component_developers_does_what_it_says() {
     let text = fs::read_to_string(Path::new(ROOT).join("docs/components.md")).unwrap();
     let parts = page::parts(&text);
-    let commands = parts.iter().filter(|part| matches!(part, Part::Command { .. })).count();
+    let commands = parts
+        .iter()
+        .filter(|part| matches!(part, Part::Command { .. }))
+        .count();
     assert!(commands > 20, "the page is not understood: {parts:?}");
     let mut terminal = Terminal::open().await;
     for part in parts {

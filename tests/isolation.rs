@@ -7,8 +7,16 @@ use crate::support::{App, Component, Send};
 
 /// A component that does what it should not, within tight limits, and one that does as it should.
 async fn neighbours() -> App {
-    let bad = Component::new("misbehaves").at("/bad").limited("time", "2s").limited("cpu", "300ms");
-    App::serving([bad.limited("memory", "8MiB"), Component::new("hello").at("/hello")]).start().await
+    let bad = Component::new("misbehaves")
+        .at("/bad")
+        .limited("time", "2s")
+        .limited("cpu", "300ms");
+    App::serving([
+        bad.limited("memory", "8MiB"),
+        Component::new("hello").at("/hello"),
+    ])
+    .start()
+    .await
 }
 
 async fn assert_served(app: &App) {
@@ -50,7 +58,10 @@ async fn misbehaving_at_the_same_time_hurts_no_neighbour() {
     let good = join_all((0..50).map(|_| app.get("/hello").answer()));
     let (bad, good) = tokio::join!(bad, good);
     assert!(bad.iter().all(|answer| matches!(answer.status, 502 | 504)));
-    assert!(good.iter().all(|answer| (answer.status, answer.text()) == (200, "hello, request 1".to_owned())));
+    assert!(
+        good.iter()
+            .all(|answer| (answer.status, answer.text()) == (200, "hello, request 1".to_owned()))
+    );
 }
 
 #[tokio::test]
@@ -90,19 +101,33 @@ async fn memory_is_given_up_to_its_limit() {
     let hoard = |mebibytes: u32| app.get(&format!("/bad/hoard?bytes={}", mebibytes << 20)).answer();
     assert_eq!(hoard(6).await.expect(200).text(), "kept");
     assert_eq!(hoard(8).await.status, 502, "the guest's own data takes some, too");
-    assert_eq!(hoard(6).await.expect(200).text(), "kept", "what one request took is free for the next");
+    assert_eq!(
+        hoard(6).await.expect(200).text(),
+        "kept",
+        "what one request took is free for the next"
+    );
 }
 
 #[tokio::test]
 async fn a_failure_is_told_to_the_operator_and_not_to_the_client() {
     let app = neighbours().await;
-    let answer = app.get("/bad/panic").header("x-request-id", "the-panic").answer().await;
+    let answer = app
+        .get("/bad/panic")
+        .header("x-request-id", "the-panic")
+        .answer()
+        .await;
     assert_eq!(answer.text(), "{\"detail\":\"The component failed\"}");
     let line = app.process.wait_for("the component failed");
-    assert!(line.contains("misbehaves") && line.contains("the-panic"), "{line}");
+    assert!(
+        line.contains("misbehaves") && line.contains("the-panic"),
+        "{line}"
+    );
     let log = app.process.log();
     assert!(log.contains("on purpose"), "what the guest printed is in the log");
-    assert!(!log.contains("RUST_BACKTRACE"), "nobody can set this variable for a component");
+    assert!(
+        !log.contains("RUST_BACKTRACE"),
+        "nobody can set this variable for a component"
+    );
 }
 
 #[tokio::test]
@@ -111,13 +136,19 @@ async fn the_functions_in_which_a_guest_failed_are_in_the_log_by_their_names() {
     app.get("/bad/recurse").answer().await.expect(502);
     let line: Value = serde_json::from_str(&app.process.wait_for("the component failed")).unwrap();
     let backtrace = line["backtrace"].as_str().unwrap();
-    assert!(backtrace.contains("\n    at misbehaves::recurse\n"), "{backtrace}");
+    assert!(
+        backtrace.contains("\n    at misbehaves::recurse\n"),
+        "{backtrace}"
+    );
 
     let bad = Component::new("misbehaves").at("/bad");
     let app = App::serving([bad]).with("LOG_FORMAT", "pretty").start().await;
     app.get("/bad/recurse").answer().await.expect(502);
     let line = app.process.wait_for("    at misbehaves::");
-    assert!(line.starts_with("    at "), "each function has a line of its own: {line}");
+    assert!(
+        line.starts_with("    at "),
+        "each function has a line of its own: {line}"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +174,10 @@ async fn the_limit_that_ended_a_guest_is_in_the_log_with_its_value() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_ends_its_guest() {
-    let drips = Component::new("misbehaves").at("/bad").limited("concurrency", "1").limited("time", "1h");
+    let drips = Component::new("misbehaves")
+        .at("/bad")
+        .limited("concurrency", "1")
+        .limited("time", "1h");
     let app = App::serving([drips.limited("cpu", "1h")]).start().await;
     for _ in 0..3 {
         let mut response = app.get("/bad/drip").send().await.unwrap();
@@ -156,23 +190,39 @@ async fn a_client_that_goes_away_ends_its_guest() {
 
 #[tokio::test]
 async fn more_than_may_run_at_once_are_told_to_come_back() {
-    let drips = Component::new("misbehaves").at("/bad").limited("concurrency", "1").limited("time", "1m");
-    let app = App::serving([drips.limited("cpu", "1m"), Component::new("hello").at("/hello")]).start().await;
+    let drips = Component::new("misbehaves")
+        .at("/bad")
+        .limited("concurrency", "1")
+        .limited("time", "1m");
+    let app = App::serving([drips.limited("cpu", "1m"), Component::new("hello").at("/hello")])
+        .start()
+        .await;
     let running = app.get("/bad/drip").send().await.unwrap();
     assert_eq!(running.status(), 200);
     let answer = app.get("/bad").answer().await.expect(503);
     assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-    assert_eq!(app.get("/hello").answer().await.status, 200, "its neighbour has room");
+    assert_eq!(
+        app.get("/hello").answer().await.status,
+        200,
+        "its neighbour has room"
+    );
 }
 
 #[tokio::test]
 async fn more_than_the_host_takes_at_once_are_told_to_come_back() {
     let drips = Component::new("misbehaves").at("/bad").limited("time", "1m");
-    let app = App::serving([drips]).with("BERTH_MAX_IN_FLIGHT", "1").start().await;
+    let app = App::serving([drips])
+        .with("BERTH_MAX_IN_FLIGHT", "1")
+        .start()
+        .await;
     let running = app.get("/bad/drip").send().await.unwrap();
     let answer = app.get("/bad").answer().await;
     assert_eq!(answer.failure().0, 503);
     assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
-    assert_eq!(app.get("/health").answer().await.status, 200, "who asks whether it lives is answered");
+    assert_eq!(
+        app.get("/health").answer().await.status,
+        200,
+        "who asks whether it lives is answered"
+    );
     drop(running);
 }

@@ -45,7 +45,10 @@ fn every_variable_of_the_specification_comes_from_where_it_says() {
     }
     assert_eq!(rows, 5);
     let provided = base("ConfigMap")["data"].clone();
-    for (path, key) in built.iter().filter(|(path, _)| path.ends_with("configMapKeyRef.key")) {
+    for (path, key) in built
+        .iter()
+        .filter(|(path, _)| path.ends_with("configMapKeyRef.key"))
+    {
         assert!(provided.get(key.as_str().unwrap()).is_some(), "{path}");
     }
 }
@@ -55,7 +58,10 @@ fn the_base_runs_in_production_and_minikube_in_development() {
     let environment = |map: &Value| map["data"]["environment"].clone();
     assert_eq!(environment(&base("ConfigMap")), "production");
     let overlay = "k8s/overlays/minikube";
-    assert_eq!(environment(&yaml(&read(&format!("{overlay}/configmap.yaml")))), "development");
+    assert_eq!(
+        environment(&yaml(&read(&format!("{overlay}/configmap.yaml")))),
+        "development"
+    );
     let patches = &yaml(&read(&format!("{overlay}/kustomization.yaml")))["patches"];
     assert_eq!(patches[0]["path"], "configmap.yaml");
 }
@@ -65,14 +71,28 @@ fn the_image_is_checked_and_reached_as_the_specification_has_it() {
     let specified = specification_of("dockerfile").concat();
     let ours = read("Dockerfile");
     let health = |text: &str| {
-        let line = text.lines().find(|line| line.starts_with("HEALTHCHECK")).unwrap().to_owned();
-        line.split_whitespace().filter(|word| word.starts_with("--")).map(str::to_owned).collect::<Vec<_>>()
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("HEALTHCHECK"))
+            .unwrap()
+            .to_owned();
+        line.split_whitespace()
+            .filter(|word| word.starts_with("--"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
-    let port = |text: &str| text.lines().find(|line| line.starts_with("EXPOSE")).map(str::to_owned);
+    let port = |text: &str| {
+        text.lines()
+            .find(|line| line.starts_with("EXPOSE"))
+            .map(str::to_owned)
+    };
     assert_eq!(health(&ours), health(&specified));
     assert_eq!(health(&ours).len(), 4);
     assert_eq!(port(&ours), port(&specified));
-    assert!(!ours.starts_with("# syntax="), "it would be fetched from a registry by whoever builds");
+    assert!(
+        !ours.starts_with("# syntax="),
+        "it would be fetched from a registry by whoever builds"
+    );
 }
 
 #[test]
@@ -80,26 +100,35 @@ fn the_example_of_a_secret_has_the_keys_that_are_needed_and_no_cluster_takes_it(
     let name = "secret.yaml.example";
     let example = yaml(&read(&format!("k8s/base/{name}")));
     let built = fields(&base("Deployment"));
-    let needed = built.iter().filter(|(path, _)| path.ends_with("secretKeyRef.key"));
+    let needed = built
+        .iter()
+        .filter(|(path, _)| path.ends_with("secretKeyRef.key"));
     let mut needed: Vec<_> = needed.map(|(_, key)| key.as_str().unwrap()).collect();
     needed.sort_unstable();
     let shown: Vec<_> = example["stringData"].as_object().unwrap().keys().collect();
     assert_eq!(shown, needed);
 
     assert!(
-        ![".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending)),
+        ![".yaml", ".yml", ".json"]
+            .iter()
+            .any(|ending| name.ends_with(ending)),
         "`apply -f` takes those"
     );
     assert!(!read("k8s/base/kustomization.yaml").contains(name));
     assert!(
-        example["metadata"]["name"].as_str().unwrap().contains(|letter: char| letter.is_ascii_uppercase())
+        example["metadata"]["name"]
+            .as_str()
+            .unwrap()
+            .contains(|letter: char| letter.is_ascii_uppercase())
     );
 }
 
 #[test]
 fn a_pod_that_ends_has_the_time_that_its_host_takes() {
     let pod = base("Deployment")["spec"]["template"]["spec"].clone();
-    let pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    let pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        .as_u64()
+        .unwrap();
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(Duration::from_secs(grace) > Duration::from_secs(pause) + Edge::default().drain_timeout);
 }
@@ -108,8 +137,11 @@ fn a_pod_that_ends_has_the_time_that_its_host_takes() {
 fn specification_of(language: &str) -> Vec<String> {
     let document = read("docs/backend-deployment.md");
     let fence = format!("```{language}\n");
-    let blocks: Vec<_> =
-        document.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect();
+    let blocks: Vec<_> = document
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect();
     assert!(!blocks.is_empty(), "{language}");
     blocks
 }
@@ -135,12 +167,22 @@ fn fields(value: &Value) -> BTreeMap<String, Value> {
 }
 
 fn collect(value: &Value, path: String, fields: &mut BTreeMap<String, Value>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
     match value {
-        Value::Object(parts) => parts.iter().for_each(|(name, part)| collect(part, below(name), fields)),
+        Value::Object(parts) => parts
+            .iter()
+            .for_each(|(name, part)| collect(part, below(name), fields)),
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {
-                let called = ["name", "containerPort", "port"].iter().find_map(|key| element.get(key));
+                let called = ["name", "containerPort", "port"]
+                    .iter()
+                    .find_map(|key| element.get(key));
                 let called =
                     called.map_or_else(|| index.to_string(), |name| name.to_string().replace('"', ""));
                 collect(element, below(&called), fields);

@@ -49,7 +49,10 @@ async fn without_a_database_url_it_brings_its_own_and_keeps_the_data() {
     assert!(!lives(&server), "it stops with the host");
 
     let app = private(data.path());
-    assert_eq!(app.user("ann").get("/api/tasks").await.expect(200).json(), json!([task]));
+    assert_eq!(
+        app.user("ann").get("/api/tasks").await.expect(200).json(),
+        json!([task])
+    );
 }
 
 #[tokio::test]
@@ -66,7 +69,11 @@ async fn production_without_a_database_url_is_warned() {
 fn complaints(app: AppBuilder) -> Vec<String> {
     let output = app.run("serve");
     assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(output.stderr)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -74,23 +81,42 @@ fn why_a_host_does_not_start_is_json_where_the_log_is_json() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = || App::with("PORT", taken.local_addr().unwrap().port().to_string());
     let away = |app: AppBuilder| app.with("DATABASE_URL", "postgres://berth@127.0.0.1:1/berth");
-    let hello = || App::serving([Component::new("hello").at("/hello").saying("colour = 1\ncolor = 2")]);
+    let hello = || {
+        App::serving([Component::new("hello")
+            .at("/hello")
+            .saying("colour = 1\ncolor = 2")])
+    };
     let production = |app: AppBuilder| app.without("LOG_FORMAT").with("ENVIRONMENT", "production");
     for (app, lines, said) in [
         (App::with("PORT", "eighty"), 1, "PORT: "),
         (production(App::with("PORT", "eighty")), 1, "PORT: "),
         (production(App::here().without("JWT_SECRET")), 1, "JWT_SECRET: "),
-        (production(App::with("LOG_FORMAT", "yaml")).with("LOG_FORMAT", "yaml"), 1, "LOG_FORMAT: "),
+        (
+            production(App::with("LOG_FORMAT", "yaml")).with("LOG_FORMAT", "yaml"),
+            1,
+            "LOG_FORMAT: ",
+        ),
         (App::with("RUST_LOG", "off").with("PORT", "eighty"), 1, "PORT: "),
-        (App::with("BERTH_MANIFEST", "/nowhere/berth.toml"), 1, "BERTH_MANIFEST: "),
+        (
+            App::with("BERTH_MANIFEST", "/nowhere/berth.toml"),
+            1,
+            "BERTH_MANIFEST: ",
+        ),
         (hello(), 2, "unknown field"),
-        (away(busy()).with("RUST_LOG", "off"), 1, "choose another with HOST and PORT"),
+        (
+            away(busy()).with("RUST_LOG", "off"),
+            1,
+            "choose another with HOST and PORT",
+        ),
     ] {
         let complaints = complaints(app);
         assert_eq!(complaints.len(), lines, "{complaints:?}");
         for line in complaints {
             let line: Value = serde_json::from_str(&line).unwrap();
-            assert_eq!((&line["level"], &line["target"]), (&json!("ERROR"), &json!("berth")));
+            assert_eq!(
+                (&line["level"], &line["target"]),
+                (&json!("ERROR"), &json!("berth"))
+            );
             assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
             assert!(line["message"].as_str().unwrap().contains(said), "{line}");
         }
@@ -109,11 +135,19 @@ async fn a_host_that_is_killed_loses_no_committed_task() {
         for number in 0..10 {
             committed.push(ann.add_titled(&format!("{round}.{number}")).await["id"].clone());
         }
-        let writing = ann.request("POST", "/api/tasks").json(&json!({ "title": "on the way" })).send();
+        let writing = ann
+            .request("POST", "/api/tasks")
+            .json(&json!({ "title": "on the way" }))
+            .send();
         let _ = tokio::join!(writing, async { app.process.signal(Signal::KILL) });
         app.process.wait();
         app = private(data.path());
-        let tasks = app.user("ann").get("/api/tasks?order=asc").await.expect(200).json();
+        let tasks = app
+            .user("ann")
+            .get("/api/tasks?order=asc")
+            .await
+            .expect(200)
+            .json();
         let found: Vec<_> = tasks.as_array().unwrap().iter().map(|task| &task["id"]).collect();
         for id in &committed {
             assert!(found.contains(&id), "{id} is lost");
@@ -150,17 +184,35 @@ async fn a_private_postgresql_that_was_killed_is_started_again_and_has_lost_noth
         kill_postgres(data.path());
         let away = async || {
             let answer = app.user("ann").get("/api/tasks").await;
-            assert!(answer.status == 200 || answer.header("retry-after").is_some(), "{}", answer.text());
-            (answer.status, round < app.process.log().matches("the private PostgreSQL runs again").count())
+            assert!(
+                answer.status == 200 || answer.header("retry-after").is_some(),
+                "{}",
+                answer.text()
+            );
+            (
+                answer.status,
+                round
+                    < app
+                        .process
+                        .log()
+                        .matches("the private PostgreSQL runs again")
+                        .count(),
+            )
         };
         eventually((200, true), away).await;
-        assert_eq!(app.user("ann").get("/api/tasks").await.expect(200).json(), json!([task]));
+        assert_eq!(
+            app.user("ann").get("/api/tasks").await.expect(200).json(),
+            json!([task])
+        );
     }
     app.wait_until_ready();
     let server = postgres(data.path());
     app.process.signal(Signal::TERM);
     assert!(app.process.wait().success());
-    assert!(!lives(&server), "the one that was started again stops with the host, too");
+    assert!(
+        !lives(&server),
+        "the one that was started again stops with the host, too"
+    );
 }
 
 #[tokio::test]
@@ -173,7 +225,11 @@ async fn while_a_private_postgresql_is_away_requests_are_told_to_come_back() {
     kill_postgres(data.path());
     eventually(503, async || app.get("/ready").answer().await.status).await;
     let ready = app.get("/ready").answer().await;
-    assert!(ready.text().contains("The database does not answer"), "{}", ready.text());
+    assert!(
+        ready.text().contains("The database does not answer"),
+        "{}",
+        ready.text()
+    );
     let answer = app.user("ann").get("/api/tasks").await.expect(503);
     assert!(answer.header("retry-after").is_some());
     assert_eq!(app.get("/health").answer().await.status, 200);
@@ -187,12 +243,19 @@ async fn while_a_private_postgresql_is_away_requests_are_told_to_come_back() {
 async fn a_private_postgresql_that_cannot_be_started_again_ends_the_host() {
     let data = folder();
     let mut app = private(data.path());
-    fs::write(data.path().join("postgres/data/postgresql.auto.conf"), "no_such_setting = 1\n").unwrap();
+    fs::write(
+        data.path().join("postgres/data/postgresql.auto.conf"),
+        "no_such_setting = 1\n",
+    )
+    .unwrap();
     kill_postgres(data.path());
     assert_eq!(app.process.wait().code(), Some(1));
     let log = app.process.whole_log();
     let last = log.lines().last().unwrap();
-    assert!(last.contains("ended 6 times in a row") && last.contains("no_such_setting"), "{last}");
+    assert!(
+        last.contains("ended 6 times in a row") && last.contains("no_such_setting"),
+        "{last}"
+    );
     assert_eq!(log.matches("starting it again").count(), 5);
 }
 
@@ -200,7 +263,9 @@ async fn a_private_postgresql_that_cannot_be_started_again_ends_the_host() {
 async fn two_hosts_do_not_share_a_data_directory() {
     let data = folder();
     let _app = private(data.path());
-    let output = App::here().with("BERTH_DATA_DIR", data.path().to_str().unwrap()).run("serve");
+    let output = App::here()
+        .with("BERTH_DATA_DIR", data.path().to_str().unwrap())
+        .run("serve");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("another Berth is running"), "{text}");
@@ -209,24 +274,41 @@ async fn two_hosts_do_not_share_a_data_directory() {
 #[tokio::test]
 async fn the_secret_it_makes_for_itself_is_kept() {
     let data = folder();
-    let start =
-        || App::with("BERTH_DATA_DIR", data.path().to_str().unwrap()).without("JWT_SECRET").start_alone();
+    let start = || {
+        App::with("BERTH_DATA_DIR", data.path().to_str().unwrap())
+            .without("JWT_SECRET")
+            .start_alone()
+    };
     let mut app = start();
     let body = json!({ "email": "ann@example.com", "password": "correct horse" });
-    let token =
-        app.post("/auth/register").json(&body).answer().await.expect(201).json()["access_token"].clone();
+    let token = app
+        .post("/auth/register")
+        .json(&body)
+        .answer()
+        .await
+        .expect(201)
+        .json()["access_token"]
+        .clone();
     app.process.signal(Signal::INT);
     assert!(app.process.wait().success());
     let app = start();
-    app.get("/auth/me").bearer_auth(token.as_str().unwrap()).answer().await.expect(200);
+    app.get("/auth/me")
+        .bearer_auth(token.as_str().unwrap())
+        .answer()
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn requests_in_flight_finish_before_it_stops() {
     for signal in [Signal::TERM, Signal::INT] {
-        let mut app = App::serving([Component::new("streams").at("/stream")]).start().await;
+        let mut app = App::serving([Component::new("streams").at("/stream")])
+            .start()
+            .await;
         let mut request = Raw::connect(&app).await;
-        request.send("POST /stream/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nfirst").await;
+        request
+            .send("POST /stream/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nfirst")
+            .await;
         assert_eq!(request.line().await, "HTTP/1.1 200 OK");
         app.process.signal(signal);
         app.process.wait_for("finishing the requests in flight");
@@ -242,8 +324,14 @@ async fn requests_in_flight_finish_before_it_stops() {
 
 #[tokio::test]
 async fn requests_that_do_not_finish_are_broken_off_in_time() {
-    let drips = Component::new("misbehaves").at("/bad").limited("time", "1h").limited("cpu", "1h");
-    let mut app = App::serving([drips]).with("BERTH_DRAIN_TIMEOUT", "1s").start().await;
+    let drips = Component::new("misbehaves")
+        .at("/bad")
+        .limited("time", "1h")
+        .limited("cpu", "1h");
+    let mut app = App::serving([drips])
+        .with("BERTH_DRAIN_TIMEOUT", "1s")
+        .start()
+        .await;
     let running = app.get("/bad/drip").send().await.unwrap();
     app.process.signal(Signal::TERM);
     assert!(app.process.wait().success());
@@ -252,8 +340,14 @@ async fn requests_that_do_not_finish_are_broken_off_in_time() {
 
 #[tokio::test]
 async fn a_second_signal_stops_at_once() {
-    let drips = Component::new("misbehaves").at("/bad").limited("time", "1h").limited("cpu", "1h");
-    let mut app = App::serving([drips]).with("BERTH_DRAIN_TIMEOUT", "1h").start().await;
+    let drips = Component::new("misbehaves")
+        .at("/bad")
+        .limited("time", "1h")
+        .limited("cpu", "1h");
+    let mut app = App::serving([drips])
+        .with("BERTH_DRAIN_TIMEOUT", "1h")
+        .start()
+        .await;
     let _running = app.get("/bad/drip").send().await.unwrap();
     app.process.signal(Signal::TERM);
     app.process.wait_for("finishing the requests in flight");
@@ -277,7 +371,9 @@ async fn a_health_check_says_whether_it_lives() {
 async fn an_address_that_is_taken_is_named() {
     let app = App::start().await;
     let port = app.address.port().to_string();
-    let output = App::with("DATABASE_URL", &app.database.url).with("PORT", &port).run("serve");
+    let output = App::with("DATABASE_URL", &app.database.url)
+        .with("PORT", &port)
+        .run("serve");
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains(&port) && text.contains("PORT"), "{text}");
@@ -290,17 +386,27 @@ fn a_command_whose_output_nobody_reads_ends_as_it_would_have() {
     fs::write(&file, "").unwrap();
     let run = |stdout: Stdio, stderr: Stdio, manifest: &Path| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-        command.arg("check").env_clear().env("BERTH_MANIFEST", manifest).env("JWT_SECRET", tokens::SECRET);
+        command
+            .arg("check")
+            .env_clear()
+            .env("BERTH_MANIFEST", manifest)
+            .env("JWT_SECRET", tokens::SECRET);
         command.stdout(stdout).stderr(stderr).status().unwrap().code()
     };
     let closed = || Stdio::from(pipe().unwrap().1);
     let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
     assert_eq!(run(closed(), closed(), &file), Some(0));
     assert_eq!(run(full(), full(), &file), Some(1), "what should be kept is not");
-    assert_eq!(run(closed(), closed(), &folder.path().join("missing.toml")), Some(1));
+    assert_eq!(
+        run(closed(), closed(), &folder.path().join("missing.toml")),
+        Some(1)
+    );
     let (_reader, mut unread) = pipe().unwrap();
     unread.write_all(&vec![b'x'; 64 * 1024]).unwrap();
-    assert_eq!(run(closed(), unread.into(), &folder.path().join("missing.toml")), Some(1));
+    assert_eq!(
+        run(closed(), unread.into(), &folder.path().join("missing.toml")),
+        Some(1)
+    );
 }
 
 #[test]
@@ -312,7 +418,14 @@ fn the_command_line_explains_itself() {
     let (commit, wasmtime) = rest.strip_suffix(')').unwrap().split_once(", wasmtime ").unwrap();
     assert!(!commit.is_empty() && wasmtime.starts_with("48.0."), "{rest}");
     let help = String::from_utf8(run("--help").stdout).unwrap();
-    for word in ["serve", "check", "healthcheck", "components", "DATABASE_URL", "JWT_SECRET"] {
+    for word in [
+        "serve",
+        "check",
+        "healthcheck",
+        "components",
+        "DATABASE_URL",
+        "JWT_SECRET",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     assert_eq!(run("sevre").status.code(), Some(2));

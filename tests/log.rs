@@ -14,17 +14,28 @@ use crate::support::{App, Component, Send};
 
 /// A component that shouts in each of `requests` for all of its time, beside one that logs now and then.
 async fn beside_shouting(wish: &str, requests: usize) -> App {
-    let shouts = Component::new("shouts").at("/shouts").granted(&["logging"]).limited("cpu", "500ms");
-    let quiet = Component::new("shows").at("/quiet").granted(&["config", "identity", "logging"]);
+    let shouts = Component::new("shouts")
+        .at("/shouts")
+        .granted(&["logging"])
+        .limited("cpu", "500ms");
+    let quiet = Component::new("shows")
+        .at("/quiet")
+        .granted(&["config", "identity", "logging"]);
     let app = App::serving([shouts, quiet]).start().await;
     let shouting = join_all((0..requests).map(|_| app.get(&format!("/shouts/{wish}")).answer()));
     let speaking = async {
         for number in 0..20 {
-            app.get(&format!("/quiet/log?line=neighbour-{number}-end")).answer().await.expect(200);
+            app.get(&format!("/quiet/log?line=neighbour-{number}-end"))
+                .answer()
+                .await
+                .expect(200);
         }
     };
     let (shouted, ()) = tokio::join!(shouting, speaking);
-    assert!(shouted.iter().all(|answer| answer.status == 504), "each was ended by its limit");
+    assert!(
+        shouted.iter().all(|answer| answer.status == 504),
+        "each was ended by its limit"
+    );
     app
 }
 
@@ -33,20 +44,37 @@ async fn a_component_that_shouts_neither_fills_the_log_nor_silences_its_neighbou
     for wish in ["everywhere", "escaped"] {
         let app = beside_shouting(wish, 4).await;
         let dropped = app.process.wait_for("more than its log budget");
-        assert!(dropped.contains("shouts") && dropped.contains("log_bytes"), "{dropped}");
+        assert!(
+            dropped.contains("shouts") && dropped.contains("log_bytes"),
+            "{dropped}"
+        );
         let log = app.process.log();
         assert!(log.len() < 4 << 20, "{wish}: {} bytes of log", log.len());
-        assert!(log.contains("xxx") || log.contains(r"\u{1b}"), "what is within the budget is there");
+        assert!(
+            log.contains("xxx") || log.contains(r"\u{1b}"),
+            "what is within the budget is there"
+        );
         for number in 0..20 {
-            assert!(log.contains(&format!("neighbour-{number}-end")), "{wish}: {number} is missing");
+            assert!(
+                log.contains(&format!("neighbour-{number}-end")),
+                "{wish}: {number} is missing"
+            );
         }
     }
 }
 
 /// What the lines about dropped lines say of their number.
 fn dropped(log: &str) -> u64 {
-    let lines = log.lines().filter(|line| line.contains("more than its log budget"));
-    lines.map(|line| serde_json::from_str::<Value>(line).unwrap()["lines"].as_u64().unwrap()).sum()
+    let lines = log
+        .lines()
+        .filter(|line| line.contains("more than its log budget"));
+    lines
+        .map(|line| {
+            serde_json::from_str::<Value>(line).unwrap()["lines"]
+                .as_u64()
+                .unwrap()
+        })
+        .sum()
 }
 
 #[tokio::test]
@@ -62,16 +90,27 @@ async fn every_line_that_a_component_causes_is_there_or_counted() {
     assert!(app.process.wait().success());
     app.process.wait_for("more than its log budget");
     let log = app.process.whole_log();
-    let written = log.lines().filter(|line| line.contains("a line") || line.contains("the component failed"));
+    let written = log
+        .lines()
+        .filter(|line| line.contains("a line") || line.contains("the component failed"));
     let (written, dropped) = (written.count() as u64, dropped(&log));
-    assert!((5..=15).contains(&written), "{written} lines are more than the budget");
+    assert!(
+        (5..=15).contains(&written),
+        "{written} lines are more than the budget"
+    );
     assert_eq!(written + dropped, 20 + 30);
 }
 
 /// A host whose log goes to `stderr`, with a component that may log as much as it likes.
 async fn logging_to(stderr: impl Into<Stdio>) -> App {
-    let shouts = Component::new("shouts").at("/shouts").granted(&["logging"]).limited("cpu", "1m");
-    let shouts = shouts.limited("time", "1m").limited("log_lines", "100000").limited("log_bytes", "1GiB");
+    let shouts = Component::new("shouts")
+        .at("/shouts")
+        .granted(&["logging"])
+        .limited("cpu", "1m");
+    let shouts = shouts
+        .limited("time", "1m")
+        .limited("log_lines", "100000")
+        .limited("log_bytes", "1GiB");
     App::serving([shouts]).start_unheard(stderr.into()).await
 }
 
@@ -125,9 +164,14 @@ async fn what_the_log_has_lost_is_said_when_it_can_be_written_again() {
     app.process.signal(Signal::TERM);
     assert!(app.process.wait().success());
     let log = log.join().unwrap();
-    let line = log.lines().find(|line| line.contains("lines of the log were lost"));
+    let line = log
+        .lines()
+        .find(|line| line.contains("lines of the log were lost"));
     assert!(line.is_some_and(|line| line.starts_with('{')), "{line:?}");
-    assert!(log.ends_with('\n') && log.contains("finishing the requests in flight"), "the end is there");
+    assert!(
+        log.ends_with('\n') && log.contains("finishing the requests in flight"),
+        "the end is there"
+    );
 }
 
 #[tokio::test]
@@ -136,16 +180,33 @@ async fn a_refused_statement_is_in_the_log_of_a_request_that_fails_and_else_only
     let statement = "SELECT 1 FROM missing_table";
     refused(&app, "/sql", statement).await;
     let log = app.process.log();
-    assert!(!log.contains("missing_table"), "the component has dealt with it: {log}");
+    assert!(
+        !log.contains("missing_table"),
+        "the component has dealt with it: {log}"
+    );
     run(&app, "/sql/fail", statement).await.expect(500);
     let line = app.process.wait_for("a request that failed");
     let line: Value = serde_json::from_str(&line).unwrap();
-    assert_eq!((&line["level"], &line["component"]), (&"WARN".into(), &"sql".into()), "{line}");
-    assert_eq!((&line["sqlstate"], &line["position"]), (&"42P01".into(), &15.into()), "{line}");
-    assert!(line["error"].as_str().unwrap().contains("missing_table"), "{line}");
+    assert_eq!(
+        (&line["level"], &line["component"]),
+        (&"WARN".into(), &"sql".into()),
+        "{line}"
+    );
+    assert_eq!(
+        (&line["sqlstate"], &line["position"]),
+        (&"42P01".into(), &15.into()),
+        "{line}"
+    );
+    assert!(
+        line["error"].as_str().unwrap().contains("missing_table"),
+        "{line}"
+    );
 
     let app = App::serving([sql("sql")]).with("RUST_LOG", "debug").start().await;
     refused(&app, "/sql", statement).await;
     let line = app.process.wait_for("PostgreSQL refused a statement");
-    assert!(line.contains("DEBUG") && line.contains("42P01") && line.contains("\"sql\""), "{line}");
+    assert!(
+        line.contains("DEBUG") && line.contains("42P01") && line.contains("\"sql\""),
+        "{line}"
+    );
 }

@@ -42,15 +42,26 @@ fn of_bytes(folder: &TempDir, bytes: &[u8]) -> Component {
 #[test]
 fn a_good_manifest_is_said_to_be_good() {
     let output = check([hello(), Component::new("streams").at("/stream")]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("hello@") && text.contains("streams@") && text.contains("good"), "{text}");
+    assert!(
+        text.contains("hello@") && text.contains("streams@") && text.contains("good"),
+        "{text}"
+    );
 }
 
 #[test]
 fn the_projects_own_manifest_is_good() {
     let output = App::here().run("check");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
@@ -59,18 +70,35 @@ fn what_the_manifest_may_not_say_is_refused() {
         ("an unknown key", check([hello().saying("rotues = []")])),
         ("an unknown limit", check([hello().limited("momery", "1MiB")])),
         ("a limit that is none", check([hello().limited("memory", "much")])),
-        ("a limit out of range", check([hello().limited("concurrency", "0")])),
+        (
+            "a limit out of range",
+            check([hello().limited("concurrency", "0")]),
+        ),
         ("an unknown capability", check([hello().granted(&["postgers"])])),
         ("a route that is none", check([hello().route("hello")])),
-        ("two routes of one shape", check([hello(), Component::new("streams").route("/hello/{*all}")])),
+        (
+            "two routes of one shape",
+            check([hello(), Component::new("streams").route("/hello/{*all}")]),
+        ),
         ("a route of the host's", check([hello().route("/health")])),
-        ("a destination that is none", check([hello().saying("outgoing = [\"everywhere\"]")])),
-        ("a probe of no route", check([hello().saying("probe = \"GET /elsewhere\"")])),
+        (
+            "a destination that is none",
+            check([hello().saying("outgoing = [\"everywhere\"]")]),
+        ),
+        (
+            "a probe of no route",
+            check([hello().saying("probe = \"GET /elsewhere\"")]),
+        ),
         ("a name that is none", check([hello().called("Hello_World")])),
-        ("a missing file", check([Component::from_file("made", Path::new("/tmp/nowhere.wasm")).at("/made")])),
+        (
+            "a missing file",
+            check([Component::from_file("made", Path::new("/tmp/nowhere.wasm")).at("/made")]),
+        ),
     ];
-    let text: Vec<_> =
-        refusals.iter().map(|(what, output)| format!("{what}:\n  {}", refusal(output))).collect();
+    let text: Vec<_> = refusals
+        .iter()
+        .map(|(what, output)| format!("{what}:\n  {}", refusal(output)))
+        .collect();
     insta::assert_snapshot!(text.join("\n"));
 }
 
@@ -117,9 +145,17 @@ fn a_check_can_be_read_by_programs() {
     let good = json(vec![hello(), Component::new("streams").route("/{*rest}")]);
     assert_eq!(good["components"][0]["name"], "hello");
     assert_eq!(good["components"][1]["left_to_the_host"][0]["route"], "/{*rest}");
-    assert_eq!(good["components"][1]["left_to_the_host"][0]["paths"][0], "/health");
+    assert_eq!(
+        good["components"][1]["left_to_the_host"][0]["paths"][0],
+        "/health"
+    );
     let bad = json(vec![hello().route("/x/:id").saying("colour = 1")]);
-    let lines: Vec<_> = bad["faults"].as_array().unwrap().iter().map(|fault| &fault["line"]).collect();
+    let lines: Vec<_> = bad["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| &fault["line"])
+        .collect();
     assert_eq!(lines, [3, 5]);
     let bad = json(vec![Component::new("sql").at("/x")]);
     assert_eq!(
@@ -136,13 +172,27 @@ fn what_is_no_component_for_this_host_is_refused() {
         ("garbage", check([of_bytes(&folder, b"garbage")])),
         ("nothing", check([of_bytes(&folder, b"")])),
         ("a core module", check([of_bytes(&folder, &wat("(module)"))])),
-        ("a component that handles nothing", check([of_bytes(&folder, &wat("(component)"))])),
-        ("a handler of wasi:http 0.3", check([of_bytes(&folder, &wat(HANDLER_0_3))])),
-        ("a release candidate", check([of_bytes(&folder, &wat(RELEASE_CANDIDATE))])),
-        ("an interface of nobody's", check([of_bytes(&folder, &wat(UNKNOWN))])),
+        (
+            "a component that handles nothing",
+            check([of_bytes(&folder, &wat("(component)"))]),
+        ),
+        (
+            "a handler of wasi:http 0.3",
+            check([of_bytes(&folder, &wat(HANDLER_0_3))]),
+        ),
+        (
+            "a release candidate",
+            check([of_bytes(&folder, &wat(RELEASE_CANDIDATE))]),
+        ),
+        (
+            "an interface of nobody's",
+            check([of_bytes(&folder, &wat(UNKNOWN))]),
+        ),
     ];
-    let text: Vec<_> =
-        refusals.iter().map(|(what, output)| format!("{what}:\n  {}", refusal(output))).collect();
+    let text: Vec<_> = refusals
+        .iter()
+        .map(|(what, output)| format!("{what}:\n  {}", refusal(output)))
+        .collect();
     insta::assert_snapshot!(text.join("\n"));
 }
 
@@ -180,12 +230,21 @@ fn variables_that_cannot_be_used_stop_the_start_by_name() {
     let short = "a secret that is too short";
     let refusals = [
         ("JWT_SECRET", App::with("JWT_SECRET", short)),
-        ("JWT_SECRET", App::with("ENVIRONMENT", "production").without("JWT_SECRET")),
-        ("DATABASE_URL", App::with("DATABASE_URL", "mysql://root:hunter2@db/x")),
+        (
+            "JWT_SECRET",
+            App::with("ENVIRONMENT", "production").without("JWT_SECRET"),
+        ),
+        (
+            "DATABASE_URL",
+            App::with("DATABASE_URL", "mysql://root:hunter2@db/x"),
+        ),
         ("PORT", App::with("PORT", "eighty")),
         ("CORS_ORIGINS", App::with("CORS_ORIGINS", "example.com/path")),
         ("ANONYMOUS_USER", App::with("ANONYMOUS_USER", "tasks")),
-        ("BERTH_MANIFEST", App::with("BERTH_MANIFEST", "/nowhere/berth.toml")),
+        (
+            "BERTH_MANIFEST",
+            App::with("BERTH_MANIFEST", "/nowhere/berth.toml"),
+        ),
     ];
     for (variable, app) in refusals {
         for subcommand in ["check", "serve"] {

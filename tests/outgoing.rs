@@ -15,7 +15,9 @@ async fn calling(destinations: &[&str]) -> App {
 }
 
 fn calls(destinations: &[&str]) -> Component {
-    Component::new("calls-out").at("/call").saying(&format!("outgoing = {destinations:?}"))
+    Component::new("calls-out")
+        .at("/call")
+        .saying(&format!("outgoing = {destinations:?}"))
 }
 
 fn trusting(destinations: &[&str], authority: &Path) -> Component {
@@ -49,11 +51,20 @@ async fn a_path_arrives_as_the_component_wrote_it() {
         let answer = call(&app, &upstream.url(path), &[]).await;
         assert_eq!(answer.text(), format!("200 GET {path} HTTP/1.1"));
     }
-    assert_eq!(call(&app, &upstream.url("?a=b"), &[]).await.text(), "200 GET /?a=b HTTP/1.1");
+    assert_eq!(
+        call(&app, &upstream.url("?a=b"), &[]).await.text(),
+        "200 GET /?a=b HTTP/1.1"
+    );
     for request in upstream.requests() {
         let head = request.text.to_ascii_lowercase();
-        assert!(head.contains(&format!("host: {}\r\n", upstream.address)), "{head}");
-        assert!(!head.contains("accept") && !head.contains("user-agent"), "nothing is added: {head}");
+        assert!(
+            head.contains(&format!("host: {}\r\n", upstream.address)),
+            "{head}"
+        );
+        assert!(
+            !head.contains("accept") && !head.contains("user-agent"),
+            "nothing is added: {head}"
+        );
     }
 }
 
@@ -62,7 +73,10 @@ async fn a_connection_is_used_again() {
     let upstream = echo();
     let app = calling(&[&upstream.url("")]).await;
     for _ in 0..20 {
-        assert_eq!(call(&app, &upstream.url("/"), &[]).await.text(), "200 GET / HTTP/1.1");
+        assert_eq!(
+            call(&app, &upstream.url("/"), &[]).await.text(),
+            "200 GET / HTTP/1.1"
+        );
     }
     let connections = upstream.requests().iter().map(|request| request.connection).max();
     assert!(connections < Some(20), "{connections:?}");
@@ -72,7 +86,11 @@ async fn a_connection_is_used_again() {
 async fn fails(app: &App, url: &str, parameters: &[(&str, &str)], code: &str, reason: &str) {
     let answer = call(app, url, parameters).await;
     let text = answer.text();
-    assert!(answer.status == 400 && text.contains(code), "{url}: {code}: {} {text}", answer.status);
+    assert!(
+        answer.status == 400 && text.contains(code),
+        "{url}: {code}: {} {text}",
+        answer.status
+    );
     let line = app.process.wait_for(reason);
     for part in ["WARN", "calls-out", "the-call", "a component's request to"] {
         assert!(line.contains(part), "{part}: {line}");
@@ -88,18 +106,41 @@ async fn connections_that_fail_are_told_apart() {
     let refuses = format!("http://127.0.0.1:{}", free_port());
     let nowhere = format!("http://{}.example", "x".repeat(64));
     for (url, code, reason) in [
-        (&*refuses, "ErrorCode::ConnectionRefused", "the connection was refused"),
+        (
+            &*refuses,
+            "ErrorCode::ConnectionRefused",
+            "the connection was refused",
+        ),
         (&*nowhere, "ErrorCode::DnsError", "cannot be resolved"),
-        (&closes.url(""), "ErrorCode::ConnectionTerminated", "closed before a response came"),
-        (&breaks.url(""), "ErrorCode::HttpResponseIncomplete", "the response broke off"),
+        (
+            &closes.url(""),
+            "ErrorCode::ConnectionTerminated",
+            "closed before a response came",
+        ),
+        (
+            &breaks.url(""),
+            "ErrorCode::HttpResponseIncomplete",
+            "the response broke off",
+        ),
         (&babbles.url(""), "ErrorCode::HttpProtocolError", "is not HTTP/1"),
-        (&stops.url(""), "after \\\"part\\\": incomplete HTTP response", "the response broke off"),
+        (
+            &stops.url(""),
+            "after \\\"part\\\": incomplete HTTP response",
+            "the response broke off",
+        ),
     ] {
         fails(&calling(&[url]).await, url, &[], code, reason).await;
     }
     let app = calling(&[&closes.url("")]).await;
     let code = "ErrorCode::HttpRequestMethodInvalid";
-    fails(&app, &closes.url(""), &[("method", "CONNECT")], code, "cannot send CONNECT").await;
+    fails(
+        &app,
+        &closes.url(""),
+        &[("method", "CONNECT")],
+        code,
+        "cannot send CONNECT",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -108,7 +149,10 @@ async fn failures_of_tls_are_told_apart() {
     let good = Certificates::of("localhost");
     let authority = good.authority_in(folder.path());
     let other = Certificates::of("localhost");
-    let (elsewhere, expired) = (Certificates::of("elsewhere.example"), Certificates::expired_of("localhost"));
+    let (elsewhere, expired) = (
+        Certificates::of("elsewhere.example"),
+        Certificates::expired_of("localhost"),
+    );
     let answers = |certificates: &Certificates, protocols: &[&str]| {
         let config = certificates.server_config(protocols);
         Upstream::start_tls(config, |_| Reply::Body("hello".to_owned()))
@@ -116,7 +160,11 @@ async fn failures_of_tls_are_told_apart() {
     let [own, unknown] = [&good, &other].map(|certificates| answers(certificates, &[]));
     let [misnamed, expired] = [&elsewhere, &expired].map(|certificates| {
         let folder = tempfile::tempdir().unwrap();
-        (answers(certificates, &[]), certificates.authority_in(folder.path()), folder)
+        (
+            answers(certificates, &[]),
+            certificates.authority_in(folder.path()),
+            folder,
+        )
     });
     let refusing = answers(&good, &["h2"]);
     let closing = Upstream::start(|_| Reply::Then(""));
@@ -128,20 +176,44 @@ async fn failures_of_tls_are_told_apart() {
             "ErrorCode::TlsCertificateError",
             "UnknownIssuer; name the authority's certificate as `outgoing_ca` in [components.calls-out]",
         ),
-        (&misnamed.0, &misnamed.1, "ErrorCode::TlsCertificateError", "not valid for name"),
-        (&expired.0, &expired.1, "ErrorCode::TlsCertificateError", "certificate expired"),
-        (&refusing, &authority, "ErrorCode::TlsAlertReceived", "NoApplicationProtocol"),
-        (&closing, &authority, "ErrorCode::ConnectionTerminated", "before TLS was agreed on"),
+        (
+            &misnamed.0,
+            &misnamed.1,
+            "ErrorCode::TlsCertificateError",
+            "not valid for name",
+        ),
+        (
+            &expired.0,
+            &expired.1,
+            "ErrorCode::TlsCertificateError",
+            "certificate expired",
+        ),
+        (
+            &refusing,
+            &authority,
+            "ErrorCode::TlsAlertReceived",
+            "NoApplicationProtocol",
+        ),
+        (
+            &closing,
+            &authority,
+            "ErrorCode::ConnectionTerminated",
+            "before TLS was agreed on",
+        ),
         (&plain, &authority, "ErrorCode::TlsProtocolError", "TLS failed"),
     ] {
         let url = format!("https://localhost:{}", upstream.address.port());
-        let app = App::serving([trusting(&[&url, "127.0.0.1"], authority)]).start().await;
+        let app = App::serving([trusting(&[&url, "127.0.0.1"], authority)])
+            .start()
+            .await;
         fails(&app, &url, &[], code, reason).await;
     }
     let url = format!("https://localhost:{}", own.address.port());
     let app = App::serving([calls(&[&url, "127.0.0.1"])]).start().await;
     fails(&app, &url, &[], "ErrorCode::TlsCertificateError", "UnknownIssuer").await;
-    let app = App::serving([trusting(&[&url, "127.0.0.1"], &authority)]).start().await;
+    let app = App::serving([trusting(&[&url, "127.0.0.1"], &authority)])
+        .start()
+        .await;
     assert_eq!(call(&app, &url, &[]).await.text(), "200 hello");
 }
 
@@ -152,8 +224,18 @@ async fn timeouts_of_a_component_are_kept() {
     let encrypted = format!("https://{}", mute.address);
     let app = calling(&[&mute.url(""), &stalls.url(""), &encrypted]).await;
     for (url, timeout, code, reason) in [
-        (encrypted, "connect", "ErrorCode::ConnectionTimeout", "no connection was made in time"),
-        (mute.url(""), "first_byte", "ErrorCode::ConnectionReadTimeout", "first-byte-timeout"),
+        (
+            encrypted,
+            "connect",
+            "ErrorCode::ConnectionTimeout",
+            "no connection was made in time",
+        ),
+        (
+            mute.url(""),
+            "first_byte",
+            "ErrorCode::ConnectionReadTimeout",
+            "first-byte-timeout",
+        ),
         (
             stalls.url(""),
             "between_bytes",
@@ -181,16 +263,24 @@ async fn a_request_that_a_kept_connection_loses_is_sent_once_more_if_it_may_be()
     let is_armed = Arc::new(AtomicBool::new(true));
     let upstream = closing(&is_armed);
     let app = calling(&[&upstream.url("")]).await;
-    for (method, repeats) in
-        [("GET", true), ("PUT", true), ("DELETE", true), ("POST", false), ("PATCH", false)]
-    {
+    for (method, repeats) in [
+        ("GET", true),
+        ("PUT", true),
+        ("DELETE", true),
+        ("POST", false),
+        ("PATCH", false),
+    ] {
         is_armed.store(true, Ordering::SeqCst);
         // A connection is kept a moment after its response was read: one of these requests meets it.
         while is_armed.load(Ordering::SeqCst) {
             let body = if method == "GET" { "" } else { "the body" };
             let answer = call(&app, &upstream.url(""), &[("method", method), ("body", body)]).await;
             if is_armed.load(Ordering::SeqCst) || repeats {
-                assert_eq!((answer.status, answer.text().contains(body)), (200, true), "{method}");
+                assert_eq!(
+                    (answer.status, answer.text().contains(body)),
+                    (200, true),
+                    "{method}"
+                );
             } else {
                 assert_eq!(answer.text(), "ErrorCode::ConnectionTerminated", "{method}");
             }
@@ -215,5 +305,9 @@ fn a_wrong_authority_is_a_fault_of_the_manifest() {
         assert!(said.contains("berth.toml:") && said.contains(reason), "{said}");
     }
     let check = App::serving([trusting(&["https://localhost"], &authority)]).run("check");
-    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    assert!(
+        check.status.success(),
+        "{}",
+        String::from_utf8_lossy(&check.stderr)
+    );
 }

@@ -20,7 +20,11 @@ fn neighbours(memory: &str) -> AppBuilder {
 async fn hold_all(app: &App) -> Vec<Response> {
     let path = format!("/bad/hold?bytes={}", 4 * MIB);
     let responses = join_all((0..12).map(|_| app.get(&path).send())).await;
-    responses.into_iter().map(Result::unwrap).filter(|response| response.status() == 200).collect()
+    responses
+        .into_iter()
+        .map(Result::unwrap)
+        .filter(|response| response.status() == 200)
+        .collect()
 }
 
 #[tokio::test]
@@ -28,11 +32,21 @@ async fn an_instance_cannot_have_more_than_the_host_has_for_all() {
     let app = neighbours("16MiB").start().await;
     for _ in 0..3 {
         let answer = app.get("/bad/hoard").answer().await.expect(503);
-        assert!(answer.header("retry-after").is_some(), "it had not reached its own limit");
-        assert_eq!(app.get("/hello").answer().await.status, 200, "what it had is free again");
+        assert!(
+            answer.header("retry-after").is_some(),
+            "it had not reached its own limit"
+        );
+        assert_eq!(
+            app.get("/hello").answer().await.status,
+            200,
+            "what it had is free again"
+        );
     }
     let line = app.process.wait_for("no memory is left");
-    assert!(line.contains("BERTH_GUEST_MEMORY") && line.contains("misbehaves"), "{line}");
+    assert!(
+        line.contains("BERTH_GUEST_MEMORY") && line.contains("misbehaves"),
+        "{line}"
+    );
 }
 
 #[tokio::test]
@@ -85,8 +99,12 @@ async fn sixteen_instances_of_60_mib_take_no_more_than_the_budget_and_give_it_ba
 
 #[tokio::test]
 async fn what_spins_does_so_at_low_priority_and_ends_with_its_client() {
-    let bad = Component::new("misbehaves").at("/bad").limited("concurrency", "1");
-    let app = App::serving([bad.limited("time", "1h").limited("cpu", "1h")]).start().await;
+    let bad = Component::new("misbehaves")
+        .at("/bad")
+        .limited("concurrency", "1");
+    let app = App::serving([bad.limited("time", "1h").limited("cpu", "1h")])
+        .start()
+        .await;
     let spins = app.get("/bad/loop").send();
     tokio::select! {
         answer = spins => panic!("it never answers: {answer:?}"),

@@ -13,14 +13,20 @@ const MEBIBYTE: usize = 1024 * 1024;
 const FLAT: usize = 32 * MEBIBYTE;
 
 async fn streams() -> App {
-    let streams = Component::new("streams").at("/stream").limited("body", "200MiB").limited("time", "5m");
+    let streams = Component::new("streams")
+        .at("/stream")
+        .limited("body", "200MiB")
+        .limited("time", "5m");
     App::serving([streams.limited("cpu", "5m")]).start().await
 }
 
 /// The most memory that the host has had at once, in bytes.
 fn peak(app: &App) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", app.process.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
@@ -54,7 +60,10 @@ async fn a_response_comes_as_it_is_written() {
     let app = streams().await;
     let before = peak(&app);
     let response = app.get("/stream/send?bytes=100000001").send().await.unwrap();
-    let length = response.bytes_stream().fold(0, async |sum, piece| sum + piece.unwrap().len()).await;
+    let length = response
+        .bytes_stream()
+        .fold(0, async |sum, piece| sum + piece.unwrap().len())
+        .await;
     assert_eq!(length, 100_000_001);
     assert!(peak(&app) - before < FLAT);
 }
@@ -67,7 +76,12 @@ async fn a_guest_that_does_not_read_holds_back_the_client_and_not_the_host() {
     let _ = app.post("/stream/ignore").body(body(100)).try_answer().await;
     assert!(peak(&app) - before < FLAT);
     assert_eq!(
-        app.post("/stream/count").body(body(3)).answer().await.expect(200).text(),
+        app.post("/stream/count")
+            .body(body(3))
+            .answer()
+            .await
+            .expect(200)
+            .text(),
         (3 * MEBIBYTE).to_string()
     );
 }
@@ -82,12 +96,20 @@ async fn a_body_is_read_up_to_the_components_limit() {
             .chunks(1000)
             .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()))
             .collect::<Vec<_>>();
-        app.post("/stream/count").body(reqwest::Body::wrap_stream(stream::iter(pieces))).answer()
+        app.post("/stream/count")
+            .body(reqwest::Body::wrap_stream(stream::iter(pieces)))
+            .answer()
     };
     for length in [0, 10_239, 10_240] {
         assert_eq!(told(length).await.expect(200).text(), length.to_string());
         assert_eq!(untold(length).await.expect(200).text(), length.to_string());
     }
-    assert_eq!(told(10_241).await.failure(), (413, "Request body too large".to_owned()));
-    assert_eq!(untold(10_241).await.failure(), (413, "Request body too large".to_owned()));
+    assert_eq!(
+        told(10_241).await.failure(),
+        (413, "Request body too large".to_owned())
+    );
+    assert_eq!(
+        untold(10_241).await.failure(),
+        (413, "Request body too large".to_owned())
+    );
 }

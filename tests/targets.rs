@@ -4,9 +4,11 @@ use crate::support::raw::{self, exchange};
 use crate::support::{App, Component, Send as _};
 
 async fn app() -> App {
-    App::serving([Component::new("shows").at("/shows").granted(&["identity", "config", "logging"])])
-        .start()
-        .await
+    App::serving([Component::new("shows")
+        .at("/shows")
+        .granted(&["identity", "config", "logging"])])
+    .start()
+    .await
 }
 
 /// Sends a request without a body: its first line, and its other lines.
@@ -34,7 +36,11 @@ async fn a_request_names_its_host_exactly_once() {
             "host: \u{e4}\r\n",
         ] {
             let answer = ask(&app, &format!("GET {path} HTTP/1.1"), hosts).await;
-            assert_eq!(raw::failure(&answer), ("400", "Malformed request".to_owned()), "{path} {hosts:?}");
+            assert_eq!(
+                raw::failure(&answer),
+                ("400", "Malformed request".to_owned()),
+                "{path} {hosts:?}"
+            );
         }
         for hosts in [
             "host: x\r\n",
@@ -56,7 +62,11 @@ async fn a_request_names_its_host_exactly_once() {
 async fn http_1_0_needs_no_host() {
     let app = app().await;
     for path in ["/health", "/shows/headers"] {
-        for (hosts, status) in [("", "200"), ("host: x\r\n", "200"), ("host: x\r\nhost: y\r\n", "400")] {
+        for (hosts, status) in [
+            ("", "200"),
+            ("host: x\r\n", "200"),
+            ("host: x\r\nhost: y\r\n", "400"),
+        ] {
             let answer = ask(&app, &format!("GET {path} HTTP/1.0"), hosts).await;
             assert_eq!(raw::status(&answer), status, "{path} {hosts:?}: {answer}");
         }
@@ -66,12 +76,28 @@ async fn http_1_0_needs_no_host() {
 #[tokio::test]
 async fn an_absolute_target_is_the_host_and_the_path() {
     let app = app().await;
-    let answer = ask(&app, "GET http://example.com:81/shows/authority/ HTTP/1.1", "host: other\r\n").await;
+    let answer = ask(
+        &app,
+        "GET http://example.com:81/shows/authority/ HTTP/1.1",
+        "host: other\r\n",
+    )
+    .await;
     assert!(answer.ends_with("\r\n\r\nexample.com:81"), "{answer}");
-    let answer = ask(&app, "GET http://example.com/shows/target?a=b HTTP/1.1", "host: other\r\n").await;
+    let answer = ask(
+        &app,
+        "GET http://example.com/shows/target?a=b HTTP/1.1",
+        "host: other\r\n",
+    )
+    .await;
     assert!(answer.ends_with("Method::Get /shows/target?a=b"), "{answer}");
-    assert_eq!(raw::status(&ask(&app, "GET http://example.com HTTP/1.1", "host: x\r\n").await), "200");
-    assert_eq!(raw::status(&ask(&app, "GET HTTPS://example.com/health HTTP/1.0", "").await), "200");
+    assert_eq!(
+        raw::status(&ask(&app, "GET http://example.com HTTP/1.1", "host: x\r\n").await),
+        "200"
+    );
+    assert_eq!(
+        raw::status(&ask(&app, "GET HTTPS://example.com/health HTTP/1.0", "").await),
+        "200"
+    );
     for (line, hosts) in [
         ("GET http://example.com/health HTTP/1.1", ""),
         ("GET ftp://example.com/health HTTP/1.1", "host: x\r\n"),
@@ -99,7 +125,11 @@ async fn trace_and_connect_never_reach_a_component() {
         "CONNECT x HTTP/1.1",
     ] {
         let answer = ask(&app, line, "host: x\r\nx-secret: told\r\n").await;
-        assert_eq!(raw::failure(&answer), ("405", "Method Not Allowed".to_owned()), "{line}");
+        assert_eq!(
+            raw::failure(&answer),
+            ("405", "Method Not Allowed".to_owned()),
+            "{line}"
+        );
         assert!(
             answer.contains(everything) && !answer.contains("told") && !answer.contains("x-component"),
             "{answer}"

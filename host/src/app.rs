@@ -59,13 +59,21 @@ impl App {
                 .any(Pattern::answers_root),
         };
         let in_flight = InFlight::new(config.edge.max_in_flight);
-        Self { shared: Arc::new(shared), registry: Arc::default(), in_flight }
+        Self {
+            shared: Arc::new(shared),
+            registry: Arc::default(),
+            in_flight,
+        }
     }
 
     /// The host with other components, for its own requests, which are separate from those of clients.
     #[must_use]
     pub fn on_trial(&self, registry: Arc<Registry>) -> Self {
-        Self { shared: Arc::clone(&self.shared), registry, in_flight: InFlight::new(ON_TRIAL) }
+        Self {
+            shared: Arc::clone(&self.shared),
+            registry,
+            in_flight: InFlight::new(ON_TRIAL),
+        }
     }
 
     /// The value of `ENVIRONMENT`.
@@ -108,7 +116,11 @@ impl App {
     #[must_use]
     pub fn has_root(&self) -> bool {
         let deployment = self.registry.current();
-        if deployment.is_complete() { deployment.find("/").is_some() } else { self.shared.root_is_claimed }
+        if deployment.is_complete() {
+            deployment.find("/").is_some()
+        } else {
+            self.shared.root_is_claimed
+        }
     }
 
     /// The requests in flight.

@@ -44,7 +44,10 @@ impl Client {
         let trusted = peer.is_some_and(|peer| proxies.contains(peer));
         let mut client = match peer {
             Some(peer) if trusted => Self::behind(peer, headers, proxies),
-            peer => Self { address: peer, ..Self::default() },
+            peer => Self {
+                address: peer,
+                ..Self::default()
+            },
         };
         client.https |= (trusted || proxies.is_empty()) && forwarded::is_https(headers);
         client
@@ -59,7 +62,10 @@ impl Client {
             (Some(one), Some(other)) if one.address != other.address => None,
             (one, other) => one.or(other),
         };
-        let mut client = client.unwrap_or(Self { address: Some(peer), ..Self::default() });
+        let mut client = client.unwrap_or(Self {
+            address: Some(peer),
+            ..Self::default()
+        });
         client.host = forwarded::host(headers).or(client.host);
         client
     }
@@ -88,13 +94,20 @@ impl<S: Sync> FromRequestParts<S> for Client {
 fn trace(peer: IpAddr, hops: impl Iterator<Item = Option<Hop>>, proxies: &TrustedProxies) -> Option<Client> {
     let mut hops = hops.peekable();
     hops.peek()?;
-    let mut client = Client { address: Some(peer), ..Client::default() };
+    let mut client = Client {
+        address: Some(peer),
+        ..Client::default()
+    };
     for hop in hops {
         let Some(hop) = hop.filter(|_| client.address.is_some_and(|address| proxies.contains(address)))
         else {
             break;
         };
-        client = Client { address: Some(hop.address), https: hop.https, host: hop.host };
+        client = Client {
+            address: Some(hop.address),
+            https: hop.https,
+            host: hop.host,
+        };
     }
     Some(client)
 }
@@ -126,7 +139,9 @@ mod tests {
         let manifest = tempfile::NamedTempFile::new().unwrap();
         let path = manifest.path().to_str().unwrap();
         let variables = [("BERTH_MANIFEST", path), ("TRUSTED_PROXIES", networks)];
-        Config::read(&variables.into_iter().collect()).unwrap().trusted_proxies
+        Config::read(&variables.into_iter().collect())
+            .unwrap()
+            .trusted_proxies
     }
 
     fn identified(peer: &str, headers: &[(&str, &str)], networks: &str) -> (Client, HeaderMap) {
@@ -135,14 +150,20 @@ mod tests {
             request = request.header(*name, *value);
         }
         let mut request = request.body(Body::empty()).unwrap();
-        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 80)));
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 80)));
         let client = Client::identify(&mut request, &proxies(networks));
         assert_eq!(request.extensions().get(), Some(&client));
         (client, request.headers().clone())
     }
 
     fn address(peer: &str, headers: &[(&str, &str)]) -> String {
-        identified(peer, headers, "10.0.0.0/8, fd00::/8").0.address.unwrap().to_string()
+        identified(peer, headers, "10.0.0.0/8, fd00::/8")
+            .0
+            .address
+            .unwrap()
+            .to_string()
     }
 
     #[test]
@@ -157,11 +178,23 @@ mod tests {
     fn trusted_proxies_are_followed_from_the_right() {
         for (header, expected) in [
             (("x-forwarded-for", "192.0.2.1"), "192.0.2.1"),
-            (("x-forwarded-for", "198.51.100.1, 192.0.2.1, 10.0.0.2"), "192.0.2.1"),
-            (("x-forwarded-for", "198.51.100.1, nonsense, 10.0.0.2"), "10.0.0.2"),
+            (
+                ("x-forwarded-for", "198.51.100.1, 192.0.2.1, 10.0.0.2"),
+                "192.0.2.1",
+            ),
+            (
+                ("x-forwarded-for", "198.51.100.1, nonsense, 10.0.0.2"),
+                "10.0.0.2",
+            ),
             (("x-forwarded-for", "10.0.0.3, 10.0.0.2"), "10.0.0.3"),
             (("x-forwarded-for", ""), "10.0.0.1"),
-            (("forwarded", "for=198.51.100.1, for=192.0.2.1, for=\"[fd00::2]:4711\""), "192.0.2.1"),
+            (
+                (
+                    "forwarded",
+                    "for=198.51.100.1, for=192.0.2.1, for=\"[fd00::2]:4711\"",
+                ),
+                "192.0.2.1",
+            ),
             (("forwarded", "for=192.0.2.1, for=_hidden"), "10.0.0.1"),
         ] {
             assert_eq!(address("10.0.0.1", &[header]), expected, "{header:?}");
@@ -179,10 +212,17 @@ mod tests {
 
     #[test]
     fn the_claims_are_gone_and_other_headers_are_not() {
-        let sent =
-            [("x-forwarded-for", "192.0.2.1"), ("X-Forwarded-Any", "1"), ("x-real-ip", "1"), ("x-mine", "1")];
+        let sent = [
+            ("x-forwarded-for", "192.0.2.1"),
+            ("X-Forwarded-Any", "1"),
+            ("x-real-ip", "1"),
+            ("x-mine", "1"),
+        ];
         let (_, headers) = identified("10.0.0.1", &sent, "");
-        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-mine"]);
+        assert_eq!(
+            headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(),
+            ["x-mine"]
+        );
     }
 
     #[test]
@@ -192,14 +232,25 @@ mod tests {
         assert!(https("203.0.113.9", claim, ""));
         assert!(https("10.0.0.1", claim, "10.0.0.0/8"));
         assert!(!https("203.0.113.9", claim, "10.0.0.0/8"));
-        assert!(https("10.0.0.1", ("forwarded", "for=192.0.2.1;proto=https"), "10.0.0.0/8"));
-        assert!(!https("203.0.113.9", ("forwarded", "for=192.0.2.1;proto=https"), "10.0.0.0/8"));
+        assert!(https(
+            "10.0.0.1",
+            ("forwarded", "for=192.0.2.1;proto=https"),
+            "10.0.0.0/8"
+        ));
+        assert!(!https(
+            "203.0.113.9",
+            ("forwarded", "for=192.0.2.1;proto=https"),
+            "10.0.0.0/8"
+        ));
     }
 
     #[test]
     fn the_host_is_a_trusted_proxys_to_tell() {
         let host = |peer, header| identified(peer, &[header], "10.0.0.0/8").0.host;
-        assert_eq!(host("10.0.0.1", ("x-forwarded-host", "a.example")).as_deref(), Some("a.example"));
+        assert_eq!(
+            host("10.0.0.1", ("x-forwarded-host", "a.example")).as_deref(),
+            Some("a.example")
+        );
         assert_eq!(
             host("10.0.0.1", ("forwarded", "for=192.0.2.1;host=a.example")).as_deref(),
             Some("a.example")
@@ -210,7 +261,12 @@ mod tests {
     #[test]
     fn logins_are_counted_by_ipv4_address_or_ipv6_network() {
         let network = |address: &str| {
-            Client { address: Some(address.parse().unwrap()), ..Client::default() }.network().unwrap()
+            Client {
+                address: Some(address.parse().unwrap()),
+                ..Client::default()
+            }
+            .network()
+            .unwrap()
         };
         assert_eq!(network("::ffff:192.0.2.1"), network("192.0.2.1"));
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));

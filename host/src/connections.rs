@@ -64,7 +64,12 @@ pub(crate) struct Closing;
 impl Connections {
     /// Allows at most `max` connections, of which a client address may have `max_per_client` idle ones.
     pub(crate) fn new(max: usize, max_per_client: usize) -> Arc<Self> {
-        Arc::new(Self { max, max_per_client, began: Instant::now(), open: Mutex::default() })
+        Arc::new(Self {
+            max,
+            max_per_client,
+            began: Instant::now(),
+            open: Mutex::default(),
+        })
     }
 
     /// Gives a new connection a place, and closes an idle connection if there are too many. None if every connection is
@@ -72,7 +77,11 @@ impl Connections {
     pub(crate) fn admit(self: &Arc<Self>, peer: SocketAddr) -> Option<Connection> {
         let client = client(peer.ip());
         let mut open = self.open();
-        if open.clients.get(&client).is_some_and(|own| own.len() >= self.max_per_client) {
+        if open
+            .clients
+            .get(&client)
+            .is_some_and(|own| own.len() >= self.max_per_client)
+        {
             open.close_oldest_of(client);
         }
         if open.count >= self.max && !open.close_oldest() {
@@ -81,7 +90,11 @@ impl Connections {
         let activity = Activity::new(self.began);
         open.clients.entry(client).or_default().push(activity.clone());
         open.count += 1;
-        Some(Connection { connections: Arc::clone(self), client, activity })
+        Some(Connection {
+            connections: Arc::clone(self),
+            client,
+            activity,
+        })
     }
 
     /// Closes the connection that has been idle longest. Returns whether there was such a connection.
@@ -96,7 +109,10 @@ impl Connections {
 
 impl Open {
     fn close_oldest(&mut self) -> bool {
-        let waiting = self.clients.iter().flat_map(|(client, own)| own.iter().map(move |one| (*client, one)));
+        let waiting = self
+            .clients
+            .iter()
+            .flat_map(|(client, own)| own.iter().map(move |one| (*client, one)));
         self.close(oldest(&waiting))
     }
 
@@ -107,15 +123,21 @@ impl Open {
 
     /// Signals the connection's task to end. The place is free at once.
     fn close(&mut self, connection: Option<(IpAddr, Activity)>) -> bool {
-        let Some((client, activity)) = connection else { return false };
+        let Some((client, activity)) = connection else {
+            return false;
+        };
         self.remove(client, &activity);
         activity.0.closing.notify_one();
         true
     }
 
     fn remove(&mut self, client: IpAddr, activity: &Activity) {
-        let Some(own) = self.clients.get_mut(&client) else { return };
-        let Some(place) = own.iter().position(|one| Arc::ptr_eq(&one.0, &activity.0)) else { return };
+        let Some(own) = self.clients.get_mut(&client) else {
+            return;
+        };
+        let Some(place) = own.iter().position(|one| Arc::ptr_eq(&one.0, &activity.0)) else {
+            return;
+        };
         own.swap_remove(place);
         self.count -= 1;
         if own.is_empty() {
@@ -129,13 +151,19 @@ fn oldest<'a>(
     connections: &(impl Iterator<Item = (IpAddr, &'a Activity)> + Clone),
 ) -> Option<(IpAddr, Activity)> {
     loop {
-        let states =
-            connections.clone().map(|(client, one)| (one.0.state.load(Ordering::Acquire), client, one));
+        let states = connections
+            .clone()
+            .map(|(client, one)| (one.0.state.load(Ordering::Acquire), client, one));
         let (since, client, oldest) = states
             .filter(|(state, ..)| !matches!(*state, BUSY | CLOSING))
             .min_by_key(|(state, ..)| *state)?;
         // The connection may have become busy meanwhile: then another has been idle longest.
-        if oldest.0.state.compare_exchange(since, CLOSING, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if oldest
+            .0
+            .state
+            .compare_exchange(since, CLOSING, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
             return Some((client, oldest.clone()));
         }
     }
@@ -162,12 +190,20 @@ impl Drop for Connection {
 impl Activity {
     fn new(began: Instant) -> Self {
         let (state, closing) = (AtomicU64::new(since(began)), Notify::new());
-        Self(Arc::new(Shared { began, state, closing }))
+        Self(Arc::new(Shared {
+            began,
+            state,
+            closing,
+        }))
     }
 
     fn begin(&self) -> Result<Busy, Closing> {
         let busy = |state| (state != CLOSING).then_some(BUSY);
-        match self.0.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, busy) {
+        match self
+            .0
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, busy)
+        {
             Ok(_) => Ok(Busy(self.clone())),
             Err(_) => Err(Closing),
         }
@@ -212,7 +248,9 @@ mod tests {
     use super::*;
 
     fn open(connections: &Arc<Connections>, address: &str) -> Connection {
-        let connection = connections.admit(SocketAddr::new(address.parse().unwrap(), 1)).unwrap();
+        let connection = connections
+            .admit(SocketAddr::new(address.parse().unwrap(), 1))
+            .unwrap();
         // The clock must advance, so that the next connection is younger.
         let began = since(connections.began);
         while since(connections.began) == began {

@@ -56,8 +56,9 @@ impl Database {
             max_connections: PRIVATE_CONNECTIONS,
         };
         let is_production = config.environment.is_production();
-        let private =
-            PrivatePostgres::start(&settings).await.map_err(|error| without_private(error, is_production))?;
+        let private = PrivatePostgres::start(&settings)
+            .await
+            .map_err(|error| without_private(error, is_production))?;
         if is_production {
             tracing::warn!(
                 "DATABASE_URL is not set: the data are in a private PostgreSQL on this machine alone; set DATABASE_URL to \
@@ -65,7 +66,10 @@ impl Database {
             );
         }
         tracing::info!(path = %private.path().display(), "private PostgreSQL started");
-        Ok((Self::new(private.options().into(), config), OwnServer(Some(private))))
+        Ok((
+            Self::new(private.options().into(), config),
+            OwnServer(Some(private)),
+        ))
     }
 
     fn new(server: Server, config: &Config) -> Self {
@@ -77,7 +81,11 @@ impl Database {
             search_path: None,
         };
         let pool = Pool::new(server.clone(), settings);
-        Self { backends: Backends::new(pool.clone()), pool, server }
+        Self {
+            backends: Backends::new(pool.clone()),
+            pool,
+            server,
+        }
     }
 
     /// The server, for connections as the host itself.
@@ -133,11 +141,21 @@ mod tests {
     #[test]
     fn production_is_told_what_to_set_and_development_what_to_install() {
         let told = |is_production| {
-            let error = PrivateError::NotInstalled { tools: "/data/tools".into() };
+            let error = PrivateError::NotInstalled {
+                tools: "/data/tools".into(),
+            };
             without_private(error, is_production).to_string()
         };
-        assert!(told(true).starts_with("DATABASE_URL: it is not set"), "{}", told(true));
+        assert!(
+            told(true).starts_with("DATABASE_URL: it is not set"),
+            "{}",
+            told(true)
+        );
         assert!(!told(true).contains("install"), "{}", told(true));
-        assert!(told(false).contains("apt-get install postgresql"), "{}", told(false));
+        assert!(
+            told(false).contains("apt-get install postgresql"),
+            "{}",
+            told(false)
+        );
     }
 }

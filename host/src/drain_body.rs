@@ -38,7 +38,10 @@ impl<B: Unread> DrainedBody<B> {
     /// Wraps the body of `request`.
     pub(crate) fn of(request: http::Request<B>) -> http::Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
-        request.map(|body| Self { body: Some(body), waits })
+        request.map(|body| Self {
+            body: Some(body),
+            waits,
+        })
     }
 }
 
@@ -51,7 +54,9 @@ impl<B: Unread> Body for DrainedBody<B> {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         self.waits = false;
-        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
         let polled = Pin::new(body).poll_frame(context);
         if let Poll::Ready(None | Some(Err(_))) = polled {
             self.body = None;
@@ -64,13 +69,21 @@ impl<B: Unread> Body for DrainedBody<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        self.body
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }
 
 impl<B: Unread> Drop for DrainedBody<B> {
     fn drop(&mut self) {
-        let Some(body) = self.body.take().filter(|body| !self.waits && !body.is_end_stream()) else { return };
+        let Some(body) = self
+            .body
+            .take()
+            .filter(|body| !self.waits && !body.is_end_stream())
+        else {
+            return;
+        };
         // Without a runtime the process is about to end.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(timeout(DRAIN_TIMEOUT, discard(body)));
@@ -119,7 +132,10 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_waits_to_be_asked_is_not() {
         let (mut sender, body) = body();
-        let request = Request::builder().header(EXPECT, "100-continue").body(body).unwrap();
+        let request = Request::builder()
+            .header(EXPECT, "100-continue")
+            .body(body)
+            .unwrap();
         drop(DrainedBody::of(request));
         assert!(sender.send_data(Bytes::new()).await.is_err());
     }
@@ -127,10 +143,15 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_was_asked_for_is_read_as_it_is() {
         let (mut sender, body) = body();
-        let request = Request::builder().header(EXPECT, "100-continue").body(body).unwrap();
+        let request = Request::builder()
+            .header(EXPECT, "100-continue")
+            .body(body)
+            .unwrap();
         let mut request = DrainedBody::of(request);
-        let (sent, frame) =
-            tokio::join!(sender.send_data(Bytes::from_static(b"x")), request.body_mut().frame());
+        let (sent, frame) = tokio::join!(
+            sender.send_data(Bytes::from_static(b"x")),
+            request.body_mut().frame()
+        );
         sent.unwrap();
         assert_eq!(frame.unwrap().unwrap().into_data().unwrap(), "x");
         drop(request);

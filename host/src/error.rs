@@ -173,7 +173,9 @@ impl ApiError {
     fn cookie(&self) -> Option<HeaderValue> {
         // A cookie without `Secure` also clears one with it, unless the request came without TLS: then there is none to
         // clear.
-        matches!(self, Self::InvalidCookie).then(|| bearer::no_cookie(false)).flatten()
+        matches!(self, Self::InvalidCookie)
+            .then(|| bearer::no_cookie(false))
+            .flatten()
     }
 
     fn log(&self) {
@@ -182,7 +184,10 @@ impl ApiError {
                 tracing::error!(error = format!("{cause:#}"), "a request failed by our fault");
             }
             Self::DatabaseAway(cause) => {
-                tracing::warn!(error = format!("{cause:#}"), "a request failed because the database is away");
+                tracing::warn!(
+                    error = format!("{cause:#}"),
+                    "a request failed because the database is away"
+                );
             }
             _ => {}
         }
@@ -207,7 +212,13 @@ impl IntoResponse for ApiError {
 /// `Retry-After` counts whole seconds (RFC 9110, 10.2.3). The wait is rounded up, so that clients do not return too
 /// early.
 fn whole_seconds(wait: Duration) -> HeaderValue {
-    HeaderValue::from(wait.as_nanos().div_ceil(1_000_000_000).max(1).try_into().unwrap_or(u64::MAX))
+    HeaderValue::from(
+        wait.as_nanos()
+            .div_ceil(1_000_000_000)
+            .max(1)
+            .try_into()
+            .unwrap_or(u64::MAX),
+    )
 }
 
 #[cfg(test)]
@@ -234,9 +245,13 @@ mod tests {
             ApiError::InvalidLogin,
             ApiError::AccountDisabled,
             ApiError::Validation(Violations::one("missing", "Field required", Value::Null)),
-            ApiError::UnsupportedMediaType { wanted: "application/json" },
+            ApiError::UnsupportedMediaType {
+                wanted: "application/json",
+            },
             ApiError::PayloadTooLarge,
-            ApiError::TooManyRequests { retry_after: Duration::from_millis(41_001) },
+            ApiError::TooManyRequests {
+                retry_after: Duration::from_millis(41_001),
+            },
             ApiError::ComponentFailed,
             ApiError::ComponentTimedOut,
             ApiError::Busy,
@@ -260,8 +275,14 @@ mod tests {
             .filter(|(name, _)| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH)
             .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
             .collect();
-        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        let line = format!("{status} {} {}", std::str::from_utf8(&body).unwrap(), headers.join("; "));
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        let line = format!(
+            "{status} {} {}",
+            std::str::from_utf8(&body).unwrap(),
+            headers.join("; ")
+        );
         line.trim_end().to_owned()
     }
 

@@ -29,9 +29,12 @@ pub fn start(log: &Log) -> io::Result<Logging> {
         // An internal error would be reported on standard error, with a panic if that cannot be written.
         .log_internal_errors(false);
     let started = match log.format {
-        LogFormat::Json => {
-            subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
-        }
+        LogFormat::Json => subscriber
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .try_init(),
         LogFormat::Pretty => subscriber.with_target(false).try_init(),
     };
     drop(started);

@@ -87,7 +87,11 @@ impl ServeError {
 /// Serves until the host is stopped and the requests in flight are done. With `watch`, swaps in files that are saved
 /// meanwhile.
 pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
-    let watched = if watch { Some(Watched::new(config).await) } else { None };
+    let watched = if watch {
+        Some(Watched::new(config).await)
+    } else {
+        None
+    };
     let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
     let (database, mut own_server) = Database::open(config).await?;
     let served = Box::pin(serve_on(&database, &mut own_server, config, watched, stop)).await;
@@ -110,7 +114,11 @@ async fn serve_on(
     let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere, precedence)?);
 
     let mut live = pin!(go_live(&delivery, database, config));
-    let is_live = timeout(DATABASE_WAIT, &mut live).await.ok().transpose()?.is_some();
+    let is_live = timeout(DATABASE_WAIT, &mut live)
+        .await
+        .ok()
+        .transpose()?
+        .is_some();
     if !is_live {
         tracing::warn!("the database has not answered yet: listening without it");
     }
@@ -118,7 +126,10 @@ async fn serve_on(
     let listener = listen(config.address, "HOST and PORT")?;
     tracing::info!("listening on http://{}", address(&listener, config.address));
     let operators = listen(config.admin.address, "ADMIN_ADDR")?;
-    tracing::info!("operators are served on http://{}", address(&operators, config.admin.address));
+    tracing::info!(
+        "operators are served on http://{}",
+        address(&operators, config.admin.address)
+    );
     let work = async {
         if !is_live {
             live.await?;
@@ -138,7 +149,11 @@ async fn serve_on(
 
 /// A developer's files take precedence over the database.
 fn precedence(config: &Config, watch: bool) -> Precedence {
-    if watch || config.environment.is_development() { Precedence::File } else { Precedence::Database }
+    if watch || config.environment.is_development() {
+        Precedence::File
+    } else {
+        Precedence::Database
+    }
 }
 
 /// Swaps in saved files and never returns, if `--watch` is set.
@@ -151,13 +166,21 @@ async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
 
 fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
     let listen = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()?
+        } else {
+            TcpSocket::new_v6()?
+        };
         // A restarted host can use the port of the host before.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
     };
-    listen().map_err(|error| ServeError::Listen { address, variables, error })
+    listen().map_err(|error| ServeError::Listen {
+        address,
+        variables,
+        error,
+    })
 }
 
 /// The address of a listener, whose port the system may have chosen.
@@ -182,7 +205,9 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
     loop {
         match apply_manifest(delivery, database, &manifest).await {
             Err(error) if error.is_temporary() => {
-                let trouble = error.trouble().map_or_else(String::new, |trouble| format!(": {trouble}"));
+                let trouble = error
+                    .trouble()
+                    .map_or_else(String::new, |trouble| format!(": {trouble}"));
                 tracing::warn!(%error, "the components cannot go live yet, trying again{trouble}");
             }
             result => return result,

@@ -27,7 +27,10 @@ impl StorageError {
                     .is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
             }
             Self::Statement(error) => {
-                matches!(error, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_))
+                matches!(
+                    error,
+                    sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_)
+                )
             }
         }
     }
@@ -43,7 +46,10 @@ pub(crate) async fn with_connection<T>(
         Sessions::Own => work(&mut connection).await,
         Sessions::Shared => in_pooled_transaction(&mut connection, work).await,
     };
-    if result.as_ref().is_err_and(|error| error.as_database_error().is_none()) {
+    if result
+        .as_ref()
+        .is_err_and(|error| error.as_database_error().is_none())
+    {
         connection.discard();
     }
     Ok(result?)
@@ -56,6 +62,15 @@ async fn in_pooled_transaction<T>(
 ) -> sqlx::Result<T> {
     connection.take().await?;
     let result = work(connection).await;
-    connection.give_back(if result.is_ok() { End::Commit } else { End::RollBack }, false).await?;
+    connection
+        .give_back(
+            if result.is_ok() {
+                End::Commit
+            } else {
+                End::RollBack
+            },
+            false,
+        )
+        .await?;
     result
 }

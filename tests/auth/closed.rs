@@ -42,12 +42,22 @@ fn id(account: &Value) -> String {
 #[tokio::test]
 async fn a_disabled_accounts_token_is_refused_until_it_is_enabled_again() {
     let app = App::start().await;
-    let (ann, bob) = (account(&app, "ann@example.com").await, account(&app, "bob@example.com").await);
-    let (ann, bob) = (User::new(&app, token(&ann).to_owned()), User::new(&app, token(&bob).to_owned()));
+    let (ann, bob) = (
+        account(&app, "ann@example.com").await,
+        account(&app, "bob@example.com").await,
+    );
+    let (ann, bob) = (
+        User::new(&app, token(&ann).to_owned()),
+        User::new(&app, token(&bob).to_owned()),
+    );
     serve_once(&ann).await;
     let mut database = app.database.connect().await;
 
-    run(&mut database, "UPDATE berth.accounts SET is_active = false WHERE email = 'ann@example.com'").await;
+    run(
+        &mut database,
+        "UPDATE berth.accounts SET is_active = false WHERE email = 'ann@example.com'",
+    )
+    .await;
     answered_with(&ann, 401).await;
     let refused = ann.get("/api/tasks").await;
     assert_eq!(refused.failure(), (401, REFUSED.to_owned()));
@@ -69,7 +79,11 @@ async fn a_deleted_accounts_token_is_refused_and_other_issuers_numbers_are_not()
     serve_once(&ann).await;
     let mut database = app.database.connect().await;
 
-    run(&mut database, "DELETE FROM berth.accounts WHERE email = 'ann@example.com'").await;
+    run(
+        &mut database,
+        "DELETE FROM berth.accounts WHERE email = 'ann@example.com'",
+    )
+    .await;
     answered_with(&ann, 401).await;
     answered_with(&same_subject, 401).await;
     answered_with(&foreign, 200).await;
@@ -89,16 +103,30 @@ async fn emptying_the_table_deletes_every_account() {
 #[tokio::test]
 async fn a_closed_account_stays_closed_while_the_database_is_away() {
     let app = App::start().await;
-    let (ann, bob) = (account(&app, "ann@example.com").await, account(&app, "bob@example.com").await);
-    let (ann, bob) = (User::new(&app, token(&ann).to_owned()), User::new(&app, token(&bob).to_owned()));
+    let (ann, bob) = (
+        account(&app, "ann@example.com").await,
+        account(&app, "bob@example.com").await,
+    );
+    let (ann, bob) = (
+        User::new(&app, token(&ann).to_owned()),
+        User::new(&app, token(&bob).to_owned()),
+    );
     let mut database = app.database.connect().await;
-    run(&mut database, "UPDATE berth.accounts SET is_active = false WHERE email = 'ann@example.com'").await;
+    run(
+        &mut database,
+        "UPDATE berth.accounts SET is_active = false WHERE email = 'ann@example.com'",
+    )
+    .await;
     drop(database);
     answered_with(&ann, 401).await;
     app.database.take_away().await;
     for _ in 0..3 {
         assert_eq!(ann.get("/api/tasks").await.failure(), (401, REFUSED.to_owned()));
-        assert_eq!(bob.get("/api/tasks").await.status, 503, "its token is good, its tasks are away");
+        assert_eq!(
+            bob.get("/api/tasks").await.status,
+            503,
+            "its token is good, its tasks are away"
+        );
     }
     app.database.bring_back().await;
 }
@@ -114,14 +142,25 @@ async fn a_bad_token_in_the_cookie_is_cleared_and_one_in_the_header_is_not() {
         let cookie = answer.header("set-cookie").map(str::to_owned);
         cookie.is_some_and(|cookie| cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"))
     };
-    for token in [token(&known), "nonsense", &tokens::signed(&json!({ "sub": "ann", "exp": 1 }))] {
+    for token in [
+        token(&known),
+        "nonsense",
+        &tokens::signed(&json!({ "sub": "ann", "exp": 1 })),
+    ] {
         for route in ROUTES {
             let by_cookie = app.get(route).header("cookie", format!("access_token={token}"));
             assert!(clears(by_cookie.answer().await), "{route}");
-            assert!(!clears(User::new(&app, token.to_owned()).get(route).await), "{route}");
+            assert!(
+                !clears(User::new(&app, token.to_owned()).get(route).await),
+                "{route}"
+            );
         }
     }
-    assert_eq!(app.get("/api/tasks").answer().await.header("set-cookie"), None, "without a token");
+    assert_eq!(
+        app.get("/api/tasks").answer().await.header("set-cookie"),
+        None,
+        "without a token"
+    );
 }
 
 #[tokio::test]

@@ -9,7 +9,13 @@ use crate::support::{App, Send, User, tokens};
 async fn a_token_that_was_logged_out_is_revoked_everywhere() {
     let app = App::start().await;
     let known = account(&app, "ann@example.com").await;
-    for path in ["/auth/logout", "/auth/logout/", "/api/auth/logout", "/auth/signout", "/api/auth/sign-out"] {
+    for path in [
+        "/auth/logout",
+        "/auth/logout/",
+        "/api/auth/logout",
+        "/auth/signout",
+        "/api/auth/sign-out",
+    ] {
         let body = json!({ "email": "ann@example.com", "password": PASSWORD });
         let answer = app.post("/auth/login").json(&body).answer().await.json();
         let user = User::new(&app, token(&answer).to_owned());
@@ -18,10 +24,17 @@ async fn a_token_that_was_logged_out_is_revoked_everywhere() {
         let answer = user.request("POST", path).answer().await.expect(200);
         assert_eq!(answer.json(), json!({ "message": "Logged out successfully" }));
         let cookie = answer.header("set-cookie").unwrap();
-        assert!(cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"), "{cookie}");
+        assert!(
+            cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"),
+            "{cookie}"
+        );
         for path in ["/api/tasks", "/dashboard/stats", "/auth/me"] {
             let refused = user.get(path).await;
-            assert_eq!(refused.failure(), (401, "Could not validate credentials".to_owned()), "{path}");
+            assert_eq!(
+                refused.failure(),
+                (401, "Could not validate credentials".to_owned()),
+                "{path}"
+            );
         }
         user.request("POST", path).answer().await.expect(200);
     }
@@ -44,7 +57,10 @@ async fn a_foreign_token_without_a_jti_is_revoked_alone() {
     let app = App::start().await;
     let (one, other) = (
         app.user("ann"),
-        User::new(&app, tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(60) }))),
+        User::new(
+            &app,
+            tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(60) })),
+        ),
     );
     one.request("POST", "/auth/logout").answer().await.expect(200);
     assert_eq!(one.get("/api/tasks").await.status, 401);
@@ -62,7 +78,9 @@ async fn logging_out_needs_no_token_and_works_as_often_as_one_likes() {
         log_out().bearer_auth(&expired),
         log_out().header("authorization", "Basic YTpi"),
         log_out().header("cookie", "access_token=nonsense"),
-        log_out().header("cookie", format!("access_token={expired}")).header("sec-fetch-site", "cross-site"),
+        log_out()
+            .header("cookie", format!("access_token={expired}"))
+            .header("sec-fetch-site", "cross-site"),
         log_out().header("origin", "https://evil.example.com"),
         log_out().json(&json!({ "token": 7 })),
     ] {
@@ -70,7 +88,10 @@ async fn logging_out_needs_no_token_and_works_as_often_as_one_likes() {
             let answer = request.answer().await.expect(200);
             assert_eq!(answer.json(), json!({ "message": "Logged out successfully" }));
             let cookie = answer.header("set-cookie").unwrap();
-            assert!(cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"), "{cookie}");
+            assert!(
+                cookie.starts_with("access_token=;") && cookie.contains("Max-Age=0"),
+                "{cookie}"
+            );
         }
     }
 }
@@ -79,7 +100,11 @@ async fn logging_out_needs_no_token_and_works_as_often_as_one_likes() {
 async fn a_bad_token_in_the_header_does_not_keep_the_cookies_token_alive() {
     let app = App::start().await;
     let cookie = format!("access_token={}", tokens::of("ann"));
-    let log_out = || app.post("/auth/logout").bearer_auth("nonsense").header("cookie", &cookie);
+    let log_out = || {
+        app.post("/auth/logout")
+            .bearer_auth("nonsense")
+            .header("cookie", &cookie)
+    };
     let refused = log_out().header("sec-fetch-site", "cross-site").answer().await;
     assert_eq!(
         refused.failure(),
@@ -87,7 +112,14 @@ async fn a_bad_token_in_the_header_does_not_keep_the_cookies_token_alive() {
         "it is by the cookie alone"
     );
     log_out().answer().await.expect(200);
-    assert_eq!(app.get("/api/tasks").header("cookie", &cookie).answer().await.status, 401);
+    assert_eq!(
+        app.get("/api/tasks")
+            .header("cookie", &cookie)
+            .answer()
+            .await
+            .status,
+        401
+    );
 }
 
 #[tokio::test]
@@ -105,6 +137,17 @@ async fn without_the_database_a_good_token_is_not_said_to_be_logged_out() {
 async fn the_cookies_token_is_logged_out_too() {
     let app = App::start().await;
     let cookie = format!("access_token={}", tokens::of("ann"));
-    app.post("/auth/logout").header("cookie", &cookie).answer().await.expect(200);
-    assert_eq!(app.get("/api/tasks").header("cookie", &cookie).answer().await.status, 401);
+    app.post("/auth/logout")
+        .header("cookie", &cookie)
+        .answer()
+        .await
+        .expect(200);
+    assert_eq!(
+        app.get("/api/tasks")
+            .header("cookie", &cookie)
+            .answer()
+            .await
+            .status,
+        401
+    );
 }

@@ -32,7 +32,12 @@ const PASSWORD: &str = "correct horse";
 /// Makes an account, and returns what the host says of it.
 async fn account(app: &App, email: &str) -> Value {
     let body = json!({ "email": email, "password": PASSWORD });
-    app.post("/auth/register").json(&body).answer().await.expect(201).json()
+    app.post("/auth/register")
+        .json(&body)
+        .answer()
+        .await
+        .expect(201)
+        .json()
 }
 
 /// The token in an answer.

@@ -45,20 +45,34 @@ async fn registering_sets_the_cookie_as_a_login_does() {
     let app = App::with("ENVIRONMENT", "production").start().await;
     for (scheme, secure) in [("http", false), ("https", true)] {
         let body = json!({ "email": format!("{scheme}@example.com"), "password": PASSWORD });
-        let request = app.post("/auth/register").json(&body).header("x-forwarded-proto", scheme);
+        let request = app
+            .post("/auth/register")
+            .json(&body)
+            .header("x-forwarded-proto", scheme);
         let answer = request.answer().await.expect(201);
         let cookie = answer.header("set-cookie").unwrap();
         let (pair, attributes) = cookie.split_once("; ").unwrap();
         assert_eq!(pair, format!("access_token={}", token(&answer.json())));
         let attributes: Vec<_> = attributes.split("; ").collect();
         assert!(
-            ["HttpOnly", "SameSite=Lax", "Path=/"].iter().all(|one| attributes.contains(one)),
+            ["HttpOnly", "SameSite=Lax", "Path=/"]
+                .iter()
+                .all(|one| attributes.contains(one)),
             "{cookie}"
         );
         assert_eq!(attributes.contains(&"Secure"), secure, "{cookie}");
-        app.get("/api/tasks").header("cookie", pair).answer().await.expect(200);
+        app.get("/api/tasks")
+            .header("cookie", pair)
+            .answer()
+            .await
+            .expect(200);
     }
-    let refused = app.post("/auth/register").json(&json!({})).answer().await.expect(422);
+    let refused = app
+        .post("/auth/register")
+        .json(&json!({}))
+        .answer()
+        .await
+        .expect(422);
     assert_eq!(refused.header("set-cookie"), None);
 }
 
@@ -71,7 +85,10 @@ async fn a_token_has_the_claims_of_the_contract() {
     assert_eq!(claims["sub"], answer["user_id"]);
     assert_eq!(claims["email"], "ann@example.com");
     assert_eq!(claims["name"], Value::Null);
-    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 7 * 24 * 3600);
+    assert_eq!(
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
+        7 * 24 * 3600
+    );
     assert!(claims["jti"].as_str().unwrap().len() > 10);
 }
 
@@ -79,10 +96,19 @@ async fn a_token_has_the_claims_of_the_contract() {
 async fn an_address_is_registered_once_whatever_its_case() {
     let app = App::start().await;
     account(&app, "Ann@Example.com").await;
-    for email in ["Ann@Example.com", "ann@example.com", "ANN@EXAMPLE.COM", " ann@example.com "] {
+    for email in [
+        "Ann@Example.com",
+        "ann@example.com",
+        "ANN@EXAMPLE.COM",
+        " ann@example.com ",
+    ] {
         let body = json!({ "email": email, "password": PASSWORD });
         let answer = app.post("/auth/register").json(&body).answer().await;
-        assert_eq!(answer.failure(), (400, "Email already registered".to_owned()), "{email}");
+        assert_eq!(
+            answer.failure(),
+            (400, "Email already registered".to_owned()),
+            "{email}"
+        );
     }
 }
 
@@ -91,8 +117,11 @@ async fn of_many_at_once_one_gets_the_address() {
     let app = App::start().await;
     let body = json!({ "email": "ann@example.com", "password": PASSWORD });
     let attempts = (0..6).map(|_| app.post("/auth/register").json(&body).answer());
-    let mut statuses: Vec<_> =
-        futures_util::future::join_all(attempts).await.iter().map(|answer| answer.status).collect();
+    let mut statuses: Vec<_> = futures_util::future::join_all(attempts)
+        .await
+        .iter()
+        .map(|answer| answer.status)
+        .collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 400, 400, 400, 400, 400]);
 }
@@ -121,24 +150,44 @@ async fn a_password_has_8_to_128_characters() {
 async fn what_is_missing_or_wrong_is_told() {
     let app = App::start().await;
     let faults = async |body: Value| app.post("/auth/register").json(&body).answer().await.faults();
-    assert_eq!(faults(json!({})).await, ["missing body.email", "missing body.password"]);
+    assert_eq!(
+        faults(json!({})).await,
+        ["missing body.email", "missing body.password"]
+    );
     assert_eq!(
         faults(json!({ "email": 7, "password": true })).await,
         ["string_type body.email", "string_type body.password"]
     );
     assert_eq!(faults(json!([])).await, ["model_attributes_type body"]);
-    for email in
-        ["", "ann", "ann@", "@example.com", "a b@example.com", "ann@exa mple.com", "ann@@example.com"]
-    {
+    for email in [
+        "",
+        "ann",
+        "ann@",
+        "@example.com",
+        "a b@example.com",
+        "ann@exa mple.com",
+        "ann@@example.com",
+    ] {
         let found = faults(json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(found, ["value_error body.email"], "{email}");
     }
-    let request = app.post("/auth/register").header("content-type", "application/json").body("{");
+    let request = app
+        .post("/auth/register")
+        .header("content-type", "application/json")
+        .body("{");
     assert!(request.answer().await.faults()[0].starts_with("json_invalid body"));
-    let request = app.post("/auth/register").header("content-type", "text/plain").body("{}");
-    assert_eq!(request.answer().await.failure(), (415, "Send the body as application/json".to_owned()));
-    let request =
-        app.post("/auth/register").header("content-type", "application/json").body(vec![b' '; 2 << 20]);
+    let request = app
+        .post("/auth/register")
+        .header("content-type", "text/plain")
+        .body("{}");
+    assert_eq!(
+        request.answer().await.failure(),
+        (415, "Send the body as application/json".to_owned())
+    );
+    let request = app
+        .post("/auth/register")
+        .header("content-type", "application/json")
+        .body(vec![b' '; 2 << 20]);
     assert_eq!(request.answer().await.status, 413);
 }
 

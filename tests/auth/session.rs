@@ -6,8 +6,12 @@ use super::{account, token};
 use crate::support::{App, Send, User, tokens};
 
 /// The route, by all its names.
-const PATHS: [&str; 4] =
-    ["/auth/session", "/auth/get-session/", "/api/auth/session", "/api/auth/get-session"];
+const PATHS: [&str; 4] = [
+    "/auth/session",
+    "/auth/get-session/",
+    "/api/auth/session",
+    "/api/auth/get-session",
+];
 
 #[tokio::test]
 async fn a_good_token_has_a_session() {
@@ -19,18 +23,30 @@ async fn a_good_token_has_a_session() {
         let session = user.get(path).await.expect(200).json();
         assert_eq!(session["user"], known["user"], "{path}");
         assert_eq!(session["session"]["user_id"], known["user_id"], "{path}");
-        let expires_at: jiff::Timestamp = session["session"]["expires_at"].as_str().unwrap().parse().unwrap();
+        let expires_at: jiff::Timestamp = session["session"]["expires_at"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
         assert_eq!(expires_at.as_second(), claims["exp"].as_i64().unwrap(), "{path}");
         assert_eq!(
-            (session.as_object().unwrap().len(), session["session"].as_object().unwrap().len()),
+            (
+                session.as_object().unwrap().len(),
+                session["session"].as_object().unwrap().len()
+            ),
             (2, 2)
         );
-        let by_cookie = app.get(path).header("cookie", format!("access_token={}", token(&known)));
+        let by_cookie = app
+            .get(path)
+            .header("cookie", format!("access_token={}", token(&known)));
         assert_eq!(by_cookie.answer().await.expect(200).json(), session, "{path}");
         assert_eq!(user.request("HEAD", path).answer().await.status, 200, "{path}");
     }
     let foreign = app.user("x7").get("/auth/session").await.expect(200).json();
-    assert_eq!((&foreign["user"]["id"], &foreign["session"]["user_id"]), (&json!("x7"), &json!("x7")));
+    assert_eq!(
+        (&foreign["user"]["id"], &foreign["session"]["user_id"]),
+        (&json!("x7"), &json!("x7"))
+    );
 }
 
 #[tokio::test]

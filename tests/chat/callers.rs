@@ -24,14 +24,29 @@ async fn every_route_needs_a_token_and_the_path_of_its_user() {
     for (method, path) in ROUTES {
         for path in [path.replace("{user}", "ann"), path.replace("/{user}", "")] {
             let answer = chat.app.request(method, &path).json(&body).answer().await;
-            assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
+            assert_eq!(
+                answer.failure(),
+                (401, "Not authenticated".to_owned()),
+                "{method} {path}"
+            );
         }
-        let other = ann.request(method, &path.replace("{user}", "bob")).json(&body).answer().await;
+        let other = ann
+            .request(method, &path.replace("{user}", "bob"))
+            .json(&body)
+            .answer()
+            .await;
         assert_eq!(other.failure(), (403, "Forbidden".to_owned()), "{method} {path}");
     }
-    for (method, path) in [("POST", "/api/conversations/new"), ("GET", "/api/conversations/latest")] {
+    for (method, path) in [
+        ("POST", "/api/conversations/new"),
+        ("GET", "/api/conversations/latest"),
+    ] {
         let answer = chat.app.request(method, path).answer().await;
-        assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
+        assert_eq!(
+            answer.failure(),
+            (401, "Not authenticated".to_owned()),
+            "{method} {path}"
+        );
     }
     assert!(chat.cohere.requests().is_empty());
 }
@@ -51,8 +66,14 @@ async fn nobody_sees_the_conversations_of_another() {
         assert_eq!(answer.failure(), (404, "Conversation not found".to_owned()));
     }
     assert_eq!(bob.get("/api/conversations").await.json(), json!([]));
-    assert_eq!(bob.get("/api/conversations/latest").await.json(), json!({ "conversation_id": null }));
-    assert_eq!(super::said(&ann, &id).await, ["user: hi", "assistant: Hello, Ann."]);
+    assert_eq!(
+        bob.get("/api/conversations/latest").await.json(),
+        json!({ "conversation_id": null })
+    );
+    assert_eq!(
+        super::said(&ann, &id).await,
+        ["user: hi", "assistant: Hello, Ann."]
+    );
 }
 
 #[tokio::test]
@@ -75,7 +96,10 @@ async fn no_message_reaches_the_tasks_of_another() {
     let id = bob.add_titled("secret").await["id"].clone();
     chat.cohere.answer(Turn::calls([
         ("list_tasks", json!({ "user_id": "bob" })),
-        ("update_task", json!({ "task_id": id, "title": "mine", "user_id": "bob" })),
+        (
+            "update_task",
+            json!({ "task_id": id, "title": "mine", "user_id": "bob" }),
+        ),
         ("delete_task", json!({ "task_id": id, "user": "bob" })),
         ("add_task", json!({ "title": "planted", "user_id": "bob" })),
     ]));

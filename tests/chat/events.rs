@@ -11,27 +11,48 @@ use crate::support::Send;
 async fn each_step_is_an_event_and_the_last_is_the_whole_answer() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "milk" })), ("list_tasks", json!({}))]));
+    chat.cohere.answer(Turn::calls([
+        ("add_task", json!({ "title": "milk" })),
+        ("list_tasks", json!({})),
+    ]));
     chat.cohere.answer(Turn::text("Milk it is."));
     let events = hear(&ann, "add milk").await;
     assert_eq!(
         names(&events),
-        ["tool_call", "tool_call", "tool_result", "tool_result", "token", "token", "token", "done"]
+        [
+            "tool_call",
+            "tool_call",
+            "tool_result",
+            "tool_result",
+            "token",
+            "token",
+            "token",
+            "done"
+        ]
     );
-    assert_eq!(events[0].1, json!({ "id": "call_1", "name": "add_task", "arguments": { "title": "milk" } }));
+    assert_eq!(
+        events[0].1,
+        json!({ "id": "call_1", "name": "add_task", "arguments": { "title": "milk" } })
+    );
     assert_eq!(events[2].1["id"], "call_1");
     assert_eq!(events[2].1["result"]["title"], "milk");
     assert_eq!(events[3].1["result"]["count"], 1);
     assert_eq!(events[4].1, json!({ "text": "Milk " }));
     let done = &events[7].1;
-    assert_eq!((&done["success"], &done["response"]), (&json!(true), &json!("Milk it is.")));
+    assert_eq!(
+        (&done["success"], &done["response"]),
+        (&json!(true), &json!("Milk it is."))
+    );
     assert_eq!(done["tool_calls"][0]["result"], events[2].1["result"]);
     assert_eq!(done["usage"], json!({ "input_tokens": 40, "output_tokens": 10 }));
     assert_eq!(done["error"], json!(null));
     assert_eq!(done["tool_calls"][0]["args"], json!({ "title": "milk" }));
     let path = format!("/api/conversations/{}/messages", done["conversation_id"]);
     assert_eq!(ann.get(&path).await.json()[1]["id"], done["message_id"]);
-    assert_eq!(said(&ann, &done["conversation_id"]).await, ["user: add milk", "assistant: Milk it is."]);
+    assert_eq!(
+        said(&ann, &done["conversation_id"]).await,
+        ["user: add milk", "assistant: Milk it is."]
+    );
 }
 
 #[tokio::test]
@@ -74,7 +95,8 @@ async fn what_fails_before_the_first_event_has_its_own_status() {
     chat.cohere.answer(Refusal::new(401, "invalid api token"));
     let answer = asking_for_events(&ann, "hi").answer().await;
     assert_eq!(answer.failure(), (502, "The language model failed".to_owned()));
-    chat.cohere.answer(Refusal::new(429, "slow down").retry_after("600"));
+    chat.cohere
+        .answer(Refusal::new(429, "slow down").retry_after("600"));
     let answer = asking_for_events(&ann, "hi").answer().await;
     assert_eq!((answer.status, answer.header("retry-after")), (429, Some("600")));
     let answer = asking_for_events(&ann, " ").answer().await;
@@ -89,7 +111,11 @@ async fn what_fails_after_it_is_an_event() {
         json!({ "type": "content-delta", "index": 0,
             "delta": { "message": { "content": { "type": "text", "text": text } } } })
     };
-    let begun = || Raw::events().event(&json!({ "type": "message-start" })).event(&piece("Hel"));
+    let begun = || {
+        Raw::events()
+            .event(&json!({ "type": "message-start" }))
+            .event(&piece("Hel"))
+    };
     for broken in [
         begun().break_off(),
         begun(),
@@ -109,7 +135,13 @@ async fn events_that_nobody_knows_are_passed_over() {
     let piece = json!({ "type": "content-delta", "index": 0,
         "delta": { "message": { "content": { "type": "text", "text": "Hi." } } } });
     let end = json!({ "type": "message-end", "delta": { "finish_reason": "COMPLETE" } });
-    chat.cohere.answer(Raw::events().event(&unknown).event(&piece).event(&unknown).event(&end));
+    chat.cohere.answer(
+        Raw::events()
+            .event(&unknown)
+            .event(&piece)
+            .event(&unknown)
+            .event(&end),
+    );
     let events = hear(&chat.user("ann"), "hi").await;
     assert_eq!(names(&events), ["token", "done"]);
     assert_eq!(events[1].1["response"], "Hi.");
@@ -119,7 +151,8 @@ async fn events_that_nobody_knows_are_passed_over() {
 async fn a_failure_in_a_later_round_leaves_what_was_done() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
+    chat.cohere
+        .answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
     chat.cohere.answer(Refusal::new(422, "no"));
     let events = hear(&ann, "add milk").await;
     assert_eq!(names(&events), ["tool_call", "tool_result", "error"]);

@@ -15,7 +15,10 @@ async fn failure(user: &User<'_>) -> (u16, String) {
 
 async fn kept(user: &User<'_>, answer: Answer) -> Answer {
     let conversations = user.get("/api/conversations").await.json();
-    assert_eq!(super::said(user, &conversations[0]["id"]).await, ["user: remember this"]);
+    assert_eq!(
+        super::said(user, &conversations[0]["id"]).await,
+        ["user: remember this"]
+    );
     answer
 }
 
@@ -52,10 +55,17 @@ async fn a_server_that_keeps_failing_has_failed_and_one_that_recovers_has_not() 
 async fn a_rate_limit_is_passed_on_with_the_pause_that_cohere_asks_for() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Refusal::new(429, "trial key").retry_after("600"));
+    chat.cohere
+        .answer(Refusal::new(429, "trial key").retry_after("600"));
     let answer = kept(&ann, say(&ann, "remember this").await).await;
     assert_eq!(answer.header("retry-after"), Some("600"));
-    assert_eq!(answer.failure(), (429, "The language model is rate-limited, try again later".to_owned()));
+    assert_eq!(
+        answer.failure(),
+        (
+            429,
+            "The language model is rate-limited, try again later".to_owned()
+        )
+    );
 
     for _ in 0..3 {
         chat.cohere.answer(Refusal::new(429, "trial key"));
@@ -68,9 +78,12 @@ async fn a_rate_limit_is_passed_on_with_the_pause_that_cohere_asks_for() {
 async fn answers_that_are_none_are_failures() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    for raw in
-        [Raw::json("{\"id\":"), Raw::json("[]"), Raw::json("").status(200), Raw::json("{}").break_off()]
-    {
+    for raw in [
+        Raw::json("{\"id\":"),
+        Raw::json("[]"),
+        Raw::json("").status(200),
+        Raw::json("{}").break_off(),
+    ] {
         chat.cohere.answer(raw);
         assert_eq!(failure(&ann).await, (502, FAILED.to_owned()));
     }
@@ -85,14 +98,18 @@ async fn a_cohere_that_hangs_is_a_time_out() {
     let chat = Chat::within("2s").await;
     let ann = chat.user("ann");
     chat.cohere.answer(Reply::Hang);
-    assert_eq!(failure(&ann).await, (504, "The language model did not answer in time".to_owned()));
+    assert_eq!(
+        failure(&ann).await,
+        (504, "The language model did not answer in time".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_failure_in_a_later_round_leaves_what_was_done() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
+    chat.cohere
+        .answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
     chat.cohere.answer(Refusal::new(422, "no"));
     assert_eq!(failure(&ann).await, (502, FAILED.to_owned()));
     assert_eq!(ann.titles("/api/tasks").await, ["milk"]);

@@ -45,16 +45,30 @@ impl Chat {
             let file = format!("components/{name}.wasm");
             Component::from_file(name, &Path::new(ROOT).join(file))
         };
-        let todo = built("todo").route("/api/tasks/{*rest}").granted(&["postgres", "identity", "logging"]);
-        let ai = built("ai").route("/api/chat").route("/api/conversations/{*rest}").limited("time", time);
+        let todo = built("todo")
+            .route("/api/tasks/{*rest}")
+            .granted(&["postgres", "identity", "logging"]);
+        let ai = built("ai")
+            .route("/api/chat")
+            .route("/api/conversations/{*rest}")
+            .limited("time", time);
         let ai = ai.granted(&["postgres", "identity", "logging", "cohere"]);
-        Self::of(App::serving([todo, ai.saying(r#"imports = { "todo:tasks/tasks" = "todo" }"#)])).await
+        Self::of(App::serving([
+            todo,
+            ai.saying(r#"imports = { "todo:tasks/tasks" = "todo" }"#),
+        ]))
+        .await
     }
 
     async fn of(app: AppBuilder) -> Self {
         let cohere = FakeCohere::start(0).await.unwrap();
-        let app = app.with("COHERE_API_KEY", KEY).with("COHERE_BASE_URL", cohere.base_url());
-        Self { app: app.start().await, cohere }
+        let app = app
+            .with("COHERE_API_KEY", KEY)
+            .with("COHERE_BASE_URL", cohere.base_url());
+        Self {
+            app: app.start().await,
+            cohere,
+        }
     }
 
     fn user(&self, subject: &str) -> User<'_> {
@@ -74,7 +88,11 @@ async fn say(user: &User<'_>, message: &str) -> Answer {
 
 /// Goes on with a conversation.
 async fn go_on(user: &User<'_>, conversation: &Value, message: &str) -> Answer {
-    user.post("/api/chat", json!({ "message": message, "conversation_id": conversation })).await
+    user.post(
+        "/api/chat",
+        json!({ "message": message, "conversation_id": conversation }),
+    )
+    .await
 }
 
 /// Says something and gets events: name and data of each.
@@ -85,7 +103,9 @@ async fn hear(user: &User<'_>, message: &str) -> Vec<(String, Value)> {
 }
 
 fn asking_for_events(user: &User<'_>, message: &str) -> reqwest::RequestBuilder {
-    let request = user.request("POST", "/api/chat").header("accept", "text/event-stream");
+    let request = user
+        .request("POST", "/api/chat")
+        .header("accept", "text/event-stream");
     request.json(&json!({ "message": message }))
 }
 
@@ -93,7 +113,10 @@ fn asking_for_events(user: &User<'_>, message: &str) -> reqwest::RequestBuilder 
 fn event(text: &str) -> (String, Value) {
     let (name, data) = text.split_once('\n').unwrap();
     let name = name.strip_prefix("event: ").unwrap().to_owned();
-    (name, serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap())
+    (
+        name,
+        serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap(),
+    )
 }
 
 /// The names of events, in order.
@@ -103,9 +126,17 @@ fn names(events: &[(String, Value)]) -> Vec<&str> {
 
 /// Who said what in a conversation, as `role: content`.
 async fn said(user: &User<'_>, conversation: &Value) -> Vec<String> {
-    let messages = user.get(&format!("/api/conversations/{conversation}/messages")).await.expect(200).json();
+    let messages = user
+        .get(&format!("/api/conversations/{conversation}/messages"))
+        .await
+        .expect(200)
+        .json();
     let line = |message: &Value| {
-        format!("{}: {}", message["role"].as_str().unwrap(), message["content"].as_str().unwrap())
+        format!(
+            "{}: {}",
+            message["role"].as_str().unwrap(),
+            message["content"].as_str().unwrap()
+        )
     };
     messages.as_array().unwrap().iter().map(line).collect()
 }

@@ -39,13 +39,28 @@ async fn a_task_is_added_and_the_api_has_it() {
     for name in ["name", "tool_name", "tool"] {
         assert_eq!(call[name], "add_task");
     }
-    assert_eq!((&call["id"], &call["arguments"], &call["args"]), (&json!("call_1"), &arguments, &arguments));
+    assert_eq!(
+        (&call["id"], &call["arguments"], &call["args"]),
+        (&json!("call_1"), &arguments, &arguments)
+    );
     let task = ann.get("/api/tasks").await.json()[0].clone();
-    for field in ["id", "title", "description", "priority", "category", "tags", "due_date", "completed"] {
+    for field in [
+        "id",
+        "title",
+        "description",
+        "priority",
+        "category",
+        "tags",
+        "due_date",
+        "completed",
+    ] {
         assert_eq!(call["result"][field], task[field], "{field}");
     }
     assert_eq!(task["due_date"], "2026-12-01T08:00:00Z");
-    assert_eq!(answer["usage"], json!({ "input_tokens": 40, "output_tokens": 10 }));
+    assert_eq!(
+        answer["usage"],
+        json!({ "input_tokens": 40, "output_tokens": 10 })
+    );
 }
 
 #[tokio::test]
@@ -58,7 +73,10 @@ async fn every_tool_does_what_it_says() {
         ("list_tasks", json!({ "search": "MIL" })),
         ("complete_task", json!({ "task_id": milk })),
         ("complete_task", json!({ "task_id": milk })),
-        ("update_task", json!({ "task_id": tea, "title": "green tea", "description": "loose" })),
+        (
+            "update_task",
+            json!({ "task_id": tea, "title": "green tea", "description": "loose" }),
+        ),
         ("update_task", json!({ "task_id": tea, "description": null })),
         ("list_tasks", json!({ "status": "completed" })),
         ("delete_task", json!({ "task_id": milk })),
@@ -66,8 +84,12 @@ async fn every_tool_does_what_it_says() {
     ]));
     chat.cohere.answer(Turn::text("Done."));
     let answer = say(&ann, "tidy up").await.expect(200).json();
-    let results: Vec<&Value> =
-        answer["tool_calls"].as_array().unwrap().iter().map(|call| &call["result"]).collect();
+    let results: Vec<&Value> = answer["tool_calls"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|call| &call["result"])
+        .collect();
     let titles = |result: &Value| -> Vec<String> {
         result["tasks"]
             .as_array()
@@ -77,9 +99,18 @@ async fn every_tool_does_what_it_says() {
             .collect()
     };
     assert_eq!(titles(results[0]), ["milk"]);
-    assert_eq!((&results[1]["completed"], &results[2]["completed"]), (&json!(true), &json!(true)));
-    assert_eq!((&results[3]["title"], &results[3]["description"]), (&json!("green tea"), &json!("loose")));
-    assert_eq!((&results[4]["title"], &results[4]["description"]), (&json!("green tea"), &Value::Null));
+    assert_eq!(
+        (&results[1]["completed"], &results[2]["completed"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(
+        (&results[3]["title"], &results[3]["description"]),
+        (&json!("green tea"), &json!("loose"))
+    );
+    assert_eq!(
+        (&results[4]["title"], &results[4]["description"]),
+        (&json!("green tea"), &Value::Null)
+    );
     assert_eq!(titles(results[5]), ["milk"]);
     assert_eq!(results[6], &json!({ "id": milk, "deleted": true }));
     assert_eq!(titles(results[7]), ["green tea"]);
@@ -91,8 +122,10 @@ async fn list_then_delete_is_two_rounds_of_one_message() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
     let id = ann.add_titled("milk").await["id"].clone();
-    chat.cohere.answer(Turn::calls([("list_tasks", json!({ "search": "milk" }))]));
-    chat.cohere.answer(Turn::calls([("delete_task", json!({ "task_id": id }))]));
+    chat.cohere
+        .answer(Turn::calls([("list_tasks", json!({ "search": "milk" }))]));
+    chat.cohere
+        .answer(Turn::calls([("delete_task", json!({ "task_id": id }))]));
     chat.cohere.answer(Turn::text("Gone."));
     let answer = say(&ann, "delete the milk task").await.expect(200).json();
     assert_eq!(answer["response"], "Gone.");
@@ -104,14 +137,23 @@ async fn list_then_delete_is_two_rounds_of_one_message() {
 async fn a_tool_that_fails_is_one_that_the_model_can_recover_from() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::calls([("complete_task", json!({ "task_id": 4_000 }))]));
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "x".repeat(256) }))]));
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
+    chat.cohere
+        .answer(Turn::calls([("complete_task", json!({ "task_id": 4_000 }))]));
+    chat.cohere
+        .answer(Turn::calls([("add_task", json!({ "title": "x".repeat(256) }))]));
+    chat.cohere
+        .answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
     chat.cohere.answer(Turn::text("Added it."));
     let answer = say(&ann, "milk is done").await.expect(200).json();
     let error = |index: usize| answer["tool_calls"][index]["result"]["error"].clone();
-    assert_eq!(error(0), "the user has no task with this id; list_tasks shows those there are");
-    assert_eq!(error(1), "the arguments are wrong: title: String should have at most 255 characters");
+    assert_eq!(
+        error(0),
+        "the user has no task with this id; list_tasks shows those there are"
+    );
+    assert_eq!(
+        error(1),
+        "the arguments are wrong: title: String should have at most 255 characters"
+    );
     assert_eq!(error(2), Value::Null);
     assert_eq!(answer["response"], "Added it.");
 }
@@ -121,13 +163,21 @@ async fn arguments_that_are_no_arguments_are_told_to_the_model_and_shown_as_an_o
     let chat = Chat::start().await;
     let turn = Turn::silent("TOOL_CALL").call_written("add_task", r#"{"title": "mil"#);
     let turn = turn.call_written("add_task", "[]").call_written("list_tasks", "");
-    chat.cohere
-        .answer(turn.call_written("drop_tables", "{}").call_written("add_task", r#"{"title": ["a"]}"#));
+    chat.cohere.answer(
+        turn.call_written("drop_tables", "{}")
+            .call_written("add_task", r#"{"title": ["a"]}"#),
+    );
     chat.cohere.answer(Turn::text("Sorry."));
     let answer = say(&chat.user("ann"), "add milk").await.expect(200).json();
     let calls = answer["tool_calls"].as_array().unwrap();
-    assert!(calls.iter().all(|call| call["arguments"].is_object()), "{calls:?}");
-    let failed: Vec<bool> = calls.iter().map(|call| call["result"]["error"].is_string()).collect();
+    assert!(
+        calls.iter().all(|call| call["arguments"].is_object()),
+        "{calls:?}"
+    );
+    let failed: Vec<bool> = calls
+        .iter()
+        .map(|call| call["result"]["error"].is_string())
+        .collect();
     assert_eq!(failed, [true, true, false, true, true]);
 }
 
@@ -140,7 +190,10 @@ async fn eight_rounds_are_the_most() {
     let answer = say(&chat.user("ann"), "go on for ever").await.expect(200).json();
     assert_eq!(answer["tool_calls"].as_array().unwrap().len(), 8);
     assert!(
-        answer["response"].as_str().unwrap().starts_with("This takes more steps than I can make at once.")
+        answer["response"]
+            .as_str()
+            .unwrap()
+            .starts_with("This takes more steps than I can make at once.")
     );
     assert_eq!(chat.cohere.requests().len(), 9);
     assert_eq!(chat.sent(8)["tool_choice"], "NONE");
@@ -150,13 +203,15 @@ async fn eight_rounds_are_the_most() {
 async fn a_model_that_says_nothing_gets_words_from_what_its_tools_did() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
+    chat.cohere
+        .answer(Turn::calls([("add_task", json!({ "title": "milk" }))]));
     chat.cohere.answer(Turn::silent("COMPLETE"));
     let answer = say(&ann, "add milk").await.expect(200).json();
     let id = &answer["tool_calls"][0]["result"]["id"];
     assert_eq!(answer["response"], format!("Added task {id}: milk."));
 
-    chat.cohere.answer(Turn::silent("COMPLETE").thinking("They want tea, and I want none."));
+    chat.cohere
+        .answer(Turn::silent("COMPLETE").thinking("They want tea, and I want none."));
     let answer = say(&ann, "tea?").await.expect(200).json();
     assert_eq!(
         answer["response"],
@@ -168,11 +223,17 @@ async fn a_model_that_says_nothing_gets_words_from_what_its_tools_did() {
 async fn thoughts_are_not_told_and_a_cut_answer_is_an_answer() {
     let chat = Chat::start().await;
     let ann = chat.user("ann");
-    chat.cohere.answer(Turn::text("Hello.").thinking("A human. Careful."));
+    chat.cohere
+        .answer(Turn::text("Hello.").thinking("A human. Careful."));
     assert_eq!(say(&ann, "hi").await.expect(200).json()["response"], "Hello.");
-    chat.cohere.answer(Turn::text("Once upon a").finishing("MAX_TOKENS"));
-    assert_eq!(say(&ann, "a story").await.expect(200).json()["response"], "Once upon a");
-    chat.cohere.answer(Turn::text("Well").finishing("SOME_NEW_REASON"));
+    chat.cohere
+        .answer(Turn::text("Once upon a").finishing("MAX_TOKENS"));
+    assert_eq!(
+        say(&ann, "a story").await.expect(200).json()["response"],
+        "Once upon a"
+    );
+    chat.cohere
+        .answer(Turn::text("Well").finishing("SOME_NEW_REASON"));
     assert_eq!(say(&ann, "well?").await.expect(200).json()["response"], "Well");
 }
 
@@ -185,7 +246,13 @@ async fn a_conversation_goes_on_over_several_turns() {
     chat.cohere.answer(Turn::text("Ann."));
     let second = go_on(&ann, &conversation, "Who am I?").await.expect(200).json();
     chat.cohere.answer(Turn::text("Bye."));
-    let third = go_on(&ann, &conversation.to_string().into(), "Bye").await.expect(200).json();
-    assert_eq!((&second["conversation_id"], &third["conversation_id"]), (&conversation, &conversation));
+    let third = go_on(&ann, &conversation.to_string().into(), "Bye")
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&second["conversation_id"], &third["conversation_id"]),
+        (&conversation, &conversation)
+    );
     assert_eq!(super::said(&ann, &conversation).await.len(), 6);
 }

@@ -17,7 +17,10 @@ async fn a_request_has_the_prompt_the_history_and_the_tools_in_every_round() {
     chat.cohere.answer(Turn::text("Hello."));
     let before = today();
     let conversation = say(&ann, "Hi").await.json()["conversation_id"].clone();
-    let calls = Turn::calls([("delete_task", json!({ "task_id": 4_000 })), ("list_tasks", json!({}))]);
+    let calls = Turn::calls([
+        ("delete_task", json!({ "task_id": 4_000 })),
+        ("list_tasks", json!({})),
+    ]);
     chat.cohere.answer(calls.planning("I will look."));
     chat.cohere.answer(Turn::text("There are none."));
     go_on(&ann, &conversation, "List my tasks").await.expect(200);
@@ -27,7 +30,10 @@ async fn a_request_has_the_prompt_the_history_and_the_tools_in_every_round() {
     let mut body = request.body;
     let prompt = body["messages"][0]["content"].as_str().unwrap().to_owned();
     // It may have become another day meanwhile.
-    let date = [before, today()].into_iter().find(|date| prompt.contains(date.as_str())).unwrap();
+    let date = [before, today()]
+        .into_iter()
+        .find(|date| prompt.contains(date.as_str()))
+        .unwrap();
     body["messages"][0]["content"] = prompt.replace(&date, "<today>").into();
     insta::assert_json_snapshot!(body);
     assert_eq!(chat.sent(1)["tools"], body["tools"]);
@@ -41,7 +47,10 @@ async fn the_last_twenty_messages_are_the_history() {
     let mut id = Value::Null;
     for number in 0..12 {
         chat.cohere.answer(Turn::text(format!("answer {number}")));
-        id = go_on(&ann, &id, &format!("question {number}")).await.expect(200).json()["conversation_id"]
+        id = go_on(&ann, &id, &format!("question {number}"))
+            .await
+            .expect(200)
+            .json()["conversation_id"]
             .clone();
     }
     let messages = chat.sent(11)["messages"].as_array().unwrap().clone();
@@ -60,5 +69,8 @@ async fn each_conversation_has_its_own_history() {
     chat.cohere.answer(Turn::text("Nothing."));
     say(&ann, "what did I say?").await.expect(200);
     let messages = chat.sent(1)["messages"].as_array().unwrap().clone();
-    assert_eq!(messages[1..], [json!({ "role": "user", "content": "what did I say?" })]);
+    assert_eq!(
+        messages[1..],
+        [json!({ "role": "user", "content": "what did I say?" })]
+    );
 }

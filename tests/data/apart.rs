@@ -18,8 +18,14 @@ async fn a_component_has_a_schema_of_its_own() {
     let app = two_components().await;
     done(&app, "/one/execute", "CREATE TABLE secret (text text)").await;
     assert_eq!(done(&app, "/one/json", "SELECT * FROM secret").await, "[]");
-    assert_eq!(done(&app, "/two/json", "SELECT * FROM secret").await, r#"[{"text":"nobody knows"}]"#);
-    assert_eq!(done(&app, "/one/json", "SELECT current_schema() AS s").await, r#"[{"s":"one"}]"#);
+    assert_eq!(
+        done(&app, "/two/json", "SELECT * FROM secret").await,
+        r#"[{"text":"nobody knows"}]"#
+    );
+    assert_eq!(
+        done(&app, "/one/json", "SELECT current_schema() AS s").await,
+        r#"[{"s":"one"}]"#
+    );
 }
 
 #[tokio::test]
@@ -45,7 +51,10 @@ async fn another_components_tables_cannot_be_touched() {
         let state = refused(&app, "/one/execute", statement).await;
         assert!(matches!(&*state, DENIED | "3F000"), "{statement}: {state}");
     }
-    assert_eq!(done(&app, "/two/json", "SELECT * FROM secret").await, r#"[{"text":"nobody knows"}]"#);
+    assert_eq!(
+        done(&app, "/two/json", "SELECT * FROM secret").await,
+        r#"[{"text":"nobody knows"}]"#
+    );
 }
 
 #[tokio::test]
@@ -76,7 +85,11 @@ async fn the_hosts_tables_and_the_server_cannot_be_touched() {
     }
     let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> current_user";
     let ended = run(&app, "/one/json", others).await;
-    assert!(ended.status == 400 || !ended.text().contains("true"), "{}", ended.text());
+    assert!(
+        ended.status == 400 || !ended.text().contains("true"),
+        "{}",
+        ended.text()
+    );
 }
 
 #[tokio::test]
@@ -85,11 +98,17 @@ async fn two_statements_in_one_and_what_cannot_cross_are_refused() {
     for statement in ["SELECT 1; SELECT 2", "SELECT 1; DROP TABLE secret"] {
         assert_eq!(refused(&app, "/two", statement).await, "42601", "{statement}");
     }
-    for statement in
-        ["BEGIN; COMMIT", "COMMIT", "COPY (SELECT 1) TO PROGRAM 'true'", "COPY secret FROM '/etc/passwd'"]
-    {
+    for statement in [
+        "BEGIN; COMMIT",
+        "COMMIT",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "COPY secret FROM '/etc/passwd'",
+    ] {
         let refusal = refused(&app, "/two", statement).await;
-        assert!(refusal.starts_with("Error::Unsupported"), "{statement}: {refusal}");
+        assert!(
+            refusal.starts_with("Error::Unsupported"),
+            "{statement}: {refusal}"
+        );
     }
 }
 
@@ -124,21 +143,41 @@ async fn a_session_is_clean_for_the_next_request() {
 
 #[tokio::test]
 async fn results_are_bounded() {
-    let app = App::serving([sql("one").limited("rows", "10").limited("result", "64KiB")]).start().await;
+    let app = App::serving([sql("one").limited("rows", "10").limited("result", "64KiB")])
+        .start()
+        .await;
     for path in ["/one", "/one/json"] {
         assert_eq!(run(&app, path, "SELECT generate_series(1, 10)").await.status, 200);
-        assert_eq!(refused(&app, path, "SELECT generate_series(1, 11)").await, "Error::TooManyRows(10)");
+        assert_eq!(
+            refused(&app, path, "SELECT generate_series(1, 11)").await,
+            "Error::TooManyRows(10)"
+        );
         assert_eq!(run(&app, path, "SELECT repeat('x', 60000)").await.status, 200);
-        assert_eq!(refused(&app, path, "SELECT repeat('x', 70000)").await, "Error::TooManyBytes(65536)");
+        assert_eq!(
+            refused(&app, path, "SELECT repeat('x', 70000)").await,
+            "Error::TooManyBytes(65536)"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_statement_does_not_outlive_its_request() {
-    let app =
-        App::serving([sql("one").limited("time", "1s"), Component::new("hello").at("/hello")]).start().await;
-    let (long, hello) = tokio::join!(run(&app, "/one", "SELECT pg_sleep(3600)"), app.get("/hello").answer());
-    assert!(long.status == 504 || long.text() == "Error::Timeout", "{} {}", long.status, long.text());
+    let app = App::serving([
+        sql("one").limited("time", "1s"),
+        Component::new("hello").at("/hello"),
+    ])
+    .start()
+    .await;
+    let (long, hello) = tokio::join!(
+        run(&app, "/one", "SELECT pg_sleep(3600)"),
+        app.get("/hello").answer()
+    );
+    assert!(
+        long.status == 504 || long.text() == "Error::Timeout",
+        "{} {}",
+        long.status,
+        long.text()
+    );
     assert_eq!(hello.status, 200);
     let running = "SELECT count(*) AS n FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(3600)' AND state = 'active'";
     for _ in 0..100 {
@@ -153,7 +192,11 @@ async fn a_statement_does_not_outlive_its_request() {
 async fn a_guest_that_hoards_connections_is_told_to_stop() {
     let app = App::serving([sql("one"), sql("two")]).start().await;
     for _ in 0..5 {
-        assert_eq!(refused(&app, "/one/hoard", "").await, "53300", "too_many_connections");
+        assert_eq!(
+            refused(&app, "/one/hoard", "").await,
+            "53300",
+            "too_many_connections"
+        );
         for path in ["/one/json", "/two/json"] {
             assert_eq!(done(&app, path, "SELECT 1 AS one").await, r#"[{"one":1}]"#);
         }

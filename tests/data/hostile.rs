@@ -50,7 +50,10 @@ async fn no_statement_outlives_its_request() {
             }
         };
         let (answers, ()) = tokio::join!(attack, neighbour);
-        assert!(answers.iter().all(|answer| matches!(answer.status, 400 | 504)), "{statement}");
+        assert!(
+            answers.iter().all(|answer| matches!(answer.status, 400 | 504)),
+            "{statement}"
+        );
         eventually(0, async || busy(&app).await).await;
         assert_eq!(
             done(&app, "/bad/json", "SELECT 1 AS n").await,
@@ -85,7 +88,9 @@ async fn a_version_goes_live_while_the_one_before_attacks() {
 
 #[tokio::test]
 async fn nothing_is_read_before_its_limit_has_looked_at_it() {
-    let app = App::serving([sql("bad").limited("result", "4MiB").limited("time", "1m")]).start().await;
+    let app = App::serving([sql("bad").limited("result", "4MiB").limited("time", "1m")])
+        .start()
+        .await;
     for path in ["/bad", "/bad/json", "/bad/execute"] {
         // The pool, the fixture and the allocator have all that they need.
         done(&app, path, "SELECT repeat('x', 1000000)").await;
@@ -99,7 +104,11 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
             "SELECT 1 / (length(repeat('x', 1)) - 1) FROM (SELECT repeat('x', 300000000)) AS t",
         ] {
             let answer = run(&app, path, statement).await;
-            assert!(matches!(answer.status, 200 | 400), "{path} {statement}: {}", answer.text());
+            assert!(
+                matches!(answer.status, 200 | 400),
+                "{path} {statement}: {}",
+                answer.text()
+            );
         }
         for raised in ["exception", "notice"] {
             let statement = format!("DO $$ BEGIN RAISE {raised} '%', repeat('y', 300000000); END $$");
@@ -108,7 +117,10 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
         }
         // The kernel counts by the thread and adds up now and then: its peak can be a little less than it was.
         let grown = peak(&app).saturating_sub(before);
-        assert!(grown <= (4 + 2) * 1024, "{path}: the host has grown by {grown} KiB");
+        assert!(
+            grown <= (4 + 2) * 1024,
+            "{path}: the host has grown by {grown} KiB"
+        );
     }
     assert_eq!(done(&app, "/bad/json", "SELECT 1 AS n").await, r#"[{"n":1}]"#);
 }
@@ -116,7 +128,10 @@ async fn nothing_is_read_before_its_limit_has_looked_at_it() {
 /// The most memory that a host has had, in KiB.
 fn peak(host: &Host) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", host.process.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
@@ -125,7 +140,10 @@ async fn a_notice_is_a_line_of_its_component_and_is_cut() {
     let app = App::serving([sql("bad")]).start().await;
     let notice =
         "DO $$ BEGIN RAISE NOTICE 'first%', repeat('n', 100000); RAISE WARNING 'second notice'; END $$";
-    let answer = app.get("/bad/execute").query(&[("sql", notice)]).header("x-request-id", "the-notice");
+    let answer = app
+        .get("/bad/execute")
+        .query(&[("sql", notice)])
+        .header("x-request-id", "the-notice");
     answer.answer().await.expect(200);
     for (text, level) in [("firstnnn", "INFO"), ("second notice", "WARN")] {
         let line = app.process.wait_for(text);
@@ -144,13 +162,18 @@ async fn a_spoofed_notification_is_no_more_than_a_look() {
     let flood = "SELECT count(pg_notify('berth_versions', n::text)) FROM generate_series(1, 20000) AS n";
     join_all((0..4).map(|_| run(&app, "/bad/json", flood))).await;
     assert_eq!(done(&app, "/good/json", "SELECT 1 AS n").await, r#"[{"n":1}]"#);
-    assert_eq!(app.operator().push_live("bad", another_version()).await["number"], 2);
+    assert_eq!(
+        app.operator().push_live("bad", another_version()).await["number"],
+        2
+    );
 }
 
 #[tokio::test]
 async fn a_host_that_ends_takes_its_backends_along() {
-    let mut app =
-        App::serving([sql("bad").limited("time", "10m")]).with("BERTH_DRAIN_TIMEOUT", "1s").start().await;
+    let mut app = App::serving([sql("bad").limited("time", "10m")])
+        .with("BERTH_DRAIN_TIMEOUT", "1s")
+        .start()
+        .await;
     let attack = app.get("/bad/execute").query(&[("sql", DEAF)]).send();
     let attack = tokio::spawn(attack);
     eventually(1, async || busy(&app).await).await;

@@ -15,7 +15,11 @@ use crate::support::{Answer, Component, Send};
 
 /// The fixture that runs any SQL, as a component of this name, at `/<name>`.
 pub(crate) fn sql(name: &str) -> Component {
-    Component::new("sql").called(name).at(&format!("/{name}")).granted(&["postgres"]).limited("time", "30s")
+    Component::new("sql")
+        .called(name)
+        .at(&format!("/{name}"))
+        .granted(&["postgres"])
+        .limited("time", "30s")
 }
 
 /// Has the component at `path` run a statement.

@@ -41,7 +41,11 @@ impl Terminal {
     /// In an empty folder, with a database that nobody else uses, and without a network.
     pub(super) async fn open() -> Self {
         let wheels = Path::new(ROOT).join(WHEELS);
-        assert!(wheels.is_dir(), "{} is not there: run `cargo xtask test`", wheels.display());
+        assert!(
+            wheels.is_dir(),
+            "{} is not there: run `cargo xtask test`",
+            wheels.display()
+        );
         let state = tempfile::tempdir().unwrap();
         let work = state.path().join("work");
         fs::create_dir(&work).unwrap();
@@ -55,15 +59,26 @@ impl Terminal {
             ("JWT_SECRET", tokens::SECRET.to_owned()),
             ("PORT", "0".to_owned()),
             // What was compiled for the run before is of use for this one.
-            ("CARGO_BUILD_BUILD_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/getting-started").to_owned()),
+            (
+                "CARGO_BUILD_BUILD_DIR",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/getting-started").to_owned(),
+            ),
             ("CARGO_INCREMENTAL", "0".to_owned()),
             ("CARGO_NET_OFFLINE", "true".to_owned()),
-            ("PIP_FIND_LINKS", wheels.canonicalize().unwrap().to_str().unwrap().to_owned()),
+            (
+                "PIP_FIND_LINKS",
+                wheels.canonicalize().unwrap().to_str().unwrap().to_owned(),
+            ),
             ("PIP_NO_INDEX", "1".to_owned()),
             ("PIP_ROOT_USER_ACTION", "ignore".to_owned()),
             ("STATE", state.path().to_str().unwrap().to_owned()),
         ]);
-        Self { variables, host: None, state, _database: database }
+        Self {
+            variables,
+            host: None,
+            state,
+            _database: database,
+        }
     }
 
     /// Writes a file into the folder.
@@ -84,10 +99,9 @@ impl Terminal {
     /// Types a line, which must go well and print what is shown. What only looks is repeated until it does: a swap takes a
     /// moment.
     pub(super) fn run(&self, line: &str, shown: &str) {
-        let line = self
-            .host
-            .as_ref()
-            .map_or(line.to_owned(), |host| line.replace(ADDRESS, &host.address.to_string()));
+        let line = self.host.as_ref().map_or(line.to_owned(), |host| {
+            line.replace(ADDRESS, &host.address.to_string())
+        });
         let only_looks = line.starts_with("curl ") && !line.contains(" -d ");
         let begun = Instant::now();
         loop {
@@ -114,20 +128,35 @@ impl Terminal {
     }
 
     fn folder(&self) -> PathBuf {
-        fs::read_to_string(self.state.path().join("folder")).unwrap().trim_end().into()
+        fs::read_to_string(self.state.path().join("folder"))
+            .unwrap()
+            .trim_end()
+            .into()
     }
 
     fn shell(&self, script: &str) -> Command {
         let mut command = Command::new("sh");
         command.args(["-c", script]).envs(&self.variables);
         // Where the page's own cargo builds is for it to say.
-        for variable in ["CARGO_TARGET_DIR", "CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "ADMIN_TOKEN"] {
+        for variable in [
+            "CARGO_TARGET_DIR",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTFLAGS",
+            "ADMIN_TOKEN",
+        ] {
             command.env_remove(variable);
         }
-        let berth = Path::new(env!("CARGO_BIN_EXE_berth")).parent().unwrap().to_owned();
-        let folders =
-            path().into_iter().flat_map(|(_, path)| std::env::split_paths(&path).collect::<Vec<_>>());
-        command.env("PATH", std::env::join_paths([berth].into_iter().chain(folders)).unwrap());
+        let berth = Path::new(env!("CARGO_BIN_EXE_berth"))
+            .parent()
+            .unwrap()
+            .to_owned();
+        let folders = path()
+            .into_iter()
+            .flat_map(|(_, path)| std::env::split_paths(&path).collect::<Vec<_>>());
+        command.env(
+            "PATH",
+            std::env::join_paths([berth].into_iter().chain(folders)).unwrap(),
+        );
         command
     }
 }

@@ -25,13 +25,25 @@ async fn a_database_that_cannot_be_used_says_what_to_change() {
     let absent = Postgres::absent();
     for (url, says) in [
         (absent.url(), "no server listens at its host and port"),
-        ("postgresql://me@nothing.invalid/todo".to_owned(), "its host's name is unknown"),
-        (cluster::url_of(database.socket(), "postgres", "nothing"), "has no database of that name"),
-        (database.url_as("nobody-at-all"), "refuses the user or the password"),
+        (
+            "postgresql://me@nothing.invalid/todo".to_owned(),
+            "its host's name is unknown",
+        ),
+        (
+            cluster::url_of(database.socket(), "postgres", "nothing"),
+            "has no database of that name",
+        ),
+        (
+            database.url_as("nobody-at-all"),
+            "refuses the user or the password",
+        ),
     ] {
         let app = App::with("DATABASE_URL", &url).start_listening();
         app.process.wait_for(says);
-        eventually(true, async || app.get("/ready").answer().await.expect(503).text().contains(says)).await;
+        eventually(true, async || {
+            app.get("/ready").answer().await.expect(503).text().contains(says)
+        })
+        .await;
     }
 }
 
@@ -39,9 +51,16 @@ async fn a_database_that_cannot_be_used_says_what_to_change() {
 async fn a_host_whose_database_is_away_lives_says_why_it_is_not_ready_and_comes_up_by_itself() {
     let mut postgres = Postgres::absent();
     let app = App::with("DATABASE_URL", postgres.url()).start_listening();
-    assert_eq!(app.get("/health").answer().await.expect(200).json()["status"], "healthy");
+    assert_eq!(
+        app.get("/health").answer().await.expect(200).json()["status"],
+        "healthy"
+    );
     let ready = app.get("/ready").answer().await.expect(503);
-    assert!(ready.text().contains("The database does not answer"), "{}", ready.text());
+    assert!(
+        ready.text().contains("The database does not answer"),
+        "{}",
+        ready.text()
+    );
     is_away(&app.user("ann").get("/api/tasks").await);
 
     postgres.start_again().await;
@@ -104,13 +123,20 @@ async fn a_server_that_is_out_of_something_is_no_fault_of_ours() {
              CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON ai.conversations EXECUTE FUNCTION public.refuse(); \
              CREATE OR REPLACE TRIGGER refuse BEFORE INSERT ON berth.accounts EXECUTE FUNCTION public.refuse();"
         );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(refuse)).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(refuse))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         is_away(&ann.post("/api/tasks", json!({ "title": "Buy bread" })).await);
         is_away(&ann.post("/api/chat", json!({ "message": "hello" })).await);
         let account = json!({ "email": "ann@example.com", "password": "correct horse" });
         is_away(&app.post("/auth/register").json(&account).answer().await);
     }
-    assert_eq!(ann.titles("/api/tasks").await, ["Buy milk"], "what is not refused works");
+    assert_eq!(
+        ann.titles("/api/tasks").await,
+        ["Buy milk"],
+        "what is not refused works"
+    );
 }
 
 /// What became of the requests of all callers.

@@ -26,8 +26,14 @@ impl Pooled {
     async fn serving(components: impl IntoIterator<Item = Component>) -> Self {
         let database = cluster::new_database().await;
         let bouncer = PgBouncer::start(&database, "");
-        let app = App::serving(components).with("DATABASE_URL", bouncer.url()).start_alone();
-        Self { app, bouncer, database }
+        let app = App::serving(components)
+            .with("DATABASE_URL", bouncer.url())
+            .start_alone();
+        Self {
+            app,
+            bouncer,
+            database,
+        }
     }
 }
 
@@ -41,9 +47,21 @@ async fn a_pooler_is_found_out_and_the_whole_service_works_through_it() {
         app.process.wait_for("a pooler is in front of PostgreSQL");
         let account =
             json!({ "email": format!("ann{}@example.com", more.len()), "password": "correct horse" });
-        app.post("/auth/register").json(&account).answer().await.expect(201);
-        let token = app.post("/auth/login").json(&account).answer().await.expect(200).json();
-        let tasks = app.get("/api/tasks").bearer_auth(token["access_token"].as_str().unwrap());
+        app.post("/auth/register")
+            .json(&account)
+            .answer()
+            .await
+            .expect(201);
+        let token = app
+            .post("/auth/login")
+            .json(&account)
+            .answer()
+            .await
+            .expect(200)
+            .json();
+        let tasks = app
+            .get("/api/tasks")
+            .bearer_auth(token["access_token"].as_str().unwrap());
         assert_eq!(tasks.answer().await.expect(200).json(), json!([]));
         let ann = app.user(&format!("ann{}", more.len()));
         ann.add_titled("Buy milk").await;
@@ -54,7 +72,9 @@ async fn a_pooler_is_found_out_and_the_whole_service_works_through_it() {
 #[tokio::test]
 async fn hosts_that_start_one_after_the_other_share_the_components_roles() {
     let pooled = Pooled::serving([sql("one")]).await;
-    let again = App::serving([sql("one")]).with("DATABASE_URL", pooled.bouncer.url()).start_alone();
+    let again = App::serving([sql("one")])
+        .with("DATABASE_URL", pooled.bouncer.url())
+        .start_alone();
     for host in [&pooled.app, &again, &pooled.app] {
         let whoami = done(host, "/one/json", "SELECT current_user AS me").await;
         assert!(whoami.contains("berth_one_"), "{whoami}");
@@ -82,13 +102,20 @@ async fn every_answer_belongs_to_its_question() {
                 format!(r#"{{"schema":"{component}","c{number}":true}}"#),
             ),
         };
-        assert_eq!(done(&pooled.app, &format!("/{component}/json"), &statement).await, format!("[{answer}]"));
+        assert_eq!(
+            done(&pooled.app, &format!("/{component}/json"), &statement).await,
+            format!("[{answer}]")
+        );
         let echo = pooled.app.get(&format!("/{component}/echo"));
         let echo = echo.query(&[("sql", "SELECT $1 AS said"), ("text", &*number.to_string())]);
         let said = echo.answer().await.expect(200).text();
         assert!(said.contains(&format!("\"{number}\"")), "{number}: {said}");
     };
-    stream::iter(0..1200).map(ask).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+    stream::iter(0..1200)
+        .map(ask)
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<()>>()
+        .await;
 }
 
 #[tokio::test]
@@ -96,18 +123,33 @@ async fn a_transaction_keeps_its_session_to_its_end() {
     let pooled = Pooled::serving([sql("one").limited("cpu", "300ms")]).await;
     let app = &pooled.app;
     done(app, "/one/execute", "CREATE TABLE notes (id int PRIMARY KEY)").await;
-    for (end, status, rows) in
-        [("commit", 200, 1), ("rollback", 200, 0), ("abandon", 200, 0), ("trap", 502, 0), ("hold", 504, 0)]
-    {
+    for (end, status, rows) in [
+        ("commit", 200, 1),
+        ("rollback", 200, 0),
+        ("abandon", 200, 0),
+        ("trap", 502, 0),
+        ("hold", 504, 0),
+    ] {
         done(app, "/one/execute", "DELETE FROM notes").await;
         let answer = run(app, &format!("/one/{end}"), "INSERT INTO notes VALUES (1)").await;
         assert_eq!(answer.status, status, "{end}");
         let count = done(app, "/one/json", "SELECT count(*) AS n FROM notes").await;
         assert_eq!(count, format!(r#"[{{"n":{rows}}}]"#), "{end}");
     }
-    done(app, "/one/execute", "INSERT INTO notes VALUES (1) ON CONFLICT DO NOTHING").await;
-    assert_eq!(refused(app, "/one/execute", "INSERT INTO notes VALUES (1)").await, "23505");
-    assert_eq!(done(app, "/one/json", "SELECT id FROM notes").await, r#"[{"id":1}]"#);
+    done(
+        app,
+        "/one/execute",
+        "INSERT INTO notes VALUES (1) ON CONFLICT DO NOTHING",
+    )
+    .await;
+    assert_eq!(
+        refused(app, "/one/execute", "INSERT INTO notes VALUES (1)").await,
+        "23505"
+    );
+    assert_eq!(
+        done(app, "/one/json", "SELECT id FROM notes").await,
+        r#"[{"id":1}]"#
+    );
 }
 
 #[tokio::test]
@@ -158,12 +200,22 @@ async fn no_statement_stays_prepared_on_a_session() {
 async fn a_statement_does_not_outlive_its_request() {
     let pooled = Pooled::serving([sql("one").limited("time", "1s")]).await;
     let long = run(&pooled.app, "/one", "SELECT pg_sleep(3600)").await;
-    assert!(long.status == 504 || long.text() == "Error::Timeout", "{} {}", long.status, long.text());
+    assert!(
+        long.status == 504 || long.text() == "Error::Timeout",
+        "{} {}",
+        long.status,
+        long.text()
+    );
     let mut connection = pooled.database.connect().await;
     let running =
         "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
     for _ in 0..600 {
-        if sqlx::query_scalar::<_, i64>(running).fetch_one(&mut connection).await.unwrap() == 0 {
+        if sqlx::query_scalar::<_, i64>(running)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap()
+            == 0
+        {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -178,7 +230,9 @@ async fn a_pooler_that_does_not_know_the_components_roles_is_told_apart() {
         &database,
         "auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1 AND false",
     );
-    let app = App::serving([sql("one")]).with("DATABASE_URL", bouncer.url()).start_listening();
+    let app = App::serving([sql("one")])
+        .with("DATABASE_URL", bouncer.url())
+        .start_listening();
     app.process.wait_for("auth_query");
     app.get("/health").answer().await.expect(200);
     app.get("/ready").answer().await.expect(503);
@@ -195,8 +249,9 @@ async fn components_are_swapped_and_other_hosts_follow_through_it() {
         .start_alone();
     let operator = pooled.app.operator();
     // It is tried in the transaction that its migration runs in, and that one is taken back.
-    let (step, reason) =
-        operator.push_refused("version", version("name=two migrations=1,2 probe=fails")).await;
+    let (step, reason) = operator
+        .push_refused("version", version("name=two migrations=1,2 probe=fails"))
+        .await;
     assert_eq!(step, "probe", "{reason}");
     for (number, settings) in [(3, "name=three migrations=1,2"), (4, "name=four migrations=1,2")] {
         operator.push_live("version", version(settings)).await;
@@ -217,6 +272,8 @@ async fn a_swap_meets_no_notification_on_a_session_that_hosts_share() {
         .start_alone();
     let operator = following.operator();
     for number in 0..20 {
-        operator.push_live("version", version(&format!("name={number}"))).await;
+        operator
+            .push_live("version", version(&format!("name={number}")))
+            .await;
     }
 }

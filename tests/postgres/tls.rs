@@ -25,7 +25,10 @@ async fn connect(url: &str) -> Result<bool, String> {
         PoolError::Exhausted => panic!("one connection is enough"),
     })?;
     let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    Ok(sqlx::query_scalar(encrypted).fetch_one(&mut *connection).await.unwrap())
+    Ok(sqlx::query_scalar(encrypted)
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap())
 }
 
 fn authority(file: &Path) -> String {
@@ -41,10 +44,21 @@ async fn a_server_is_verified_as_far_as_the_url_asks_for_it() {
     for tls in ["sslmode=require", "ssl=require", "sslmode=prefer", ""] {
         assert_eq!(connect(&server.url("localhost", tls)).await, Ok(true), "{tls}");
     }
-    for tls in ["sslmode=verify-full", "sslmode=verify-ca", "sslmode=require", "ssl=verify-full"] {
-        assert_eq!(connect(&server.url("localhost", &(tls.to_owned() + &right))).await, Ok(true), "{tls}");
+    for tls in [
+        "sslmode=verify-full",
+        "sslmode=verify-ca",
+        "sslmode=require",
+        "ssl=verify-full",
+    ] {
+        assert_eq!(
+            connect(&server.url("localhost", &(tls.to_owned() + &right))).await,
+            Ok(true),
+            "{tls}"
+        );
     }
-    let refusal = connect(&server.url("localhost", "sslmode=disable")).await.unwrap_err();
+    let refusal = connect(&server.url("localhost", "sslmode=disable"))
+        .await
+        .unwrap_err();
     assert!(refusal.contains("no encryption"), "{refusal}");
 }
 
@@ -54,11 +68,17 @@ async fn a_server_that_another_authority_vouches_for_is_refused() {
     let server = TlsPostgres::start(&Certificates::of("localhost")).await;
     let wrong = authority(&Certificates::of("localhost").authority_in(folder.path()));
     for tls in ["sslmode=verify-full", "sslmode=verify-ca", "sslmode=require"] {
-        let refusal = connect(&server.url("localhost", &(tls.to_owned() + &wrong))).await.unwrap_err();
+        let refusal = connect(&server.url("localhost", &(tls.to_owned() + &wrong)))
+            .await
+            .unwrap_err();
         assert!(refusal.contains("certificate"), "{tls}: {refusal}");
     }
     // Nobody in public vouches for it either.
-    for tls in ["sslmode=verify-full", "sslmode=require&channel_binding=require", "sslrootcert=system"] {
+    for tls in [
+        "sslmode=verify-full",
+        "sslmode=require&channel_binding=require",
+        "sslrootcert=system",
+    ] {
         let refusal = connect(&server.url("localhost", tls)).await.unwrap_err();
         assert!(refusal.contains("UnknownIssuer"), "{tls}: {refusal}");
     }
@@ -70,11 +90,16 @@ async fn a_server_with_another_name_is_refused_where_names_count() {
     let certificates = Certificates::of("elsewhere.example");
     let server = TlsPostgres::start(&certificates).await;
     let right = authority(&certificates.authority_in(folder.path()));
-    let refusal =
-        connect(&server.url("localhost", &("sslmode=verify-full".to_owned() + &right))).await.unwrap_err();
+    let refusal = connect(&server.url("localhost", &("sslmode=verify-full".to_owned() + &right)))
+        .await
+        .unwrap_err();
     assert!(refusal.contains("not valid for name"), "{refusal}");
     for tls in ["sslmode=verify-ca", "sslmode=require"] {
-        assert_eq!(connect(&server.url("localhost", &(tls.to_owned() + &right))).await, Ok(true), "{tls}");
+        assert_eq!(
+            connect(&server.url("localhost", &(tls.to_owned() + &right))).await,
+            Ok(true),
+            "{tls}"
+        );
     }
 }
 
@@ -98,24 +123,44 @@ async fn a_host_that_gets_no_tls_as_its_url_asks_says_why_at_once_and_is_not_rea
     let wrong = authority(&Certificates::of("localhost").authority_in(other_folder.path()));
     let misnamed = authority(&certificates.authority_in(folder.path()));
     for (url, cause, says) in [
-        (encrypted.url("localhost", "sslmode=verify-full"), "UnknownIssuer", "TLS fails"),
-        (encrypted.url("localhost", &("sslmode=verify-ca".to_owned() + &wrong)), "certificate", "TLS fails"),
+        (
+            encrypted.url("localhost", "sslmode=verify-full"),
+            "UnknownIssuer",
+            "TLS fails",
+        ),
+        (
+            encrypted.url("localhost", &("sslmode=verify-ca".to_owned() + &wrong)),
+            "certificate",
+            "TLS fails",
+        ),
         (
             encrypted.url("127.0.0.1", &("sslmode=verify-full".to_owned() + &misnamed)),
             "certificate",
             "TLS fails",
         ),
-        (plain.url("localhost", "sslmode=require"), "does not support TLS", "switch TLS on at the server"),
+        (
+            plain.url("localhost", "sslmode=require"),
+            "does not support TLS",
+            "switch TLS on at the server",
+        ),
     ] {
         let url = url.replacen("postgres@", "postgres:the-secret@", 1);
         let components = [Component::new("hello").at("/hello").granted(&["postgres"])];
-        let app = App::serving(components).with("DATABASE_URL", &url).start_listening();
+        let app = App::serving(components)
+            .with("DATABASE_URL", &url)
+            .start_listening();
         let line = app.process.wait_for(says);
         assert!(line.contains(cause), "{line}");
-        eventually(true, async || app.get("/ready").answer().await.expect(503).text().contains(says)).await;
+        eventually(true, async || {
+            app.get("/ready").answer().await.expect(503).text().contains(says)
+        })
+        .await;
         let ready = app.get("/ready").answer().await.text();
         let log = app.process.log();
-        assert!(!ready.contains("the-secret") && !log.contains("the-secret"), "{ready}\n{log}");
+        assert!(
+            !ready.contains("the-secret") && !log.contains("the-secret"),
+            "{ready}\n{log}"
+        );
         assert!(
             !log.contains("PostgreSQL cannot be used yet"),
             "the host did not wait before it said so: {log}"

@@ -51,7 +51,11 @@ impl FakeAdmin {
             answer(&request)
         });
         let server = tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-        Self { address, asked, server }
+        Self {
+            address,
+            asked,
+            server,
+        }
     }
 
     /// Starts a server whose swaps go like this. It answers with events if the client accepts them, and otherwise with
@@ -61,9 +65,18 @@ impl FakeAdmin {
             if asked.header("accept") == Some("text/event-stream") {
                 return events(&progress, false);
             }
-            let Some(Progress::Report { report }) = progress.last() else { panic!("there is no report") };
+            let Some(Progress::Report { report }) = progress.last() else {
+                panic!("there is no report")
+            };
             let refused = report.outcome == Outcome::Refused;
-            json(if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK }, report)
+            json(
+                if refused {
+                    StatusCode::UNPROCESSABLE_ENTITY
+                } else {
+                    StatusCode::OK
+                },
+                report,
+            )
         })
         .await
     }
@@ -86,7 +99,11 @@ impl Asked {
     async fn read(request: Request) -> Self {
         let (head, body) = request.into_parts();
         let line = format!("{} {}", head.method, head.uri);
-        Self { line, headers: head.headers, body: to_bytes(body, usize::MAX).await.unwrap() }
+        Self {
+            line,
+            headers: head.headers,
+            body: to_bytes(body, usize::MAX).await.unwrap(),
+        }
     }
 
     /// The value of a header.
@@ -113,5 +130,8 @@ fn event(progress: &Progress) -> String {
         Progress::Step { .. } => "step",
         Progress::Report { .. } => "report",
     };
-    format!("event: {name}\ndata: {}\n\n", serde_json::to_string(progress).unwrap())
+    format!(
+        "event: {name}\ndata: {}\n\n",
+        serde_json::to_string(progress).unwrap()
+    )
 }

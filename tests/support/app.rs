@@ -76,7 +76,10 @@ impl App {
 
     /// A host with other components.
     pub(crate) fn serving(components: impl IntoIterator<Item = Component>) -> AppBuilder {
-        AppBuilder { manifest: Some(manifest(components)), ..AppBuilder::new() }
+        AppBuilder {
+            manifest: Some(manifest(components)),
+            ..AppBuilder::new()
+        }
     }
 }
 
@@ -124,7 +127,12 @@ impl Host {
     pub(crate) fn listening(command: Command) -> Self {
         let process = Process::start(command);
         let address = process.address();
-        Self { process, address, client: client(), _files: None }
+        Self {
+            process,
+            address,
+            client: client(),
+            _files: None,
+        }
     }
 
     /// Waits until the host serves: if its database is slow, a host listens before its components are live.
@@ -156,8 +164,14 @@ impl AppBuilder {
             ("BERTH_DATA_DIR", DATA),
             ("LOG_FORMAT", "json"),
         ];
-        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        Self { variables, manifest: None, options: Vec::new() }
+        let variables = variables
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        Self {
+            variables,
+            manifest: None,
+            options: Vec::new(),
+        }
     }
 
     /// Sets a variable of the environment.
@@ -170,17 +184,26 @@ impl AppBuilder {
     /// names.
     pub(crate) fn watching(self, path: &Path) -> Self {
         let watching = self.with("BERTH_MANIFEST", path.to_str().unwrap());
-        Self { options: vec!["--watch"], ..watching }
+        Self {
+            options: vec!["--watch"],
+            ..watching
+        }
     }
 
     /// Adds an option of the command line.
     pub(crate) fn saying(self, option: &'static str) -> Self {
-        Self { options: vec![option], ..self }
+        Self {
+            options: vec![option],
+            ..self
+        }
     }
 
     /// Puts this text before the components of the manifest.
     pub(crate) fn preceded_by(self, text: &str) -> Self {
-        Self { manifest: self.manifest.map(|components| format!("{text}{components}")), ..self }
+        Self {
+            manifest: self.manifest.map(|components| format!("{text}{components}")),
+            ..self
+        }
     }
 
     /// Leaves a variable unset that the tests usually set.
@@ -216,17 +239,27 @@ impl AppBuilder {
     pub(crate) fn start_listening(self) -> Host {
         let files = tempfile::tempdir().unwrap();
         let host = Host::listening(self.command("serve", files.path()));
-        Host { _files: Some(files), ..host }
+        Host {
+            _files: Some(files),
+            ..host
+        }
     }
 
     /// Starts the host on a database of its own, with its log on `stderr`, and waits until it serves.
     pub(crate) async fn start_unheard(self, stderr: Stdio) -> App {
         let database = Arc::new(cluster::new_database().await);
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let builder = self.with("DATABASE_URL", &database.url).with("PORT", address.port().to_string());
+        let builder = self
+            .with("DATABASE_URL", &database.url)
+            .with("PORT", address.port().to_string());
         let files = tempfile::tempdir().unwrap();
         let process = Process::start_with(builder.command("serve", files.path()), stderr);
-        let host = Host { process, address, client: client(), _files: Some(files) };
+        let host = Host {
+            process,
+            address,
+            client: client(),
+            _files: Some(files),
+        };
         host.wait_until_ready();
         App { host, database }
     }
@@ -258,6 +291,9 @@ impl AppBuilder {
 
 /// The `PATH`, on which `cargo xtask test` has put PostgreSQL's programs.
 pub(crate) fn path() -> Option<(&'static str, std::ffi::OsString)> {
-    #[expect(clippy::disallowed_methods, reason = "to pass it on; the host reads it by itself")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "to pass it on; the host reads it by itself"
+    )]
     std::env::var_os("PATH").map(|path| ("PATH", path))
 }

@@ -57,8 +57,18 @@ impl PgBouncer {
         }
         let mut command = Command::new(program());
         become_owner(&mut command, &owner);
-        let process = command.arg(&file).current_dir("/").stderr(Stdio::null()).spawn().unwrap();
-        let bouncer = Self { process, port, database: name.to_owned(), folder };
+        let process = command
+            .arg(&file)
+            .current_dir("/")
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let bouncer = Self {
+            process,
+            port,
+            database: name.to_owned(),
+            folder,
+        };
         bouncer.wait_until_it_listens();
         bouncer
     }
@@ -67,7 +77,10 @@ impl PgBouncer {
     pub(crate) fn url(&self) -> String {
         let password: String = form_urlencoded::byte_serialize(PASSWORD.as_bytes()).collect();
         let password = password.replace('+', "%20");
-        format!("postgresql://postgres:{password}@127.0.0.1:{}/{}", self.port, self.database)
+        format!(
+            "postgresql://postgres:{password}@127.0.0.1:{}/{}",
+            self.port, self.database
+        )
     }
 
     fn wait_until_it_listens(&self) {
@@ -78,7 +91,10 @@ impl PgBouncer {
             }
             std::thread::sleep(pause);
         }
-        panic!("PgBouncer does not listen; its settings are in {}", self.folder.path().display());
+        panic!(
+            "PgBouncer does not listen; its settings are in {}",
+            self.folder.path().display()
+        );
     }
 }
 

@@ -38,7 +38,11 @@ impl Certificates {
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
         let key = KeyPair::generate().unwrap();
         let server = server.signed_by(&key, &authority).unwrap();
-        Self { authority: authority.pem(), server: server.pem(), key: key.serialize_pem() }
+        Self {
+            authority: authority.pem(),
+            server: server.pem(),
+            key: key.serialize_pem(),
+        }
     }
 
     /// The authority's certificate, as a file in `folder`.
@@ -59,7 +63,10 @@ impl Certificates {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .unwrap();
-        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        config.alpn_protocols = protocols
+            .iter()
+            .map(|protocol| protocol.as_bytes().to_vec())
+            .collect();
         Arc::new(config)
     }
 }

@@ -33,7 +33,11 @@ pub(crate) struct Database {
 pub(crate) async fn new_database() -> Database {
     let cluster = CLUSTER.get_or_init(start).await;
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-    run(&cluster.options(), format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")).await;
+    run(
+        &cluster.options(),
+        format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy"),
+    )
+    .await;
     let options = cluster.options().database(&name);
     let url = url_of(options.get_socket().unwrap(), options.get_username(), &name);
     Database { url, options, name }
@@ -58,7 +62,11 @@ impl Database {
 
     /// The database's URL for a role with fewer rights.
     pub(crate) fn url_as(&self, role: &str) -> String {
-        self.url.replacen(&format!("//{}@", self.options.get_username()), &format!("//{role}@"), 1)
+        self.url.replacen(
+            &format!("//{}@", self.options.get_username()),
+            &format!("//{role}@"),
+            1,
+        )
     }
 
     /// A connection with all rights.
@@ -70,7 +78,11 @@ impl Database {
 impl Database {
     /// Ends every session, and refuses new connections.
     pub(crate) async fn take_away(&self) {
-        run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        run(
+            &self.maintenance(),
+            format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name),
+        )
+        .await;
         self.end_sessions().await;
     }
 
@@ -82,7 +94,11 @@ impl Database {
 
     /// Accepts connections again.
     pub(crate) async fn bring_back(&self) {
-        run(&self.maintenance(), format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
+        run(
+            &self.maintenance(),
+            format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name),
+        )
+        .await;
     }
 
     fn maintenance(&self) -> PgConnectOptions {
@@ -96,7 +112,10 @@ impl Drop for Database {
         let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         // A test's own runtime cannot be waited for from within it.
         let remove = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(run(&maintenance, statement));
         });
         let _ = remove.join();
@@ -105,7 +124,10 @@ impl Drop for Database {
 
 async fn run(options: &PgConnectOptions, statement: String) {
     let mut connection = options.connect().await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .unwrap();
 }
 
 async fn start() -> PrivatePostgres {
@@ -114,7 +136,10 @@ async fn start() -> PrivatePostgres {
     fs::create_dir_all(&folder).unwrap();
     PrivatePostgres::start(&PrivateSettings {
         data_directory: folder,
-        binaries: Search { path: path().map(|(_, path)| path), tools: Vec::new() },
+        binaries: Search {
+            path: path().map(|(_, path)| path),
+            tools: Vec::new(),
+        },
         durable: false,
         max_connections: 400,
     })

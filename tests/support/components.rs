@@ -19,7 +19,11 @@ impl Component {
     /// The fixture of this name, with `authentication = "optional"`.
     pub(crate) fn new(fixture: &str) -> Self {
         let source = Path::new(ROOT).join(format!("tests/fixtures/{fixture}.wasm"));
-        assert!(source.exists(), "{} is not built: run `cargo xtask test`", source.display());
+        assert!(
+            source.exists(),
+            "{} is not built: run `cargo xtask test`",
+            source.display()
+        );
         Self::from_file(fixture, &source)
     }
 
@@ -82,10 +86,29 @@ impl Component {
 pub(crate) fn manifest(components: impl IntoIterator<Item = Component>) -> String {
     let mut text = String::new();
     for component in components {
-        let Component { name, source, routes, lines, limits } = component;
-        writeln!(text, "[components.{name}]\nsource = {source:?}\nroutes = {routes:?}").unwrap();
-        let limits: Vec<_> = limits.iter().map(|(limit, value)| format!("{limit} = {value:?}")).collect();
-        writeln!(text, "{}\nlimits = {{ {} }}\n", lines.join("\n"), limits.join(", ")).unwrap();
+        let Component {
+            name,
+            source,
+            routes,
+            lines,
+            limits,
+        } = component;
+        writeln!(
+            text,
+            "[components.{name}]\nsource = {source:?}\nroutes = {routes:?}"
+        )
+        .unwrap();
+        let limits: Vec<_> = limits
+            .iter()
+            .map(|(limit, value)| format!("{limit} = {value:?}"))
+            .collect();
+        writeln!(
+            text,
+            "{}\nlimits = {{ {} }}\n",
+            lines.join("\n"),
+            limits.join(", ")
+        )
+        .unwrap();
     }
     text
 }

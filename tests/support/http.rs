@@ -20,7 +20,9 @@ pub(crate) struct Answer {
 pub(crate) fn client() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-    let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none());
     builder.timeout(super::process::WAIT_TIMEOUT).build().unwrap()
 }
 
@@ -41,14 +43,23 @@ impl Send for reqwest::RequestBuilder {
     async fn try_answer(self) -> reqwest::Result<Answer> {
         let response = self.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: response.bytes().await?.into() })
+        Ok(Answer {
+            status,
+            headers,
+            body: response.bytes().await?.into(),
+        })
     }
 }
 
 impl Answer {
     /// The body as JSON. The `content-type` must be JSON as well.
     pub(crate) fn json(&self) -> Value {
-        assert_eq!(self.header("content-type"), Some("application/json"), "{}", self.text());
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{}",
+            self.text()
+        );
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -66,7 +77,13 @@ impl Answer {
     pub(crate) fn failure(&self) -> (u16, String) {
         let json = self.json();
         assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
-        (self.status, json["detail"].as_str().unwrap_or_else(|| panic!("no sentence in {json}")).to_owned())
+        (
+            self.status,
+            json["detail"]
+                .as_str()
+                .unwrap_or_else(|| panic!("no sentence in {json}"))
+                .to_owned(),
+        )
     }
 
     /// The violations of a 422, each as type and location: `missing body.title`.
@@ -86,9 +103,15 @@ impl Answer {
 
 fn fault(fault: &Value) -> String {
     let place = fault["loc"].as_array().unwrap().iter();
-    let place: Vec<_> =
-        place.map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned)).collect();
-    let may_be_secret = place.last().is_some_and(|field| field == "password" || field == "body");
-    assert!(fault["msg"].is_string() && (may_be_secret || fault.get("input").is_some()), "{fault}");
+    let place: Vec<_> = place
+        .map(|part| part.as_str().map_or_else(|| part.to_string(), str::to_owned))
+        .collect();
+    let may_be_secret = place
+        .last()
+        .is_some_and(|field| field == "password" || field == "body");
+    assert!(
+        fault["msg"].is_string() && (may_be_secret || fault.get("input").is_some()),
+        "{fault}"
+    );
     format!("{} {}", fault["type"].as_str().unwrap(), place.join("."))
 }

@@ -17,7 +17,10 @@ pub(crate) struct Operator {
 impl Host {
     /// An operator of this host.
     pub(crate) fn operator(&self) -> Operator {
-        Operator { url: self.admin_url(), client: client() }
+        Operator {
+            url: self.admin_url(),
+            client: client(),
+        }
     }
 
     /// The base URL of the admin API: `http://127.0.0.1:12345`.
@@ -33,7 +36,9 @@ impl Operator {
     /// A request with the token.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}/admin{path}", self.url);
-        self.client.request(method.parse().unwrap(), url).bearer_auth(ADMIN_TOKEN)
+        self.client
+            .request(method.parse().unwrap(), url)
+            .bearer_auth(ADMIN_TOKEN)
     }
 
     /// A push that has not been sent yet; `query` is empty or `?dry_run=true`.
@@ -59,25 +64,40 @@ impl Operator {
         let report = self.push(component, wasm).await.expect(422).json();
         assert_eq!(report["outcome"], "refused", "{report:#}");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        (text(&report["failure"]["step"]), text(&report["failure"]["reason"]))
+        (
+            text(&report["failure"]["step"]),
+            text(&report["failure"]["reason"]),
+        )
     }
 
     /// Rolls back to a version, or to the version before.
     pub(crate) async fn roll_back(&self, component: &str, to: Option<u32>) -> Answer {
         let body = json!({ "to": to });
-        self.request("POST", &format!("/components/{component}/rollback")).json(&body).answer().await
+        self.request("POST", &format!("/components/{component}/rollback"))
+            .json(&body)
+            .answer()
+            .await
     }
 
     /// A component's state, as the admin API reports it.
     pub(crate) async fn show(&self, component: &str) -> Value {
-        self.request("GET", &format!("/components/{component}")).answer().await.expect(200).json()
+        self.request("GET", &format!("/components/{component}"))
+            .answer()
+            .await
+            .expect(200)
+            .json()
     }
 
     /// The versions of a component, newest first, each as `2 live`.
     pub(crate) async fn history(&self, component: &str) -> Vec<String> {
-        let history = self.request("GET", &format!("/components/{component}/history")).answer().await;
+        let history = self
+            .request("GET", &format!("/components/{component}/history"))
+            .answer()
+            .await;
         let history = history.expect(200).json();
         let versions = history.as_array().unwrap().iter();
-        versions.map(|one| format!("{} {}", one["number"], one["state"].as_str().unwrap())).collect()
+        versions
+            .map(|one| format!("{} {}", one["number"], one["state"].as_str().unwrap()))
+            .collect()
     }
 }

@@ -21,7 +21,10 @@ pub(crate) fn eventually<T: std::fmt::Debug + PartialEq>(
             if found == expected {
                 return;
             }
-            assert!(began.elapsed() < WAIT_TIMEOUT, "{place}: {found:?} never became {expected:?}");
+            assert!(
+                began.elapsed() < WAIT_TIMEOUT,
+                "{place}: {found:?} never became {expected:?}"
+            );
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -35,14 +35,20 @@ impl Postgres {
 
     /// A server that has not been started.
     pub(crate) fn absent() -> Self {
-        Self { server: None, folder: tempfile::tempdir().unwrap() }
+        Self {
+            server: None,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// Starts the server again on its data.
     pub(crate) async fn start_again(&mut self) {
         let settings = PrivateSettings {
             data_directory: self.folder.path().to_owned(),
-            binaries: Search { path: path().map(|(_, path)| path), tools: Vec::new() },
+            binaries: Search {
+                path: path().map(|(_, path)| path),
+                tools: Vec::new(),
+            },
             durable: true,
             max_connections: 100,
         };
@@ -98,7 +104,10 @@ impl TlsPostgres {
         }
         let port = free_port();
         let mut command = Command::new(program);
-        command.arg("-D").arg(&data).args(["-p", &port.to_string(), "-c", &format!("ssl={tls}")]);
+        command
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-c", &format!("ssl={tls}")]);
         command.args([
             "-c",
             "listen_addresses=127.0.0.1",
@@ -109,9 +118,18 @@ impl TlsPostgres {
         ]);
         become_owner(&mut command, &owner);
         let process = command.current_dir("/").stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { process, port, _folder: laid_out.folder };
+        let server = Self {
+            process,
+            port,
+            _folder: laid_out.folder,
+        };
         let url = berth_database::url::parse(&server.url("localhost", "sslmode=prefer")).unwrap();
-        connect_when_ready(url.direct(), WAIT_TIMEOUT).await.unwrap().close().await.unwrap();
+        connect_when_ready(url.direct(), WAIT_TIMEOUT)
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
         server
     }
 

@@ -46,7 +46,12 @@ impl Process {
     /// Starts `command`. Standard error is read only if it is piped.
     pub(crate) fn start_with(mut command: Command, stderr: Stdio) -> Self {
         default_signals();
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
         let log = Arc::new(Log::default());
         log.follow(child.stdout.take());
         log.follow(child.stderr.take());
@@ -57,7 +62,9 @@ impl Process {
     pub(crate) fn address(&self) -> SocketAddr {
         let line = self.wait_for("http://127.0.0.1:");
         let (_, rest) = line.split_once("http://").unwrap();
-        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
+            .unwrap_or(rest.len());
         rest[..end].parse().unwrap()
     }
 
@@ -82,7 +89,11 @@ impl Process {
             );
             let left = deadline.saturating_duration_since(Instant::now());
             (printed, _) = self.log.changed.wait_timeout(printed, left).unwrap();
-            assert!(Instant::now() < deadline, "berth did not say {text:?}:\n{}", printed.lines.join("\n"));
+            assert!(
+                Instant::now() < deadline,
+                "berth did not say {text:?}:\n{}",
+                printed.lines.join("\n")
+            );
         }
     }
 
@@ -94,9 +105,16 @@ impl Process {
     /// The whole output, after the end of the process.
     pub(crate) fn whole_log(&self) -> String {
         let printed = self.log.printed();
-        let (printed, waited) =
-            self.log.changed.wait_timeout_while(printed, WAIT_TIMEOUT, |printed| printed.open > 0).unwrap();
-        assert!(!waited.timed_out(), "its output is still open:\n{}", printed.lines.join("\n"));
+        let (printed, waited) = self
+            .log
+            .changed
+            .wait_timeout_while(printed, WAIT_TIMEOUT, |printed| printed.open > 0)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "its output is still open:\n{}",
+            printed.lines.join("\n")
+        );
         printed.lines.join("\n")
     }
 
@@ -132,7 +150,12 @@ impl Drop for Process {
 /// Runs `command` to its end, which must come within [`WAIT_TIMEOUT`].
 pub(crate) fn output(command: &mut Command) -> Output {
     default_signals();
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let pid = Pid::from_child(&child);
     let (sender, ended) = channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
@@ -167,7 +190,9 @@ impl Log {
         let log = Arc::clone(self);
         thread::spawn(move || {
             for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
-                log.printed().lines.push(String::from_utf8_lossy(&line).into_owned());
+                log.printed()
+                    .lines
+                    .push(String::from_utf8_lossy(&line).into_owned());
                 log.changed.notify_all();
             }
             log.printed().open -= 1;

@@ -50,7 +50,12 @@ impl Raw {
     pub(crate) async fn line(&mut self) -> String {
         let mut line = Vec::new();
         while !line.ends_with(b"\r\n") {
-            line.push(timeout(WAIT_TIMEOUT, self.0.read_u8()).await.expect("the host answers").unwrap());
+            line.push(
+                timeout(WAIT_TIMEOUT, self.0.read_u8())
+                    .await
+                    .expect("the host answers")
+                    .unwrap(),
+            );
         }
         String::from_utf8_lossy(&line).trim_end().to_owned()
     }
@@ -63,11 +68,19 @@ pub(crate) async fn exchange(host: &Host, request: impl AsRef<[u8]>) -> String {
 
 /// The status of a failed response, and the sentence in `detail`. Checks the properties that every failure has.
 pub(crate) fn failure(answer: &str) -> (&str, String) {
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head in {answer:?}"));
+    let (head, body) = answer
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no head in {answer:?}"));
     assert!(head.contains("\r\nx-request-id: "), "{head}");
     let json: serde_json::Value =
         serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON in {body:?}"));
-    (status(answer), json["detail"].as_str().unwrap_or_else(|| panic!("no sentence in {json}")).to_owned())
+    (
+        status(answer),
+        json["detail"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no sentence in {json}"))
+            .to_owned(),
+    )
 }
 
 /// The status of a response.

@@ -100,7 +100,11 @@ fn serve(
 ) {
     for number in 1.. {
         let Some(text) = read(&mut stream) else { return };
-        let request = Request { connection, number, text };
+        let request = Request {
+            connection,
+            number,
+            text,
+        };
         let reply = reply(&request);
         log.lock().unwrap().push(request);
         match reply {
@@ -134,7 +138,9 @@ fn read(stream: &mut impl Read) -> Option<String> {
         if text.starts_with('\u{16}') {
             return Some(text);
         }
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
         if !head.contains("transfer-encoding: chunked") || body.ends_with("0\r\n\r\n") {
             return Some(text);
         }

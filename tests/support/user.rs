@@ -61,6 +61,11 @@ impl<'a> User<'a> {
     /// The titles of the tasks at a path, in order.
     pub(crate) async fn titles(&self, path: &str) -> Vec<String> {
         let tasks = self.get(path).await.expect(200).json();
-        tasks.as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
+        tasks
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|task| task["title"].as_str().unwrap().to_owned())
+            .collect()
     }
 }

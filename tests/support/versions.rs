@@ -15,7 +15,10 @@ pub(crate) fn version(settings: &str) -> Vec<u8> {
     let path = Path::new(ROOT).join("tests/fixtures/version.wasm");
     let mut wasm =
         fs::read(&path).unwrap_or_else(|_| panic!("{} is not built: run `cargo xtask test`", path.display()));
-    let at = wasm.windows(MARK.len()).position(|window| window == MARK).unwrap();
+    let at = wasm
+        .windows(MARK.len())
+        .position(|window| window == MARK)
+        .unwrap();
     let place = &mut wasm[at + MARK.len()..at + LENGTH];
     place.fill(b' ');
     place[..settings.len()].copy_from_slice(settings.as_bytes());
@@ -26,5 +29,7 @@ pub(crate) fn version(settings: &str) -> Vec<u8> {
 pub(crate) fn versioned(folder: &Path, settings: &str) -> Component {
     let file = folder.join("version.wasm");
     fs::write(&file, version(settings)).unwrap();
-    Component::from_file("version", &file).at("/version").granted(&["postgres"])
+    Component::from_file("version", &file)
+        .at("/version")
+        .granted(&["postgres"])
 }

@@ -9,7 +9,12 @@ async fn without_the_token_nothing_is_told_and_nothing_is_swapped() {
     let files = tempfile::tempdir().unwrap();
     let app = App::serving([versioned(files.path(), "name=one")]).start().await;
     let client = crate::support::http::client();
-    for token in [None, Some(""), Some("the operators' own toke"), Some("the operators' own tokens")] {
+    for token in [
+        None,
+        Some(""),
+        Some("the operators' own toke"),
+        Some("the operators' own tokens"),
+    ] {
         for (method, path) in [
             ("GET", "/admin/components"),
             ("PUT", "/admin/components/version"),
@@ -19,12 +24,18 @@ async fn without_the_token_nothing_is_told_and_nothing_is_swapped() {
             ("GET", "/nothing"),
         ] {
             let request = client.request(method.parse().unwrap(), format!("{}{path}", app.admin_url()));
-            let request = request.header("content-type", "application/wasm").body(version("name=two"));
+            let request = request
+                .header("content-type", "application/wasm")
+                .body(version("name=two"));
             let answer = match token {
                 Some(token) => request.bearer_auth(token).answer().await,
                 None => request.answer().await,
             };
-            assert_eq!(answer.failure(), (401, "Could not validate credentials".to_owned()), "{path}");
+            assert_eq!(
+                answer.failure(),
+                (401, "Could not validate credentials".to_owned()),
+                "{path}"
+            );
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         }
     }
@@ -35,11 +46,20 @@ async fn without_the_token_nothing_is_told_and_nothing_is_swapped() {
 #[tokio::test]
 async fn where_there_is_no_token_this_machine_may_look_but_not_touch() {
     let files = tempfile::tempdir().unwrap();
-    let app = App::serving([versioned(files.path(), "name=one")]).without("ADMIN_TOKEN").start().await;
+    let app = App::serving([versioned(files.path(), "name=one")])
+        .without("ADMIN_TOKEN")
+        .start()
+        .await;
     let client = crate::support::http::client();
     let url = format!("{}/admin/components", app.admin_url());
-    assert_eq!(client.get(&url).answer().await.expect(200).json()[0]["name"], "version");
-    let push = client.put(format!("{url}/version")).header("content-type", "application/wasm").body("x");
+    assert_eq!(
+        client.get(&url).answer().await.expect(200).json()[0]["name"],
+        "version"
+    );
+    let push = client
+        .put(format!("{url}/version"))
+        .header("content-type", "application/wasm")
+        .body("x");
     let (status, detail) = push.answer().await.failure();
     assert_eq!(status, 403);
     assert!(detail.contains("ADMIN_TOKEN"), "{detail}");

@@ -15,7 +15,12 @@ use crate::support::versions::version;
 /// `berth components`, about to ask this host.
 fn command(host: &Host, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-    command.arg("components").args(arguments).env_clear().env("ADMIN_TOKEN", ADMIN_TOKEN).env("USER", "ann");
+    command
+        .arg("components")
+        .args(arguments)
+        .env_clear()
+        .env("ADMIN_TOKEN", ADMIN_TOKEN)
+        .env("USER", "ann");
     command.env("ADMIN_ADDR", host.admin_url().trim_start_matches("http://"));
     command
 }
@@ -23,7 +28,9 @@ fn command(host: &Host, arguments: &[&str]) -> Command {
 /// Its exit code, and what it prints.
 fn run(mut command: Command) -> (i32, String) {
     let output = process::output(&mut command);
-    let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+    let text = [output.stdout, output.stderr]
+        .map(|text| String::from_utf8(text).unwrap())
+        .concat();
     (output.status.code().unwrap(), text)
 }
 
@@ -46,7 +53,16 @@ async fn a_component_is_pushed_seen_and_rolled_back() {
     let (code, text) = berth(&["push", &file]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(swapping.answer().await, "version@2 two");
-    for step in ["size", "kind", "compile", "imports", "exports", "migrations", "probe", "live"] {
+    for step in [
+        "size",
+        "kind",
+        "compile",
+        "imports",
+        "exports",
+        "migrations",
+        "probe",
+        "live",
+    ] {
         assert!(text.contains(step), "{step}: {text}");
     }
     let (_, list) = berth(&["list"]);
@@ -54,15 +70,20 @@ async fn a_component_is_pushed_seen_and_rolled_back() {
     let (_, history) = berth(&["history", "version"]);
     assert!(history.contains("ann@"), "{history}");
     let (_, shown) = berth(&["show", "version", "--json"]);
-    assert_eq!(serde_json::from_str::<Value>(&shown).unwrap()["live"]["number"], 2);
+    assert_eq!(
+        serde_json::from_str::<Value>(&shown).unwrap()["live"]["number"],
+        2
+    );
     assert_eq!(berth(&["rollback", "version"]).0, 0);
     assert_eq!(swapping.answer().await, "version@1 one");
 }
 
 #[tokio::test]
 async fn exit_codes_tell_what_was_wrong() {
-    let swapping =
-        Swapping::start("name=one migrations=1", |one| one.saying("probe = \"GET /version/probe\"")).await;
+    let swapping = Swapping::start("name=one migrations=1", |one| {
+        one.saying("probe = \"GET /version/probe\"")
+    })
+    .await;
     let berth = |arguments: &[&str]| run(command(&swapping.app, arguments));
     let folder = tempfile::tempdir().unwrap();
     let of_bytes = |bytes: &[u8]| {
@@ -105,5 +126,9 @@ async fn every_swap_can_be_watched() {
         }
     }
     let log = watch.log();
-    assert!(log.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()), "{log}");
+    assert!(
+        log.lines()
+            .all(|line| serde_json::from_str::<Value>(line).is_ok()),
+        "{log}"
+    );
 }

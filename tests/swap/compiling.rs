@@ -43,7 +43,9 @@ impl Compiling {
 
     /// A push that is about to be sent, of a component of so many functions.
     fn pushing(&self, functions: usize) -> reqwest::RequestBuilder {
-        self.operator.pushing("hello", "", component(functions, "")).timeout(PUSH_TIMEOUT)
+        self.operator
+            .pushing("hello", "", component(functions, ""))
+            .timeout(PUSH_TIMEOUT)
     }
 
     /// Pushes a component that compiles for a while, and kills the process that compiles it once `look` has seen it.
@@ -61,7 +63,11 @@ impl Compiling {
 fn component(functions: usize, imports: &str) -> Vec<u8> {
     let mut text = format!("(component {imports} (core module ");
     for number in 0..functions {
-        write!(text, "(func (param i32) (result i32) local.get 0 i32.const {number} i32.mul)").unwrap();
+        write!(
+            text,
+            "(func (param i32) (result i32) local.get 0 i32.const {number} i32.mul)"
+        )
+        .unwrap();
     }
     text += r#") (instance $handler) (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"#;
     wat::parse_str(&text).unwrap()
@@ -88,13 +94,21 @@ fn compiler(host: &str) -> Option<u32> {
 /// The most memory that a process ever had, in KiB.
 fn peak(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     peak.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// The steps of a report.
 fn steps(report: &Value) -> Vec<&str> {
-    report["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect()
+    report["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["step"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -104,7 +118,10 @@ async fn too_many_functions_are_refused_before_they_are_compiled() {
     let many = wat::parse_str(format!("(component (core module {functions}))")).unwrap();
     let (step, reason) = host.operator.push_refused("hello", many).await;
     assert_eq!(step, "compile");
-    assert!(reason.contains("100001 functions") && reason.contains("50000"), "{reason}");
+    assert!(
+        reason.contains("100001 functions") && reason.contains("50000"),
+        "{reason}"
+    );
     assert_eq!(host.operator.history("hello").await, ["2 refused", "1 live"]);
 }
 
@@ -119,13 +136,23 @@ async fn what_may_not_go_live_for_its_names_is_not_compiled() {
         (unknown, "which this host does not provide"),
         (nobodys, "imports = { \"acme:rockets/launch\" ="),
     ] {
-        let report = host.operator.push("hello", component(10, imports)).await.expect(422).json();
+        let report = host
+            .operator
+            .push("hello", component(10, imports))
+            .await
+            .expect(422)
+            .json();
         assert_eq!(steps(&report), ["size", "kind", "imports"]);
         let reason = report["failure"]["reason"].as_str().unwrap();
         assert!(reason.contains(says), "{reason}");
     }
     let handles_nothing = wat::parse_str("(component (core module (func)))").unwrap();
-    let report = host.operator.push("hello", handles_nothing).await.expect(422).json();
+    let report = host
+        .operator
+        .push("hello", handles_nothing)
+        .await
+        .expect(422)
+        .json();
     assert_eq!(steps(&report), ["size", "kind", "exports"]);
 }
 
@@ -155,7 +182,10 @@ async fn a_component_that_needs_more_memory_than_compiling_may_take_is_refused()
     let report = host.pushing(2 * MANY).answer().await.expect(422).json();
     assert_eq!(report["failure"]["step"], "compile", "{report:#}");
     let reason = report["failure"]["reason"].as_str().unwrap();
-    assert!(reason.contains("64 MiB") && reason.contains("BERTH_COMPILE_MEMORY"), "{reason}");
+    assert!(
+        reason.contains("64 MiB") && reason.contains("BERTH_COMPILE_MEMORY"),
+        "{reason}"
+    );
     host.app.get("/hello").answer().await.expect(200);
 }
 
@@ -166,7 +196,10 @@ async fn a_compilation_that_is_killed_is_refused_and_the_next_goes_well() {
     assert_eq!(report["failure"]["step"], "compile");
     assert_eq!(report["failure"]["temporary"], true);
     let reason = report["failure"]["reason"].as_str().unwrap();
-    assert!(reason.contains("was killed") && reason.contains("BERTH_COMPILE_MEMORY"), "{reason}");
+    assert!(
+        reason.contains("was killed") && reason.contains("BERTH_COMPILE_MEMORY"),
+        "{reason}"
+    );
     let left = fs::read_dir(host.data.path().join("cache")).unwrap().flatten();
     let partial = left.filter(|entry| entry.path().extension().is_some_and(|end| end == "partial"));
     assert_eq!(partial.count(), 0, "something half-written is left");
@@ -180,9 +213,14 @@ async fn the_process_that_compiles_knows_no_secret() {
     let host = Compiling::start("1GiB").await;
     host.push_and_kill(|compiler| {
         let environment = fs::read_to_string(format!("/proc/{compiler}/environ")).unwrap();
-        let names: Vec<_> =
-            environment.split_terminator('\0').filter_map(|one| one.split('=').next()).collect();
-        assert!(names.iter().all(|name| name.starts_with("MIMALLOC_")), "{names:?}");
+        let names: Vec<_> = environment
+            .split_terminator('\0')
+            .filter_map(|one| one.split('=').next())
+            .collect();
+        assert!(
+            names.iter().all(|name| name.starts_with("MIMALLOC_")),
+            "{names:?}"
+        );
     })
     .await;
 }

@@ -9,14 +9,19 @@ use crate::support::patience::eventually;
 use crate::support::versions::{version, versioned};
 
 async fn there_is(database: &mut PgConnection, query: &'static str) -> bool {
-    sqlx::query_scalar::<_, bool>(query).fetch_one(database).await.unwrap()
+    sqlx::query_scalar::<_, bool>(query)
+        .fetch_one(database)
+        .await
+        .unwrap()
 }
 
 /// Kills the host as soon as `moment`, a query, is true while it swaps in `settings`; starts it again, and sees that
 /// nothing is left of the swap.
 async fn killed(settings: &str, before: &'static str, moment: &'static str) {
-    let mut swapping =
-        Swapping::start("name=one migrations=1", |one| one.saying("probe = \"GET /version/probe\"")).await;
+    let mut swapping = Swapping::start("name=one migrations=1", |one| {
+        one.saying("probe = \"GET /version/probe\"")
+    })
+    .await;
     let mut lock = swapping.app.database.connect().await;
     sqlx::raw_sql(before).execute(&mut lock).await.unwrap();
     let pushing = tokio::spawn(swapping.operator.pushing("version", "", version(settings)).send());
@@ -31,10 +36,19 @@ async fn killed(settings: &str, before: &'static str, moment: &'static str) {
     let again = App::serving([versioned(files.path(), "name=one migrations=1")]).start_beside(&swapping.app);
     assert_eq!(answer_of(&again).await, "version@1 one");
     let half = "SELECT to_regclass('version.table_2') IS NOT NULL";
-    assert!(!there_is(&mut *database.lock().await, half).await, "half a migration is left");
+    assert!(
+        !there_is(&mut *database.lock().await, half).await,
+        "half a migration is left"
+    );
     // No lock is left either, and what was under way is written down.
-    again.operator().push_live("version", version("name=three migrations=1,2")).await;
-    assert_eq!(again.operator().history("version").await, ["3 live", "2 refused", "1 retired"]);
+    again
+        .operator()
+        .push_live("version", version("name=three migrations=1,2"))
+        .await;
+    assert_eq!(
+        again.operator().history("version").await,
+        ["3 live", "2 refused", "1 retired"]
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,10 @@ const WARM: u32 = 50;
 /// What a process has: resident kibibytes, file descriptors.
 fn resources(pid: u32) -> (usize, usize) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
     let resident = resident.trim().trim_end_matches(" kB").parse().unwrap();
     (resident, fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count())
 }
@@ -41,7 +44,11 @@ async fn client(
     while !stop.load(Ordering::Relaxed) {
         let answer = swapping.app.get(REQUEST).answer().await;
         assert_eq!(answer.status, 200, "{}", answer.text());
-        seen.insert(format!("{} {}", answer.header("x-component").unwrap(), answer.text().trim_end()));
+        seen.insert(format!(
+            "{} {}",
+            answer.header("x-component").unwrap(),
+            answer.text().trim_end()
+        ));
         served.fetch_add(1, Ordering::Relaxed);
     }
     seen
@@ -50,7 +57,10 @@ async fn client(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_swaps_fail_no_request() {
     let swapping = Swapping::start("name=one", |one| {
-        let patient = one.limited("concurrency", "300").limited("time", "30m").limited("cpu", "30m");
+        let patient = one
+            .limited("concurrency", "300")
+            .limited("time", "30m")
+            .limited("cpu", "30m");
         patient.saying("probe = \"GET /version/probe\"")
     });
     let swapping = Arc::new(swapping.await);
@@ -58,19 +68,29 @@ async fn two_hundred_swaps_fail_no_request() {
     swapping.operator.push_live("version", version("name=two")).await;
 
     // One answer that is streamed for the whole time, by the version that was live when it began.
-    let mut streaming =
-        reqwest::get(swapping.app.url("/version/stream?times=1000000&pause=10")).await.unwrap();
+    let mut streaming = reqwest::get(swapping.app.url("/version/stream?times=1000000&pause=10"))
+        .await
+        .unwrap();
     assert_eq!(streaming.headers()["x-component"], "version@2");
 
     let (stop, served) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut clients = JoinSet::new();
     for _ in 0..AT_ONCE {
-        clients.spawn(client(Arc::clone(&swapping), Arc::clone(&stop), Arc::clone(&served)));
+        clients.spawn(client(
+            Arc::clone(&swapping),
+            Arc::clone(&stop),
+            Arc::clone(&served),
+        ));
     }
     let pid = swapping.app.process.pid();
     let mut before = (0, 0);
     for swap in 0..SWAPS {
-        let report = swapping.operator.roll_back("version", Some(1 + swap % 2)).await.expect(200).json();
+        let report = swapping
+            .operator
+            .roll_back("version", Some(1 + swap % 2))
+            .await
+            .expect(200)
+            .json();
         assert_eq!(report["outcome"], "live", "{report:#}");
         assert!(streaming.chunk().await.unwrap().is_some(), "the stream has ended");
         if swap == WARM {
@@ -90,6 +110,16 @@ async fn two_hundred_swaps_fail_no_request() {
     );
     assert!(served.load(Ordering::Relaxed) > 2 * AT_ONCE, "there was no load");
     // Many swaps later. What one version takes is more than half a mebibyte, and a connection or more: a leak would show.
-    assert!(after.0 < before.0 + 40 * 1024, "{} KiB have become {} KiB", before.0, after.0);
-    assert!(after.1 < before.1 + 20, "{} file descriptors have become {}", before.1, after.1);
+    assert!(
+        after.0 < before.0 + 40 * 1024,
+        "{} KiB have become {} KiB",
+        before.0,
+        after.0
+    );
+    assert!(
+        after.1 < before.1 + 20,
+        "{} file descriptors have become {}",
+        before.1,
+        after.1
+    );
 }

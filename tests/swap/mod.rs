@@ -31,9 +31,15 @@ impl Swapping {
     /// With these settings of the first version, and what the manifest says besides.
     async fn start(settings: &str, manifest: impl FnOnce(Component) -> Component) -> Self {
         let files = tempfile::tempdir().unwrap();
-        let app = App::serving([manifest(versioned(files.path(), settings))]).start().await;
+        let app = App::serving([manifest(versioned(files.path(), settings))])
+            .start()
+            .await;
         let operator = app.operator();
-        Self { app, operator, _files: files }
+        Self {
+            app,
+            operator,
+            _files: files,
+        }
     }
 
     /// Which version answers, and what: `version@1 one`.

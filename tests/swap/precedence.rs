@@ -34,7 +34,9 @@ async fn in_development_a_host_starts_with_its_file_and_says_so() {
     let first = end(first);
     let again = host(&files, "development", "name=one").start_beside(&first);
     assert_eq!(answer_of(&again).await, "version@1 one");
-    again.process.wait_for("the file is version 1, and takes the place of version 2");
+    again
+        .process
+        .wait_for("the file is version 1, and takes the place of version 2");
     assert_eq!(again.operator().history("version").await, ["2 retired", "1 live"]);
 }
 
@@ -46,9 +48,13 @@ async fn in_production_a_host_starts_with_what_was_pushed_and_warns_once() {
     let first = end(first);
     let again = host(&files, "production", "name=one").start_beside(&first);
     assert_eq!(answer_of(&again).await, "version@2 two");
-    let line = again.process.wait_for("the file is version 1, but version 2 is live");
-    let push =
-        format!("berth components push {} --component version", files.path().join("version.wasm").display());
+    let line = again
+        .process
+        .wait_for("the file is version 1, but version 2 is live");
+    let push = format!(
+        "berth components push {} --component version",
+        files.path().join("version.wasm").display()
+    );
     assert!(line.contains("WARN") && line.contains(&push), "{line}");
     let log = end(again).process.whole_log();
     assert_eq!(log.matches("the file is version 1").count(), 1, "{log}");
@@ -59,10 +65,15 @@ async fn in_production_the_warning_says_of_a_file_that_it_was_refused() {
     let files = tempfile::tempdir().unwrap();
     let start = |settings| host_of(versioned(files.path(), settings).saying(PROBE), "production");
     let first = start("name=one").start().await;
-    first.operator().push_refused("version", version("name=two probe=fails")).await;
+    first
+        .operator()
+        .push_refused("version", version("name=two probe=fails"))
+        .await;
     let again = start("name=two probe=fails").start_beside(&first);
     assert_eq!(answer_of(&again).await, "version@1 one");
-    again.process.wait_for("the file is version 2, which was refused, but version 1 is live");
+    again
+        .process
+        .wait_for("the file is version 2, which was refused, but version 1 is live");
 }
 
 #[tokio::test]
@@ -91,5 +102,7 @@ async fn in_development_a_host_warns_when_another_host_replaces_what_its_file_is
     let second = host(&files, "development", "name=one").start_beside(&first);
     first.operator().push_live("version", version("name=two")).await;
     eventually("version@2 two".to_owned(), async || answer_of(&second).await).await;
-    second.process.wait_for("another host on this database has made version 2 live");
+    second
+        .process
+        .wait_for("another host on this database has made version 2 live");
 }

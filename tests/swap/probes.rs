@@ -30,9 +30,15 @@ async fn a_probe_that_fails_hangs_traps_or_breaks_off_keeps_a_version_from_going
 #[tokio::test]
 async fn every_probe_is_made_several_times_and_told() {
     let swapping = probed().await;
-    let report = swapping.operator.push_live("version", version("name=two migrations=1")).await;
+    let report = swapping
+        .operator
+        .push_live("version", version("name=two migrations=1"))
+        .await;
     let probes = report["probes"].as_array().unwrap();
-    let made: Vec<_> = probes.iter().map(|probe| probe["request"].as_str().unwrap()).collect();
+    let made: Vec<_> = probes
+        .iter()
+        .map(|probe| probe["request"].as_str().unwrap())
+        .collect();
     assert_eq!(made, ["GET /version", "GET /version/probe"].repeat(3));
     assert!(probes.iter().all(|probe| probe["status"] == 200), "{report:#}");
 }
@@ -50,8 +56,14 @@ async fn a_version_that_is_refused_takes_its_migrations_with_it() {
         assert_eq!(there.map(|name| name.is_some()), [true, false], "{probe}");
     }
     // And the way is free for a better one.
-    let report = swapping.operator.push_live("version", version("name=three migrations=1,2!")).await;
-    assert_eq!(report["changes"]["migrations"]["gained"], json!(["2 make table 2"]));
+    let report = swapping
+        .operator
+        .push_live("version", version("name=three migrations=1,2!"))
+        .await;
+    assert_eq!(
+        report["changes"]["migrations"]["gained"],
+        json!(["2 make table 2"])
+    );
 }
 
 #[tokio::test]
@@ -59,12 +71,21 @@ async fn the_projects_own_components_are_probed_as_a_caller_of_their_own() {
     let app = crate::support::App::start().await;
     let log = app.process.log();
     for probe in ["/dashboard/stats", "/api/conversations"] {
-        let requests = log.lines().filter(|line| line.contains("\"request\"") && line.contains(probe));
+        let requests = log
+            .lines()
+            .filter(|line| line.contains("\"request\"") && line.contains(probe));
         assert_eq!(requests.clone().count(), 3, "{log}");
         assert!(requests.clone().all(|line| line.contains("200")), "{log}");
-        assert!(requests.clone().all(|line| line.contains("\"probe\":true")), "{log}");
+        assert!(
+            requests.clone().all(|line| line.contains("\"probe\":true")),
+            "{log}"
+        );
     }
     app.get("/dashboard/stats").answer().await;
     let of_client = |line: &&str| line.contains("/dashboard/stats") && !line.contains("\"probe\"");
-    assert_eq!(app.process.log().lines().filter(of_client).count(), 1, "a client's request is no probe");
+    assert_eq!(
+        app.process.log().lines().filter(of_client).count(),
+        1,
+        "a client's request is no probe"
+    );
 }

@@ -27,7 +27,10 @@ async fn three(files: &TempDir) -> [App; 3] {
 }
 
 async fn rollout(host: &Host) -> String {
-    host.operator().show("version").await["rollout"].as_str().unwrap().to_owned()
+    host.operator().show("version").await["rollout"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 async fn become_live(hosts: &[App], answer: &str) {
@@ -45,11 +48,17 @@ async fn a_version_that_is_live_on_one_host_reaches_all() {
     let files = tempfile::tempdir().unwrap();
     let hosts = three(&files).await;
     eventually("live on 3 of 3".to_owned(), async || rollout(&hosts[0]).await).await;
-    hosts[1].operator().push_live("version", version("name=two")).await;
+    hosts[1]
+        .operator()
+        .push_live("version", version("name=two"))
+        .await;
     become_live(&hosts, "version@2 two").await;
     eventually("live on 3 of 3".to_owned(), async || rollout(&hosts[2]).await).await;
     for host in &hosts {
-        assert_eq!(component(host, "/health").await, json!({ "version": "2", "state": "live" }));
+        assert_eq!(
+            component(host, "/health").await,
+            json!({ "version": "2", "state": "live" })
+        );
     }
     hosts[2].operator().roll_back("version", None).await.expect(200);
     become_live(&hosts, "version@1 one").await;
@@ -61,21 +70,47 @@ async fn a_host_that_cannot_take_a_version_stays_on_the_one_before_and_says_so()
     let first = host(&files, |one| one).start().await;
     // On this one, a probe is asked for that the next version does not answer.
     let probed = host(&files, |one| one.saying("probe = \"GET /version/probe\"")).start_beside(&first);
-    first.operator().push_live("version", version("name=two probe=fails")).await;
-    eventually(json!("behind"), async || component(&probed, "/ready").await["state"].clone()).await;
+    first
+        .operator()
+        .push_live("version", version("name=two probe=fails"))
+        .await;
+    eventually(json!("behind"), async || {
+        component(&probed, "/ready").await["state"].clone()
+    })
+    .await;
     let ready = component(&probed, "/ready").await;
     assert_eq!((&ready["version"], &ready["wanted"]), (&json!("1"), &json!("2")));
-    assert!(ready["detail"].as_str().unwrap().contains("it was built to fail"), "{ready}");
+    assert!(
+        ready["detail"].as_str().unwrap().contains("it was built to fail"),
+        "{ready}"
+    );
     assert_eq!(answer_of(&probed).await, "version@1 one");
-    eventually("live on 1 of 2, 1 behind".to_owned(), async || rollout(&first).await).await;
+    eventually("live on 1 of 2, 1 behind".to_owned(), async || {
+        rollout(&first).await
+    })
+    .await;
     let replicas = first.operator().show("version").await["replicas"].clone();
-    let behind = replicas.as_array().unwrap().iter().find(|one| one["state"] == "behind").unwrap();
-    assert!(behind["detail"].as_str().unwrap().contains("it was built to fail"), "{replicas:#}");
+    let behind = replicas
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["state"] == "behind")
+        .unwrap();
+    assert!(
+        behind["detail"]
+            .as_str()
+            .unwrap()
+            .contains("it was built to fail"),
+        "{replicas:#}"
+    );
 
     // The next one is good everywhere.
     first.operator().push_live("version", version("name=three")).await;
     eventually("version@3 three".to_owned(), async || answer_of(&probed).await).await;
-    assert_eq!(component(&probed, "/ready").await, json!({ "version": "3", "state": "live" }));
+    assert_eq!(
+        component(&probed, "/ready").await,
+        json!({ "version": "3", "state": "live" })
+    );
 }
 
 #[tokio::test]
@@ -83,7 +118,9 @@ async fn a_host_whose_connection_is_cut_catches_up() {
     let files = tempfile::tempdir().unwrap();
     let first = host(&files, |one| one).start().await;
     // Looking comes too late for this test: it must hear.
-    let second = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "1h").start_beside(&first);
+    let second = host(&files, |one| one)
+        .with("BERTH_FOLLOW_INTERVAL", "1h")
+        .start_beside(&first);
     let database = Mutex::new(first.database.connect().await);
     let listening =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
@@ -92,12 +129,24 @@ async fn a_host_whose_connection_is_cut_catches_up() {
     for round in 2..4 {
         let count = async || {
             let database = &mut *database.lock().await;
-            sqlx::query_scalar::<_, i64>(listening).fetch_one(database).await.unwrap()
+            sqlx::query_scalar::<_, i64>(listening)
+                .fetch_one(database)
+                .await
+                .unwrap()
         };
         eventually(2, count).await;
-        sqlx::query(cut).execute(&mut *database.lock().await).await.unwrap();
-        first.operator().push_live("version", version(&format!("name={round}"))).await;
-        eventually(format!("version@{round} {round}"), async || answer_of(&second).await).await;
+        sqlx::query(cut)
+            .execute(&mut *database.lock().await)
+            .await
+            .unwrap();
+        first
+            .operator()
+            .push_live("version", version(&format!("name={round}")))
+            .await;
+        eventually(format!("version@{round} {round}"), async || {
+            answer_of(&second).await
+        })
+        .await;
     }
 }
 
@@ -108,12 +157,18 @@ async fn a_host_that_is_killed_during_a_rollout_starts_with_the_new_version() {
     let second = host(&files, |one| one).start_beside(&first);
     // It alone asks for a probe, which hangs: so it is still at it when it is killed.
     let mut third = host(&files, |one| one.saying("probe = \"GET /version/probe\"")).start_beside(&first);
-    first.operator().push_live("version", version("name=two probe=hangs")).await;
+    first
+        .operator()
+        .push_live("version", version("name=two probe=hangs"))
+        .await;
     let name = format!("/{}", third.process.pid());
     let is_live = async || {
         let replicas = first.operator().show("version").await["replicas"].clone();
-        let third =
-            replicas.as_array().unwrap().iter().find(|one| one["host"].as_str().unwrap().ends_with(&name));
+        let third = replicas
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["host"].as_str().unwrap().ends_with(&name));
         third.is_none_or(|third| third["state"] == "live")
     };
     eventually(false, is_live).await;
@@ -128,7 +183,9 @@ async fn hosts_that_are_gone_are_forgotten() {
     let files = tempfile::tempdir().unwrap();
     let first = host(&files, |one| one).start().await;
     // It would be remembered for hours, if it did not say that it ends.
-    let mut polite = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "1h").start_beside(&first);
+    let mut polite = host(&files, |one| one)
+        .with("BERTH_FOLLOW_INTERVAL", "1h")
+        .start_beside(&first);
     let mut killed = host(&files, |one| one).start_beside(&first);
     eventually("live on 3 of 3".to_owned(), async || rollout(&first).await).await;
     polite.process.signal(Signal::TERM);
@@ -158,17 +215,26 @@ async fn hosts_that_start_at_once_with_a_new_file_agree_on_one_version() {
 async fn a_host_that_is_alone_neither_listens_nor_looks() {
     let files = tempfile::tempdir().unwrap();
     let first = host(&files, |one| one).start().await;
-    let alone = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "off").start_beside(&first);
+    let alone = host(&files, |one| one)
+        .with("BERTH_FOLLOW_INTERVAL", "off")
+        .start_beside(&first);
     let other = host(&files, |one| one).start_beside(&first);
     first.operator().push_live("version", version("name=two")).await;
     become_live(std::slice::from_ref(&other), "version@2 two").await;
     eventually("live on 2 of 2".to_owned(), async || rollout(&first).await).await;
     assert_eq!(answer_of(&alone).await, "version@1 one");
-    assert_eq!(rollout(&alone).await, "live on 2 of 3, 1 compiling", "it counts itself too");
+    assert_eq!(
+        rollout(&alone).await,
+        "live on 2 of 3, 1 compiling",
+        "it counts itself too"
+    );
     let listening =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'";
     let mut database = first.database.connect().await;
-    let listening: i64 = sqlx::query_scalar(listening).fetch_one(&mut database).await.unwrap();
+    let listening: i64 = sqlx::query_scalar(listening)
+        .fetch_one(&mut database)
+        .await
+        .unwrap();
     assert_eq!(listening, 2, "the two others listen");
 }
 
@@ -176,10 +242,17 @@ async fn a_host_that_is_alone_neither_listens_nor_looks() {
 async fn a_host_that_is_alone_counts_itself() {
     let files = tempfile::tempdir().unwrap();
     // As in k8s/base.
-    let alone = host(&files, |one| one).with("BERTH_FOLLOW_INTERVAL", "off").start().await;
+    let alone = host(&files, |one| one)
+        .with("BERTH_FOLLOW_INTERVAL", "off")
+        .start()
+        .await;
     assert_eq!(rollout(&alone).await, "live on 1 of 1");
     let replicas = alone.operator().show("version").await["replicas"].clone();
-    assert_eq!((&replicas[0]["this"], &replicas[0]["number"]), (&json!(true), &json!(1)), "{replicas}");
+    assert_eq!(
+        (&replicas[0]["this"], &replicas[0]["number"]),
+        (&json!(true), &json!(1)),
+        "{replicas}"
+    );
     alone.operator().push_live("version", version("name=two")).await;
     assert_eq!(rollout(&alone).await, "live on 1 of 1");
 }

@@ -64,7 +64,10 @@ async fn what_is_saved_goes_live_and_what_was_there_before_keeps_its_number() {
     watching.becomes("version@2 two").await;
     watching.save("name=one");
     watching.becomes("version@1 one").await;
-    assert_eq!(watching.app.operator().history("version").await, ["2 retired", "1 live"]);
+    assert_eq!(
+        watching.app.operator().history("version").await,
+        ["2 retired", "1 live"]
+    );
 }
 
 #[tokio::test]
@@ -95,7 +98,10 @@ async fn a_file_that_is_only_touched_is_no_news() {
     });
     let watching = watching.await;
     let touch = || {
-        let file = fs::File::options().write(true).open(watching.path("hello.wasm")).unwrap();
+        let file = fs::File::options()
+            .write(true)
+            .open(watching.path("hello.wasm"))
+            .unwrap();
         file.set_modified(SystemTime::now()).unwrap();
     };
     // Files are looked at in turn, so a look at this one comes before each change that is seen of the other.
@@ -105,7 +111,9 @@ async fn a_file_that_is_only_touched_is_no_news() {
         watching.becomes(&format!("version@{number} {number}")).await;
     }
     let log = watching.app.process.log();
-    let swaps = log.lines().filter(|line| line.contains("\"live\"") && line.contains("\"hello\""));
+    let swaps = log
+        .lines()
+        .filter(|line| line.contains("\"live\"") && line.contains("\"hello\""));
     assert_eq!(swaps.count(), 1, "{log}");
     assert!(!log.contains("was refused"), "{log}");
 }
@@ -123,7 +131,11 @@ async fn a_file_that_is_gone_leaves_its_version_live_until_it_is_back() {
 #[tokio::test]
 async fn a_file_that_is_saved_with_the_same_bytes_takes_the_place_of_what_was_pushed() {
     let watching = Watching::one().await;
-    watching.app.operator().push_live("version", version("name=two")).await;
+    watching
+        .app
+        .operator()
+        .push_live("version", version("name=two"))
+        .await;
     watching.becomes("version@2 two").await;
     watching.save("name=one");
     watching.becomes("version@1 one").await;
@@ -149,8 +161,9 @@ async fn a_file_that_was_refused_goes_live_once_the_manifest_grants_what_it_need
 async fn a_manifest_that_was_refused_for_a_file_is_taken_when_the_file_is_saved() {
     let watching = Watching::one().await;
     let folder = watching.folder.path().to_owned();
-    let manifest =
-        [versioned(&folder, "name=two probe=fails").at("/also").saying("probe = \"GET /version/probe\"")];
+    let manifest = [versioned(&folder, "name=two probe=fails")
+        .at("/also")
+        .saying("probe = \"GET /version/probe\"")];
     watching.save_manifest(manifest);
     watching.app.process.wait_for("the host stays as it is");
     watching.save("name=three");
@@ -169,7 +182,11 @@ async fn links_are_followed_to_where_they_lead_now() {
         symlink("first", folder.join("..data")).unwrap();
         symlink("..data/version.wasm", folder.join("version.wasm")).unwrap();
         let file = folder.join("version.wasm");
-        vec![Component::from_file("version", &file).at("/version").granted(&["postgres"])]
+        vec![
+            Component::from_file("version", &file)
+                .at("/version")
+                .granted(&["postgres"]),
+        ]
     });
     let watching = watching.await;
     assert_eq!(answer_of(&watching.app).await, "version@1 one");
@@ -183,8 +200,12 @@ async fn components_of_one_file_change_together() {
     let watching = Watching::start(|folder| {
         let file = folder.join("version.wasm");
         fs::write(&file, version("name=one")).unwrap();
-        let component =
-            |name, path| Component::from_file(name, &file).at(path).granted(&["postgres"]).called(name);
+        let component = |name, path| {
+            Component::from_file(name, &file)
+                .at(path)
+                .granted(&["postgres"])
+                .called(name)
+        };
         vec![component("version", "/version"), component("other", "/other")]
     });
     let watching = watching.await;
@@ -204,11 +225,19 @@ async fn a_manifest_that_is_saved_changes_routes_limits_and_settings() {
     };
     let watching = Watching::start(|_| vec![shows("hello")]).await;
     let text = async |path: &str| watching.app.get(path).answer().await.text();
-    assert!(text("/shows/config").await.contains("hello"), "{}", text("/shows/config").await);
+    assert!(
+        text("/shows/config").await.contains("hello"),
+        "{}",
+        text("/shows/config").await
+    );
     watching.save_manifest([shows("good day").at("/also")]);
     eventually(true, async || text("/also/config").await.contains("good day")).await;
     let answer = watching.app.get("/shows/config").answer().await.expect(200);
-    assert_eq!(answer.header("x-component"), Some("shows@1"), "it is the same version");
+    assert_eq!(
+        answer.header("x-component"),
+        Some("shows@1"),
+        "it is the same version"
+    );
 
     watching.save_manifest([shows("good day").limited("body", "1")]);
     eventually(404, async || watching.status("/also/config").await).await;
@@ -220,13 +249,21 @@ async fn a_manifest_that_is_saved_changes_routes_limits_and_settings() {
 async fn components_come_and_go_with_the_manifest() {
     let watching = Watching::one().await;
     let folder = watching.folder.path().to_owned();
-    watching.save_manifest([versioned(&folder, "name=one"), Component::new("hello").at("/hello")]);
+    watching.save_manifest([
+        versioned(&folder, "name=one"),
+        Component::new("hello").at("/hello"),
+    ]);
     eventually(200, async || watching.status("/hello").await).await;
     assert_eq!(answer_of(&watching.app).await, "version@1 one");
     watching.save_manifest([Component::new("hello").at("/hello")]);
     eventually(404, async || watching.status("/version").await).await;
     let health = watching.app.get("/health").answer().await.json();
-    let names: Vec<_> = health["components"].as_object().unwrap().keys().map(String::as_str).collect();
+    let names: Vec<_> = health["components"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(names, ["hello"]);
 }
 
@@ -252,8 +289,14 @@ async fn the_hosts_own_routes_stay_until_it_starts_again() {
     let moved =
         "[http]\nhealth = \"/healthz\"\n".to_owned() + &manifest([Component::new("hello").at("/health")]);
     fs::write(watching.path("berth.toml"), moved).unwrap();
-    watching.app.process.wait_for("[http] has changed: start the host again");
-    assert_eq!(watching.app.get("/health").answer().await.json()["status"], "healthy");
+    watching
+        .app
+        .process
+        .wait_for("[http] has changed: start the host again");
+    assert_eq!(
+        watching.app.get("/health").answer().await.json()["status"],
+        "healthy"
+    );
     assert_eq!(watching.status("/hello").await, 200);
     watching.save_manifest([Component::new("hello").at("/also")]);
     eventually(200, async || watching.status("/also").await).await;

@@ -26,7 +26,11 @@ async fn a_body_sets_it() {
     for path in [path_of(&task), format!("/api/ann/tasks/{}", task["id"])] {
         for completed in [true, true, false, false] {
             let body = json!({ "completed": completed });
-            let task = ann.patch(&format!("{path}/complete"), body).await.expect(200).json();
+            let task = ann
+                .patch(&format!("{path}/complete"), body)
+                .await
+                .expect(200)
+                .json();
             assert_eq!(task["completed"], completed);
         }
     }
@@ -39,8 +43,20 @@ async fn other_bodies_are_refused() {
     let path = path_of(&ann.add_titled("Buy milk").await) + "/complete";
     let faults = ann.patch(&path, json!({ "completed": "perhaps" })).await.faults();
     assert_eq!(faults, ["bool_parsing body.completed"]);
-    let request = ann.request("PATCH", &path).header("content-type", "application/json").body("{");
+    let request = ann
+        .request("PATCH", &path)
+        .header("content-type", "application/json")
+        .body("{");
     assert!(request.answer().await.faults()[0].starts_with("json_invalid body"));
-    assert_eq!(ann.patch("/api/tasks/1000000/complete", json!({})).await.failure().0, 404);
-    assert_eq!(ann.patch("/api/tasks/milk/complete", json!({})).await.faults(), ["int_parsing path.id"]);
+    assert_eq!(
+        ann.patch("/api/tasks/1000000/complete", json!({}))
+            .await
+            .failure()
+            .0,
+        404
+    );
+    assert_eq!(
+        ann.patch("/api/tasks/milk/complete", json!({})).await.faults(),
+        ["int_parsing path.id"]
+    );
 }

@@ -10,7 +10,10 @@ async fn a_task_of_only_a_title_has_every_field() {
     let app = App::start().await;
     let task = app.user("ann").add(json!({ "title": "Buy milk" })).await;
     let moment = task["created_at"].as_str().unwrap();
-    assert!(moment.parse::<jiff::Timestamp>().is_ok() && moment.ends_with('Z'), "{moment}");
+    assert!(
+        moment.parse::<jiff::Timestamp>().is_ok() && moment.ends_with('Z'),
+        "{moment}"
+    );
     assert!(task["id"].as_i64().unwrap() > 0);
     let expected = json!({
         "id": task["id"],
@@ -143,7 +146,9 @@ async fn each_length_is_bounded() {
             Some(fault) => assert_eq!(answer.faults(), [format!("{fault} body.{field}")], "{value}"),
         }
     }
-    let answer = ann.post("/api/tasks", json!({ "title": "t", "tags": ["good", text(51)] })).await;
+    let answer = ann
+        .post("/api/tasks", json!({ "title": "t", "tags": ["good", text(51)] }))
+        .await;
     assert_eq!(answer.faults(), ["string_too_long body.tags.1"]);
 }
 
@@ -169,9 +174,21 @@ async fn each_type_is_checked() {
         task[field] = value;
         assert_eq!(ann.post("/api/tasks", task).await.faults(), [fault]);
     }
-    for value in [json!("tomorrow"), json!("2030-02-30T00:00:00Z"), json!(true), json!({}), json!("")] {
-        let faults = ann.post("/api/tasks", json!({ "title": "t", "due_date": value })).await.faults();
-        assert!(faults.len() == 1 && faults[0].ends_with(" body.due_date"), "{value}: {faults:?}");
+    for value in [
+        json!("tomorrow"),
+        json!("2030-02-30T00:00:00Z"),
+        json!(true),
+        json!({}),
+        json!(""),
+    ] {
+        let faults = ann
+            .post("/api/tasks", json!({ "title": "t", "due_date": value }))
+            .await
+            .faults();
+        assert!(
+            faults.len() == 1 && faults[0].ends_with(" body.due_date"),
+            "{value}: {faults:?}"
+        );
     }
 }
 
@@ -193,7 +210,11 @@ async fn every_fault_is_told_at_once() {
 #[tokio::test]
 async fn a_fault_has_pydantics_shape() {
     let app = App::start().await;
-    let answer = app.user("ann").post("/api/tasks", json!({ "title": "", "x": 1 })).await.expect(422);
+    let answer = app
+        .user("ann")
+        .post("/api/tasks", json!({ "title": "", "x": 1 }))
+        .await
+        .expect(422);
     let expected = json!({ "detail": [{
         "type": "string_too_short",
         "loc": ["body", "title"],

@@ -26,7 +26,11 @@ async fn figures_count_the_callers_tasks() {
     assert_eq!(ann.get("/dashboard/stats").await.expect(200).json(), none);
     some_tasks(&ann).await;
     let short = json!({ "tasksCompleted": 1, "pendingTasks": 4, "upcomingDeadlines": 2 });
-    for path in ["/dashboard/stats/", "/api/dashboard/stats", "/api/dashboard/stats/"] {
+    for path in [
+        "/dashboard/stats/",
+        "/api/dashboard/stats",
+        "/api/dashboard/stats/",
+    ] {
         assert_eq!(ann.get(path).await.expect(200).json(), short, "{path}");
     }
     let long = json!({
@@ -47,8 +51,15 @@ async fn a_task_of_the_dashboard_has_its_status() {
     let app = App::start().await;
     for (user, path) in ["ann", "bob"].into_iter().zip(TASKS) {
         let user = app.user(user);
-        let task = user.post(path, json!({ "title": "t", "status": true })).await.expect(201).json();
-        assert_eq!((&task["status"], &task["completed"]), (&json!(true), &json!(true)));
+        let task = user
+            .post(path, json!({ "title": "t", "status": true }))
+            .await
+            .expect(201)
+            .json();
+        assert_eq!(
+            (&task["status"], &task["completed"]),
+            (&json!(true), &json!(true))
+        );
         let mut expected = user.get(&super::path_of(&task)).await.json();
         assert_eq!(expected.get("status"), None, "the field is the dashboard's own");
         expected["status"] = json!(true);
@@ -66,7 +77,11 @@ async fn its_status_is_changed_by_either_name() {
 }
 
 async fn a_status_is_changed(ann: &User<'_>, tasks: &str) {
-    let task = ann.post(&format!("{tasks}/"), json!({ "title": "t" })).await.expect(201).json();
+    let task = ann
+        .post(&format!("{tasks}/"), json!({ "title": "t" }))
+        .await
+        .expect(201)
+        .json();
     assert_eq!(task["status"], false);
     let path = format!("{tasks}/{}", task["id"]);
     for (change, status) in [
@@ -76,13 +91,29 @@ async fn a_status_is_changed(ann: &User<'_>, tasks: &str) {
         (json!({ "title": "new" }), true),
     ] {
         let after: Value = ann.put(&path, change.clone()).await.expect(200).json();
-        assert_eq!((&after["status"], &after["completed"]), (&json!(status), &json!(status)), "{change}");
-        assert_eq!(ann.patch(&path, change).await.expect(200).json()["status"], status);
+        assert_eq!(
+            (&after["status"], &after["completed"]),
+            (&json!(status), &json!(status)),
+            "{change}"
+        );
+        assert_eq!(
+            ann.patch(&path, change).await.expect(200).json()["status"],
+            status
+        );
     }
-    assert_eq!(ann.patch(&path, json!({ "status": "x" })).await.faults(), ["bool_parsing body.status"]);
+    assert_eq!(
+        ann.patch(&path, json!({ "status": "x" })).await.faults(),
+        ["bool_parsing body.status"]
+    );
     ann.delete(&format!("{path}/")).await.expect(204);
-    assert_eq!(ann.delete(&path).await.failure(), (404, "Task not found".to_owned()));
-    assert_eq!(ann.put(&path, json!({ "title": "t" })).await.failure(), (404, "Task not found".to_owned()));
+    assert_eq!(
+        ann.delete(&path).await.failure(),
+        (404, "Task not found".to_owned())
+    );
+    assert_eq!(
+        ann.put(&path, json!({ "title": "t" })).await.failure(),
+        (404, "Task not found".to_owned())
+    );
 }
 
 #[tokio::test]
@@ -99,12 +130,28 @@ async fn its_routes_need_a_token_and_are_checked_like_any_other() {
     ] {
         for path in [path.to_owned(), format!("/api{path}")] {
             let answer = app.request(method, &path).answer().await;
-            assert_eq!(answer.failure(), (401, "Not authenticated".to_owned()), "{method} {path}");
+            assert_eq!(
+                answer.failure(),
+                (401, "Not authenticated".to_owned()),
+                "{method} {path}"
+            );
         }
     }
-    assert_eq!(ann.post("/dashboard/tasks", json!({})).await.faults(), ["missing body.title"]);
-    assert_eq!(ann.delete("/dashboard/tasks/milk").await.faults(), ["int_parsing path.id"]);
-    assert_eq!(ann.get("/dashboard/tasks?limit=0").await.faults(), ["greater_than_equal query.limit"]);
-    assert_eq!(ann.get("/dashboard").await.failure(), (404, "Not Found".to_owned()));
+    assert_eq!(
+        ann.post("/dashboard/tasks", json!({})).await.faults(),
+        ["missing body.title"]
+    );
+    assert_eq!(
+        ann.delete("/dashboard/tasks/milk").await.faults(),
+        ["int_parsing path.id"]
+    );
+    assert_eq!(
+        ann.get("/dashboard/tasks?limit=0").await.faults(),
+        ["greater_than_equal query.limit"]
+    );
+    assert_eq!(
+        ann.get("/dashboard").await.failure(),
+        (404, "Not Found".to_owned())
+    );
     assert_eq!(ann.get("/dashboard/tasks/1").await.failure().0, 405);
 }

@@ -26,7 +26,13 @@ async fn the_list_is_a_bare_array_newest_first() {
     assert_eq!(ann.get("/api/tasks").await.expect(200).text(), "[]");
     six_tasks(&ann).await;
     let expected = ["fig", "50% off_\\", "date", "cherry", "Banana", "apple"];
-    for path in ["/api/tasks", "/api/tasks/", "/api/ann/tasks", "/api/ann/tasks/", "/dashboard/tasks"] {
+    for path in [
+        "/api/tasks",
+        "/api/tasks/",
+        "/api/ann/tasks",
+        "/api/ann/tasks/",
+        "/dashboard/tasks",
+    ] {
         assert_eq!(ann.titles(path).await, expected, "{path}");
         assert_eq!(ann.get(path).await.header("x-total-count"), Some("6"), "{path}");
     }
@@ -71,7 +77,11 @@ async fn every_filter_lets_through_what_it_says() {
         let titles = ann.titles(&format!("/api/tasks?{query}&order=asc")).await;
         assert_eq!(titles.join(" "), expected, "{query}");
         let counted = ann.get(&format!("/api/tasks?{query}&limit=1")).await;
-        assert_eq!(counted.header("x-total-count"), Some(&*titles.len().to_string()), "{query}");
+        assert_eq!(
+            counted.header("x-total-count"),
+            Some(&*titles.len().to_string()),
+            "{query}"
+        );
     }
 }
 
@@ -81,7 +91,9 @@ async fn every_sort_has_both_orders() {
     let ann = app.user("ann");
     six_tasks(&ann).await;
     let apple = &ann.get("/api/tasks?search=apple&order=asc").await.json()[0];
-    ann.patch(&super::path_of(apple), json!({ "title": "apple" })).await.expect(200);
+    ann.patch(&super::path_of(apple), json!({ "title": "apple" }))
+        .await
+        .expect(200);
     for (sort, first, last) in [
         ("created_at", "apple", "fig"),
         ("created", "apple", "fig"),
@@ -101,7 +113,11 @@ async fn every_sort_has_both_orders() {
             );
         } else {
             assert_eq!(ascending[5], last, "{sort}");
-            assert_eq!(descending, ascending.iter().rev().cloned().collect::<Vec<_>>(), "{sort}");
+            assert_eq!(
+                descending,
+                ascending.iter().rev().cloned().collect::<Vec<_>>(),
+                "{sort}"
+            );
         }
     }
     assert_eq!(
@@ -110,7 +126,10 @@ async fn every_sort_has_both_orders() {
         "the order is descending unless it is said"
     );
     let by_priority = ann.titles("/api/tasks?sort=priority&order=desc").await;
-    assert_eq!((&*by_priority[0], &*by_priority[1], &*by_priority[5]), ("50% off_\\", "Banana", "apple"));
+    assert_eq!(
+        (&*by_priority[0], &*by_priority[1], &*by_priority[5]),
+        ("50% off_\\", "Banana", "apple")
+    );
 }
 
 #[tokio::test]
@@ -134,10 +153,21 @@ async fn a_bad_value_is_refused() {
         ("offset=-1", "greater_than_equal query.offset"),
         ("offset=x", "int_parsing query.offset"),
         ("due_before=soon", "datetime_from_date_parsing query.due_before"),
-        ("due_after=2030-13-01", "datetime_from_date_parsing query.due_after"),
+        (
+            "due_after=2030-13-01",
+            "datetime_from_date_parsing query.due_after",
+        ),
     ] {
-        assert_eq!(ann.get(&format!("/api/tasks?{query}")).await.faults(), [fault], "{query}");
-        assert_eq!(ann.get(&format!("/api/ann/tasks/?{query}")).await.faults(), [fault], "{query}");
+        assert_eq!(
+            ann.get(&format!("/api/tasks?{query}")).await.faults(),
+            [fault],
+            "{query}"
+        );
+        assert_eq!(
+            ann.get(&format!("/api/ann/tasks/?{query}")).await.faults(),
+            [fault],
+            "{query}"
+        );
     }
     let faults = ann.get("/api/tasks?limit=0&sort=x&offset=y").await.faults();
     assert_eq!(faults.len(), 3, "{faults:?}");

@@ -18,7 +18,12 @@ async fn pages_are_complete_and_do_not_overlap() {
     let app = App::start().await;
     let ann = app.user("ann");
     a_thousand_tasks(&app, &ann).await;
-    for (limit, sort) in [(200, "created_at"), (200, "priority"), (199, "due_date"), (7, "updated_at")] {
+    for (limit, sort) in [
+        (200, "created_at"),
+        (200, "priority"),
+        (199, "due_date"),
+        (7, "updated_at"),
+    ] {
         let mut seen = Vec::new();
         loop {
             let path = format!("/api/tasks?limit={limit}&offset={}&sort={sort}", seen.len());
@@ -56,7 +61,10 @@ async fn a_limit_is_from_1_to_200() {
     let ann = app.user("ann");
     a_thousand_tasks(&app, &ann).await;
     for limit in [1, 2, 199, 200] {
-        assert_eq!(ann.titles(&format!("/api/tasks?limit={limit}")).await.len(), limit);
+        assert_eq!(
+            ann.titles(&format!("/api/tasks?limit={limit}")).await.len(),
+            limit
+        );
     }
     for limit in [0, 201] {
         ann.get(&format!("/api/tasks?limit={limit}")).await.expect(422);
@@ -69,7 +77,13 @@ async fn beyond_the_end_is_nothing() {
     let ann = app.user("ann");
     a_thousand_tasks(&app, &ann).await;
     for offset in ["1000", "1001", "9223372036854775807"] {
-        let answer = ann.get(&format!("/api/tasks?limit=200&offset={offset}")).await.expect(200);
-        assert_eq!((answer.text(), answer.header("x-total-count")), ("[]".to_owned(), Some("1000")));
+        let answer = ann
+            .get(&format!("/api/tasks?limit=200&offset={offset}"))
+            .await
+            .expect(200);
+        assert_eq!(
+            (answer.text(), answer.header("x-total-count")),
+            ("[]".to_owned(), Some("1000"))
+        );
     }
 }

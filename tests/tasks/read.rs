@@ -23,7 +23,11 @@ async fn a_task_that_is_not_there_is_not_found() {
     let ann = app.user("ann");
     for id in ["1", "0", "-1", "9223372036854775807"] {
         for path in [format!("/api/tasks/{id}"), format!("/api/ann/tasks/{id}")] {
-            assert_eq!(ann.get(&path).await.failure(), (404, "Task not found".to_owned()), "{path}");
+            assert_eq!(
+                ann.get(&path).await.failure(),
+                (404, "Task not found".to_owned()),
+                "{path}"
+            );
         }
     }
 }
@@ -45,7 +49,10 @@ async fn head_answers_as_get_does_without_the_body() {
     let app = App::start().await;
     let ann = app.user("ann");
     let task = ann.add(json!({ "title": "Buy milk" })).await;
-    let (got, head) = (ann.get(&path_of(&task)).await, ann.request("HEAD", &path_of(&task)).answer().await);
+    let (got, head) = (
+        ann.get(&path_of(&task)).await,
+        ann.request("HEAD", &path_of(&task)).answer().await,
+    );
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.header("content-type"), got.header("content-type"));
     assert_eq!(head.header("content-length"), got.header("content-length"));

@@ -42,7 +42,10 @@ async fn only_the_fields_present_are_changed() {
         let after = ann.get(&path_of(&before)).await.json();
         assert_eq!(after["created_at"], before["created_at"]);
         assert!(after["updated_at"].as_str().unwrap() > before["updated_at"].as_str().unwrap());
-        assert_eq!((&after["id"], &after["user_id"]), (&before["id"], &before["user_id"]));
+        assert_eq!(
+            (&after["id"], &after["user_id"]),
+            (&before["id"], &before["user_id"])
+        );
     }
 }
 
@@ -52,11 +55,19 @@ async fn null_clears_an_optional_field() {
     let ann = app.user("ann");
     let task = full_task(&ann).await;
     for field in ["description", "category", "due_date"] {
-        let after = ann.patch(&path_of(&task), json!({ field: null })).await.expect(200).json();
+        let after = ann
+            .patch(&path_of(&task), json!({ field: null }))
+            .await
+            .expect(200)
+            .json();
         assert_eq!(after[field], Value::Null, "{field}");
         assert_eq!(after["title"], "Buy milk");
     }
-    let after = ann.patch(&path_of(&task), json!({ "tags": null })).await.expect(200).json();
+    let after = ann
+        .patch(&path_of(&task), json!({ "tags": null }))
+        .await
+        .expect(200)
+        .json();
     assert_eq!(after["tags"], json!([]));
 }
 
@@ -66,7 +77,13 @@ async fn an_empty_change_changes_nothing() {
     let ann = app.user("ann");
     let task = full_task(&ann).await;
     assert_eq!(ann.put(&path_of(&task), json!({})).await.expect(200).json(), task);
-    assert_eq!(ann.patch(&path_of(&task), json!({ "unknown": 1 })).await.expect(200).json(), task);
+    assert_eq!(
+        ann.patch(&path_of(&task), json!({ "unknown": 1 }))
+            .await
+            .expect(200)
+            .json(),
+        task
+    );
 }
 
 #[tokio::test]
@@ -91,7 +108,10 @@ async fn a_change_is_checked_as_a_new_task_is() {
     for (change, fault) in [
         (json!({ "title": "" }), "string_too_short body.title"),
         (json!({ "title": text(256) }), "string_too_long body.title"),
-        (json!({ "description": text(2001) }), "string_too_long body.description"),
+        (
+            json!({ "description": text(2001) }),
+            "string_too_long body.description",
+        ),
         (json!({ "priority": text(51) }), "string_too_long body.priority"),
         (json!({ "category": text(51) }), "string_too_long body.category"),
         (json!({ "tags": vec!["t"; 21] }), "too_long body.tags"),
@@ -100,8 +120,15 @@ async fn a_change_is_checked_as_a_new_task_is() {
     ] {
         assert_eq!(ann.patch(&path_of(&task), change).await.faults(), [fault]);
     }
-    for (field, length) in [("title", 255), ("description", 2000), ("priority", 50), ("category", 50)] {
-        ann.patch(&path_of(&task), json!({ field: text(length) })).await.expect(200);
+    for (field, length) in [
+        ("title", 255),
+        ("description", 2000),
+        ("priority", 50),
+        ("category", 50),
+    ] {
+        ann.patch(&path_of(&task), json!({ field: text(length) }))
+            .await
+            .expect(200);
     }
     let faults = ann.put("/api/tasks/milk", json!({ "title": "" })).await.faults();
     assert!(faults.contains(&"int_parsing path.id".to_owned()), "{faults:?}");
@@ -112,6 +139,14 @@ async fn a_task_that_is_not_there_is_not_changed() {
     let app = App::start().await;
     let ann = app.user("ann");
     let missing = (404, "Task not found".to_owned());
-    assert_eq!(ann.put("/api/tasks/1", json!({ "title": "t" })).await.failure(), missing);
-    assert_eq!(ann.patch("/api/ann/tasks/1", json!({ "title": "t" })).await.failure(), missing);
+    assert_eq!(
+        ann.put("/api/tasks/1", json!({ "title": "t" })).await.failure(),
+        missing
+    );
+    assert_eq!(
+        ann.patch("/api/ann/tasks/1", json!({ "title": "t" }))
+            .await
+            .failure(),
+        missing
+    );
 }

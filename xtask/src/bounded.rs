@@ -37,7 +37,11 @@ pub(crate) fn run(command: &mut Command, signals: &Signals) -> Result<()> {
         .with_context(|| format!("`{line}` does not start"))?;
     let group = Pid::from_child(&child);
     pass_on(signals, group)?;
-    let lines = child.stdout.take().map(lines_of).context("the tests have no standard output")?;
+    let lines = child
+        .stdout
+        .take()
+        .map(lines_of)
+        .context("the tests have no standard output")?;
     let mut tests = Tests::default();
     let status = loop {
         match lines.recv_timeout(CHECK_INTERVAL) {
@@ -108,7 +112,9 @@ impl Tests {
         if line.starts_with("running ") && line.ends_with(['t', 's']) || self.last_line.is_some() {
             self.last_line = Some(now);
         }
-        let Some(line) = line.strip_prefix("test ") else { return };
+        let Some(line) = line.strip_prefix("test ") else {
+            return;
+        };
         if let Some((name, _)) = line.split_once(" has been running for over ") {
             self.slow.insert(name.to_owned(), now);
         } else if let Some((name, _)) = line.split_once(" ... ") {
@@ -121,7 +127,10 @@ impl Tests {
         let is_over = |since: Instant| now.duration_since(since) >= BOUND;
         let mut slow = self.slow.iter().filter(|(_, since)| is_over(**since));
         if let Some((name, _)) = slow.next() {
-            return Some(format!("the test {name} has not ended in {} minutes", BOUND.as_secs() / 60));
+            return Some(format!(
+                "the test {name} has not ended in {} minutes",
+                BOUND.as_secs() / 60
+            ));
         }
         let silent = self.last_line.is_some_and(is_over);
         silent.then(|| format!("no test has ended in {} minutes", BOUND.as_secs() / 60))
@@ -145,7 +154,10 @@ mod tests {
 
     #[test]
     fn a_test_that_does_not_end_is_named() {
-        let lines = ["running 2 tests\n", "test a::slow has been running for over 60 seconds\n"];
+        let lines = [
+            "running 2 tests\n",
+            "test a::slow has been running for over 60 seconds\n",
+        ];
         assert_eq!(after(&lines, 599), None);
         assert!(after(&lines, 600).unwrap().contains("the test a::slow"));
         let ended = [lines[0], lines[1], "test a::slow ... ok\n"];
@@ -156,7 +168,14 @@ mod tests {
     fn compiling_has_no_bound() {
         assert_eq!(after(&[], 10_000), None);
         assert_eq!(
-            after(&["running 1 test\n", "test a ... ok\n", "test result: ok. 1 passed\n"], 10_000),
+            after(
+                &[
+                    "running 1 test\n",
+                    "test a ... ok\n",
+                    "test result: ok. 1 passed\n"
+                ],
+                10_000
+            ),
             None
         );
     }

@@ -13,7 +13,9 @@ const PERIOD: Duration = Duration::from_millis(50);
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
-    let status = command.status().with_context(|| format!("`{line}` does not start"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("`{line}` does not start"))?;
     ensure!(status.success(), "`{line}` failed: {status}");
     Ok(())
 }
@@ -22,8 +24,10 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
     let line = line(command);
     eprintln!("$ {line}");
-    let mut child =
-        command.stdin(Stdio::null()).spawn().with_context(|| format!("`{line}` does not start"))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("`{line}` does not start"))?;
     let start = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait()? {
@@ -32,7 +36,10 @@ pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
         if start.elapsed() >= bound {
             child.kill()?;
             child.wait()?;
-            bail!("`{line}` has not ended in {} seconds, and was killed", bound.as_secs());
+            bail!(
+                "`{line}` has not ended in {} seconds, and was killed",
+                bound.as_secs()
+            );
         }
         sleep(PERIOD);
     };
@@ -43,7 +50,10 @@ pub(crate) fn run_within(command: &mut Command, bound: Duration) -> Result<()> {
 /// A command as it is printed.
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[cfg(test)]

@@ -27,7 +27,10 @@ const SHARED: [&str; 4] = ["Cargo.toml", "components/contract", "components/gues
 pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {
     let host = run::host(workspace, fake_cohere)?;
     let this = env::current_exe().context("this program's own file is not known")?;
-    Command::new(this).arg("build-on-save").spawn().context("the builder does not start")?;
+    Command::new(this)
+        .arg("build-on-save")
+        .spawn()
+        .context("the builder does not start")?;
     run::announce();
     run::become_host(host, ["serve", "--watch"])
 }
@@ -37,7 +40,10 @@ pub(crate) fn build_on_save(workspace: &Workspace) {
     let host = parent_id();
     let components = wasm::component_packages(workspace);
     let mut shared = Sources::of(SHARED.iter().map(|path| workspace.root.join(path)).collect());
-    let mut own: Vec<_> = components.iter().map(|package| Sources::of(vec![package.folder()])).collect();
+    let mut own: Vec<_> = components
+        .iter()
+        .map(|package| Sources::of(vec![package.folder()]))
+        .collect();
     while parent_id() == host {
         sleep(POLL_INTERVAL);
         let all = shared.have_changed();
@@ -69,7 +75,11 @@ type Looks = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 impl Sources {
     fn of(paths: Vec<PathBuf>) -> Self {
         let seen = look(&paths);
-        Self { told: seen.clone(), seen, paths }
+        Self {
+            told: seen.clone(),
+            seen,
+            paths,
+        }
     }
 
     /// Whether the sources have changed since this last returned true. Waits until two checks in a row agree, because an

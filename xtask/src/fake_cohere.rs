@@ -16,6 +16,8 @@ pub(crate) fn start(program: &Path) -> Result<(Child, String)> {
         .context("the fake Cohere does not start")?;
     let output = fake.stdout.take().context("the fake Cohere has no output")?;
     let mut url = String::new();
-    BufReader::new(output).read_line(&mut url).context("the fake Cohere does not say where it is")?;
+    BufReader::new(output)
+        .read_line(&mut url)
+        .context("the fake Cohere does not say where it is")?;
     Ok((fake, url.trim().to_owned()))
 }

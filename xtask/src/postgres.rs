@@ -44,13 +44,24 @@ impl Postgres {
         run(program("initdb").args(["--username=todo", "--auth=trust", "--encoding=UTF8", "--no-sync"]))?;
         let address = crate::http::free_address()?;
         let server = program("postgres")
-            .args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off"])
+            .args([
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                "unix_socket_directories=",
+                "-c",
+                "fsync=off",
+            ])
             .args(["-p", &address.port().to_string(), "-c", "max_connections=200"])
             // Connections that end without a farewell are not logged.
             .args(["-c", "log_min_messages=fatal"])
             .spawn()
             .context("PostgreSQL does not start")?;
-        Ok(Self { server, folder, address })
+        Ok(Self {
+            server,
+            folder,
+            address,
+        })
     }
 
     /// The value of `DATABASE_URL`.

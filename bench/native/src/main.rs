@@ -48,7 +48,10 @@ struct App {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let app = App { pool: pool()?, verifier: Verifier::new(variable("JWT_SECRET")?.as_bytes()) };
+    let app = App {
+        pool: pool()?,
+        verifier: Verifier::new(variable("JWT_SECRET")?.as_bytes()),
+    };
     let routes = Router::new()
         .route("/hello", get(hello))
         .route("/api/tasks", get(list).post(create))
@@ -75,7 +78,10 @@ fn pool() -> anyhow::Result<Pool> {
 }
 
 fn variable(name: &str) -> anyhow::Result<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is no host; the bench starts it with its variables")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is no host; the bench starts it with its variables"
+    )]
     env::var(name).with_context(|| format!("{name} is not set: `cargo xtask bench` starts this program"))
 }
 
@@ -91,7 +97,10 @@ async fn list(State(app): State<App>, caller: Caller) -> Result<Response, Failur
 
 async fn read(State(app): State<App>, caller: Caller, Path(id): Path<i64>) -> Result<Response, Failure> {
     let task = store::read(&mut *app.pool.acquire().await?, &caller.subject, id).await?;
-    Ok(task.map_or_else(|| StatusCode::NOT_FOUND.into_response(), |task| Json(task).into_response()))
+    Ok(task.map_or_else(
+        || StatusCode::NOT_FOUND.into_response(),
+        |task| Json(task).into_response(),
+    ))
 }
 
 async fn create(

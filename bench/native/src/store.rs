@@ -21,13 +21,26 @@ pub(crate) async fn list(connection: &mut PgConnection, user: &str) -> sqlx::Res
         columns!(),
         " FROM tasks WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3"
     );
-    sqlx::query_as(sql).bind(user).bind(PAGE).bind(0_i64).fetch_all(connection).await
+    sqlx::query_as(sql)
+        .bind(user)
+        .bind(PAGE)
+        .bind(0_i64)
+        .fetch_all(connection)
+        .await
 }
 
 /// A user's task.
 pub(crate) async fn read(connection: &mut PgConnection, user: &str, id: i64) -> sqlx::Result<Option<Task>> {
-    let sql = concat!("SELECT ", columns!(), " FROM tasks WHERE id = $1 AND user_id = $2");
-    sqlx::query_as(sql).bind(id).bind(user).fetch_optional(connection).await
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM tasks WHERE id = $1 AND user_id = $2"
+    );
+    sqlx::query_as(sql)
+        .bind(id)
+        .bind(user)
+        .fetch_optional(connection)
+        .await
 }
 
 /// Makes a task, and returns it.

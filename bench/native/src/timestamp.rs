@@ -27,7 +27,9 @@ impl Type<Postgres> for Timestamp {
 impl<'r> Decode<'r, Postgres> for Timestamp {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
         let microseconds = <i64 as Decode<Postgres>>::decode(value)?;
-        Ok(Self(jiff::Timestamp::from_microsecond(microseconds + EPOCH * 1_000_000)?))
+        Ok(Self(jiff::Timestamp::from_microsecond(
+            microseconds + EPOCH * 1_000_000,
+        )?))
     }
 }
 
@@ -41,7 +43,9 @@ impl Encode<'_, Postgres> for Timestamp {
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = String::with_capacity(32);
-        DateTimePrinter::new().print_timestamp(&self.0, &mut text).map_err(serde::ser::Error::custom)?;
+        DateTimePrinter::new()
+            .print_timestamp(&self.0, &mut text)
+            .map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)
     }
 }

@@ -41,10 +41,20 @@ impl FromRequestParts<App> for Caller {
     type Rejection = StatusCode;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, StatusCode> {
-        let header = parts.headers.get(header::AUTHORIZATION).ok_or(StatusCode::UNAUTHORIZED)?;
-        let token = header.as_bytes().strip_prefix(b"Bearer ").ok_or(StatusCode::UNAUTHORIZED)?;
+        let header = parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .ok_or(StatusCode::UNAUTHORIZED)?;
+        let token = header
+            .as_bytes()
+            .strip_prefix(b"Bearer ")
+            .ok_or(StatusCode::UNAUTHORIZED)?;
         let (key, validation) = &*app.verifier.0;
         let decoded = jsonwebtoken::decode::<Claims>(token, key, validation);
-        decoded.map(|decoded| Self { subject: decoded.claims.sub }).map_err(|_| StatusCode::UNAUTHORIZED)
+        decoded
+            .map(|decoded| Self {
+                subject: decoded.claims.sub,
+            })
+            .map_err(|_| StatusCode::UNAUTHORIZED)
     }
 }

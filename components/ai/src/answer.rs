@@ -68,9 +68,10 @@ pub(crate) fn event<E>(
 ) -> Result<(&'static str, Value), E> {
     Ok(match step {
         Step::Token(text) => ("token", json!({ "text": text })),
-        Step::Call { id, name, arguments } => {
-            ("tool_call", json!({ "id": id, "name": name, "arguments": arguments }))
-        }
+        Step::Call { id, name, arguments } => (
+            "tool_call",
+            json!({ "id": id, "name": name, "arguments": arguments }),
+        ),
         Step::Result { id, result } => ("tool_result", json!({ "id": id, "result": result })),
         Step::Done(answer) => ("done", answer.body(store(answer)?)),
     })
@@ -81,7 +82,10 @@ pub(crate) fn event<E>(
 pub(crate) fn in_place_of_words(calls: &[Call], exhausted: bool) -> String {
     let mut lines: Vec<String> = calls.iter().map(sentence).collect();
     if exhausted {
-        lines.insert(0, "This takes more steps than I can make at once. So far:".to_owned());
+        lines.insert(
+            0,
+            "This takes more steps than I can make at once. So far:".to_owned(),
+        );
     } else if lines.is_empty() {
         lines
             .push("I have no answer to that. I can add, list, complete, change and delete tasks.".to_owned());
@@ -94,7 +98,14 @@ fn sentence(call: &Call) -> String {
         return format!("{} did not work: {error}.", call.name);
     }
     let done = match &*call.name {
-        tools::LIST => return listed(call.result["tasks"].as_array().map(Vec::as_slice).unwrap_or_default()),
+        tools::LIST => {
+            return listed(
+                call.result["tasks"]
+                    .as_array()
+                    .map(Vec::as_slice)
+                    .unwrap_or_default(),
+            );
+        }
         tools::ADD => "Added",
         tools::COMPLETE => "Completed",
         tools::UPDATE => "Changed",
@@ -115,7 +126,9 @@ fn listed(tasks: &[Value]) -> String {
 /// `3: Buy milk`
 fn titled(task: &Value) -> String {
     let id = &task["id"];
-    task["title"].as_str().map_or_else(|| id.to_string(), |title| format!("{id}: {title}"))
+    task["title"]
+        .as_str()
+        .map_or_else(|| id.to_string(), |title| format!("{id}: {title}"))
 }
 
 #[cfg(test)]
@@ -123,7 +136,12 @@ mod tests {
     use super::*;
 
     fn call(name: &str, result: Value) -> Call {
-        Call { id: "call_1".to_owned(), name: name.to_owned(), arguments: json!({}), result }
+        Call {
+            id: "call_1".to_owned(),
+            name: name.to_owned(),
+            arguments: json!({}),
+            result,
+        }
     }
 
     #[test]
@@ -134,10 +152,16 @@ mod tests {
                 arguments: json!({ "task_id": 3 }),
                 ..call("delete_task", json!({ "id": 3 }))
             }],
-            usage: Usage { input_tokens: 40, output_tokens: 10 },
+            usage: Usage {
+                input_tokens: 40,
+                output_tokens: 10,
+            },
         };
         assert_eq!(
-            answer.body(Stored { conversation: 7, message: 41 }),
+            answer.body(Stored {
+                conversation: 7,
+                message: 41
+            }),
             json!({
                 "success": true,
                 "conversation_id": 7,
@@ -165,7 +189,10 @@ mod tests {
             call("add_task", milk.clone()),
             call("list_tasks", json!({ "tasks": [] })),
             call("list_tasks", json!({ "tasks": [milk] })),
-            call("list_tasks", json!({ "tasks": [milk, { "id": 4, "title": "Call Ann" }] })),
+            call(
+                "list_tasks",
+                json!({ "tasks": [milk, { "id": 4, "title": "Call Ann" }] }),
+            ),
             call("complete_task", milk.clone()),
             call("update_task", milk.clone()),
             call("delete_task", json!({ "id": 3, "deleted": true })),

@@ -28,7 +28,10 @@ struct Place {
 /// `POST …/chat`
 pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let question = Question::read(request.json()?)?;
-    let place = Place { user: caller.subject.clone(), conversation: store_question(caller, &question)? };
+    let place = Place {
+        user: caller.subject.clone(),
+        conversation: store_question(caller, &question)?,
+    };
     let messages = place.messages()?;
     if wants_events(request.header("accept").as_deref()) {
         tell(Turn::new(messages, model::streamed(), tasks::tools()), place)
@@ -39,7 +42,11 @@ pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Er
 
 /// Stores the message before the model is asked, so that no failure loses the message.
 fn store_question(caller: &Principal, question: &Question) -> Result<i64, Error> {
-    let message = NewMessage { role: Role::User, content: &question.message, tool_calls: "[]" };
+    let message = NewMessage {
+        role: Role::User,
+        content: &question.message,
+        tool_calls: "[]",
+    };
     let title = question.title();
     let statement = match question.conversation {
         Some(conversation) => store::append(&caller.subject, conversation, &title, message),
@@ -63,16 +70,19 @@ fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
 /// status.
 fn tell(mut turn: Turn, place: Place) -> Result<Response, Error> {
     let mut step = take(&mut turn)?;
-    Ok(Response::events(CONTEXT, move |events: &Events| -> Result<(), Stop> {
-        loop {
-            let (name, data) = answer::event(&step, |answer| place.store(answer))?;
-            events.tell(name, data.to_string())?;
-            if matches!(step, Step::Done(_)) {
-                return Ok(());
+    Ok(Response::events(
+        CONTEXT,
+        move |events: &Events| -> Result<(), Stop> {
+            loop {
+                let (name, data) = answer::event(&step, |answer| place.store(answer))?;
+                events.tell(name, data.to_string())?;
+                if matches!(step, Step::Done(_)) {
+                    return Ok(());
+                }
+                step = take(&mut turn)?;
             }
-            step = take(&mut turn)?;
-        }
-    }))
+        },
+    ))
 }
 
 fn take(turn: &mut Turn) -> Result<Step, Error> {
@@ -84,7 +94,10 @@ impl Place {
     fn messages(&self) -> Result<Vec<Message>, Error> {
         let rows = store::history(&self.user, self.conversation, HISTORY).query()?;
         let system = Message::System(prompt::system(SystemTime::now()));
-        Ok([system].into_iter().chain(store::said(rows).into_iter().map(message)).collect())
+        Ok([system]
+            .into_iter()
+            .chain(store::said(rows).into_iter().map(message))
+            .collect())
     }
 
     fn store(&self, answer: &Answer) -> Result<Stored, Error> {
@@ -136,8 +149,14 @@ mod tests {
         ] {
             assert!(wants_events(Some(accept.as_bytes())), "{accept}");
         }
-        for accept in ["", "*/*", "application/json", "text/*", "text/event-stream;q=0", "text/event-streams"]
-        {
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "text/*",
+            "text/event-stream;q=0",
+            "text/event-streams",
+        ] {
             assert!(!wants_events(Some(accept.as_bytes())), "{accept}");
         }
         assert!(!wants_events(None));

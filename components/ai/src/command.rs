@@ -36,9 +36,16 @@ impl Command {
             tools::COMPLETE => |fields| task_id_alone(fields).map(Self::Complete),
             tools::UPDATE => update,
             tools::DELETE => |fields| task_id_alone(fields).map(Self::Delete),
-            _ => return Err(format!("there is no tool {name:?}; there are {}", tools::NAMES.join(", "))),
+            _ => {
+                return Err(format!(
+                    "there is no tool {name:?}; there are {}",
+                    tools::NAMES.join(", ")
+                ));
+            }
         };
-        Fields::optional_json(arguments.as_bytes()).and_then(read).map_err(|violations| explain(&violations))
+        Fields::optional_json(arguments.as_bytes())
+            .and_then(read)
+            .map_err(|violations| explain(&violations))
     }
 }
 
@@ -58,7 +65,9 @@ fn list(mut fields: Fields) -> Result<Command, Violations> {
     let filter = Filter {
         completed: fields.optional("status", &STATUS).flatten(),
         priority: word(&mut fields, "priority"),
-        search: fields.optional("search", &Text::ANY).filter(|search| !search.is_empty()),
+        search: fields
+            .optional("search", &Text::ANY)
+            .filter(|search| !search.is_empty()),
         limit: limit(&mut fields).unwrap_or(tools::LIMIT_DEFAULT),
     };
     fields.finish(Command::List(filter))
@@ -128,7 +137,10 @@ fn explain(violations: &Violations) -> String {
             _ => format!("{}: {}", steps.join("."), violation.message),
         }
     });
-    format!("the arguments are wrong: {}", lines.collect::<Vec<_>>().join("; "))
+    format!(
+        "the arguments are wrong: {}",
+        lines.collect::<Vec<_>>().join("; ")
+    )
 }
 
 fn step(segment: &Segment) -> String {

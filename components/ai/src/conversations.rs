@@ -16,7 +16,9 @@ const MESSAGES: u32 = 100;
 /// `GET …/conversations`
 pub(crate) fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
     let user = caller.subject.clone();
-    let conversations = Pages::read(CONVERSATIONS, move |limit, offset| store::list(&user, limit, offset))?;
+    let conversations = Pages::read(CONVERSATIONS, move |limit, offset| {
+        store::list(&user, limit, offset)
+    })?;
     Ok(conversations.response())
 }
 
@@ -24,19 +26,27 @@ pub(crate) fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
 pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let title = read_title(request.optional_json()?)?;
     let row = store::create(&caller.subject, &title).query_json_row()?;
-    Ok(Response::json(201, row.ok_or(Error::Internal("an INSERT returned no row".into()))?))
+    Ok(Response::json(
+        201,
+        row.ok_or(Error::Internal("an INSERT returned no row".into()))?,
+    ))
 }
 
 /// `GET /api/conversations/latest`
 pub(crate) fn latest(caller: &Principal, _: &Request) -> Result<Response, Error> {
     let row = store::latest(&caller.subject).query_json_row()?;
-    Ok(Response::json(200, row.ok_or(Error::Internal("a SELECT without FROM returned no row".into()))?))
+    Ok(Response::json(
+        200,
+        row.ok_or(Error::Internal("a SELECT without FROM returned no row".into()))?,
+    ))
 }
 
 /// `GET …/conversations/{id}`
 pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let id = id(request.path("id"))?;
-    let mut body = store::read(&caller.subject, id).query_json_row()?.ok_or_else(not_found)?;
+    let mut body = store::read(&caller.subject, id)
+        .query_json_row()?
+        .ok_or_else(not_found)?;
     body.pop();
     body.extend_from_slice(br#","messages":"#);
     Ok(messages_of(caller, id)?.response_between(body, b"}"))
@@ -70,7 +80,9 @@ pub(crate) fn not_found() -> Error {
 
 fn messages_of(caller: &Principal, conversation: i64) -> Result<Pages, Error> {
     let user = caller.subject.clone();
-    Ok(Pages::read(MESSAGES, move |limit, offset| store::messages(&user, conversation, limit, offset))?)
+    Ok(Pages::read(MESSAGES, move |limit, offset| {
+        store::messages(&user, conversation, limit, offset)
+    })?)
 }
 
 fn id(mut path: Fields) -> Result<i64, Violations> {

@@ -32,7 +32,9 @@ use crate::conversations::{create, delete, latest, list, messages, read};
 const ROUTES: &[Route] = &[
     Route::at("/api/{user_id}/chat").post(chat),
     Route::at("/api/{user_id}/conversations").get(list).post(create),
-    Route::at("/api/{user_id}/conversations/{id}").get(read).delete(delete),
+    Route::at("/api/{user_id}/conversations/{id}")
+        .get(read)
+        .delete(delete),
     Route::at("/api/{user_id}/conversations/{id}/messages").get(messages),
     Route::at("/api/chat").post(chat),
     Route::at("/api/conversations").get(list).post(create),

@@ -22,22 +22,34 @@ pub(crate) fn streamed() -> Model {
 
 fn pieces(reply: Reply) -> Pieces {
     let text = reply.message.content.clone().map(Event::Text);
-    let calls: Vec<Event> = reply.message.tool_calls.iter().cloned().map(Event::ToolCall).collect();
+    let calls: Vec<Event> = reply
+        .message
+        .tool_calls
+        .iter()
+        .cloned()
+        .map(Event::ToolCall)
+        .collect();
     Box::new(text.into_iter().chain(calls).chain([Event::End(reply)]).map(Ok))
 }
 
 /// The response to a failure of the model. The host has logged the cause.
 pub(crate) fn failure(error: &cohere::Error) -> Error {
     let (status, sentence, retry_after) = match error {
-        cohere::Error::RateLimited(seconds) => {
-            (429, "The language model is rate-limited, try again later", *seconds)
-        }
+        cohere::Error::RateLimited(seconds) => (
+            429,
+            "The language model is rate-limited, try again later",
+            *seconds,
+        ),
         cohere::Error::NotConfigured => (503, "The language model is not configured", None),
         cohere::Error::Busy => (503, "The language model is busy, try again later", Some(1)),
         cohere::Error::Timeout => (504, "The language model did not answer in time", None),
         _ => (502, "The language model failed", None),
     };
-    Error::Upstream { status, sentence, retry_after }
+    Error::Upstream {
+        status,
+        sentence,
+        retry_after,
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +60,11 @@ mod tests {
 
     #[test]
     fn a_whole_reply_comes_in_the_pieces_of_a_streamed_one() {
-        let call = ToolCall { id: "1".into(), name: "list_tasks".into(), arguments: "{}".into() };
+        let call = ToolCall {
+            id: "1".into(),
+            name: "list_tasks".into(),
+            arguments: "{}".into(),
+        };
         let reply = Reply {
             message: AssistantMessage {
                 content: Some("Let me see.".into()),
@@ -56,7 +72,10 @@ mod tests {
                 tool_calls: vec![call.clone(), call],
             },
             finish_reason: FinishReason::ToolCall,
-            usage: Usage { input_tokens: 1, output_tokens: 2 },
+            usage: Usage {
+                input_tokens: 1,
+                output_tokens: 2,
+            },
         };
         let all: Vec<_> = pieces(reply).collect();
         assert!(
@@ -75,23 +94,52 @@ mod tests {
         for (error, expected) in [
             (
                 Cohere::RateLimited(Some(7)),
-                (429, "The language model is rate-limited, try again later", Some(7)),
+                (
+                    429,
+                    "The language model is rate-limited, try again later",
+                    Some(7),
+                ),
             ),
-            (Cohere::RateLimited(None), (429, "The language model is rate-limited, try again later", None)),
-            (Cohere::NotConfigured, (503, "The language model is not configured", None)),
-            (Cohere::Busy, (503, "The language model is busy, try again later", Some(1))),
-            (Cohere::Timeout, (504, "The language model did not answer in time", None)),
+            (
+                Cohere::RateLimited(None),
+                (429, "The language model is rate-limited, try again later", None),
+            ),
+            (
+                Cohere::NotConfigured,
+                (503, "The language model is not configured", None),
+            ),
+            (
+                Cohere::Busy,
+                (503, "The language model is busy, try again later", Some(1)),
+            ),
+            (
+                Cohere::Timeout,
+                (504, "The language model did not answer in time", None),
+            ),
             (Cohere::Unauthorized, (502, "The language model failed", None)),
-            (Cohere::InvalidRequest("secret".into()), (502, "The language model failed", None)),
-            (Cohere::ModelUnavailable("secret".into()), (502, "The language model failed", None)),
-            (Cohere::RequestTooLarge(1), (502, "The language model failed", None)),
+            (
+                Cohere::InvalidRequest("secret".into()),
+                (502, "The language model failed", None),
+            ),
+            (
+                Cohere::ModelUnavailable("secret".into()),
+                (502, "The language model failed", None),
+            ),
+            (
+                Cohere::RequestTooLarge(1),
+                (502, "The language model failed", None),
+            ),
             (Cohere::ReplyTooLarge(1), (502, "The language model failed", None)),
             (Cohere::ContentRefused, (502, "The language model failed", None)),
             (Cohere::Unavailable, (502, "The language model failed", None)),
             (Cohere::Broken, (502, "The language model failed", None)),
         ] {
             let told = match failure(&error) {
-                Error::Upstream { status, sentence, retry_after } => Some((status, sentence, retry_after)),
+                Error::Upstream {
+                    status,
+                    sentence,
+                    retry_after,
+                } => Some((status, sentence, retry_after)),
                 _ => None,
             };
             assert_eq!(told, Some(expected), "{error:?}");

@@ -85,7 +85,10 @@ fn operation(pattern: &str, method: Method) -> Operation {
             "The messages of one of the caller's conversations, in order.",
         ))
         .answers(200, "The messages", &list_of("Message")),
-        _ => panic!("{} {pattern} is not described: add it to openapi.rs", method.name()),
+        _ => panic!(
+            "{} {pattern} is not described: add it to openapi.rs",
+            method.name()
+        ),
     }
 }
 
@@ -94,11 +97,13 @@ fn unless_missing(operation: Operation) -> Operation {
 }
 
 fn new_conversation(operation: Operation) -> Operation {
-    operation.takes("NewConversation", false, &json!({ "title": "Plans for the weekend" })).answers(
-        201,
-        "The conversation",
-        &reference("CreatedConversation"),
-    )
+    operation
+        .takes(
+            "NewConversation",
+            false,
+            &json!({ "title": "Plans for the weekend" }),
+        )
+        .answers(201, "The conversation", &reference("CreatedConversation"))
 }
 
 fn chat(operation: Operation) -> Operation {
@@ -119,7 +124,10 @@ fn schemas() -> Vec<(&'static str, Value)> {
     let conversation = vec![
         ("id", id()),
         ("user_id", text()),
-        ("title", described(text(), "Empty until the first message, if none was given")),
+        (
+            "title",
+            described(text(), "Empty until the first message, if none was given"),
+        ),
         ("created_at", time()),
         ("updated_at", time()),
     ];
@@ -131,8 +139,14 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("ToolCall", call()),
         ("NewConversation", partial(&[("title", nullable(TITLE.schema()))])),
         ("Conversation", object(&conversation)),
-        ("CreatedConversation", with("conversation_id", described(id(), "The same as `id`"))),
-        ("LatestConversation", object(&[("conversation_id", nullable(id()))])),
+        (
+            "CreatedConversation",
+            with("conversation_id", described(id(), "The same as `id`")),
+        ),
+        (
+            "LatestConversation",
+            object(&[("conversation_id", nullable(id()))]),
+        ),
         ("WholeConversation", with("messages", messages)),
         ("Message", message()),
         ("Deletion", object(&[("success", success()), ("message", text())])),
@@ -169,7 +183,10 @@ fn answer() -> Value {
         ("success", success()),
         ("conversation_id", id()),
         ("response", text()),
-        ("message_id", described(id(), "The number of the assistant's message")),
+        (
+            "message_id",
+            described(id(), "The number of the assistant's message"),
+        ),
         ("tool_calls", calls()),
         ("usage", usage),
         ("error", json!({ "type": "null" })),
@@ -195,7 +212,10 @@ fn call() -> Value {
         ("tool_name", described(text(), "The same as `name`")),
         ("tool", described(text(), "The same as `name`")),
         ("arguments", arguments.clone()),
-        ("result", json!({ "description": "What the tool gave, or `{\"error\": …}`" })),
+        (
+            "result",
+            json!({ "description": "What the tool gave, or `{\"error\": …}`" }),
+        ),
     ]);
     // Messages that an earlier version stored have no `args`.
     call["properties"]["args"] = described(arguments, "The same as `arguments`");
@@ -207,7 +227,9 @@ fn the_document_is_up_to_date() -> std::io::Result<()> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     if std::fs::read_to_string(file)? != document() {
         std::fs::write(file, document())?;
-        return Err(std::io::Error::other("openapi.json was outdated and is now written anew: check it in"));
+        return Err(std::io::Error::other(
+            "openapi.json was outdated and is now written anew: check it in",
+        ));
     }
     Ok(())
 }
@@ -216,7 +238,10 @@ fn the_document_is_up_to_date() -> std::io::Result<()> {
 fn every_reference_leads_to_a_schema() -> serde_json::Result<()> {
     let text = document();
     let document: Value = serde_json::from_str(&text)?;
-    let names = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+    let names = text
+        .split("#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
     for name in names {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }

@@ -21,14 +21,29 @@ pub(crate) fn system(now: SystemTime) -> String {
     )
 }
 
-const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+const WEEKDAYS: [&str; 7] = [
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+];
 
 /// `Tuesday, 2026-11-24`
 fn date(now: SystemTime) -> String {
-    let days = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / (24 * 60 * 60));
+    let days = now
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() / (24 * 60 * 60));
     let (year, month, day) = civil(days);
     // 1970-01-01 was a Thursday.
-    let weekday = WEEKDAYS.iter().cycle().nth((days % 7) as usize).copied().unwrap_or_default();
+    let weekday = WEEKDAYS
+        .iter()
+        .cycle()
+        .nth((days % 7) as usize)
+        .copied()
+        .unwrap_or_default();
     format!("{weekday}, {year}-{month:02}-{day:02}")
 }
 
@@ -42,7 +57,11 @@ fn civil(days: u64) -> (u64, u64, u64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let march_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     (year, month, day)
 }
@@ -72,7 +91,11 @@ mod tests {
     #[test]
     fn the_prompt_tells_the_date_and_the_rules() {
         let prompt = system(UNIX_EPOCH + Duration::from_hours(498_744));
-        for part in ["Today is Tuesday, 2026-11-24, in UTC", "Never invent the id", "for nobody else"] {
+        for part in [
+            "Today is Tuesday, 2026-11-24, in UTC",
+            "Never invent the id",
+            "for nobody else",
+        ] {
             assert!(prompt.contains(part), "{part}");
         }
     }

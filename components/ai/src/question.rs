@@ -77,7 +77,9 @@ mod tests {
 
     fn shown(violations: &Violations) -> Vec<String> {
         let lines = violations.detail().into_iter();
-        lines.map(|line| format!("{} {}", line["loc"], line["type"]).replace('"', "")).collect()
+        lines
+            .map(|line| format!("{} {}", line["loc"], line["type"]).replace('"', ""))
+            .collect()
     }
 
     #[test]
@@ -86,10 +88,19 @@ mod tests {
             (r#"{"message": "hi"}"#, None),
             (r#"{"message": "hi", "conversation_id": null}"#, None),
             (r#"{"message": "hi", "conversation_id": 7}"#, Some(7)),
-            (r#"{"message": "hi", "conversation_id": "7", "user_id": "bob"}"#, Some(7)),
+            (
+                r#"{"message": "hi", "conversation_id": "7", "user_id": "bob"}"#,
+                Some(7),
+            ),
         ] {
-            let expected = Question { message: "hi".to_owned(), conversation };
-            assert!(matches!(read(body), Ok(question) if question == expected), "{body}");
+            let expected = Question {
+                message: "hi".to_owned(),
+                conversation,
+            };
+            assert!(
+                matches!(read(body), Ok(question) if question == expected),
+                "{body}"
+            );
         }
     }
 
@@ -97,7 +108,10 @@ mod tests {
     fn a_message_has_a_length_within_bounds() {
         assert!(read(&message("x")).is_ok());
         assert!(read(&message(&"ä".repeat(MESSAGE_MAX))).is_ok());
-        assert_eq!(violations(&message(&"ä".repeat(MESSAGE_MAX + 1))), ["[body,message] string_too_long"]);
+        assert_eq!(
+            violations(&message(&"ä".repeat(MESSAGE_MAX + 1))),
+            ["[body,message] string_too_long"]
+        );
         for blank in ["", " ", "\n\t \u{a0}"] {
             let error = read(&message(blank));
             assert!(
@@ -114,10 +128,22 @@ mod tests {
             (r#"{"message": null}"#, "[body,message] string_type"),
             (r#"{"message": 3}"#, "[body,message] string_type"),
             (r#"{"message": "a\u0000b"}"#, "[body,message] value_error"),
-            (r#"{"message": "hi", "conversation_id": "seven"}"#, "[body,conversation_id] int_parsing"),
-            (r#"{"message": "hi", "conversation_id": ""}"#, "[body,conversation_id] int_parsing"),
-            (r#"{"message": "hi", "conversation_id": 1.5}"#, "[body,conversation_id] int_from_float"),
-            (r#"{"message": "hi", "conversation_id": [7]}"#, "[body,conversation_id] int_type"),
+            (
+                r#"{"message": "hi", "conversation_id": "seven"}"#,
+                "[body,conversation_id] int_parsing",
+            ),
+            (
+                r#"{"message": "hi", "conversation_id": ""}"#,
+                "[body,conversation_id] int_parsing",
+            ),
+            (
+                r#"{"message": "hi", "conversation_id": 1.5}"#,
+                "[body,conversation_id] int_from_float",
+            ),
+            (
+                r#"{"message": "hi", "conversation_id": [7]}"#,
+                "[body,conversation_id] int_type",
+            ),
         ] {
             assert_eq!(violations(body), [expected], "{body}");
         }
@@ -129,11 +155,20 @@ mod tests {
 
     #[test]
     fn a_title_is_the_beginning_of_the_message_on_one_line() {
-        let title = |message: &str| Question { message: message.to_owned(), conversation: None }.title();
+        let title = |message: &str| {
+            Question {
+                message: message.to_owned(),
+                conversation: None,
+            }
+            .title()
+        };
         assert_eq!(title("  Buy\n milk "), "Buy milk");
         assert_eq!(title(&"ä".repeat(60)), "ä".repeat(60));
         assert_eq!(title(&"ä".repeat(61)), format!("{}…", "ä".repeat(59)));
-        assert_eq!(title(&format!("{} and more", "x".repeat(58))), format!("{}…", "x".repeat(58)));
+        assert_eq!(
+            title(&format!("{} and more", "x".repeat(58))),
+            format!("{}…", "x".repeat(58))
+        );
     }
 
     #[test]

@@ -68,7 +68,11 @@ pub(crate) fn append(user: &str, conversation: i64, title: &str, message: NewMes
         .and("title = COALESCE(NULLIF(title, ''), ")
         .value(title)
         .and(")");
-    add(only(update, user, conversation).and(" RETURNING id) "), user, message)
+    add(
+        only(update, user, conversation).and(" RETURNING id) "),
+        user,
+        message,
+    )
 }
 
 /// Adds the message in the statement that makes or finds its conversation, so that both are stored or neither. Returns the
@@ -114,8 +118,10 @@ fn of_conversation(selected: Statement, user: &str, conversation: i64) -> Statem
 
 /// A page of the user's conversations, the latest first.
 pub(crate) fn list(user: &str, limit: i64, offset: i64) -> Statement {
-    let selected =
-        Statement::new("SELECT ").and(CONVERSATION).and(" FROM conversations WHERE user_id = ").value(user);
+    let selected = Statement::new("SELECT ")
+        .and(CONVERSATION)
+        .and(" FROM conversations WHERE user_id = ")
+        .value(user);
     page(selected.and(" ORDER BY updated_at DESC, id DESC"), limit, offset)
 }
 
@@ -127,12 +133,22 @@ pub(crate) fn latest(user: &str) -> Statement {
 }
 
 fn page(statement: Statement, limit: i64, offset: i64) -> Statement {
-    statement.and(" LIMIT ").value(limit).and(" OFFSET ").value(offset)
+    statement
+        .and(" LIMIT ")
+        .value(limit)
+        .and(" OFFSET ")
+        .value(offset)
 }
 
 /// The conversation with this id.
 pub(crate) fn read(user: &str, conversation: i64) -> Statement {
-    only(Statement::new("SELECT ").and(CONVERSATION).and(" FROM conversations"), user, conversation)
+    only(
+        Statement::new("SELECT ")
+            .and(CONVERSATION)
+            .and(" FROM conversations"),
+        user,
+        conversation,
+    )
 }
 
 /// Deletes the conversation with this id, and its messages with it.
@@ -141,13 +157,20 @@ pub(crate) fn delete(user: &str, conversation: i64) -> Statement {
 }
 
 fn only(statement: Statement, user: &str, conversation: i64) -> Statement {
-    statement.and(" WHERE id = ").value(conversation).and(" AND user_id = ").value(user)
+    statement
+        .and(" WHERE id = ")
+        .value(conversation)
+        .and(" AND user_id = ")
+        .value(user)
 }
 
 /// Runs a statement that stores a message; `None` if its conversation does not exist.
 pub(crate) fn stored(statement: &Statement) -> Result<Option<Stored>, postgres::Error> {
     Ok(match *statement.query()?.values {
-        [Value::Int8(conversation), Value::Int8(message)] => Some(Stored { conversation, message }),
+        [Value::Int8(conversation), Value::Int8(message)] => Some(Stored {
+            conversation,
+            message,
+        }),
         _ => None,
     })
 }
@@ -157,7 +180,14 @@ pub(crate) fn said(rows: Rows) -> Vec<(Role, String)> {
     let mut values = rows.values.into_iter();
     let mut said = Vec::new();
     while let (Some(Value::Text(role)), Some(Value::Text(content))) = (values.next(), values.next()) {
-        said.push((if role == Role::User.name() { Role::User } else { Role::Assistant }, content));
+        said.push((
+            if role == Role::User.name() {
+                Role::User
+            } else {
+                Role::Assistant
+            },
+            content,
+        ));
     }
     said.reverse();
     said
@@ -167,7 +197,11 @@ pub(crate) fn said(rows: Rows) -> Vec<(Role, String)> {
 mod tests {
     use super::*;
 
-    const HI: NewMessage = NewMessage { role: Role::User, content: "hi", tool_calls: "[]" };
+    const HI: NewMessage = NewMessage {
+        role: Role::User,
+        content: "hi",
+        tool_calls: "[]",
+    };
 
     #[test]
     fn every_statement_is_bound_to_the_user() {
@@ -184,7 +218,9 @@ mod tests {
                 .params()
                 .iter()
                 .position(|param| matches!(param, Value::Text(user) if user == "ann"));
-            let bound = place.map(|index| format!("user_id = ${} ", index + 1)).unwrap_or_default();
+            let bound = place
+                .map(|index| format!("user_id = ${} ", index + 1))
+                .unwrap_or_default();
             assert!(
                 !bound.is_empty() && format!("{} ", statement.text()).contains(&bound),
                 "{}",
@@ -214,18 +250,43 @@ mod tests {
 
     #[test]
     fn a_nul_character_does_not_keep_an_answer_from_being_stored() {
-        let answer = NewMessage { role: Role::Assistant, content: "a\0b", tool_calls: "[]" };
+        let answer = NewMessage {
+            role: Role::Assistant,
+            content: "a\0b",
+            tool_calls: "[]",
+        };
         let statement = append("ann", 7, "", answer);
-        assert!(statement.params().iter().any(|param| matches!(param, Value::Text(text) if text == "ab")));
+        assert!(
+            statement
+                .params()
+                .iter()
+                .any(|param| matches!(param, Value::Text(text) if text == "ab"))
+        );
     }
 
     #[test]
     fn history_is_read_oldest_first() {
         let text = |text: &str| Value::Text(text.to_owned());
-        let values =
-            vec![text("user"), text("list"), text("assistant"), text("Hello."), text("user"), text("hi")];
-        let expected = [(Role::User, "hi"), (Role::Assistant, "Hello."), (Role::User, "list")];
+        let values = vec![
+            text("user"),
+            text("list"),
+            text("assistant"),
+            text("Hello."),
+            text("user"),
+            text("hi"),
+        ];
+        let expected = [
+            (Role::User, "hi"),
+            (Role::Assistant, "Hello."),
+            (Role::User, "list"),
+        ];
         let expected = expected.map(|(role, content)| (role, content.to_owned()));
-        assert_eq!(said(Rows { columns: vec![], values }), expected);
+        assert_eq!(
+            said(Rows {
+                columns: vec![],
+                values
+            }),
+            expected
+        );
     }
 }

@@ -48,7 +48,11 @@ fn tool(name: &'static str) -> Tool {
             fields(&["status", "priority", "search", "limit"]),
             &[][..],
         ),
-        COMPLETE => ("Marks a task as completed and returns it.", fields(&["task_id"]), &["task_id"][..]),
+        COMPLETE => (
+            "Marks a task as completed and returns it.",
+            fields(&["task_id"]),
+            &["task_id"][..],
+        ),
         UPDATE => (
             "Changes a task and returns it. Fields that are not given stay as they are; null clears description, \
              category and due_date.",
@@ -80,7 +84,10 @@ fn tool(name: &'static str) -> Tool {
 }
 
 fn fields(names: &[&str]) -> Map<String, Value> {
-    names.iter().map(|name| ((*name).to_owned(), schema(name))).collect()
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), schema(name)))
+        .collect()
 }
 
 /// The schema of a field, which is the same in every tool.
@@ -141,7 +148,11 @@ mod tests {
     #[test]
     fn every_tool_has_a_schema_of_its_own_fields() {
         for (name, fields, required) in [
-            (ADD, "category description due_date priority tags title", json!(["title"])),
+            (
+                ADD,
+                "category description due_date priority tags title",
+                json!(["title"]),
+            ),
             (LIST, "limit priority search status", json!([])),
             (COMPLETE, "task_id", json!(["task_id"])),
             (
@@ -160,14 +171,20 @@ mod tests {
                 .collect();
             found.sort_unstable();
             assert_eq!(found.join(" "), fields);
-            assert_eq!((&schema["type"], &schema["required"]), (&json!("object"), &required));
+            assert_eq!(
+                (&schema["type"], &schema["required"]),
+                (&json!("object"), &required)
+            );
         }
     }
 
     #[test]
     fn only_a_change_can_clear_a_field() {
         assert_eq!(parameters(ADD)["properties"]["due_date"]["type"], "string");
-        assert_eq!(parameters(UPDATE)["properties"]["due_date"]["type"], json!(["string", "null"]));
+        assert_eq!(
+            parameters(UPDATE)["properties"]["due_date"]["type"],
+            json!(["string", "null"])
+        );
         assert_eq!(parameters(UPDATE)["properties"]["title"]["type"], "string");
     }
 }

@@ -36,7 +36,11 @@ pub(crate) enum Step {
     /// A piece of the assistant's text.
     Token(String),
     /// The assistant calls a tool.
-    Call { id: String, name: String, arguments: Value },
+    Call {
+        id: String,
+        name: String,
+        arguments: Value,
+    },
     /// The tool has returned.
     Result { id: String, result: Value },
     /// The turn is done. This is the last step.
@@ -71,8 +75,19 @@ enum Phase {
 impl Turn {
     /// Begins a turn with `messages`, of which the last is the user's.
     pub(crate) fn new(messages: Vec<Message>, model: Model, tools: Tools) -> Self {
-        let usage = Usage { input_tokens: 0, output_tokens: 0 };
-        Self { model, tools, messages, phase: Phase::Asking, rounds: 0, calls: Vec::new(), usage }
+        let usage = Usage {
+            input_tokens: 0,
+            output_tokens: 0,
+        };
+        Self {
+            model,
+            tools,
+            messages,
+            phase: Phase::Asking,
+            rounds: 0,
+            calls: Vec::new(),
+            usage,
+        }
     }
 
     /// Waits for the next step. An error ends the turn.
@@ -84,7 +99,11 @@ impl Turn {
                     Event::Text(text) => return Ok(Step::Token(text)),
                     Event::ToolCall(call) if self.rounds < ROUNDS => {
                         let arguments = object(&call.arguments);
-                        return Ok(Step::Call { id: call.id, name: call.name, arguments });
+                        return Ok(Step::Call {
+                            id: call.id,
+                            name: call.name,
+                            arguments,
+                        });
                     }
                     Event::ToolCall(_) | Event::ToolPlan(_) => {}
                     Event::End(reply) => self.phase = self.heard(reply)?,
@@ -115,7 +134,11 @@ impl Turn {
             model: None,
             messages: self.messages.clone(),
             tools: tools::all(),
-            tool_choice: if self.rounds < ROUNDS { ToolChoice::Auto } else { ToolChoice::None },
+            tool_choice: if self.rounds < ROUNDS {
+                ToolChoice::Auto
+            } else {
+                ToolChoice::None
+            },
             max_tokens: None,
             temperature: None,
             seed: None,
@@ -149,11 +172,21 @@ impl Turn {
     /// Runs a tool. An error is a result as well: the model reads it and may try something else.
     fn run(&mut self, call: ToolCall) -> Step {
         let command = Command::read(&call.name, &call.arguments);
-        let result = command.and_then(&mut self.tools).unwrap_or_else(|error| json!({ "error": error }));
+        let result = command
+            .and_then(&mut self.tools)
+            .unwrap_or_else(|error| json!({ "error": error }));
         let content = result.to_string();
-        self.messages.push(Message::Tool(ToolResult { tool_call_id: call.id.clone(), content }));
+        self.messages.push(Message::Tool(ToolResult {
+            tool_call_id: call.id.clone(),
+            content,
+        }));
         let arguments = object(&call.arguments);
-        self.calls.push(Call { id: call.id.clone(), name: call.name, arguments, result: result.clone() });
+        self.calls.push(Call {
+            id: call.id.clone(),
+            name: call.name,
+            arguments,
+            result: result.clone(),
+        });
         Step::Result { id: call.id, result }
     }
 }

@@ -44,7 +44,10 @@ impl Fields {
     /// and booleans in the fields `shown`. An unknown field is not shown: it may be a secret whose name is misspelt.
     pub fn json_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Result<Self, Violations> {
         let map = source::json_object(bytes).map_err(Violations::without_values)?;
-        Ok(Self { shown: Some(shown), ..Self::new(Source::Json, map) })
+        Ok(Self {
+            shown: Some(shown),
+            ..Self::new(Source::Json, map)
+        })
     }
 
     /// The fields of an optional JSON body: an empty body and `null` have no fields.
@@ -62,7 +65,10 @@ impl Fields {
     /// The fields of an `application/x-www-form-urlencoded` body that holds secrets, which no violation repeats: see
     /// [`Fields::json_with_secrets`].
     pub fn form_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Self {
-        Self { shown: Some(shown), ..Self::form(bytes) }
+        Self {
+            shown: Some(shown),
+            ..Self::form(bytes)
+        }
     }
 
     /// The parameters of a query string, without its `?`.
@@ -80,7 +86,12 @@ impl Fields {
     }
 
     fn new(source: Source, map: Map<String, Value>) -> Self {
-        Self { source, map, shown: None, violations: Violations::none() }
+        Self {
+            source,
+            map,
+            shown: None,
+            violations: Violations::none(),
+        }
     }
 
     /// A field that must be there.
@@ -127,7 +138,11 @@ impl Fields {
 
     /// `value`, unless a field violated its rule.
     pub fn finish<T>(self, value: T) -> Result<T, Violations> {
-        if self.violations.is_empty() { Ok(value) } else { Err(self.violations) }
+        if self.violations.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.violations)
+        }
     }
 
     /// The object that lacks a required field, as far as a violation may repeat the object.
@@ -136,22 +151,37 @@ impl Fields {
             return Value::Null;
         }
         let shown = self.map.iter().filter(|(name, value)| self.shows(name, value));
-        shown.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
+        shown
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// Whether a violation may repeat this field. A list or an object may hold a secret of any name.
     fn shows(&self, name: &str, value: &Value) -> bool {
-        self.shown.is_none_or(|shown| shown.contains(&name) && !value.is_object() && !value.is_array())
+        self.shown
+            .is_none_or(|shown| shown.contains(&name) && !value.is_object() && !value.is_array())
     }
 
     /// Records the violations of a field that was sent.
     fn note(&mut self, name: &'static str, violations: Violations) {
         let is_shown = self.map.get(name).is_none_or(|value| self.shows(name, value));
-        self.add(name, if is_shown { violations } else { violations.without_input() });
+        self.add(
+            name,
+            if is_shown {
+                violations
+            } else {
+                violations.without_input()
+            },
+        );
     }
 
     fn add(&mut self, name: &'static str, violations: Violations) {
-        self.violations.extend(violations.under(&Segment::Name(name)).under(&self.source.segment()));
+        self.violations.extend(
+            violations
+                .under(&Segment::Name(name))
+                .under(&self.source.segment()),
+        );
     }
 }
 
@@ -202,7 +232,12 @@ mod tests {
         let message = "Input should be a valid string";
         assert_eq!(
             violations.detail(),
-            [violation("string_type", &["body", "title"], message, &Value::Null)]
+            [violation(
+                "string_type",
+                &["body", "title"],
+                message,
+                &Value::Null
+            )]
         );
     }
 
@@ -220,7 +255,12 @@ mod tests {
         let message = "Input should be a valid integer, unable to parse string as an integer";
         assert_eq!(
             violations.detail(),
-            [violation("int_parsing", &["path", "id"], message, &json!("seven"))]
+            [violation(
+                "int_parsing",
+                &["path", "id"],
+                message,
+                &json!("seven")
+            )]
         );
     }
 
@@ -275,7 +315,12 @@ mod tests {
         assert_eq!(
             violations.detail(),
             [
-                violation("missing", &["body", "name"], "Field required", &json!({"email": "ann"})),
+                violation(
+                    "missing",
+                    &["body", "name"],
+                    "Field required",
+                    &json!({"email": "ann"})
+                ),
                 violation("string_too_short", &["body", "email"], too_short, &json!("ann")),
             ]
         );

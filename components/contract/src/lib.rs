@@ -39,6 +39,9 @@ pub fn detail(sentence: &str) -> String {
 mod tests {
     #[test]
     fn a_detail_is_escaped() {
-        assert_eq!(super::detail(r#"No "such" task"#), r#"{"detail":"No \"such\" task"}"#);
+        assert_eq!(
+            super::detail(r#"No "such" task"#),
+            r#"{"detail":"No \"such\" task"}"#
+        );
     }
 }

@@ -32,7 +32,11 @@ impl Operation {
         } else {
             operation
         };
-        if pattern.contains("{id}") { operation.validates() } else { operation }
+        if pattern.contains("{id}") {
+            operation.validates()
+        } else {
+            operation
+        }
     }
 
     /// Puts the operation under a tag.
@@ -55,7 +59,11 @@ impl Operation {
     /// Takes a JSON body. `example` is a valid one. A body that is not required may be empty or `null`.
     pub fn takes(mut self, schema: &str, required: bool, example: &Value) -> Self {
         let reference = reference(schema);
-        let schema = if required { reference } else { json!({ "anyOf": [reference, { "type": "null" }] }) };
+        let schema = if required {
+            reference
+        } else {
+            json!({ "anyOf": [reference, { "type": "null" }] })
+        };
         let content = json!({ "application/json": { "schema": schema, "example": example } });
         self.0["requestBody"] = json!({ "required": required, "content": content });
         self.refuses(413, "`Request body too large`")
@@ -65,7 +73,10 @@ impl Operation {
 
     /// Answers with JSON.
     pub fn answers(self, status: u16, description: &str, schema: &Value) -> Self {
-        self.responds(status, json!({ "description": description, "content": json_content(schema) }))
+        self.responds(
+            status,
+            json!({ "description": description, "content": json_content(schema) }),
+        )
     }
 
     /// Answers with this Response Object.
@@ -81,7 +92,11 @@ impl Operation {
 
     /// Refuses a request with an invalid field.
     fn validates(self) -> Self {
-        self.answers(422, "A field is not what it must be", &reference("HTTPValidationError"))
+        self.answers(
+            422,
+            "A field is not what it must be",
+            &reference("HTTPValidationError"),
+        )
     }
 
     /// The Operation Object.
@@ -112,7 +127,13 @@ pub fn errors() -> [(&'static str, Value); 3] {
     let sentence = described(text(), "A sentence for people.");
     let violations = json!({ "type": "array", "items": reference("ValidationError") });
     [
-        ("Error", described(object(&[("detail", with_example(sentence, "Not Found"))]), "An error.")),
+        (
+            "Error",
+            described(
+                object(&[("detail", with_example(sentence, "Not Found"))]),
+                "An error.",
+            ),
+        ),
         (
             "HTTPValidationError",
             described(
@@ -120,7 +141,10 @@ pub fn errors() -> [(&'static str, Value); 3] {
                 "A request whose fields are not valid, with every fault of it.",
             ),
         ),
-        ("ValidationError", described(violation(), "One fault of a request, in pydantic's words.")),
+        (
+            "ValidationError",
+            described(violation(), "One fault of a request, in pydantic's words."),
+        ),
     ]
 }
 
@@ -131,14 +155,25 @@ fn violation() -> Value {
         described(position, "The index of an element, or the byte at which JSON breaks."),
     ] });
     let steps = json!({ "type": "array", "items": described(step, "One step on the way to a field.") });
-    let steps = described(steps, "The place of the fault, from `body`, `query` or `path` on.");
+    let steps = described(
+        steps,
+        "The place of the fault, from `body`, `query` or `path` on.",
+    );
     let mut violation = object(&[
-        ("type", with_example(described(text(), "The machine's name of the fault."), "missing")),
+        (
+            "type",
+            with_example(described(text(), "The machine's name of the fault."), "missing"),
+        ),
         ("loc", with_example(steps, json!(["body", "email"]))),
-        ("msg", with_example(described(text(), "A sentence for people."), "Field required")),
+        (
+            "msg",
+            with_example(described(text(), "A sentence for people."), "Field required"),
+        ),
     ]);
-    violation["properties"]["input"] =
-        described(json!({}), "The value that was sent. Left out where it is or may hold a secret.");
+    violation["properties"]["input"] = described(
+        json!({}),
+        "The value that was sent. Left out where it is or may hold a secret.",
+    );
     violation
 }
 
@@ -170,8 +205,10 @@ pub fn object(fields: &[(&'static str, Value)]) -> Value {
 /// An object schema in which all these fields are optional.
 #[must_use]
 pub fn partial(fields: &[(&'static str, Value)]) -> Value {
-    let properties: Map<String, Value> =
-        fields.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    let properties: Map<String, Value> = fields
+        .iter()
+        .map(|(name, schema)| ((*name).to_owned(), schema.clone()))
+        .collect();
     json!({ "type": "object", "properties": properties })
 }
 
@@ -235,6 +272,9 @@ pub fn document<'a>(
 }
 
 fn lines<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> String {
-    let lines: Vec<String> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    let lines: Vec<String> = members
+        .into_iter()
+        .map(|(name, value)| format!("\"{name}\":{value}"))
+        .collect();
     lines.join(",\n")
 }

@@ -30,7 +30,11 @@ impl Text {
     /// From `min` to `max` characters.
     #[must_use]
     pub const fn of(min: usize, max: usize) -> Self {
-        Self { min, max, trim: false }
+        Self {
+            min,
+            max,
+            trim: false,
+        }
     }
 
     /// Removes white space at both ends before the characters are counted.
@@ -55,10 +59,16 @@ impl Rule for Text {
             return refuse("string_too_short", message);
         }
         if length > self.max {
-            return refuse("string_too_long", format!("String should have at most {}", characters(self.max)));
+            return refuse(
+                "string_too_long",
+                format!("String should have at most {}", characters(self.max)),
+            );
         }
         if text.contains('\0') {
-            return refuse("value_error", "Value error, a string cannot hold NUL characters".to_owned());
+            return refuse(
+                "value_error",
+                "Value error, a string cannot hold NUL characters".to_owned(),
+            );
         }
         Ok(text.to_owned())
     }
@@ -88,12 +98,24 @@ impl Rule for Boolean {
                 Some(0.0) => Some(false),
                 Some(1.0) => Some(true),
                 Some(other) if other.fract() == 0.0 => None,
-                _ => return Err(Self::refuse("bool_type", "Input should be a valid boolean", input)),
+                _ => {
+                    return Err(Self::refuse(
+                        "bool_type",
+                        "Input should be a valid boolean",
+                        input,
+                    ));
+                }
             },
             Value::String(text) if is(Self::TRUE, text) => Some(true),
             Value::String(text) if is(Self::FALSE, text) => Some(false),
             Value::String(_) => None,
-            _ => return Err(Self::refuse("bool_type", "Input should be a valid boolean", input)),
+            _ => {
+                return Err(Self::refuse(
+                    "bool_type",
+                    "Input should be a valid boolean",
+                    input,
+                ));
+            }
         };
         let message = "Input should be a valid boolean, unable to interpret input";
         read.ok_or_else(|| Self::refuse("bool_parsing", message, input))
@@ -115,7 +137,10 @@ pub struct Integer {
 
 impl Integer {
     /// Every integer of 64 bits.
-    pub const ANY: Self = Self { min: i64::MIN, max: i64::MAX };
+    pub const ANY: Self = Self {
+        min: i64::MIN,
+        max: i64::MAX,
+    };
 
     /// From `min` to `max`, both included.
     #[must_use]
@@ -154,7 +179,10 @@ impl Integer {
         if float.abs() >= 9_223_372_036_854_775_808.0 {
             return Err(Self::TOO_LARGE);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "it is whole, and has just been found to fit")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is whole, and has just been found to fit"
+        )]
         Ok(float as i64)
     }
 
@@ -177,8 +205,10 @@ impl Integer {
         whole.replace('_', "").parse().map_err(|_| Self::TOO_LARGE)
     }
 
-    const TOO_LARGE: (&'static str, &'static str) =
-        ("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size");
+    const TOO_LARGE: (&'static str, &'static str) = (
+        "int_parsing_size",
+        "Unable to parse input string as an integer, exceeded maximum size",
+    );
 }
 
 impl Rule for Integer {
@@ -210,7 +240,11 @@ impl<T: Copy> Rule for Choice<'_, T> {
         let chosen = self.0.iter().find(|(word, _)| input.as_str() == Some(word));
         chosen.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let words: Vec<String> = self.0.iter().map(|(word, _)| format!("'{word}'")).collect();
-            Violations::one("enum", format!("Input should be {}", alternatives(&words)), input.clone())
+            Violations::one(
+                "enum",
+                format!("Input should be {}", alternatives(&words)),
+                input.clone(),
+            )
         })
     }
 }
@@ -244,7 +278,11 @@ impl Rule for TextList {
 
     fn check(&self, input: &Value) -> Result<Vec<String>, Violations> {
         let Value::Array(elements) = input else {
-            return Err(Violations::one("list_type", "Input should be a valid list", input.clone()));
+            return Err(Violations::one(
+                "list_type",
+                "Input should be a valid list",
+                input.clone(),
+            ));
         };
         if elements.len() > self.max {
             let plural = if self.max == 1 { "" } else { "s" };
@@ -263,7 +301,11 @@ impl Rule for TextList {
                 Err(found) => violations.extend(found.under(&Segment::Position(index))),
             }
         }
-        if violations.is_empty() { Ok(texts) } else { Err(violations) }
+        if violations.is_empty() {
+            Ok(texts)
+        } else {
+            Err(violations)
+        }
     }
 }
 

@@ -92,7 +92,11 @@ fn position(text: &str, error: &serde_json::Error) -> usize {
     if error.is_eof() {
         return text.len();
     }
-    let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
     (before + error.column().saturating_sub(1)).min(text.len())
 }
 
@@ -131,8 +135,12 @@ mod tests {
 
     #[test]
     fn json_that_python_reads_and_this_does_not_is_refused_rather_than_failed_on() {
-        for body in [r#"{"title":NaN}"#, r#"{"title":"\ud800"}"#, r#"{"title":1e999}"#, &"[".repeat(100_000)]
-        {
+        for body in [
+            r#"{"title":NaN}"#,
+            r#"{"title":"\ud800"}"#,
+            r#"{"title":1e999}"#,
+            &"[".repeat(100_000),
+        ] {
             assert_eq!(refused(body.as_bytes())["type"], "json_invalid");
         }
     }
@@ -149,9 +157,12 @@ mod tests {
 
     #[test]
     fn a_body_that_is_no_object_is_refused() {
-        for (body, input) in
-            [("false", json!(false)), ("[1]", json!([1])), ("\"x\"", json!("x")), ("3", json!(3))]
-        {
+        for (body, input) in [
+            ("false", json!(false)),
+            ("[1]", json!([1])),
+            ("\"x\"", json!("x")),
+            ("3", json!(3)),
+        ] {
             assert_eq!(
                 refused(body.as_bytes()),
                 json!({

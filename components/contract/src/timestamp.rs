@@ -73,7 +73,11 @@ fn parse(text: &str) -> Result<Timestamp, Fault> {
         return Err(Fault::Text("input is too short"));
     };
     let midnight = days(date)? * DAY;
-    let time = if rest.is_empty() { 0 } else { time(rest).ok_or(EXTRA)? };
+    let time = if rest.is_empty() {
+        0
+    } else {
+        time(rest).ok_or(EXTRA)?
+    };
     within_years(midnight + time)
 }
 
@@ -150,7 +154,11 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     for (place, digit) in microseconds.iter_mut().zip(fraction) {
         *place = *digit;
     }
-    if length == 0 { None } else { Some((digits(&microseconds)?, after)) }
+    if length == 0 {
+        None
+    } else {
+        Some((digits(&microseconds)?, after))
+    }
 }
 
 /// The microseconds east of Greenwich of `Z`, `±hh:mm`, `±hhmm` or nothing.
@@ -173,7 +181,9 @@ fn two_digits(text: &[u8], max: i64) -> Option<(i64, &[u8])> {
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
-    text.iter().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0')))
+    text.iter().try_fold(0, |value, byte| {
+        byte.is_ascii_digit().then(|| value * 10 + i64::from(byte - b'0'))
+    })
 }
 
 /// The number that a text holds, if it holds one.
@@ -192,14 +202,25 @@ pub(crate) const UNIX_MAX: i64 = 253_402_300_799_000;
 fn from_unix(number: f64) -> Result<Timestamp, Fault> {
     /// Larger numbers are milliseconds: as seconds, they would be past the year 2603.
     const MILLISECONDS_FROM: f64 = 2e10;
-    let seconds = if number.abs() > MILLISECONDS_FROM { number / 1e3 } else { number };
+    let seconds = if number.abs() > MILLISECONDS_FROM {
+        number / 1e3
+    } else {
+        number
+    };
     if seconds > LAST_SECOND {
-        return Err(Fault::Range("dates after 9999 are not supported as unix timestamps"));
+        return Err(Fault::Range(
+            "dates after 9999 are not supported as unix timestamps",
+        ));
     }
     if seconds < FIRST_SECOND {
-        return Err(Fault::Range("dates before 0000 are not supported as unix timestamps"));
+        return Err(Fault::Range(
+            "dates before 0000 are not supported as unix timestamps",
+        ));
     }
-    #[expect(clippy::cast_possible_truncation, reason = "the bounds above are far within i64")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the bounds above are far within i64"
+    )]
     within_years((seconds * 1e6).round() as i64)
 }
 

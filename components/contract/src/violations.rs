@@ -42,7 +42,12 @@ impl Violations {
     /// Returns one violation, without a location: [`Violations::under`] adds it.
     #[must_use]
     pub fn one(kind: &'static str, message: impl Into<Cow<'static, str>>, input: Value) -> Self {
-        Self(vec![Violation { kind, location: Vec::new(), message: message.into(), input: Some(input) }])
+        Self(vec![Violation {
+            kind,
+            location: Vec::new(),
+            message: message.into(),
+            input: Some(input),
+        }])
     }
 
     /// Removes the client's input, because it may be or hold a secret.
@@ -57,7 +62,9 @@ impl Violations {
     /// Removes the inputs that hold a value. A body that is not JSON, or is absent, has an empty input.
     pub(crate) fn without_values(mut self) -> Self {
         for violation in &mut self.0 {
-            violation.input.take_if(|input| *input != Value::Null && *input != json!({}));
+            violation
+                .input
+                .take_if(|input| *input != Value::Null && *input != json!({}));
         }
         self
     }
@@ -150,9 +157,13 @@ mod tests {
     use super::*;
 
     fn too_short(field: &'static str) -> Violations {
-        Violations::one("string_too_short", "String should have at least 1 character", json!(""))
-            .under(&Segment::Name(field))
-            .under(&Segment::Name("body"))
+        Violations::one(
+            "string_too_short",
+            "String should have at least 1 character",
+            json!(""),
+        )
+        .under(&Segment::Name(field))
+        .under(&Segment::Name("body"))
     }
 
     #[test]

@@ -76,7 +76,10 @@ impl From<client::Error> for Error {
 impl Error {
     /// A refusal with this status and sentence.
     pub fn refused(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
-        Self::Refused { status, sentence: sentence.into() }
+        Self::Refused {
+            status,
+            sentence: sentence.into(),
+        }
     }
 
     /// The response to the error. `request` names the request in the log, where the component's own failures are
@@ -93,12 +96,17 @@ impl Error {
             Self::UnsupportedMediaType => self.response(415),
             Self::BodyTooLarge => self.response(413),
             Self::BodyIncomplete => self.response(400),
-            Self::Refused { status, .. } | Self::Upstream { status, retry_after: None, .. } => {
-                self.response(status)
-            }
-            Self::Upstream { status, retry_after: Some(seconds), .. } => {
-                self.response(status).header("retry-after", seconds.to_string())
-            }
+            Self::Refused { status, .. }
+            | Self::Upstream {
+                status,
+                retry_after: None,
+                ..
+            } => self.response(status),
+            Self::Upstream {
+                status,
+                retry_after: Some(seconds),
+                ..
+            } => self.response(status).header("retry-after", seconds.to_string()),
         }
     }
 
@@ -141,23 +149,44 @@ mod tests {
 
     fn shown(error: Error) -> (u16, String) {
         let response = error.into_response("GET /");
-        (response.status(), String::from_utf8_lossy(&response.into_bytes()).into_owned())
+        (
+            response.status(),
+            String::from_utf8_lossy(&response.into_bytes()).into_owned(),
+        )
     }
 
     #[test]
     fn errors_are_what_the_contract_says() {
         for (error, status, sentence) in [
             (Error::NotFound, 404, "Not Found"),
-            (Error::MethodNotAllowed { allow: "GET, HEAD".to_owned() }, 405, "Method Not Allowed"),
+            (
+                Error::MethodNotAllowed {
+                    allow: "GET, HEAD".to_owned(),
+                },
+                405,
+                "Method Not Allowed",
+            ),
             (Error::NotAuthenticated, 401, "Not authenticated"),
             (Error::Forbidden, 403, "Forbidden"),
-            (Error::UnsupportedMediaType, 415, "Send the body as application/json"),
+            (
+                Error::UnsupportedMediaType,
+                415,
+                "Send the body as application/json",
+            ),
             (Error::BodyTooLarge, 413, "Request body too large"),
             (Error::refused(404, "Task not found"), 404, "Task not found"),
             (upstream(None), 429, "Not so fast"),
             (client::Error::Away.into(), 503, "The database is not available"),
-            (client::Error::PoolExhausted.into(), 503, "The database is busy, try again later"),
-            (client::Error::Timeout.into(), 503, "The database did not answer in time"),
+            (
+                client::Error::PoolExhausted.into(),
+                503,
+                "The database is busy, try again later",
+            ),
+            (
+                client::Error::Timeout.into(),
+                503,
+                "The database did not answer in time",
+            ),
         ] {
             assert_eq!(shown(error), (status, format!(r#"{{"detail":"{sentence}"}}"#)));
         }
@@ -166,15 +195,28 @@ mod tests {
     #[test]
     fn errors_carry_the_headers_that_belong_to_them() {
         let header = |error: Error, name| error.into_response("GET /").header_value(name).map(str::to_owned);
-        assert_eq!(header(Error::NotAuthenticated, "www-authenticate").as_deref(), Some("Bearer"));
-        assert_eq!(header(Error::MethodNotAllowed { allow: "PUT".into() }, "allow").as_deref(), Some("PUT"));
-        assert_eq!(header(client::Error::Away.into(), "retry-after").as_deref(), Some("1"));
+        assert_eq!(
+            header(Error::NotAuthenticated, "www-authenticate").as_deref(),
+            Some("Bearer")
+        );
+        assert_eq!(
+            header(Error::MethodNotAllowed { allow: "PUT".into() }, "allow").as_deref(),
+            Some("PUT")
+        );
+        assert_eq!(
+            header(client::Error::Away.into(), "retry-after").as_deref(),
+            Some("1")
+        );
         assert_eq!(header(upstream(Some(7)), "retry-after").as_deref(), Some("7"));
         assert_eq!(header(upstream(None), "retry-after"), None);
     }
 
     fn upstream(retry_after: Option<u32>) -> Error {
-        Error::Upstream { status: 429, sentence: "Not so fast", retry_after }
+        Error::Upstream {
+            status: 429,
+            sentence: "Not so fast",
+            retry_after,
+        }
     }
 
     #[test]
@@ -191,7 +233,10 @@ mod tests {
             client::Error::Unsupported("column 3".into()).into(),
             Error::Internal("secret".into()),
         ] {
-            assert_eq!(shown(error), (500, r#"{"detail":"Internal Server Error"}"#.to_owned()));
+            assert_eq!(
+                shown(error),
+                (500, r#"{"detail":"Internal Server Error"}"#.to_owned())
+            );
         }
     }
 
@@ -205,7 +250,10 @@ mod tests {
                 constraint: None,
             };
             let response = Error::from(client::Error::Database(refusal)).into_response("GET /");
-            assert_eq!((response.status(), response.header_value("retry-after")), (503, Some("1")));
+            assert_eq!(
+                (response.status(), response.header_value("retry-after")),
+                (503, Some("1"))
+            );
         }
     }
 
@@ -214,7 +262,10 @@ mod tests {
         let violations = Violations::one("missing", "Field required", "".into());
         assert_eq!(
             shown(violations.into()),
-            (422, r#"{"detail":[{"input":"","loc":[],"msg":"Field required","type":"missing"}]}"#.to_owned())
+            (
+                422,
+                r#"{"detail":[{"input":"","loc":[],"msg":"Field required","type":"missing"}]}"#.to_owned()
+            )
         );
     }
 }

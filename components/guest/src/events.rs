@@ -43,7 +43,9 @@ impl Response {
             }
         });
         // nginx would hold events back until a buffer is full.
-        response.header("cache-control", "no-cache").header("x-accel-buffering", "no")
+        response
+            .header("cache-control", "no-cache")
+            .header("x-accel-buffering", "no")
     }
 }
 
@@ -73,7 +75,13 @@ mod tests {
 
     #[test]
     fn an_event_has_a_name_and_a_line_for_each_line_of_its_data() {
-        assert_eq!(encode("token", br#"{"text":"Hi"}"#), b"event: token\ndata: {\"text\":\"Hi\"}\n\n");
-        assert_eq!(encode("note", b"one\ntwo"), b"event: note\ndata: one\ndata: two\n\n");
+        assert_eq!(
+            encode("token", br#"{"text":"Hi"}"#),
+            b"event: token\ndata: {\"text\":\"Hi\"}\n\n"
+        );
+        assert_eq!(
+            encode("note", b"one\ntwo"),
+            b"event: note\ndata: one\ndata: two\n\n"
+        );
     }
 }

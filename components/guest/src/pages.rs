@@ -21,7 +21,11 @@ impl Pages {
     /// limit.
     pub fn read(size: u32, page: impl Fn(i64, i64) -> Statement + 'static) -> Result<Self, postgres::Error> {
         let first = page(size.into(), 0).query_json()?;
-        Ok(Self { first, size, page: Box::new(page) })
+        Ok(Self {
+            first,
+            size,
+            page: Box::new(page),
+        })
     }
 
     /// Whether the result has no row.
@@ -69,7 +73,10 @@ impl Pages {
             offset += size;
             rows = (self.page)(size, offset).query_json().map_err(|error| {
                 let cause = postgres::describe(&error);
-                log::error("pages", &format!("a result could not be read to its end: {cause}"));
+                log::error(
+                    "pages",
+                    &format!("a result could not be read to its end: {cause}"),
+                );
                 Unfinished
             })?;
         }

@@ -27,7 +27,10 @@ impl Statement {
     /// Begins a statement with `text`, which is SQL and must not contain a client's input: pass that to
     /// [`Statement::value`].
     pub fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), params: Vec::new() }
+        Self {
+            text: text.to_owned(),
+            params: Vec::new(),
+        }
     }
 
     /// Appends SQL.
@@ -96,7 +99,9 @@ pub fn describe(error: &Error) -> String {
 /// stopped it (57P). Such a failure ends by itself, so the client can try again.
 #[must_use]
 pub fn is_temporary(refusal: &DatabaseError) -> bool {
-    ["53", "57P"].iter().any(|class| refusal.sqlstate.starts_with(class))
+    ["53", "57P"]
+        .iter()
+        .any(|class| refusal.sqlstate.starts_with(class))
 }
 
 /// The text between the brackets of a JSON array.
@@ -161,7 +166,10 @@ mod tests {
 
     #[test]
     fn nothing_is_null() {
-        let statement = Statement::new("SELECT ").value(None::<String>).and(", ").value(Some("x"));
+        let statement = Statement::new("SELECT ")
+            .value(None::<String>)
+            .and(", ")
+            .value(Some("x"));
         assert_eq!(statement.text(), "SELECT $1, $2");
         assert!(matches!(statement.params(), [Value::Null, Value::Text(text)] if text == "x"));
     }

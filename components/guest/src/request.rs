@@ -23,7 +23,11 @@ const CHUNK: u64 = 64 * 1024;
 impl Request {
     /// `target` is the path with an optional query; `pattern` is the route's, and matches the path.
     pub(crate) fn new(incoming: IncomingRequest, pattern: &'static str, target: String) -> Self {
-        Self { incoming, pattern, target }
+        Self {
+            incoming,
+            pattern,
+            target,
+        }
     }
 
     /// The pattern of the request's route.
@@ -72,14 +76,22 @@ impl Request {
 
     fn require_json(&self) -> Result<(), Error> {
         let content_type = self.header("content-type");
-        if is_json(content_type.as_deref()) { Ok(()) } else { Err(Error::UnsupportedMediaType) }
+        if is_json(content_type.as_deref()) {
+            Ok(())
+        } else {
+            Err(Error::UnsupportedMediaType)
+        }
     }
 
     /// The whole body, whose size the host limits. It can be read once.
     pub fn body(&self) -> Result<Vec<u8>, Error> {
-        let body: IncomingBody =
-            self.incoming.consume().map_err(|()| Error::Internal("the body was read before".into()))?;
-        let stream = body.stream().map_err(|()| Error::Internal("the body was read before".into()))?;
+        let body: IncomingBody = self
+            .incoming
+            .consume()
+            .map_err(|()| Error::Internal("the body was read before".into()))?;
+        let stream = body
+            .stream()
+            .map_err(|()| Error::Internal("the body was read before".into()))?;
         let mut bytes = Vec::new();
         loop {
             match stream.blocking_read(CHUNK) {
@@ -107,8 +119,12 @@ fn is_json(content_type: Option<&[u8]>) -> bool {
     let Some(content_type) = content_type else {
         return true;
     };
-    let essence =
-        content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+    let essence = content_type
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
+        .to_ascii_lowercase();
     let subtype = essence.strip_prefix(b"application/");
     subtype.is_some_and(|subtype| subtype == b"json" || subtype.ends_with(b"+json"))
 }
@@ -127,9 +143,14 @@ mod tests {
         ] {
             assert!(is_json(Some(content_type.as_bytes())), "{content_type}");
         }
-        for content_type in
-            ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", "json"]
-        {
+        for content_type in [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonp",
+            "text/json",
+            "json",
+        ] {
             assert!(!is_json(Some(content_type.as_bytes())), "{content_type}");
         }
         assert!(is_json(None));

@@ -55,7 +55,11 @@ impl Response {
     }
 
     fn new(status: u16, body: Body) -> Self {
-        Self { status, headers: Vec::new(), body }
+        Self {
+            status,
+            headers: Vec::new(),
+            body,
+        }
     }
 
     /// Adds a header, whose name is in lower case.
@@ -81,8 +85,11 @@ impl Response {
 
     /// The status, the headers (with `content-length` if the body may have one), and the body.
     pub(crate) fn into_parts(self) -> (u16, Vec<(String, Vec<u8>)>, Body) {
-        let mut headers: Vec<(String, Vec<u8>)> =
-            self.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut headers: Vec<(String, Vec<u8>)> = self
+            .headers
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
         // RFC 9110, 8.6: a 204 has no `content-length`.
         if let Body::Bytes(bytes) = &self.body
             && self.status != 204
@@ -136,7 +143,10 @@ mod tests {
 
     fn length(response: Response) -> Option<Vec<u8>> {
         let (_, headers, _) = response.into_parts();
-        headers.into_iter().find(|(name, _)| name == "content-length").map(|(_, value)| value)
+        headers
+            .into_iter()
+            .find(|(name, _)| name == "content-length")
+            .map(|(_, value)| value)
     }
 
     #[test]
@@ -144,6 +154,9 @@ mod tests {
         assert_eq!(length(Response::json(200, "[]")), Some(b"2".to_vec()));
         assert_eq!(length(Response::empty(200)), Some(b"0".to_vec()));
         assert_eq!(length(Response::empty(204)), None);
-        assert_eq!(length(Response::stream(200, "text/event-stream", |_| Ok(()))), None);
+        assert_eq!(
+            length(Response::stream(200, "text/event-stream", |_| Ok(()))),
+            None
+        );
     }
 }

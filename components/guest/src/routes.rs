@@ -42,13 +42,24 @@ pub enum Method {
 pub(crate) const USER_ID: &str = "user_id";
 
 /// Words that begin paths of their own, so that they cannot be the id of a user.
-const RESERVED: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
+const RESERVED: [&str; 7] = [
+    "auth",
+    "chat",
+    "conversations",
+    "dashboard",
+    "stats",
+    "tasks",
+    "users",
+];
 
 impl Route {
     /// A path without methods.
     #[must_use]
     pub const fn at(pattern: &'static str) -> Self {
-        Self { pattern, handlers: [None; Method::ALL.len()] }
+        Self {
+            pattern,
+            handlers: [None; Method::ALL.len()],
+        }
     }
 
     /// Adds the handler of GET and HEAD.
@@ -94,14 +105,22 @@ impl Route {
 
     /// The methods of the route, without HEAD.
     pub fn methods(&self) -> impl Iterator<Item = Method> {
-        Method::ALL.into_iter().filter(|method| self.handlers[*method as usize].is_some())
+        Method::ALL
+            .into_iter()
+            .filter(|method| self.handlers[*method as usize].is_some())
     }
 
     /// The value of the header `Allow`.
     fn allow(&self) -> String {
         let names: Vec<&str> = self
             .methods()
-            .map(|method| if method == Method::Get { "GET, HEAD" } else { method.name() })
+            .map(|method| {
+                if method == Method::Get {
+                    "GET, HEAD"
+                } else {
+                    method.name()
+                }
+            })
             .collect();
         names.join(", ")
     }
@@ -109,11 +128,13 @@ impl Route {
     fn matches(&self, path: &str) -> bool {
         let mut given = segments(path);
         let all = segments(self.pattern).all(|expected| {
-            given.next().is_some_and(|segment| match parameter_name(expected) {
-                Some(name) if name == USER_ID.as_bytes() => !segment.is_empty() && !is_reserved(segment),
-                Some(_) => !segment.is_empty(),
-                None => segment == expected,
-            })
+            given
+                .next()
+                .is_some_and(|segment| match parameter_name(expected) {
+                    Some(name) if name == USER_ID.as_bytes() => !segment.is_empty() && !is_reserved(segment),
+                    Some(_) => !segment.is_empty(),
+                    None => segment == expected,
+                })
         });
         all && given.next().is_none()
     }
@@ -152,7 +173,10 @@ pub(crate) fn find<'t>(
         .min_by(|one, other| one.parameters_at().cmp(other.parameters_at()))
         .ok_or(Error::NotFound)?;
     let handler = method.and_then(|method| route.handlers[method as usize]);
-    Ok((route, handler.ok_or_else(|| Error::MethodNotAllowed { allow: route.allow() })?))
+    Ok((
+        route,
+        handler.ok_or_else(|| Error::MethodNotAllowed { allow: route.allow() })?,
+    ))
 }
 
 /// The percent-decoded value of the parameter `name` in `path`, which `pattern` matches.
@@ -186,7 +210,11 @@ mod tests {
 
     const TABLE: &[Route] = &[
         Route::at("/api/{user_id}/tasks").get(any).post(any),
-        Route::at("/api/{user_id}/tasks/{id}").get(any).put(any).patch(any).delete(any),
+        Route::at("/api/{user_id}/tasks/{id}")
+            .get(any)
+            .put(any)
+            .patch(any)
+            .delete(any),
         Route::at("/api/tasks").get(any).post(any),
         Route::at("/api/tasks/{id}").get(any).delete(any),
         Route::at("/api/stats").get(any),
@@ -198,7 +226,9 @@ mod tests {
 
     /// The pattern that answers a GET of `path`.
     fn get(path: &str) -> Option<&'static str> {
-        find(TABLE, Some(Method::Get), path).ok().map(|(route, _)| route.pattern())
+        find(TABLE, Some(Method::Get), path)
+            .ok()
+            .map(|(route, _)| route.pattern())
     }
 
     #[test]
@@ -238,7 +268,10 @@ mod tests {
             "/API/tasks",
             "/api/ann",
         ] {
-            assert!(matches!(find(TABLE, Some(Method::Get), path), Err(Error::NotFound)), "{path}");
+            assert!(
+                matches!(find(TABLE, Some(Method::Get), path), Err(Error::NotFound)),
+                "{path}"
+            );
         }
     }
 
@@ -249,14 +282,20 @@ mod tests {
             other => format!("{other:?}"),
         };
         assert_eq!(allow(Some(Method::Delete), "/api/tasks"), "GET, HEAD, POST");
-        assert_eq!(allow(Some(Method::Post), "/api/ann/tasks/7"), "GET, HEAD, PUT, PATCH, DELETE");
+        assert_eq!(
+            allow(Some(Method::Post), "/api/ann/tasks/7"),
+            "GET, HEAD, PUT, PATCH, DELETE"
+        );
         assert_eq!(allow(None, "/api/stats"), "GET, HEAD");
     }
 
     #[test]
     fn parameters_are_percent_decoded() {
         let of = |path, name| parameter("/api/{user_id}/tasks/{id}", path, name);
-        assert_eq!(of("/api/auth0%7C12/tasks/7", "user_id").as_deref(), Some("auth0|12"));
+        assert_eq!(
+            of("/api/auth0%7C12/tasks/7", "user_id").as_deref(),
+            Some("auth0|12")
+        );
         assert_eq!(of("/api/a%2Fb/tasks/7", "user_id").as_deref(), Some("a/b"));
         assert_eq!(of("/api/%ff/tasks/7", "user_id").as_deref(), Some("\u{fffd}"));
         assert_eq!(of("/api/ann/tasks/7", "id").as_deref(), Some("7"));

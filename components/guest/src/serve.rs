@@ -49,10 +49,15 @@ fn send(response: Response, outparam: ResponseOutparam) {
     let (status, headers, body) = response.into_parts();
     let Some(outgoing) = outgoing(status, &headers) else {
         // The host counts a response that is never set as a failure of the component, and this is one.
-        log::error("response", "a handler gave a status or a header that HTTP does not have");
+        log::error(
+            "response",
+            "a handler gave a status or a header that HTTP does not have",
+        );
         return;
     };
-    let Ok(outgoing_body) = outgoing.body() else { return };
+    let Ok(outgoing_body) = outgoing.body() else {
+        return;
+    };
     ResponseOutparam::set(outparam, Ok(outgoing));
     // A client that has disconnected is no error of the component, and there is no connection left for a response.
     if write(&outgoing_body, body).is_ok() {

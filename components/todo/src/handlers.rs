@@ -11,7 +11,10 @@ pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, 
     let shape = shape(request);
     let task = NewTask::read(request.json()?, shape)?;
     let row = store::create(&caller.subject, task, shape).query_json_row()?;
-    Ok(Response::json(201, row.ok_or(Error::Internal("an INSERT returned no row".into()))?))
+    Ok(Response::json(
+        201,
+        row.ok_or(Error::Internal("an INSERT returned no row".into()))?,
+    ))
 }
 
 /// `GET …/tasks/{id}`
@@ -70,7 +73,10 @@ fn found(row: Option<Vec<u8>>) -> Result<Response, Error> {
 }
 
 fn figures(row: Option<Vec<u8>>) -> Result<Response, Error> {
-    Ok(Response::json(200, row.ok_or(Error::Internal("an aggregate returned no row".into()))?))
+    Ok(Response::json(
+        200,
+        row.ok_or(Error::Internal("an aggregate returned no row".into()))?,
+    ))
 }
 
 fn not_found() -> Error {

@@ -32,7 +32,9 @@ pub(crate) fn list(caller: &Principal, request: &Request) -> Result<Response, Er
     let total = list.total(limit, i64::from(first.count))?;
     let goes_on = list.listing.limit.is_none() && total > list.listing.offset.saturating_add(PAGE);
     let response = if goes_on {
-        Response::stream(200, "application/json", move |writer| list.write_all(writer, first.body))
+        Response::stream(200, "application/json", move |writer| {
+            list.write_all(writer, first.body)
+        })
     } else {
         Response::json(200, first.body)
     };
@@ -50,7 +52,9 @@ impl List {
         if rows < limit && (rows > 0 || offset == 0) {
             return Ok(offset + rows);
         }
-        let counted = store::count(&self.user, &self.listing).query_json_row()?.unwrap_or_default();
+        let counted = store::count(&self.user, &self.listing)
+            .query_json_row()?
+            .unwrap_or_default();
         total_of(&counted).map_err(|_| Error::Internal("a count of tasks is not a number".into()))
     }
 

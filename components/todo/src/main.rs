@@ -23,19 +23,33 @@ use crate::list::list;
 
 const ROUTES: &[Route] = &[
     Route::at("/api/{user_id}/tasks").get(list).post(create),
-    Route::at("/api/{user_id}/tasks/{id}").get(read).put(update).patch(update).delete(delete),
+    Route::at("/api/{user_id}/tasks/{id}")
+        .get(read)
+        .put(update)
+        .patch(update)
+        .delete(delete),
     Route::at("/api/{user_id}/tasks/{id}/complete").patch(complete),
     Route::at("/api/{user_id}/stats").get(stats),
     Route::at("/api/tasks").get(list).post(create),
-    Route::at("/api/tasks/{id}").get(read).put(update).patch(update).delete(delete),
+    Route::at("/api/tasks/{id}")
+        .get(read)
+        .put(update)
+        .patch(update)
+        .delete(delete),
     Route::at("/api/tasks/{id}/complete").patch(complete),
     Route::at("/api/stats").get(stats),
     Route::at("/dashboard/stats").get(overview),
     Route::at("/dashboard/tasks").get(list).post(create),
-    Route::at("/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
+    Route::at("/dashboard/tasks/{id}")
+        .put(update)
+        .patch(update)
+        .delete(delete),
     Route::at("/api/dashboard/stats").get(overview),
     Route::at("/api/dashboard/tasks").get(list).post(create),
-    Route::at("/api/dashboard/tasks/{id}").put(update).patch(update).delete(delete),
+    Route::at("/api/dashboard/tasks/{id}")
+        .put(update)
+        .patch(update)
+        .delete(delete),
 ];
 
 const MIGRATIONS: &[Migration] = &[Migration {

@@ -40,18 +40,27 @@ const PLACES: [(&str, &str); 4] = [
 /// Every operation has a line here: a route without a line fails the test.
 #[expect(clippy::panic, reason = "a test fails by panicking")]
 fn operation(pattern: &str, method: Method) -> Operation {
-    let found = PLACES.iter().find_map(|(place, suffix)| Some((pattern.strip_prefix(place)?, *suffix)));
+    let found = PLACES
+        .iter()
+        .find_map(|(place, suffix)| Some((pattern.strip_prefix(place)?, *suffix)));
     let (resource, suffix) =
         found.unwrap_or_else(|| panic!("{pattern} is at no place: add it to openapi.rs"));
     let (task, new_task, changes, stats) = match Shape::of(pattern) {
         Shape::Api => ("Task", "NewTask", "TaskChanges", "Stats"),
-        Shape::Dashboard => ("DashboardTask", "NewDashboardTask", "DashboardTaskChanges", "DashboardStats"),
+        Shape::Dashboard => (
+            "DashboardTask",
+            "NewDashboardTask",
+            "DashboardTaskChanges",
+            "DashboardStats",
+        ),
     };
     let operation = |id: &str, summary: &str, description: &str| {
         Operation::new(&format!("{id}{suffix}"), pattern, summary, description)
     };
     let one = |operation: Operation| {
-        operation.answers(200, "The task", &reference(task)).refuses(404, "`Task not found`")
+        operation
+            .answers(200, "The task", &reference(task))
+            .refuses(404, "`Task not found`")
     };
     let present_fields =
         "Changes the fields that are present, and leaves the others. `null` clears an optional field.";
@@ -121,14 +130,34 @@ fn filters() -> Vec<(&'static str, &'static str, Value)> {
         ("priority", "Only those of this priority", word.clone()),
         ("category", "Only those of this category", word.clone()),
         ("tag", "Only those with this tag", word.clone()),
-        ("search", "Only those with this text in title or description, in any case", word),
+        (
+            "search",
+            "Only those with this text in title or description, in any case",
+            word,
+        ),
         ("due_before", "Only those due earlier", moment.clone()),
         ("due_after", "Only those due later", moment),
-        ("overdue", "Only those due and not completed, or the others", yes_or_no),
-        ("sort", "What they are sorted by", by_default(SORT.schema(), "created_at")),
-        ("order", "The direction of the order", by_default(ORDER.schema(), "desc")),
+        (
+            "overdue",
+            "Only those due and not completed, or the others",
+            yes_or_no,
+        ),
+        (
+            "sort",
+            "What they are sorted by",
+            by_default(SORT.schema(), "created_at"),
+        ),
+        (
+            "order",
+            "The direction of the order",
+            by_default(ORDER.schema(), "desc"),
+        ),
         ("limit", "How many at most; all by default", LIMIT.schema()),
-        ("offset", "How many to pass over; none by default", OFFSET.schema()),
+        (
+            "offset",
+            "How many to pass over; none by default",
+            OFFSET.schema(),
+        ),
     ]
 }
 
@@ -137,15 +166,28 @@ fn schemas() -> [(&'static str, Value); 9] {
         fields.push(("status", described(status, "The same as `completed`")));
         fields
     };
-    let figures =
-        ["total", "completed", "pending", "overdue", "tasksCompleted", "pendingTasks", "upcomingDeadlines"];
+    let figures = [
+        "total",
+        "completed",
+        "pending",
+        "overdue",
+        "tasksCompleted",
+        "pendingTasks",
+        "upcomingDeadlines",
+    ];
     [
         ("Task", object(&stored())),
         ("DashboardTask", object(&with(stored(), flag()))),
         ("NewTask", new(&changeable(&without_priority()))),
-        ("NewDashboardTask", new(&with(changeable(&without_priority()), Boolean.schema()))),
+        (
+            "NewDashboardTask",
+            new(&with(changeable(&without_priority()), Boolean.schema())),
+        ),
         ("TaskChanges", partial(&changeable(&cleared_priority()))),
-        ("DashboardTaskChanges", partial(&with(changeable(&cleared_priority()), Boolean.schema()))),
+        (
+            "DashboardTaskChanges",
+            partial(&with(changeable(&cleared_priority()), Boolean.schema())),
+        ),
         ("Completion", partial(&[("completed", Boolean.schema())])),
         ("Stats", counts(&figures)),
         ("DashboardStats", counts(&figures[4..])),
@@ -165,7 +207,10 @@ fn cleared_priority() -> String {
 /// The fields that clients can set, with their schemas.
 fn changeable(priority: &str) -> Vec<(&'static str, Value)> {
     vec![
-        ("title", described(TITLE.schema(), "Trimmed before its characters are counted")),
+        (
+            "title",
+            described(TITLE.schema(), "Trimmed before its characters are counted"),
+        ),
         ("description", nullable(DESCRIPTION.schema())),
         ("completed", Boolean.schema()),
         ("priority", described(nullable(WORD.schema()), priority)),
@@ -173,7 +218,10 @@ fn changeable(priority: &str) -> Vec<(&'static str, Value)> {
         ("tags", nullable(TAGS.schema())),
         (
             "due_date",
-            described(nullable(Datetime.schema()), "RFC 3339, or a Unix time in seconds or milliseconds"),
+            described(
+                nullable(Datetime.schema()),
+                "RFC 3339, or a Unix time in seconds or milliseconds",
+            ),
         ),
     ]
 }
@@ -202,8 +250,10 @@ fn stored() -> Vec<(&'static str, Value)> {
 }
 
 fn counts(names: &[&'static str]) -> Value {
-    let fields: Vec<_> =
-        names.iter().map(|name| (*name, json!({ "type": "integer", "minimum": 0 }))).collect();
+    let fields: Vec<_> = names
+        .iter()
+        .map(|name| (*name, json!({ "type": "integer", "minimum": 0 })))
+        .collect();
     object(&fields)
 }
 
@@ -212,7 +262,9 @@ fn the_document_is_up_to_date() -> std::io::Result<()> {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     if std::fs::read_to_string(file)? != document() {
         std::fs::write(file, document())?;
-        return Err(std::io::Error::other("openapi.json was outdated and is now written anew: check it in"));
+        return Err(std::io::Error::other(
+            "openapi.json was outdated and is now written anew: check it in",
+        ));
     }
     Ok(())
 }
@@ -221,7 +273,10 @@ fn the_document_is_up_to_date() -> std::io::Result<()> {
 fn every_reference_leads_to_a_schema() -> serde_json::Result<()> {
     let text = document();
     let document: Value = serde_json::from_str(&text)?;
-    let names = text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next());
+    let names = text
+        .split("#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next());
     for name in names {
         assert!(document["components"]["schemas"][name].is_object(), "{name}");
     }

@@ -22,7 +22,9 @@ const fn columns(shape: Shape) -> &'static str {
 
 /// At most `limit` of the tasks that `listing` selects, after the first `offset`.
 pub(crate) fn list(user: &str, listing: &Listing, shape: Shape, limit: i64, offset: i64) -> Statement {
-    let selected = Statement::new("SELECT ").and(columns(shape)).and(" FROM tasks WHERE ");
+    let selected = Statement::new("SELECT ")
+        .and(columns(shape))
+        .and(" FROM tasks WHERE ");
     filtered(selected, user, listing)
         .and(" ORDER BY ")
         .and(order_by(listing.sort, listing.order))
@@ -34,7 +36,11 @@ pub(crate) fn list(user: &str, listing: &Listing, shape: Shape, limit: i64, offs
 
 /// The number of tasks that `listing` selects, regardless of limit and offset, as `total`.
 pub(crate) fn count(user: &str, listing: &Listing) -> Statement {
-    filtered(Statement::new("SELECT count(*) AS total FROM tasks WHERE "), user, listing)
+    filtered(
+        Statement::new("SELECT count(*) AS total FROM tasks WHERE "),
+        user,
+        listing,
+    )
 }
 
 fn filtered(statement: Statement, user: &str, listing: &Listing) -> Statement {
@@ -135,7 +141,11 @@ pub(crate) fn create(user: &str, task: NewTask, shape: Shape) -> Statement {
 
 /// The task with this id.
 pub(crate) fn read(user: &str, id: i64, shape: Shape) -> Statement {
-    only(Statement::new("SELECT ").and(columns(shape)).and(" FROM tasks"), user, id)
+    only(
+        Statement::new("SELECT ").and(columns(shape)).and(" FROM tasks"),
+        user,
+        id,
+    )
 }
 
 /// Changes the task with this id, and returns it. Without any change, `updated_at` keeps its value.
@@ -187,7 +197,11 @@ pub(crate) fn delete(user: &str, id: i64) -> Statement {
 }
 
 fn only(statement: Statement, user: &str, id: i64) -> Statement {
-    statement.and(" WHERE id = ").value(id).and(" AND user_id = ").value(user)
+    statement
+        .and(" WHERE id = ")
+        .value(id)
+        .and(" AND user_id = ")
+        .value(user)
 }
 
 /// The figures of the dashboard. A task that is due within a week or overdue counts as upcoming.

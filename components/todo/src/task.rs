@@ -31,7 +31,11 @@ impl Shape {
     /// The shape of the tasks on the route with this pattern.
     pub(crate) fn of(pattern: &str) -> Self {
         let path = pattern.strip_prefix("/api").unwrap_or(pattern);
-        if path.starts_with("/dashboard/") { Self::Dashboard } else { Self::Api }
+        if path.starts_with("/dashboard/") {
+            Self::Dashboard
+        } else {
+            Self::Api
+        }
     }
 }
 
@@ -66,7 +70,9 @@ impl NewTask {
             title: fields.required("title", &TITLE),
             description: fields.optional("description", &DESCRIPTION),
             completed: completed(&mut fields, shape).unwrap_or_default(),
-            priority: fields.optional("priority", &WORD).unwrap_or_else(|| DEFAULT_PRIORITY.to_owned()),
+            priority: fields
+                .optional("priority", &WORD)
+                .unwrap_or_else(|| DEFAULT_PRIORITY.to_owned()),
             category: fields.optional("category", &WORD),
             tags: fields.optional("tags", &TAGS).unwrap_or_default(),
             due_date: fields.optional("due_date", &Datetime),

@@ -64,7 +64,9 @@ impl tasks::Guest for bindings::Tasks {
 }
 
 fn user() -> Result<String, Error> {
-    caller::current().map(|caller| caller.subject).ok_or(Error::NotAuthenticated)
+    caller::current()
+        .map(|caller| caller.subject)
+        .ok_or(Error::NotAuthenticated)
 }
 
 fn all(statement: &Statement) -> Result<Vec<Task>, Error> {
@@ -97,7 +99,10 @@ fn present(changes: TaskChanges) -> Map<String, Value> {
         ("tags", changes.tags.map(Value::from)),
         ("due_date", change(changes.due_date)),
     ];
-    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }
 
 impl From<Violations> for Error {

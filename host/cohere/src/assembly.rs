@@ -43,7 +43,11 @@ impl Assembly {
                 self.tool_plan.push_str(&text);
                 self.ready.push_back(Event::ToolPlan(text));
             }
-            Piece::CallStart(index, call) => self.calls.push(Numbered { index, complete: false, call }),
+            Piece::CallStart(index, call) => self.calls.push(Numbered {
+                index,
+                complete: false,
+                call,
+            }),
             Piece::CallArguments(index, text) => self.open(index)?.call.arguments.push_str(&text),
             Piece::CallEnd(index) => {
                 let event = self.open(index)?.complete();
@@ -57,7 +61,11 @@ impl Assembly {
     pub(crate) fn end(&mut self, end: &End) {
         let open = self.calls.iter_mut().filter(|call| !call.complete);
         self.ready.extend(open.map(Numbered::complete));
-        let reply = Reply { message: self.message(), finish_reason: end.finish_reason, usage: end.usage };
+        let reply = Reply {
+            message: self.message(),
+            finish_reason: end.finish_reason,
+            usage: end.usage,
+        };
         self.ready.push_back(Event::End(reply));
     }
 
@@ -95,12 +103,24 @@ mod tests {
     use crate::reply::{FinishReason, Usage};
 
     fn call(id: &str, arguments: &str) -> ToolCall {
-        ToolCall { id: id.to_owned(), name: "add_task".to_owned(), arguments: arguments.to_owned() }
+        ToolCall {
+            id: id.to_owned(),
+            name: "add_task".to_owned(),
+            arguments: arguments.to_owned(),
+        }
     }
 
     fn reply(content: Option<&str>, tool_calls: Vec<ToolCall>) -> Event {
-        let message = AssistantMessage { content: content.map(str::to_owned), tool_plan: None, tool_calls };
-        Event::End(Reply { message, finish_reason: FinishReason::ToolCall, usage: Usage::default() })
+        let message = AssistantMessage {
+            content: content.map(str::to_owned),
+            tool_plan: None,
+            tool_calls,
+        };
+        Event::End(Reply {
+            message,
+            finish_reason: FinishReason::ToolCall,
+            usage: Usage::default(),
+        })
     }
 
     fn assemble(pieces: Vec<Piece>) -> Result<Vec<Event>, Failure> {
@@ -108,7 +128,11 @@ mod tests {
         for piece in pieces {
             assembly.add(piece)?;
         }
-        assembly.end(&End { finish_reason: FinishReason::ToolCall, usage: Usage::default(), error: None });
+        assembly.end(&End {
+            finish_reason: FinishReason::ToolCall,
+            usage: Usage::default(),
+            error: None,
+        });
         Ok(std::iter::from_fn(|| assembly.next()).collect())
     }
 
@@ -140,7 +164,13 @@ mod tests {
     #[test]
     fn a_call_without_arguments_or_without_an_end_is_a_call() {
         let events = assemble(vec![Piece::CallStart(0, call("a", ""))]).unwrap();
-        assert_eq!(events, [Event::ToolCall(call("a", "{}")), reply(None, vec![call("a", "{}")])]);
+        assert_eq!(
+            events,
+            [
+                Event::ToolCall(call("a", "{}")),
+                reply(None, vec![call("a", "{}")])
+            ]
+        );
     }
 
     #[test]
@@ -149,7 +179,11 @@ mod tests {
             let failure = assemble(vec![Piece::CallStart(0, call("a", "")), piece]).unwrap_err();
             assert_eq!(failure.error, Error::Broken);
         }
-        let twice = vec![Piece::CallStart(0, call("a", "")), Piece::CallEnd(0), Piece::CallEnd(0)];
+        let twice = vec![
+            Piece::CallStart(0, call("a", "")),
+            Piece::CallEnd(0),
+            Piece::CallEnd(0),
+        ];
         assert_eq!(assemble(twice).unwrap_err().error, Error::Broken);
     }
 }

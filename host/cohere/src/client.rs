@@ -59,20 +59,30 @@ pub struct ClientError(#[from] reqwest::Error);
 impl Client {
     /// Creates a client, without connecting. rustls must have its default provider before.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
-        let account = settings.api_key.clone().map(|key| Account::new(key, &settings)).transpose()?;
+        let account = settings
+            .api_key
+            .clone()
+            .map(|key| Account::new(key, &settings))
+            .transpose()?;
         let shared = Shared {
             account,
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
             ledger: Arc::default(),
             settings,
         };
-        Ok(Self { shared: Arc::new(shared), log: LogGate::default() })
+        Ok(Self {
+            shared: Arc::new(shared),
+            log: LogGate::default(),
+        })
     }
 
     /// Returns the client with log lines limited by `admit`, which gets the bytes of each line.
     #[must_use]
     pub fn logging_if(self, admit: impl Fn(usize) -> bool + Send + Sync + 'static) -> Self {
-        Self { log: LogGate::new(admit), ..self }
+        Self {
+            log: LogGate::new(admit),
+            ..self
+        }
     }
 
     /// Sends a request to a model and waits for the whole response, until `deadline` at most.
@@ -85,7 +95,10 @@ impl Client {
             serde_json::from_slice::<Answer>(&body)
                 .map_err(|error| Failure::broken(format_args!("the answer cannot be understood: {error}")))
         };
-        match timeout_at(deadline, answer).await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
+        match timeout_at(deadline, answer)
+            .await
+            .unwrap_or_else(|_| Err(Failure::timeout("answer")))
+        {
             Ok(answer) => {
                 let reply = Reply::from(answer);
                 call.replied(reply.usage, reply.finish_reason, None);
@@ -110,7 +123,12 @@ impl Client {
             Ok(response) => {
                 let events = Events::new(response.bytes_stream(), self.shared.settings.max_reply);
                 let silence = self.shared.settings.silence_timeout;
-                Ok(ChatStream::new(Source { events, call, silence, deadline }))
+                Ok(ChatStream::new(Source {
+                    events,
+                    call,
+                    silence,
+                    deadline,
+                }))
             }
             Err(failure) => Err(call.failed(failure)),
         }
@@ -125,7 +143,10 @@ impl Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("Client").field(&self.shared.settings).finish()
+        formatter
+            .debug_tuple("Client")
+            .field(&self.shared.settings)
+            .finish()
     }
 }
 
@@ -137,7 +158,14 @@ impl Shared {
     fn call(&self, request: &Request, caller: Caller, streamed: bool, log: &LogGate) -> Call {
         let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
         let key = self.settings.api_key.clone();
-        Call::new(caller, model, streamed, key, Arc::clone(&self.ledger), log.clone())
+        Call::new(
+            caller,
+            model,
+            streamed,
+            key,
+            Arc::clone(&self.ledger),
+            log.clone(),
+        )
     }
 
     /// Checks the request, waits for a permit, and sends the request until a response begins.
@@ -148,15 +176,31 @@ impl Shared {
         deadline: Instant,
     ) -> Result<Response, Failure> {
         let refuse = |error: Error| Failure::new(error.clone(), error.to_string());
-        let account = self.account.as_ref().ok_or_else(|| Failure::new(Error::NotConfigured, NO_KEY))?;
+        let account = self
+            .account
+            .as_ref()
+            .ok_or_else(|| Failure::new(Error::NotConfigured, NO_KEY))?;
         let body = self.body(request, call).map_err(refuse)?;
-        let permit = timeout(self.settings.queue_timeout, Arc::clone(&self.permits).acquire_owned()).await;
-        call.permit = Some(permit.ok().and_then(Result::ok).ok_or_else(|| refuse(Error::Busy))?);
+        let permit = timeout(
+            self.settings.queue_timeout,
+            Arc::clone(&self.permits).acquire_owned(),
+        )
+        .await;
+        call.permit = Some(
+            permit
+                .ok()
+                .and_then(Result::ok)
+                .ok_or_else(|| refuse(Error::Busy))?,
+        );
         let Call { attempts, model, .. } = call;
         let response = retry(self.settings.backoff, deadline, || {
             *attempts += 1;
             let attempt = timeout(self.settings.silence_timeout, account.send(body.clone(), model));
-            async { attempt.await.unwrap_or_else(|_| Err(Failure::timeout("beginning of an answer"))) }
+            async {
+                attempt
+                    .await
+                    .unwrap_or_else(|_| Err(Failure::timeout("beginning of an answer")))
+            }
         });
         response.await
     }
@@ -186,7 +230,11 @@ impl Account {
             .redirect(Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { key, url: settings.base_url.chat(), http })
+        Ok(Self {
+            key,
+            url: settings.base_url.chat(),
+            http,
+        })
     }
 
     /// One attempt, until a successful response begins.
@@ -206,7 +254,12 @@ impl Account {
         let headers = response.headers().clone();
         // An unreadable body is ignored, because the status is enough.
         let body = read(response, MAX_ERROR).await.unwrap_or_default();
-        Err(Failure::from_status(status, &headers, &message(&body, &self.key), model))
+        Err(Failure::from_status(
+            status,
+            &headers,
+            &message(&body, &self.key),
+            model,
+        ))
     }
 }
 
@@ -215,7 +268,9 @@ async fn read(mut response: Response, limit: u64) -> Result<Bytes, Failure> {
     let mut body = BytesMut::new();
     loop {
         let chunk = response.chunk().await.map_err(Failure::from_sending)?;
-        let Some(chunk) = chunk else { return Ok(body.freeze()) };
+        let Some(chunk) = chunk else {
+            return Ok(body.freeze());
+        };
         if body.len() as u64 + chunk.len() as u64 > limit {
             return Err(Failure::too_large(limit));
         }

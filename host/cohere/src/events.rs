@@ -51,7 +51,11 @@ impl Events {
         chunks: impl Stream<Item = reqwest::Result<Bytes>> + Send + 'static,
         limit: u64,
     ) -> Self {
-        Self(SseByteStream::new(Limited { chunks: Box::pin(chunks), limit, left: limit }))
+        Self(SseByteStream::new(Limited {
+            chunks: Box::pin(chunks),
+            limit,
+            left: limit,
+        }))
     }
 
     /// Waits for the next piece, or for the end. A stream that ends without an [`End`] has broken off.
@@ -83,7 +87,11 @@ fn decode(event: Sse) -> Result<Option<ControlFlow<End, Piece>>, Failure> {
     };
     let piece = match name.as_str() {
         "content-start" | "content-delta" => {
-            let text = read::<Delta<Content>>(&data)?.delta.message.content.and_then(|block| block.text);
+            let text = read::<Delta<Content>>(&data)?
+                .delta
+                .message
+                .content
+                .and_then(|block| block.text);
             text.filter(|text| !text.is_empty()).map(Piece::Text)
         }
         "tool-plan-delta" => {
@@ -92,11 +100,17 @@ fn decode(event: Sse) -> Result<Option<ControlFlow<End, Piece>>, Failure> {
         }
         "tool-call-start" => {
             let start: Delta<Calls<AnswerCall>> = read(&data)?;
-            Some(Piece::CallStart(start.index, start.delta.message.tool_calls.into()))
+            Some(Piece::CallStart(
+                start.index,
+                start.delta.message.tool_calls.into(),
+            ))
         }
         "tool-call-delta" => {
             let more: Delta<Calls<More>> = read(&data)?;
-            Some(Piece::CallArguments(more.index, more.delta.message.tool_calls.function.arguments))
+            Some(Piece::CallArguments(
+                more.index,
+                more.delta.message.tool_calls.function.arguments,
+            ))
         }
         "tool-call-end" => Some(Piece::CallEnd(read::<Index>(&data)?.index)),
         "message-end" => return Ok(Some(ControlFlow::Break(read::<MessageEnd>(&data)?.delta.into()))),
@@ -176,7 +190,10 @@ struct EndDelta {
 impl From<EndDelta> for End {
     fn from(delta: EndDelta) -> Self {
         Self {
-            finish_reason: delta.finish_reason.as_deref().map_or(FinishReason::Other, finish_reason),
+            finish_reason: delta
+                .finish_reason
+                .as_deref()
+                .map_or(FinishReason::Other, finish_reason),
             usage: delta.usage.map(Usage::from).unwrap_or_default(),
             error: delta.error,
         }

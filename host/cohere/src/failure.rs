@@ -24,7 +24,11 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that is not retried.
     pub(crate) fn new(error: Error, detail: impl Into<String>) -> Self {
-        Self { error, detail: detail.into(), repeat: Repeat::No }
+        Self {
+            error,
+            detail: detail.into(),
+            repeat: Repeat::No,
+        }
     }
 
     pub(crate) fn timeout(waited_for: &str) -> Self {
@@ -32,7 +36,10 @@ impl Failure {
     }
 
     pub(crate) fn too_large(limit: u64) -> Self {
-        Self::new(Error::ReplyTooLarge(limit), format!("the reply is larger than {limit} bytes"))
+        Self::new(
+            Error::ReplyTooLarge(limit),
+            format!("the reply is larger than {limit} bytes"),
+        )
     }
 
     pub(crate) fn broken(detail: impl std::fmt::Display) -> Self {
@@ -46,7 +53,10 @@ impl Failure {
         let detail = causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"));
         if error.is_connect() {
             // Nothing has been sent, so a retry is safe.
-            Self { repeat: Repeat::Yes, ..Self::new(Error::Unavailable, detail) }
+            Self {
+                repeat: Repeat::Yes,
+                ..Self::new(Error::Unavailable, detail)
+            }
         } else {
             Self::new(Error::Broken, detail)
         }
@@ -69,7 +79,11 @@ impl Failure {
             408 | 429 | 500..=599 => asked_for.map_or(Repeat::Yes, Repeat::After),
             _ => Repeat::No,
         };
-        Self { error, detail: format!("{status}: {message}"), repeat }
+        Self {
+            error,
+            detail: format!("{status}: {message}"),
+            repeat,
+        }
     }
 }
 
@@ -83,7 +97,11 @@ pub(crate) fn message(body: &[u8], key: &ApiKey) -> String {
         Ok(body) => body.message,
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    let text: String = text.trim().chars().filter(|character| !character.is_control()).collect();
+    let text: String = text
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
     // The text is cut last, because otherwise a part of the key could remain.
     key.redact(&text).chars().take(MAX_MESSAGE).collect()
 }

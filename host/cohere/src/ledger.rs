@@ -38,7 +38,10 @@ impl Ledger {
         let tally = if tallies.len() < MAX_CALLERS || tallies.contains_key(caller) {
             tallies.entry(caller.clone())
         } else {
-            tallies.entry(Caller { component: caller.component.clone(), user: None })
+            tallies.entry(Caller {
+                component: caller.component.clone(),
+                user: None,
+            })
         }
         .or_default();
         tally.calls += 1;
@@ -49,7 +52,10 @@ impl Ledger {
     /// Every tally, by component and user.
     pub(crate) fn read(&self) -> Vec<(Caller, Tally)> {
         let tallies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut tallies: Vec<_> = tallies.iter().map(|(caller, tally)| (caller.clone(), *tally)).collect();
+        let mut tallies: Vec<_> = tallies
+            .iter()
+            .map(|(caller, tally)| (caller.clone(), *tally))
+            .collect();
         tallies.sort_by(|(left, _), (right, _)| left.cmp(right));
         tallies
     }
@@ -61,13 +67,29 @@ mod tests {
 
     #[test]
     fn tokens_are_counted_by_component_and_user_and_the_count_is_bounded() {
-        let caller = |user: &str| Caller { component: "ai".to_owned(), user: Some(user.to_owned()) };
-        let usage = Usage { input_tokens: 10, output_tokens: 2 };
+        let caller = |user: &str| Caller {
+            component: "ai".to_owned(),
+            user: Some(user.to_owned()),
+        };
+        let usage = Usage {
+            input_tokens: 10,
+            output_tokens: 2,
+        };
         let ledger = Ledger::default();
         for _ in 0..2 {
             ledger.enter(&caller("ada"), usage);
         }
-        assert_eq!(ledger.read(), [(caller("ada"), Tally { calls: 2, input_tokens: 20, output_tokens: 4 })]);
+        assert_eq!(
+            ledger.read(),
+            [(
+                caller("ada"),
+                Tally {
+                    calls: 2,
+                    input_tokens: 20,
+                    output_tokens: 4
+                }
+            )]
+        );
 
         for index in 0..MAX_CALLERS + 4 {
             ledger.enter(&caller(&index.to_string()), usage);
@@ -75,8 +97,25 @@ mod tests {
         ledger.enter(&caller("ada"), usage);
         let tallies = ledger.read();
         assert_eq!(tallies.len(), MAX_CALLERS + 1);
-        let others = Caller { component: "ai".to_owned(), user: None };
-        assert_eq!(tallies[0], (others, Tally { calls: 5, input_tokens: 50, output_tokens: 10 }));
-        assert_eq!(tallies.last().map(|(_, tally)| tally.calls), Some(3), "ada is still told apart");
+        let others = Caller {
+            component: "ai".to_owned(),
+            user: None,
+        };
+        assert_eq!(
+            tallies[0],
+            (
+                others,
+                Tally {
+                    calls: 5,
+                    input_tokens: 50,
+                    output_tokens: 10
+                }
+            )
+        );
+        assert_eq!(
+            tallies.last().map(|(_, tally)| tally.calls),
+            Some(3),
+            "ada is still told apart"
+        );
     }
 }

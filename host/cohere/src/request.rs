@@ -105,7 +105,9 @@ impl Request {
         }
         for (index, message) in self.messages.iter().enumerate() {
             if matches!(message, Message::Assistant(message) if message.is_empty()) {
-                return invalid(format!("messages[{index}] has neither content nor tool calls: remove it"));
+                return invalid(format!(
+                    "messages[{index}] has neither content nor tool calls: remove it"
+                ));
             }
         }
         if self.tools.is_empty() && self.tool_choice != ToolChoice::Auto {
@@ -118,11 +120,16 @@ impl Request {
                 return invalid(format!("there are two tools of the name `{}`", tool.name));
             }
         }
-        if self.temperature.is_some_and(|temperature| !(0.0..=1.0).contains(&temperature)) {
+        if self
+            .temperature
+            .is_some_and(|temperature| !(0.0..=1.0).contains(&temperature))
+        {
             return invalid("`temperature` must be from 0 to 1");
         }
         if self.stop_sequences.len() > MAX_STOP_SEQUENCES {
-            return invalid(format!("there are more than {MAX_STOP_SEQUENCES} `stop-sequences`"));
+            return invalid(format!(
+                "there are more than {MAX_STOP_SEQUENCES} `stop-sequences`"
+            ));
         }
         Ok(())
     }
@@ -136,7 +143,10 @@ impl AssistantMessage {
 
 impl Tool {
     fn check(&self) -> Result<(), Error> {
-        let letters = self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let letters = self
+            .name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if !letters || self.name.bytes().next().is_none_or(|byte| byte.is_ascii_digit()) {
             return invalid(format!(
                 "`{}` is not a name for a tool: use letters, digits and underscores, and no digit first",
@@ -165,11 +175,18 @@ mod tests {
     use super::*;
 
     fn request() -> Request {
-        Request { messages: vec![Message::User("Hello".to_owned())], ..Request::default() }
+        Request {
+            messages: vec![Message::User("Hello".to_owned())],
+            ..Request::default()
+        }
     }
 
     fn tool(name: &str, parameters: &str) -> Tool {
-        Tool { name: name.to_owned(), description: None, parameters: parameters.to_owned() }
+        Tool {
+            name: name.to_owned(),
+            description: None,
+            parameters: parameters.to_owned(),
+        }
     }
 
     #[test]
@@ -177,17 +194,50 @@ mod tests {
         let silent = Message::Assistant(AssistantMessage::default());
         let requests = [
             Request::default(),
-            Request { messages: vec![silent], ..request() },
-            Request { tool_choice: ToolChoice::Required, ..request() },
-            Request { tools: vec![tool("2do", "{}")], ..request() },
-            Request { tools: vec![tool("", "{}")], ..request() },
-            Request { tools: vec![tool("add-task", "{}")], ..request() },
-            Request { tools: vec![tool("add", "{}"), tool("add", "{}")], ..request() },
-            Request { tools: vec![tool("add", "[]")], ..request() },
-            Request { tools: vec![tool("add", "{")], ..request() },
-            Request { temperature: Some(1.1), ..request() },
-            Request { temperature: Some(f64::NAN), ..request() },
-            Request { stop_sequences: vec![String::new(); 6], ..request() },
+            Request {
+                messages: vec![silent],
+                ..request()
+            },
+            Request {
+                tool_choice: ToolChoice::Required,
+                ..request()
+            },
+            Request {
+                tools: vec![tool("2do", "{}")],
+                ..request()
+            },
+            Request {
+                tools: vec![tool("", "{}")],
+                ..request()
+            },
+            Request {
+                tools: vec![tool("add-task", "{}")],
+                ..request()
+            },
+            Request {
+                tools: vec![tool("add", "{}"), tool("add", "{}")],
+                ..request()
+            },
+            Request {
+                tools: vec![tool("add", "[]")],
+                ..request()
+            },
+            Request {
+                tools: vec![tool("add", "{")],
+                ..request()
+            },
+            Request {
+                temperature: Some(1.1),
+                ..request()
+            },
+            Request {
+                temperature: Some(f64::NAN),
+                ..request()
+            },
+            Request {
+                stop_sequences: vec![String::new(); 6],
+                ..request()
+            },
         ];
         let reasons = requests.map(|request| match request.check() {
             Err(Error::InvalidRequest(reason)) => reason,

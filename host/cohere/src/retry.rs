@@ -24,7 +24,10 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), longest: Duration::from_secs(10) }
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
+        }
     }
 }
 
@@ -57,7 +60,11 @@ where
         let Some(pause) = pause.filter(|pause| Instant::now() + *pause < deadline) else {
             return Err(failure);
         };
-        tracing::debug!(error = failure.detail, pause_ms = pause.as_millis(), "a call to Cohere is repeated");
+        tracing::debug!(
+            error = failure.detail,
+            pause_ms = pause.as_millis(),
+            "a call to Cohere is repeated"
+        );
         sleep(pause).await;
         repetition += 1;
     }
@@ -106,7 +113,10 @@ mod tests {
         let mut count = 0;
         let result = retry(Backoff::default(), started + time, || {
             count += 1;
-            std::future::ready(Err::<(), _>(Failure { repeat, ..Failure::new(Error::Unavailable, "") }))
+            std::future::ready(Err::<(), _>(Failure {
+                repeat,
+                ..Failure::new(Error::Unavailable, "")
+            }))
         });
         assert_eq!(result.await.unwrap_err().error, Error::Unavailable);
         (count, started.elapsed())
@@ -116,7 +126,10 @@ mod tests {
     async fn a_call_is_repeated_twice_and_the_pause_doubles() {
         let (count, time) = attempts(Repeat::Yes, Duration::from_mins(1)).await;
         assert_eq!(count, 3);
-        assert!((3.0..3.76).contains(&time.as_secs_f64()), "1 + 2 seconds and up to a quarter: {time:?}");
+        assert!(
+            (3.0..3.76).contains(&time.as_secs_f64()),
+            "1 + 2 seconds and up to a quarter: {time:?}"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,23 +141,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_what_would_come_too_late() {
-        for (repeat, seconds) in
-            [(Repeat::No, 60), (Repeat::Yes, 1), (Repeat::After(Duration::from_secs(11)), 60)]
-        {
+        for (repeat, seconds) in [
+            (Repeat::No, 60),
+            (Repeat::Yes, 1),
+            (Repeat::After(Duration::from_secs(11)), 60),
+        ] {
             let (count, time) = attempts(repeat, Duration::from_secs(seconds)).await;
             assert_eq!((count, time), (1, Duration::ZERO), "{repeat:?}");
         }
         let (count, time) = attempts(Repeat::After(Duration::from_secs(6)), Duration::from_secs(10)).await;
-        assert_eq!((count, time.as_secs()), (2, 6), "there is time for one pause of the two");
+        assert_eq!(
+            (count, time.as_secs()),
+            (2, 6),
+            "there is time for one pause of the two"
+        );
     }
 
     #[tokio::test]
     async fn the_first_success_counts() {
-        let mut failures =
-            vec![Failure { repeat: Repeat::After(Duration::ZERO), ..Failure::new(Error::Busy, "") }];
+        let mut failures = vec![Failure {
+            repeat: Repeat::After(Duration::ZERO),
+            ..Failure::new(Error::Busy, "")
+        }];
         let deadline = Instant::now() + Duration::from_mins(1);
-        let result =
-            retry(Backoff::default(), deadline, || std::future::ready(failures.pop().map_or(Ok(1), Err)));
+        let result = retry(Backoff::default(), deadline, || {
+            std::future::ready(failures.pop().map_or(Ok(1), Err))
+        });
         assert_eq!(result.await.unwrap(), 1);
     }
 

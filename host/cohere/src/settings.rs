@@ -96,7 +96,10 @@ impl FromStr for ApiKey {
         }
         let mut authorization = HeaderValue::try_from(format!("Bearer {key}")).map_err(|_| ApiKeyError)?;
         authorization.set_sensitive(true);
-        Ok(Self { key: key.to_owned(), authorization })
+        Ok(Self {
+            key: key.to_owned(),
+            authorization,
+        })
     }
 }
 
@@ -172,7 +175,10 @@ mod tests {
     #[test]
     fn https_or_this_machine_is_where_a_key_may_be_sent() {
         let chat = |text: &str| text.parse::<BaseUrl>().map(|url| url.chat().to_string());
-        assert_eq!(chat("https://api.cohere.com").unwrap(), "https://api.cohere.com/v2/chat");
+        assert_eq!(
+            chat("https://api.cohere.com").unwrap(),
+            "https://api.cohere.com/v2/chat"
+        );
         assert_eq!(
             chat("https://gateway.example:8443/cohere/").unwrap(),
             "https://gateway.example:8443/cohere/v2/chat"
@@ -180,13 +186,22 @@ mod tests {
         for loopback in ["http://localhost:1", "http://127.8.0.1:1/", "http://[::1]:1"] {
             assert!(chat(loopback).is_ok(), "{loopback}");
         }
-        for elsewhere in
-            ["http://api.cohere.com", "http://10.0.0.1", "http://localhost.example", "http://[::2]"]
-        {
-            assert!(matches!(chat(elsewhere), Err(BaseUrlError::Insecure(_))), "{elsewhere}");
+        for elsewhere in [
+            "http://api.cohere.com",
+            "http://10.0.0.1",
+            "http://localhost.example",
+            "http://[::2]",
+        ] {
+            assert!(
+                matches!(chat(elsewhere), Err(BaseUrlError::Insecure(_))),
+                "{elsewhere}"
+            );
         }
         for malformed in ["", "api.cohere.com", "ftp://host", "https://", "https://host?a=1"] {
-            assert!(matches!(chat(malformed), Err(BaseUrlError::Malformed(_))), "{malformed}");
+            assert!(
+                matches!(chat(malformed), Err(BaseUrlError::Malformed(_))),
+                "{malformed}"
+            );
         }
         assert_eq!(chat("https://user:password@host"), Err(BaseUrlError::Credentials));
     }
@@ -195,7 +210,10 @@ mod tests {
     fn a_key_is_never_shown() {
         let key: ApiKey = "to-be-hidden".parse().unwrap();
         let base_url = "https://api.cohere.com".parse().unwrap();
-        let settings = Settings { api_key: Some(key.clone()), ..Settings::new(base_url) };
+        let settings = Settings {
+            api_key: Some(key.clone()),
+            ..Settings::new(base_url)
+        };
         assert!(!format!("{settings:?} {:?}", key.authorization()).contains("to-be"));
         assert_eq!(key.redact("bad key to-be-hidden!"), "bad key …!");
         for bad in ["", "two words", "line\nbreak", "schlüssel"] {

@@ -33,7 +33,10 @@ pub(crate) struct Source {
 
 impl ChatStream {
     pub(crate) fn new(source: Source) -> Self {
-        Self { assembly: Assembly::default(), source: Some(source) }
+        Self {
+            assembly: Assembly::default(),
+            source: Some(source),
+        }
     }
 
     /// Waits for the next event. Returns `None` after [`Event::End`], and after an error.
@@ -44,7 +47,9 @@ impl ChatStream {
             if let Some(event) = self.assembly.next() {
                 return Ok(Some(event));
             }
-            let Some(source) = &mut self.source else { return Ok(None) };
+            let Some(source) = &mut self.source else {
+                return Ok(None);
+            };
             match source.next().await {
                 Ok(ControlFlow::Continue(piece)) => {
                     if let Err(failure) = self.assembly.add(piece) {
@@ -81,6 +86,7 @@ impl Source {
     async fn next(&mut self) -> Result<ControlFlow<End, Piece>, Failure> {
         let silence = Instant::now() + self.silence;
         let next = timeout_at(silence.min(self.deadline), self.events.next());
-        next.await.unwrap_or_else(|_| Err(Failure::timeout("next piece of the answer")))
+        next.await
+            .unwrap_or_else(|_| Err(Failure::timeout("next piece of the answer")))
     }
 }

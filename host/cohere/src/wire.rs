@@ -85,7 +85,11 @@ impl<'a> Body<'a> {
             model,
             stream,
             messages: request.messages.iter().map(Message::from).collect(),
-            tools: request.tools.iter().map(Tool::try_from).collect::<Result<_, _>>()?,
+            tools: request
+                .tools
+                .iter()
+                .map(Tool::try_from)
+                .collect::<Result<_, _>>()?,
             tool_choice: match request.tool_choice {
                 ToolChoice::Auto => None,
                 ToolChoice::Required => Some("REQUIRED"),
@@ -109,17 +113,25 @@ impl<'a> From<&'a request::Message> for Message<'a> {
                 tool_plan: message.tool_plan.as_deref(),
                 tool_calls: message.tool_calls.iter().map(CalledFunction::from).collect(),
             },
-            request::Message::Tool(result) => {
-                Self::Tool { tool_call_id: &result.tool_call_id, content: &result.content }
-            }
+            request::Message::Tool(result) => Self::Tool {
+                tool_call_id: &result.tool_call_id,
+                content: &result.content,
+            },
         }
     }
 }
 
 impl<'a> From<&'a request::ToolCall> for CalledFunction<'a> {
     fn from(call: &'a request::ToolCall) -> Self {
-        let function = CalledWith { name: &call.name, arguments: &call.arguments };
-        Self { id: &call.id, r#type: "function", function }
+        let function = CalledWith {
+            name: &call.name,
+            arguments: &call.arguments,
+        };
+        Self {
+            id: &call.id,
+            r#type: "function",
+            function,
+        }
     }
 }
 
@@ -128,8 +140,15 @@ impl<'a> TryFrom<&'a request::Tool> for Tool<'a> {
 
     fn try_from(tool: &'a request::Tool) -> Result<Self, Self::Error> {
         let parameters = tool.schema()?;
-        let function = Function { name: &tool.name, description: tool.description.as_deref(), parameters };
-        Ok(Self { r#type: "function", function })
+        let function = Function {
+            name: &tool.name,
+            description: tool.description.as_deref(),
+            parameters,
+        };
+        Ok(Self {
+            r#type: "function",
+            function,
+        })
     }
 }
 
@@ -192,9 +211,16 @@ struct Tokens {
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
         let blocks = answer.message.content.into_iter().flatten();
-        let content = blocks.filter_map(|block| block.text).reduce(|text, more| text + &more);
-        let mut tool_calls: Vec<_> =
-            answer.message.tool_calls.into_iter().flatten().map(request::ToolCall::from).collect();
+        let content = blocks
+            .filter_map(|block| block.text)
+            .reduce(|text, more| text + &more);
+        let mut tool_calls: Vec<_> = answer
+            .message
+            .tool_calls
+            .into_iter()
+            .flatten()
+            .map(request::ToolCall::from)
+            .collect();
         tool_calls.iter_mut().for_each(request::ToolCall::complete);
         Self {
             message: AssistantMessage {
@@ -211,7 +237,11 @@ impl From<Answer> for Reply {
 impl From<AnswerCall> for request::ToolCall {
     fn from(call: AnswerCall) -> Self {
         let arguments = call.function.arguments.unwrap_or_default();
-        Self { id: call.id, name: call.function.name, arguments }
+        Self {
+            id: call.id,
+            name: call.function.name,
+            arguments,
+        }
     }
 }
 
@@ -227,7 +257,10 @@ impl request::ToolCall {
 impl From<AnswerUsage> for Usage {
     fn from(usage: AnswerUsage) -> Self {
         let tokens = usage.tokens.or(usage.billed_units).unwrap_or_default();
-        Self { input_tokens: whole(tokens.input_tokens), output_tokens: whole(tokens.output_tokens) }
+        Self {
+            input_tokens: whole(tokens.input_tokens),
+            output_tokens: whole(tokens.output_tokens),
+        }
     }
 }
 

@@ -48,7 +48,11 @@ impl Backends {
     /// Creates an empty set; `pool`, which is the host's own, terminates backends.
     #[must_use]
     pub fn new(pool: Pool) -> Self {
-        Self(Arc::new(Inner { pool, live: Mutex::default(), ending: TaskTracker::new() }))
+        Self(Arc::new(Inner {
+            pool,
+            live: Mutex::default(),
+            ending: TaskTracker::new(),
+        }))
     }
 
     /// Registers the backend of a new connection.
@@ -63,12 +67,27 @@ impl Backends {
         if let Some(process) = process {
             self.live().insert(process);
         }
-        let registered = Registered { backends: self.clone(), process };
-        Backend { connection, registered, target, is_direct, time }
+        let registered = Registered {
+            backends: self.clone(),
+            process,
+        };
+        Backend {
+            connection,
+            registered,
+            target,
+            is_direct,
+            time,
+        }
     }
 
     async fn end(&self, backend: Backend) {
-        let Backend { mut connection, registered, target, is_direct, time } = backend;
+        let Backend {
+            mut connection,
+            registered,
+            target,
+            is_direct,
+            time,
+        } = backend;
         let key = connection.cancel_key();
         if connection.is_busy()
             && let Some(key) = key
@@ -77,8 +96,13 @@ impl Backends {
         }
         let mut pause = FIRST_RETRY_PAUSE;
         while timeout(STEP_TIMEOUT, connection.close()).await.is_err() {
-            let Some(key) = key.filter(|_| is_direct) else { break };
-            tracing::debug!(process = key.process, "a backend does not end by itself: it is terminated");
+            let Some(key) = key.filter(|_| is_direct) else {
+                break;
+            };
+            tracing::debug!(
+                process = key.process,
+                "a backend does not end by itself: it is terminated"
+            );
             if let Err(error) = self.terminate(&[key.process]).await {
                 tracing::warn!(
                     process = key.process,
@@ -210,7 +234,9 @@ impl Backend {
     /// Ends the backend in a background task, and then drops `until`: the connection's place in its pool.
     pub(crate) fn end(self, until: impl Send + 'static) {
         // Without a runtime the process is exiting, and its sockets close with it.
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let backends = self.registered.backends.clone();
         let ending = backends.0.ending.clone();
         let end = async move {
@@ -223,7 +249,10 @@ impl Backend {
     /// The backends that block this backend on a lock; `None` if they cannot be found.
     pub(crate) fn blockers(&self) -> Option<Blockers> {
         let process = self.registered.process.filter(|_| self.is_direct)?;
-        Some(Blockers { backends: self.registered.backends.clone(), process })
+        Some(Blockers {
+            backends: self.registered.backends.clone(),
+            process,
+        })
     }
 }
 

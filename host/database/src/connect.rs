@@ -32,7 +32,9 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Re
     let options = options.clone().disable_statement_logging();
     // Boxed, because the future is large and part of every future that may have to connect.
     let connection = Box::pin(PgConnection::connect_with(&options));
-    timeout(patience, connection).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
+    timeout(patience, connection)
+        .await
+        .unwrap_or_else(|_| Err(too_slow(patience).into()))
 }
 
 /// Opens a connection to a server that may not be up yet, and retries for up to `patience`.
@@ -70,7 +72,9 @@ pub async fn open_when_ready(
     loop {
         // Boxed, because the future is large and part of every future that may have to connect.
         let opening = Box::pin(Connection::open(target, settings));
-        match timeout(attempts.time_left(), opening).await.unwrap_or_else(|_| Err(too_slow(patience).into()))
+        match timeout(attempts.time_left(), opening)
+            .await
+            .unwrap_or_else(|_| Err(too_slow(patience).into()))
         {
             Err(error) => attempts.pause_after(error).await?,
             opened => return opened,
@@ -87,7 +91,11 @@ struct Attempts {
 
 impl Attempts {
     fn within(patience: Duration) -> Self {
-        Self { start: Instant::now(), patience, has_warned: false }
+        Self {
+            start: Instant::now(),
+            patience,
+            has_warned: false,
+        }
     }
 
     fn time_left(&self) -> Duration {
@@ -124,7 +132,9 @@ impl MayPass for sqlx::Error {
     fn may_pass(&self) -> bool {
         match self {
             Self::Io(error) => is_passing(error),
-            Self::Database(refusal) => refusal.code().is_some_and(|code| NOT_YET.contains(&code.as_ref())),
+            Self::Database(refusal) => refusal
+                .code()
+                .is_some_and(|code| NOT_YET.contains(&code.as_ref())),
             _ => false,
         }
     }
@@ -146,7 +156,10 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 fn too_slow(patience: Duration) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("no connection to PostgreSQL within {patience:?}"))
+    io::Error::new(
+        io::ErrorKind::TimedOut,
+        format!("no connection to PostgreSQL within {patience:?}"),
+    )
 }
 
 /// Converts an error of sqlx to the error type of the other client.

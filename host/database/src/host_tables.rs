@@ -32,7 +32,11 @@ fn migrations() -> [Migration; 7] {
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
         Migration::new(3, "component roles", include_str!("../sql/component_roles.sql")),
-        Migration::new(4, "component versions", include_str!("../sql/component_versions.sql")),
+        Migration::new(
+            4,
+            "component versions",
+            include_str!("../sql/component_versions.sql"),
+        ),
         Migration::new(5, "locks", include_str!("../sql/locks.sql")),
         Migration {
             compatible: true,

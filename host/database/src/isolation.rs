@@ -136,21 +136,35 @@ pub async fn component_database(
         &mut connection,
         component,
         &schema,
-        Bounded { connections, is_private: server.is_private() },
+        Bounded {
+            connections,
+            is_private: server.is_private(),
+        },
     )
     .await
-    .map_err(|source| IsolationError::Database { component: component.to_owned(), source })?;
+    .map_err(|source| IsolationError::Database {
+        component: component.to_owned(),
+        source,
+    })?;
     match role {
         Ok(Role { name, password, .. }) => {
             let server = server.as_role(&name, &password);
             if connection.sessions() == Sessions::Shared {
                 check_pooler(&server, component, name).await?;
             }
-            Ok(ComponentDatabase { schema, server, isolation: Isolation::Role })
+            Ok(ComponentDatabase {
+                schema,
+                server,
+                isolation: Isolation::Role,
+            })
         }
         Err(reason) => {
             let server = server.clone();
-            Ok(ComponentDatabase { schema, server, isolation: Isolation::SchemaOnly { reason } })
+            Ok(ComponentDatabase {
+                schema,
+                server,
+                isolation: Isolation::SchemaOnly { reason },
+            })
         }
     }
 }
@@ -164,7 +178,11 @@ async fn check_pooler(server: &Server, component: &str, role: String) -> Result<
             let _ = connection.close().await;
             Ok(())
         }
-        Err(source) => Err(IsolationError::Pooler { component: component.to_owned(), role, source }),
+        Err(source) => Err(IsolationError::Pooler {
+            component: component.to_owned(),
+            role,
+            source,
+        }),
     }
 }
 
@@ -189,10 +207,10 @@ async fn prepare(
     lock::lock(&mut transaction, "components").await?;
     make_schema(&mut transaction, schema).await?;
     let role = match role(&mut transaction, component, schema).await? {
-        role if !owns_all(&mut transaction, schema, &role.name).await? => {
-            Err("its tables were made by a host that could not make roles, and belong to the host's own role"
-                .to_owned())
-        }
+        role if !owns_all(&mut transaction, schema, &role.name).await? => Err(
+            "its tables were made by a host that could not make roles, and belong to the host's own role"
+                .to_owned(),
+        ),
         role => make_role(&mut transaction, role).await?,
     };
     if let Ok(role) = &role {
@@ -226,8 +244,18 @@ async fn role(connection: &mut PgConnection, component: &str, schema: &str) -> s
     let database: String = row.try_get(0)?;
     let name = format!("berth_{schema}_{}", hex(&sha256(&database)[..4]));
     Ok(match row.try_get(1)? {
-        Some(password) => Role { name, database, password, remembered: true },
-        None => Role { name, database, password: new_password()?, remembered: false },
+        Some(password) => Role {
+            name,
+            database,
+            password,
+            remembered: true,
+        },
+        None => Role {
+            name,
+            database,
+            password: new_password()?,
+            remembered: false,
+        },
     })
 }
 
@@ -237,7 +265,12 @@ async fn owns_all(connection: &mut PgConnection, schema: &str, role: &str) -> sq
         "SELECT FROM pg_class
          WHERE relnamespace = to_regnamespace(quote_ident($1)) AND pg_get_userbyid(relowner) <> $2 LIMIT 1",
     );
-    Ok(foreign.bind(schema).bind(role).fetch_optional(connection).await?.is_none())
+    Ok(foreign
+        .bind(schema)
+        .bind(role)
+        .fetch_optional(connection)
+        .await?
+        .is_none())
 }
 
 /// Creates the role, or restores its password and settings, because a role may change its own: a component that
@@ -267,7 +300,9 @@ async fn make_role(connection: &mut PgConnection, role: Role) -> sqlx::Result<Re
             if known && role.remembered {
                 return Ok(Ok(role));
             }
-            Ok(Err(format!("PostgreSQL does not let the host's role make roles: {error}")))
+            Ok(Err(format!(
+                "PostgreSQL does not let the host's role make roles: {error}"
+            )))
         }
         Err(error) => Err(error),
     }
@@ -289,7 +324,11 @@ async fn remember(connection: &mut PgConnection, component: &str, role: &Role) -
 /// Grants the role access to its schema, and revokes CREATE in `public`, which old servers grant to every role.
 async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx::Result<()> {
     let (schema, name) = (quote_identifier(schema), quote_identifier(&role.name));
-    run(connection, format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}")).await?;
+    run(
+        connection,
+        format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {name}"),
+    )
+    .await?;
     let row = sqlx::query(
         "SELECT quote_ident(current_database()),
                 has_database_privilege($1, current_database(), 'CONNECT'),
@@ -300,11 +339,19 @@ async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx
     .await?;
     if !row.try_get::<bool, _>(1)? {
         let database: String = row.try_get(0)?;
-        run(connection, format!("GRANT CONNECT ON DATABASE {database} TO {name}")).await?;
+        run(
+            connection,
+            format!("GRANT CONNECT ON DATABASE {database} TO {name}"),
+        )
+        .await?;
     }
     if row.try_get::<bool, _>(2)? {
         // If PostgreSQL refuses, another role owns `public`, and Berth has nothing in it.
-        attempt(connection, "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()).await?;
+        attempt(
+            connection,
+            "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned(),
+        )
+        .await?;
     }
     Ok(())
 }
@@ -320,11 +367,16 @@ async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Resu
 }
 
 async fn run(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(connection).await.map(drop)
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 fn is_refused(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE))
+    error
+        .as_database_error()
+        .is_some_and(|error| error.code().as_deref() == Some(INSUFFICIENT_PRIVILEGE))
 }
 
 /// A password of 256 random bits.
@@ -337,7 +389,9 @@ fn new_password() -> sqlx::Result<String> {
 impl fmt::Debug for ComponentDatabase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the connect options, because they contain the password.
-        let Self { schema, isolation, .. } = self;
+        let Self {
+            schema, isolation, ..
+        } = self;
         formatter
             .debug_struct("ComponentDatabase")
             .field("schema", schema)
@@ -376,7 +430,10 @@ mod tests {
             "todo\"; DROP SCHEMA berth",
             &too_long,
         ] {
-            assert!(matches!(schema_name(name), Err(IsolationError::Name(..))), "{name}");
+            assert!(
+                matches!(schema_name(name), Err(IsolationError::Name(..))),
+                "{name}"
+            );
         }
     }
 }

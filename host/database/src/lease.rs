@@ -38,7 +38,10 @@ pub struct Lease {
 
 impl From<Inner> for Lease {
     fn from(inner: Inner) -> Self {
-        Self { inner: Some(inner), is_changed: false }
+        Self {
+            inner: Some(inner),
+            is_changed: false,
+        }
     }
 }
 
@@ -110,7 +113,9 @@ impl Lease {
         let bounds = self.transaction_scope();
         // The function does not remove prepared statements.
         let function = self.reset_function().filter(|_| !self.is_changed);
-        let Some(Backend { connection, .. }) = self.backend_mut() else { return false };
+        let Some(Backend { connection, .. }) = self.backend_mut() else {
+            return false;
+        };
         if connection.is_busy() {
             return false;
         }
@@ -179,7 +184,10 @@ impl Deref for Lease {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref(&self) -> &Connection {
-        &self.backend().expect("a session that was not discarded").connection
+        &self
+            .backend()
+            .expect("a session that was not discarded")
+            .connection
     }
 }
 
@@ -189,7 +197,10 @@ impl DerefMut for Lease {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.backend_mut().expect("a session that was not discarded").connection
+        &mut self
+            .backend_mut()
+            .expect("a session that was not discarded")
+            .connection
     }
 }
 

@@ -20,8 +20,13 @@ impl Listener {
     ///
     /// If the database is unavailable.
     pub async fn open(server: &Server, channel: &str) -> sqlx::Result<Option<Self>> {
-        let Some(options) = server.listening(CONNECT_TIMEOUT).await? else { return Ok(None) };
-        let one = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let Some(options) = server.listening(CONNECT_TIMEOUT).await? else {
+            return Ok(None);
+        };
+        let one = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
         let mut listener = PgListener::connect_with(&one).await?;
         listener.eager_reconnect(false);
         listener.listen(channel).await?;

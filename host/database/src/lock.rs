@@ -20,7 +20,9 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Takes the lock called `name` until the end of the current transaction. The wait for this lock, and for every later
 /// lock in the transaction, is limited to 30 seconds.
 pub(crate) async fn lock(transaction: &mut PgConnection, name: &str) -> sqlx::Result<()> {
-    sqlx::raw_sql("SET LOCAL lock_timeout = '30s'").execute(&mut *transaction).await?;
+    sqlx::raw_sql("SET LOCAL lock_timeout = '30s'")
+        .execute(&mut *transaction)
+        .await?;
     take(transaction, name).await
 }
 

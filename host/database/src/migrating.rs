@@ -150,7 +150,9 @@ impl Migrating {
 
     /// Rolls the migrations back, and waits until PostgreSQL has done so.
     pub async fn roll_back(self) {
-        let Some(mut backend) = self.session.lock().await.take() else { return };
+        let Some(mut backend) = self.session.lock().await.take() else {
+            return;
+        };
         if !backend.connection.is_busy() {
             let roll_back = backend.connection.execute(End::RollBack.and_undo());
             // A server that does not respond rolls the transaction back by itself.
@@ -181,7 +183,10 @@ impl Drop for Migrating {
 
 impl fmt::Debug for Migrating {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Migrating").field("ran", &self.ran).finish_non_exhaustive()
+        formatter
+            .debug_struct("Migrating")
+            .field("ran", &self.ran)
+            .finish_non_exhaustive()
     }
 }
 

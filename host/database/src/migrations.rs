@@ -49,7 +49,12 @@ pub struct Migration {
 impl Migration {
     /// A migration that is incompatible with code that does not know it.
     pub fn new(version: u32, name: impl Into<String>, sql: impl Into<String>) -> Self {
-        Self { version, name: name.into(), sql: sql.into(), compatible: false }
+        Self {
+            version,
+            name: name.into(),
+            sql: sql.into(),
+            compatible: false,
+        }
     }
 }
 
@@ -220,7 +225,9 @@ pub(crate) async fn look<'m>(
 ) -> Result<Pending<'m>, MigrationError> {
     let locked = |error: Error| {
         if error.code() == Some(LOCK_NOT_AVAILABLE) {
-            MigrationError::Locked { schema: schema.to_owned() }
+            MigrationError::Locked {
+                schema: schema.to_owned(),
+            }
         } else {
             error.into()
         }
@@ -235,7 +242,11 @@ pub(crate) async fn look<'m>(
         applied = self::applied(connection, schema).await?;
         new = not_yet_applied(migrations, &mut applied)?;
     }
-    Ok(Pending { new, newer: applied.into_values().collect(), transaction })
+    Ok(Pending {
+        new,
+        newer: applied.into_values().collect(),
+        transaction,
+    })
 }
 
 /// Runs the pending migrations. Returns the versions that ran.
@@ -255,14 +266,20 @@ pub(crate) fn in_order(migrations: &[Migration]) -> Result<Vec<&Migration>, Migr
     let mut migrations: Vec<_> = migrations.iter().collect();
     migrations.sort_by_key(|migration| migration.version);
     if let Some(migration) = migrations.first().filter(|migration| migration.version == 0) {
-        return Err(MigrationError::Zero { name: migration.name.clone() });
+        return Err(MigrationError::Zero {
+            name: migration.name.clone(),
+        });
     }
     for pair in migrations.windows(2) {
         if let [one, other] = pair
             && one.version == other.version
         {
             let (first, second) = (one.name.clone(), other.name.clone());
-            return Err(MigrationError::Twice { version: one.version, first, second });
+            return Err(MigrationError::Twice {
+                version: one.version,
+                first,
+                second,
+            });
         }
     }
     Ok(migrations)
@@ -281,7 +298,11 @@ async fn make_record(connection: &mut Connection, schema: &str) -> Result<String
                 txid_current()",
         name = quote_literal(schema)
     );
-    let row = rows(connection, &select).await?.into_iter().next().unwrap_or_default();
+    let row = rows(connection, &select)
+        .await?
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     let mut row = row.into_iter().flatten();
     let mut is_there = || row.next().as_deref() == Some("t");
     let mut missing = String::new();
@@ -307,7 +328,10 @@ async fn make_record(connection: &mut Connection, schema: &str) -> Result<String
 
 /// The applied migrations, by version.
 async fn applied(connection: &mut Connection, schema: &str) -> Result<BTreeMap<u32, Applied>, Error> {
-    let select = format!("SELECT version, name, checksum, compatible FROM {}", record(schema));
+    let select = format!(
+        "SELECT version, name, checksum, compatible FROM {}",
+        record(schema)
+    );
     let rows = rows(connection, &select).await?.into_iter().map(|row| {
         let mut row = row.into_iter().map(Option::unwrap_or_default);
         let mut text = || row.next().unwrap_or_default();
@@ -342,7 +366,10 @@ async fn apply(
         LOCK_TIMEOUT.as_millis()
     );
     connection.execute(&set_up).await?;
-    connection.execute(&migration.sql).await.map_err(|source| failed(migration, source))?;
+    connection
+        .execute(&migration.sql)
+        .await
+        .map_err(|source| failed(migration, source))?;
     let insert = format!(
         "INSERT INTO {} (version, name, checksum, compatible)
          SELECT {}, {}, {}, {} WHERE pg_catalog.txid_current() = {}",
@@ -387,16 +414,26 @@ fn checksum(migration: &Migration) -> String {
 
 /// Converts PostgreSQL's refusal of a migration to an error with the line in question.
 fn failed(migration: &Migration, source: Error) -> MigrationError {
-    let Migration { version, name, sql, .. } = migration.clone();
+    let Migration {
+        version, name, sql, ..
+    } = migration.clone();
     let message = match source.server() {
         Some(refusal) => {
             let line = refusal.position.map_or_else(String::new, |position| {
                 let before = sql.chars().take(position.saturating_sub(1));
-                format!(" in line {}", 1 + before.filter(|character| *character == '\n').count())
+                format!(
+                    " in line {}",
+                    1 + before.filter(|character| *character == '\n').count()
+                )
             });
             format!("{}{line} (SQLSTATE {})", refusal.message, refusal.code)
         }
         None => source.to_string(),
     };
-    MigrationError::Failed { version, name, message, source }
+    MigrationError::Failed {
+        version,
+        name,
+        message,
+        source,
+    }
 }

@@ -113,7 +113,10 @@ impl From<managed::PoolError<sqlx::Error>> for PoolError {
         match error {
             managed::PoolError::Timeout(TimeoutType::Wait) => Self::Exhausted,
             managed::PoolError::Backend(error) => Self::Away(error),
-            other => Self::Away(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, other.to_string()))),
+            other => Self::Away(sqlx::Error::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                other.to_string(),
+            ))),
         }
     }
 }
@@ -178,7 +181,11 @@ impl Deref for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref(&self) -> &PgConnection {
-        &self.0.as_ref().expect("a connection that was not discarded").connection
+        &self
+            .0
+            .as_ref()
+            .expect("a connection that was not discarded")
+            .connection
     }
 }
 
@@ -188,7 +195,11 @@ impl DerefMut for Connection {
         reason = "only `discard` and `drop` empty it, and nothing comes after them"
     )]
     fn deref_mut(&mut self) -> &mut PgConnection {
-        &mut self.0.as_mut().expect("a connection that was not discarded").connection
+        &mut self
+            .0
+            .as_mut()
+            .expect("a connection that was not discarded")
+            .connection
     }
 }
 
@@ -245,10 +256,18 @@ impl managed::Manager for Manager {
     async fn create(&self) -> sqlx::Result<Pooled> {
         let (mut connection, sessions) = self.server.connect(self.settings.connect_timeout).await?;
         if sessions == Sessions::Own {
-            sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings))).execute(&mut connection).await?;
+            sqlx::raw_sql(AssertSqlSafe(set_up(&self.settings)))
+                .execute(&mut connection)
+                .await?;
         }
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { connection, sessions, begin, in_pooled_transaction: false, answered: Instant::now() })
+        Ok(Pooled {
+            connection,
+            sessions,
+            begin,
+            in_pooled_transaction: false,
+            answered: Instant::now(),
+        })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
@@ -265,7 +284,10 @@ impl managed::Manager for Manager {
 
 /// The first statements on a new connection.
 fn set_up(settings: &PoolSettings) -> String {
-    let time = format!("SET statement_timeout = {};", settings.statement_timeout.as_millis());
+    let time = format!(
+        "SET statement_timeout = {};",
+        settings.statement_timeout.as_millis()
+    );
     let schema = settings
         .search_path
         .as_deref()

@@ -43,7 +43,10 @@ impl End {
 /// The statements that begin a transaction, with the settings that a session of the connection's own would
 /// keep.
 pub(crate) fn begin_sql(settings: &PoolSettings) -> String {
-    let time = format!("BEGIN; SET LOCAL statement_timeout = {}", settings.statement_timeout.as_millis());
+    let time = format!(
+        "BEGIN; SET LOCAL statement_timeout = {}",
+        settings.statement_timeout.as_millis()
+    );
     let schema = settings
         .search_path
         .as_deref()
@@ -53,7 +56,10 @@ pub(crate) fn begin_sql(settings: &PoolSettings) -> String {
 
 /// Begins a transaction on a pooler's session.
 pub(crate) async fn begin_on(connection: &mut PgConnection, begin: &str) -> sqlx::Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(begin)).execute(connection).await.map(drop)
+    sqlx::raw_sql(AssertSqlSafe(begin))
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Ends the transaction, and undoes other changes to the session if it was `changed`.

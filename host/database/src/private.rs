@@ -146,7 +146,10 @@ pub enum PrivateError {
 impl PrivateError {
     /// Adds the file's path to an error of the system.
     fn file(path: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::File { path: path.as_ref().to_owned(), source }
+        move |source| Self::File {
+            path: path.as_ref().to_owned(),
+            source,
+        }
     }
 }
 
@@ -181,10 +184,18 @@ impl PrivatePostgres {
             initdb::run(&binaries, &home, account.as_ref(), settings.durable).await?;
         } else if let Some(account) = &account {
             // On another machine or image, the user may have another identifier.
-            account.own(&home.data()).map_err(PrivateError::file(home.data()))?;
+            account
+                .own(&home.data())
+                .map_err(PrivateError::file(home.data()))?;
         }
         let server = run(&binaries, &home, account.as_ref(), settings, stale).await?;
-        Ok(Self { server, home, binaries, account, settings: settings.clone() })
+        Ok(Self {
+            server,
+            home,
+            binaries,
+            account,
+            settings: settings.clone(),
+        })
     }
 
     /// How to connect as the superuser, to the database `berth`.
@@ -242,7 +253,9 @@ async fn run(
 /// Starts the server and waits until it responds.
 async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
     let program = PathBuf::from(command.get_program());
-    let server = Server::start(command).await.map_err(|source| PrivateError::Program { program, source })?;
+    let server = Server::start(command)
+        .await
+        .map_err(|source| PrivateError::Program { program, source })?;
     tokio::select! {
         outcome = make_database(options(home)) => outcome?,
         _ = server.exited() => return Err(PrivateError::Failed { log: home.log(), tail: home.log_tail() }),
@@ -260,10 +273,14 @@ async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
     );
     let quiet: Option<bool> = quiet.bind(DATABASE).fetch_optional(&mut connection).await?;
     if quiet.is_none() {
-        sqlx::raw_sql("CREATE DATABASE berth").execute(&mut connection).await?;
+        sqlx::raw_sql("CREATE DATABASE berth")
+            .execute(&mut connection)
+            .await?;
     }
     if quiet != Some(true) {
-        sqlx::raw_sql("ALTER DATABASE berth SET log_min_messages = fatal").execute(&mut connection).await?;
+        sqlx::raw_sql("ALTER DATABASE berth SET log_min_messages = fatal")
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await
 }

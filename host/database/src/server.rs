@@ -53,7 +53,13 @@ impl Server {
     ) -> Self {
         let sessions = Arc::new(sessions.map_or_else(OnceLock::new, OnceLock::from));
         let has_way_past = options.get_host() != direct.get_host();
-        Self { options, direct, sessions, has_way_past, is_private: false }
+        Self {
+            options,
+            direct,
+            sessions,
+            has_way_past,
+            is_private: false,
+        }
     }
 
     /// The server with another role.
@@ -152,7 +158,10 @@ impl Server {
 impl From<PgConnectOptions> for Server {
     /// A server without a pooler, such as a private server.
     fn from(options: PgConnectOptions) -> Self {
-        Self { is_private: true, ..Self::new(options.clone(), options, Some(Sessions::Own)) }
+        Self {
+            is_private: true,
+            ..Self::new(options.clone(), options, Some(Sessions::Own))
+        }
     }
 }
 
@@ -177,7 +186,10 @@ impl fmt::Display for Server {
 impl fmt::Debug for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the connect options, because they contain the password.
-        formatter.debug_struct("Server").field("sessions", &self.sessions).finish_non_exhaustive()
+        formatter
+            .debug_struct("Server")
+            .field("sessions", &self.sessions)
+            .finish_non_exhaustive()
     }
 }
 
@@ -191,8 +203,9 @@ pub fn target(options: &PgConnectOptions) -> Target {
         // sqlx marks a path with `file: `.
         Some(Pem::from(value.strip_prefix("file: ").unwrap_or(&value)))
     };
-    let password =
-        url.password().map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());
+    let password = url
+        .password()
+        .map(|password| percent_decode_str(password).decode_utf8_lossy().into_owned());
     let mut target = Target::new(address(options), options.get_username());
     target.password = password;
     target.database = options.get_database().map(str::to_owned);
@@ -213,8 +226,10 @@ pub fn target(options: &PgConnectOptions) -> Target {
 /// A host that begins with a slash is the folder of a socket.
 fn address(options: &PgConnectOptions) -> Address {
     let host = options.get_host();
-    let folder =
-        options.get_socket().map(PathBuf::as_path).or_else(|| host.starts_with('/').then(|| Path::new(host)));
+    let folder = options
+        .get_socket()
+        .map(PathBuf::as_path)
+        .or_else(|| host.starts_with('/').then(|| Path::new(host)));
     match folder {
         Some(folder) => Address::Unix(folder.join(format!(".s.PGSQL.{}", options.get_port()))),
         None => Address::Tcp(host.to_owned(), options.get_port()),
@@ -223,7 +238,9 @@ fn address(options: &PgConnectOptions) -> Address {
 
 /// Whether the session has the setting from the connection's start.
 async fn bears_mark(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    let row = sqlx::raw_sql("SELECT current_setting('berth.session', true)").fetch_one(connection).await?;
+    let row = sqlx::raw_sql("SELECT current_setting('berth.session', true)")
+        .fetch_one(connection)
+        .await?;
     Ok(row.try_get::<Option<String>, _>(0)?.as_deref() == Some(MARK.1))
 }
 

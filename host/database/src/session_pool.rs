@@ -63,7 +63,10 @@ enum Source {
     /// Sessions that are opened on demand.
     Shared(managed::Pool<Manager>),
     /// A single session, in a transaction of the host. `None` after it was closed.
-    Trial { session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration },
+    Trial {
+        session: Arc<AsyncMutex<Option<Backend>>>,
+        queue_timeout: Duration,
+    },
 }
 
 impl SessionPool {
@@ -93,7 +96,10 @@ impl SessionPool {
     }
 
     pub(crate) fn of_trial(session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
-        Self(Source::Trial { session, queue_timeout })
+        Self(Source::Trial {
+            session,
+            queue_timeout,
+        })
     }
 
     /// Takes a session, waiting for one or opening one as needed.
@@ -108,7 +114,10 @@ impl SessionPool {
                 let backend = pooled.take().ok_or_else(|| SessionError::Away(closed()))?;
                 Inner::Shared(pooled, backend)
             }
-            Source::Trial { session, queue_timeout } => {
+            Source::Trial {
+                session,
+                queue_timeout,
+            } => {
                 let session = timeout(*queue_timeout, Arc::clone(session).lock_owned());
                 let session = session.await.map_err(|_| SessionError::Exhausted)?;
                 if session.is_none() {
@@ -127,7 +136,10 @@ impl From<managed::PoolError<Error>> for SessionError {
             managed::PoolError::Timeout(TimeoutType::Wait) => Self::Exhausted,
             managed::PoolError::Backend(error) if is_full(&error) => Self::Exhausted,
             managed::PoolError::Backend(error) => Self::Away(error),
-            other => Self::Away(Error::Io(io::Error::new(io::ErrorKind::TimedOut, other.to_string()))),
+            other => Self::Away(Error::Io(io::Error::new(
+                io::ErrorKind::TimedOut,
+                other.to_string(),
+            ))),
         }
     }
 }
@@ -193,7 +205,9 @@ impl Manager {
             Sessions::Shared => Connection::open(&target, &[]).await?,
         };
         let time = self.settings.statement_timeout;
-        Ok(self.backends.register(connection, target, sessions == Sessions::Own, time))
+        Ok(self
+            .backends
+            .register(connection, target, sessions == Sessions::Own, time))
     }
 }
 
@@ -216,7 +230,12 @@ impl managed::Manager for Manager {
             Sessions::Shared => None,
         };
         let begin = Arc::clone(&self.begin);
-        Ok(Pooled { backend: Mutex::new(Some(Box::new(backend))), sessions, reset_function, begin })
+        Ok(Pooled {
+            backend: Mutex::new(Some(Box::new(backend))),
+            sessions,
+            reset_function,
+            begin,
+        })
     }
 
     async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
@@ -276,5 +295,8 @@ async fn look_after_idle(pool: WeakPool<Manager>) {
 }
 
 fn closed() -> Error {
-    Error::Io(io::Error::new(io::ErrorKind::NotConnected, "the session of the trial was closed"))
+    Error::Io(io::Error::new(
+        io::ErrorKind::NotConnected,
+        "the session of the trial was closed",
+    ))
 }

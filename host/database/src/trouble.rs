@@ -90,7 +90,11 @@ fn of_io(error: &io::Error) -> Trouble {
 
 /// Classifies a TLS error by its text, because neither client has error kinds for TLS.
 fn of_tls(error: &str) -> Trouble {
-    if error.contains("does not support TLS") { Trouble::NoTls } else { Trouble::Tls }
+    if error.contains("does not support TLS") {
+        Trouble::NoTls
+    } else {
+        Trouble::Tls
+    }
 }
 
 /// Classifies an error by its SQLSTATE.

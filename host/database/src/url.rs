@@ -83,7 +83,9 @@ pub fn parse(text: &str) -> Result<Server, UrlError> {
     if options.get_application_name().is_none() {
         options = options.application_name("berth");
     }
-    let mode = parameters.tls_mode(options.get_host()).unwrap_or(options.get_ssl_mode());
+    let mode = parameters
+        .tls_mode(options.get_host())
+        .unwrap_or(options.get_ssl_mode());
     // PgBouncer refuses this parameter, and PostgreSQL 12 and later do not need it.
     let options = options.ssl_mode(mode).extra_float_digits(None);
     Ok(match behind_pooler(options.get_host()) {
@@ -95,14 +97,18 @@ pub fn parse(text: &str) -> Result<Server, UrlError> {
 /// Whether the scheme is `postgres` or `postgresql`, possibly followed by a driver's name, as `SQLAlchemy`
 /// writes it.
 fn is_postgresql(scheme: &str) -> bool {
-    let dialect = scheme.split_once('+').map_or(scheme, |(dialect, _driver)| dialect);
+    let dialect = scheme
+        .split_once('+')
+        .map_or(scheme, |(dialect, _driver)| dialect);
     matches!(dialect, "postgres" | "postgresql")
 }
 
 /// The host name of the server behind Neon's pooler: the pooler's name without the suffix.
 fn behind_pooler(host: &str) -> Option<String> {
     let (endpoint, domain) = host.split_once('.')?;
-    let endpoint = endpoint.strip_suffix(POOLER).filter(|_| host.ends_with(".neon.tech"))?;
+    let endpoint = endpoint
+        .strip_suffix(POOLER)
+        .filter(|_| host.ends_with(".neon.tech"))?;
     Some(format!("{endpoint}.{domain}"))
 }
 
@@ -134,7 +140,11 @@ impl Parameters {
             "sslmode" | "ssl-mode" => self.tls = Some(tls_mode("sslmode", value)?),
             "channel_binding" => self.binds_channel = value == "require",
             "pgbouncer" => {
-                self.sessions = Some(if value == "true" { Sessions::Shared } else { Sessions::Own });
+                self.sessions = Some(if value == "true" {
+                    Sessions::Shared
+                } else {
+                    Sessions::Own
+                });
             }
             // libpq's word for the authorities that the system trusts.
             "sslrootcert" if value == "system" => self.tls = Some(PgSslMode::VerifyFull),
@@ -189,7 +199,13 @@ mod tests {
 
     #[test]
     fn every_common_scheme_is_postgresql() {
-        for scheme in ["postgres", "postgresql", "postgresql+asyncpg", "postgres+psycopg2", "POSTGRESQL"] {
+        for scheme in [
+            "postgres",
+            "postgresql",
+            "postgresql+asyncpg",
+            "postgres+psycopg2",
+            "POSTGRESQL",
+        ] {
             let options = options(&format!("{scheme}://ann:pw@db.example:6543/tasks"));
             assert_eq!(options.get_host(), "db.example");
             assert_eq!(options.get_port(), 6543);
@@ -211,7 +227,11 @@ mod tests {
             ("sslmode=verify-full&sslrootcert=/ca.pem", PgSslMode::VerifyFull),
             ("sslrootcert=system", PgSslMode::VerifyFull),
         ] {
-            assert_eq!(tls(&format!("postgres://ann@db/tasks?{query}")), format!("{mode:?}"), "{query}");
+            assert_eq!(
+                tls(&format!("postgres://ann@db/tasks?{query}")),
+                format!("{mode:?}"),
+                "{query}"
+            );
         }
     }
 
@@ -244,18 +264,36 @@ mod tests {
     fn neons_pooler_is_passed_by_where_a_session_is_needed() {
         let server =
             parse("postgresql://ann@ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech/tasks").unwrap();
-        assert_eq!(server.options().get_host(), "ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech");
-        assert_eq!(server.direct().get_host(), "ep-cool-sun-123456.us-east-2.aws.neon.tech");
+        assert_eq!(
+            server.options().get_host(),
+            "ep-cool-sun-123456-pooler.us-east-2.aws.neon.tech"
+        );
+        assert_eq!(
+            server.direct().get_host(),
+            "ep-cool-sun-123456.us-east-2.aws.neon.tech"
+        );
         assert_eq!(server.known_sessions(), Some(Sessions::Shared));
-        for host in ["ep-cool-sun-123456.us-east-2.aws.neon.tech", "tasks-pooler.example", "tasks-pooler"] {
+        for host in [
+            "ep-cool-sun-123456.us-east-2.aws.neon.tech",
+            "tasks-pooler.example",
+            "tasks-pooler",
+        ] {
             let server = parse(&format!("postgresql://ann@{host}/tasks")).unwrap();
-            assert_eq!((server.direct().get_host(), server.known_sessions()), (host, None), "{host}");
+            assert_eq!(
+                (server.direct().get_host(), server.known_sessions()),
+                (host, None),
+                "{host}"
+            );
         }
     }
 
     #[test]
     fn other_poolers_can_be_named_and_ruled_out() {
-        let sessions = |query| parse(&format!("postgres://ann@db/tasks{query}")).unwrap().known_sessions();
+        let sessions = |query| {
+            parse(&format!("postgres://ann@db/tasks{query}"))
+                .unwrap()
+                .known_sessions()
+        };
         assert_eq!(sessions(""), None, "the first connection finds out");
         assert_eq!(sessions("?pgbouncer=true"), Some(Sessions::Shared));
         assert_eq!(sessions("?pgbouncer=false"), Some(Sessions::Own));
@@ -291,7 +329,10 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.to_string().contains(remedy), "{text}: {error}");
-            assert!(!format!("{error} {error:?}").contains("hunter2"), "{text}: {error:?}");
+            assert!(
+                !format!("{error} {error:?}").contains("hunter2"),
+                "{text}: {error:?}"
+            );
         }
     }
 }

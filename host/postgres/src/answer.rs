@@ -90,13 +90,22 @@ impl Connection {
 
     fn check(&self, length: usize) -> Result<(), Error> {
         let (length, limit) = (length as u64, self.limit.max(MAX_BUFFERED_BYTES as u64));
-        if length > limit { Err(Error::TooLong { length, limit: self.limit }) } else { Ok(()) }
+        if length > limit {
+            Err(Error::TooLong {
+                length,
+                limit: self.limit,
+            })
+        } else {
+            Ok(())
+        }
     }
 
     async fn server_message(&mut self, length: usize) -> Result<ServerMessage, Error> {
         self.check(length)?;
         let mut fields = Fields::default();
-        self.input.each(&mut self.stream, length, |piece| fields.feed(piece)).await?;
+        self.input
+            .each(&mut self.stream, length, |piece| fields.feed(piece))
+            .await?;
         Ok(fields.finish())
     }
 

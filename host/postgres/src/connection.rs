@@ -193,9 +193,16 @@ impl Connection {
         self.round_trip(&mut Ignored, Some(&mut description)).await?;
         let mut columns = Vec::with_capacity(description.columns.len());
         for (name, oid) in description.columns {
-            columns.push(Column { name, ty: types::resolve(self, oid, 0).await? });
+            columns.push(Column {
+                name,
+                ty: types::resolve(self, oid, 0).await?,
+            });
         }
-        let prepared = Arc::new(Prepared { name, parameters: description.parameters, columns });
+        let prepared = Arc::new(Prepared {
+            name,
+            parameters: description.parameters,
+            columns,
+        });
         if kept && let Some(evicted) = self.kept.insert(sql, Arc::clone(&prepared)) {
             frontend::close(b'S', &evicted.name, &mut self.output)?;
         }
@@ -218,7 +225,9 @@ impl Connection {
         self.bind(statement, parameters)?;
         frontend::execute("", 0, &mut self.output).map_err(Error::from)?;
         frontend::sync(&mut self.output);
-        let Some(after) = after else { return self.round_trip(rows, None).await };
+        let Some(after) = after else {
+            return self.round_trip(rows, None).await;
+        };
         frontend::query(after, &mut self.output).map_err(Error::from)?;
         let result = self.round_trip(rows, None).await;
         if self.is_busy {
@@ -288,7 +297,12 @@ impl Connection {
         let _ = self.flush().await;
         let _ = self.stream.shutdown().await;
         let mut thrown_away = [0; 4096];
-        while self.stream.read(&mut thrown_away).await.is_ok_and(|bytes| bytes > 0) {}
+        while self
+            .stream
+            .read(&mut thrown_away)
+            .await
+            .is_ok_and(|bytes| bytes > 0)
+        {}
     }
 
     /// Sends the written messages, and reads the responses to the queued commands and to one statement.
@@ -339,6 +353,9 @@ impl Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Connection").field("status", &self.status).finish_non_exhaustive()
+        formatter
+            .debug_struct("Connection")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }

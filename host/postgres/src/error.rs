@@ -148,7 +148,10 @@ mod tests {
             let message = fields.finish();
             assert_eq!(message.to_string(), "duplicate key (SQLSTATE 23505)");
             assert_eq!(message.detail.as_deref(), Some("it exists"));
-            assert_eq!((message.constraint.as_deref(), message.position), (Some("one_each"), Some(12)));
+            assert_eq!(
+                (message.constraint.as_deref(), message.position),
+                (Some("one_each"), Some(12))
+            );
             assert!(!message.is_fatal());
         }
     }

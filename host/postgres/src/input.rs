@@ -42,7 +42,10 @@ impl Input {
         // The length counts itself.
         let length = self.buffer.get_u32().checked_sub(4);
         let length = length.ok_or_else(|| Error::protocol("the length of a message is less than 4"))?;
-        Ok(Header { tag, length: length as usize })
+        Ok(Header {
+            tag,
+            length: length as usize,
+        })
     }
 
     /// The next `length` bytes, which are at most [`MAX_BUFFERED_BYTES`]. They stay until [`Self::consume`].
@@ -52,7 +55,10 @@ impl Input {
         length: usize,
     ) -> Result<&[u8], Error> {
         if length > MAX_BUFFERED_BYTES {
-            return Err(Error::TooLong { length: length as u64, limit: MAX_BUFFERED_BYTES as u64 });
+            return Err(Error::TooLong {
+                length: length as u64,
+                limit: MAX_BUFFERED_BYTES as u64,
+            });
         }
         self.fill(stream, length).await?;
         Ok(&self.buffer[..length])
@@ -76,7 +82,8 @@ impl Input {
         length: usize,
     ) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::with_capacity(length);
-        self.each(stream, length, |piece| bytes.extend_from_slice(piece)).await?;
+        self.each(stream, length, |piece| bytes.extend_from_slice(piece))
+            .await?;
         Ok(bytes)
     }
 
@@ -110,7 +117,7 @@ impl Input {
             self.buffer.reserve(READ_BYTES.max(length - self.buffer.len()));
             if stream.read_buf(&mut self.buffer).await? == 0 {
                 return Err(
-                    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection").into()
+                    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection").into(),
                 );
             }
         }

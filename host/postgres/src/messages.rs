@@ -39,14 +39,18 @@ pub(crate) fn short_row<R: Rows>(body: &[u8], rows: &mut R) -> Result<(), R::Err
 
 /// The count of two bytes that several messages begin with.
 pub(crate) fn count(body: &[u8]) -> usize {
-    body.first_chunk().map_or(0, |count| usize::from(u16::from_be_bytes(*count)))
+    body.first_chunk()
+        .map_or(0, |count| usize::from(u16::from_be_bytes(*count)))
 }
 
 /// The number at the end of a command's tag: `INSERT 0 3`.
 pub(crate) fn rows_affected(body: &[u8]) -> u64 {
     let tag = body.strip_suffix(&[0]).unwrap_or(body);
     let word = tag.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    std::str::from_utf8(word).ok().and_then(|word| word.parse().ok()).unwrap_or(0)
+    std::str::from_utf8(word)
+        .ok()
+        .and_then(|word| word.parse().ok())
+        .unwrap_or(0)
 }
 
 /// The columns of a row description: for each a name, and 18 bytes of which four are the number of its type.

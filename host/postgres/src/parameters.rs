@@ -56,6 +56,9 @@ mod tests {
         });
         assert_eq!(written, Ok(()));
         assert_eq!(parameters.count(), 2);
-        assert_eq!(parameters.bytes(), [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2, b'a', b'b']);
+        assert_eq!(
+            parameters.bytes(),
+            [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2, b'a', b'b']
+        );
     }
 }

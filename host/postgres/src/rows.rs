@@ -68,12 +68,19 @@ impl TextRows {
     /// No rows, with room for `limit` bytes, of which each field takes 24 beside its text.
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
-        Self { rows: Vec::new(), limit, left: limit }
+        Self {
+            rows: Vec::new(),
+            limit,
+            left: limit,
+        }
     }
 
     fn spend(&mut self, bytes: usize) -> Result<(), Error> {
         let (length, limit) = (bytes as u64, self.limit as u64);
-        self.left = self.left.checked_sub(bytes).ok_or(Error::TooLong { length, limit })?;
+        self.left = self
+            .left
+            .checked_sub(bytes)
+            .ok_or(Error::TooLong { length, limit })?;
         Ok(())
     }
 }

@@ -16,8 +16,11 @@ use crate::stream::Stream;
 use crate::target::Target;
 
 /// Settings that every session begins with. Poolers let them pass.
-const SETTINGS: [(&str, &str); 3] =
-    [("client_encoding", "UTF8"), ("DateStyle", "ISO, MDY"), ("TimeZone", "UTC")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("client_encoding", "UTF8"),
+    ("DateStyle", "ISO, MDY"),
+    ("TimeZone", "UTC"),
+];
 
 /// Begins a session with `settings`, which are also those that `RESET ALL` goes back to.
 pub(crate) async fn start(
@@ -25,7 +28,12 @@ pub(crate) async fn start(
     settings: &[(&str, String)],
 ) -> Result<(Stream, Input, Option<CancelKey>), Error> {
     let stream = Stream::connect(target).await?;
-    let mut session = Starting { stream, input: Input::default(), target, scram: None };
+    let mut session = Starting {
+        stream,
+        input: Input::default(),
+        target,
+        scram: None,
+    };
     session.greet(settings).await?;
     let key = session.authenticate().await?;
     Ok((session.stream, session.input, key))
@@ -41,10 +49,24 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     async fn greet(&mut self, settings: &[(&str, String)]) -> Result<(), Error> {
-        let Target { user, database, application_name, options, .. } = self.target;
+        let Target {
+            user,
+            database,
+            application_name,
+            options,
+            ..
+        } = self.target;
         let mut parameters = vec![("user", user.as_str())];
-        let optional = [("database", database), ("application_name", application_name), ("options", options)];
-        parameters.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
+        let optional = [
+            ("database", database),
+            ("application_name", application_name),
+            ("options", options),
+        ];
+        parameters.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_deref()?))),
+        );
         parameters.extend(SETTINGS);
         parameters.extend(settings.iter().map(|(name, value)| (*name, value.as_str())));
         let mut message = BytesMut::new();
@@ -71,42 +93,65 @@ impl Starting<'_> {
                 b'Z' => return Ok(key),
                 // Settings that the server reports, notices, and the version of the protocol.
                 b'S' | b'N' | b'v' => {}
-                other => return Err(Error::protocol(format!("message {other:#x} while the session begins"))),
+                other => {
+                    return Err(Error::protocol(format!(
+                        "message {other:#x} while the session begins"
+                    )));
+                }
             }
         }
     }
 
     /// Answers one request for authentication.
     async fn answer(&mut self, body: &[u8]) -> Result<(), Error> {
-        let (kind, rest) = body.split_first_chunk().ok_or_else(|| Error::protocol("an empty request"))?;
+        let (kind, rest) = body
+            .split_first_chunk()
+            .ok_or_else(|| Error::protocol("an empty request"))?;
         let mut message = BytesMut::new();
         match u32::from_be_bytes(*kind) {
             0 => return Ok(()),
             3 => frontend::password_message(self.password()?.as_bytes(), &mut message)?,
             5 => {
-                let salt = rest.try_into().map_err(|_| Error::protocol("a salt that has not four bytes"))?;
+                let salt = rest
+                    .try_into()
+                    .map_err(|_| Error::protocol("a salt that has not four bytes"))?;
                 let hash = md5_hash(self.target.user.as_bytes(), self.password()?.as_bytes(), salt);
                 frontend::password_message(hash.as_bytes(), &mut message)?;
             }
             10 => {
-                if !rest.split(|byte| *byte == 0).any(|mechanism| mechanism == SCRAM_SHA_256.as_bytes()) {
-                    return Err(Error::protocol("no mechanism of authentication that this client knows"));
+                if !rest
+                    .split(|byte| *byte == 0)
+                    .any(|mechanism| mechanism == SCRAM_SHA_256.as_bytes())
+                {
+                    return Err(Error::protocol(
+                        "no mechanism of authentication that this client knows",
+                    ));
                 }
                 let scram = ScramSha256::new(self.password()?.as_bytes(), ChannelBinding::unsupported());
                 frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), &mut message)?;
                 self.scram = Some(scram);
             }
             11 => {
-                let scram = self.scram.as_mut().ok_or_else(|| Error::protocol("SASL that was not begun"))?;
+                let scram = self
+                    .scram
+                    .as_mut()
+                    .ok_or_else(|| Error::protocol("SASL that was not begun"))?;
                 scram.update(rest)?;
                 frontend::sasl_response(scram.message(), &mut message)?;
             }
             12 => {
-                let scram = self.scram.as_mut().ok_or_else(|| Error::protocol("SASL that was not begun"))?;
+                let scram = self
+                    .scram
+                    .as_mut()
+                    .ok_or_else(|| Error::protocol("SASL that was not begun"))?;
                 scram.finish(rest)?;
                 return Ok(());
             }
-            other => return Err(Error::protocol(format!("authentication method {other} is not supported"))),
+            other => {
+                return Err(Error::protocol(format!(
+                    "authentication method {other} is not supported"
+                )));
+            }
         }
         self.send(&message).await
     }

@@ -41,7 +41,11 @@ impl Kept {
 
     /// Keeps a statement. Returns the one that has to go for it.
     pub(crate) fn insert(&mut self, sql: &str, prepared: Arc<Prepared>) -> Option<Arc<Prepared>> {
-        let evicted = if self.0.len() == MAX_KEPT { self.0.remove_lru() } else { None };
+        let evicted = if self.0.len() == MAX_KEPT {
+            self.0.remove_lru()
+        } else {
+            None
+        };
         self.0.insert(sql.into(), prepared);
         evicted.map(|(_, prepared)| prepared)
     }

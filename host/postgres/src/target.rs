@@ -95,7 +95,11 @@ impl Target {
     /// The target with another role.
     #[must_use]
     pub fn as_role(&self, user: &str, password: &str) -> Self {
-        Self { user: user.to_owned(), password: Some(password.to_owned()), ..self.clone() }
+        Self {
+            user: user.to_owned(),
+            password: Some(password.to_owned()),
+            ..self.clone()
+        }
     }
 }
 

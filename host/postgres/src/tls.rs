@@ -53,17 +53,29 @@ fn verifier(target: &Target, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn S
         // Machines have authorities that rustls does not understand; the others still count.
         let _ = roots.add(certificate);
     }
-    for certificate in target.authorities.as_ref().map(certificates).transpose()?.unwrap_or_default() {
+    for certificate in target
+        .authorities
+        .as_ref()
+        .map(certificates)
+        .transpose()?
+        .unwrap_or_default()
+    {
         roots.add(certificate).map_err(refused)?;
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(refused)?;
-    Ok(if names_matter { verifier } else { Arc::new(AnyName(verifier)) })
+    Ok(if names_matter {
+        verifier
+    } else {
+        Arc::new(AnyName(verifier))
+    })
 }
 
 fn certificates(pem: &Pem) -> Result<Vec<CertificateDer<'static>>, Error> {
-    CertificateDer::pem_slice_iter(&read(pem)?).collect::<Result<_, _>>().map_err(refused)
+    CertificateDer::pem_slice_iter(&read(pem)?)
+        .collect::<Result<_, _>>()
+        .map_err(refused)
 }
 
 fn read(pem: &Pem) -> Result<Vec<u8>, Error> {
@@ -101,7 +113,12 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -110,7 +127,12 @@ impl ServerCertVerifier for AnyCertificate {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -131,7 +153,10 @@ impl ServerCertVerifier for AnyName {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        match self.0.verify_server_cert(certificate, intermediates, name, ocsp_response, now) {
+        match self
+            .0
+            .verify_server_cert(certificate, intermediates, name, ocsp_response, now)
+        {
             Err(TlsError::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Ok(ServerCertVerified::assertion()),

@@ -45,7 +45,9 @@ fn main() -> anyhow::Result<()> {
     // A request that fails would be quick too: each is asked once before it is measured.
     runtime.block_on(ask(&hello, "/hello", &registry))?;
     criterion.bench_function("a fresh instance and an empty request", |bencher| {
-        bencher.to_async(&runtime).iter(|| ask(&hello, "/hello", &registry));
+        bencher
+            .to_async(&runtime)
+            .iter(|| ask(&hello, "/hello", &registry));
     });
     a_call(&mut criterion, &runtime, &compiler)?;
 
@@ -67,7 +69,9 @@ fn main() -> anyhow::Result<()> {
 /// The same request, with a call to another component: a second fresh instance, and two strings that cross.
 fn a_call(criterion: &mut Criterion, runtime: &Runtime, compiler: &Compiler) -> anyhow::Result<()> {
     let mut asking = spec("asks", &[]);
-    asking.imports.insert("fixtures:greeting/greeting".to_owned(), "greets".to_owned());
+    asking
+        .imports
+        .insert("fixtures:greeting/greeting".to_owned(), "greets".to_owned());
     let asks = runtime.block_on(load(compiler, asking, None))?;
     let greets = runtime.block_on(load(compiler, spec("greets", &[]), None))?;
     let registry = Arc::new(Registry::of(Deployment::new([Arc::clone(&asks), greets])?));
@@ -108,7 +112,8 @@ fn rows(
 
 /// Percent-encodes what cannot stand in a query.
 fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
+    text.bytes()
+        .fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
 }
 
 /// Makes a version of the fixture that `spec` names.
@@ -118,7 +123,9 @@ async fn load(
     database: Option<SessionPool>,
 ) -> anyhow::Result<Arc<Version>> {
     let bytes = support::component(&format!("tests/fixtures/{}.wasm", spec.name))?;
-    let machine_code = compiler.compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes)).await?;
+    let machine_code = compiler
+        .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
+        .await?;
     let candidate = Candidate::link(&machine_code, spec)?;
     let resources = Resources::new(candidate.spec(), database, None);
     Ok(Arc::new(candidate.version(1, resources)))
@@ -126,7 +133,9 @@ async fn load(
 
 async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {
     let request = Request::get(format!("http://localhost{path}")).body(Empty::<Bytes>::new())?;
-    let answer = version.handle(request, "bench".to_owned(), None, registry).await?;
+    let answer = version
+        .handle(request, "bench".to_owned(), None, registry)
+        .await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();
     ensure!(status.is_success(), "{path} is {status}: {body:?}");
@@ -143,7 +152,12 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
         search_path: None,
     };
     let host = Pool::new(server.options(), settings.clone());
-    Ok(SessionPool::new(server.options(), settings, Backends::new(host), None))
+    Ok(SessionPool::new(
+        server.options(),
+        settings,
+        Backends::new(host),
+        None,
+    ))
 }
 
 /// What a manifest says of a component with these grants, and nothing else.

@@ -58,7 +58,10 @@ impl Background {
             .thread_name("background")
             .on_thread_start(lower_priority)
             .build()?;
-        Ok(Self(Arc::new(Threads { handle: runtime.handle().clone(), runtime: Some(runtime) })))
+        Ok(Self(Arc::new(Threads {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+        })))
     }
 }
 
@@ -99,14 +102,18 @@ pub(crate) struct ProcessorUse {
 
 impl ProcessorUse {
     pub(crate) fn new() -> Self {
-        Self { queue_places: Arc::new(Semaphore::new(processors())), mean: Arc::default() }
+        Self {
+            queue_places: Arc::new(Semaphore::new(processors())),
+            mean: Arc::default(),
+        }
     }
 
     /// Records a request that has ended. If two end at the same moment, one may be lost.
     pub(crate) fn record(&self, spent: Duration) {
         let mean = self.mean.load(Ordering::Relaxed);
         let spent = nanoseconds(spent.min(FOREGROUND_TIME));
-        self.mean.store(mean - mean / MEAN_PARTS + spent / MEAN_PARTS, Ordering::Relaxed);
+        self.mean
+            .store(mean - mean / MEAN_PARTS + spent / MEAN_PARTS, Ordering::Relaxed);
     }
 
     fn is_heavy(&self) -> bool {
@@ -124,7 +131,10 @@ pub(crate) struct Scheduled<F: Future> {
 
 enum Stage<F: Future> {
     Foreground(Pin<Box<F>>),
-    Background { guest: Arc<Guest<F>>, end: AbortOnDropHandle<Option<F::Output>> },
+    Background {
+        guest: Arc<Guest<F>>,
+        end: AbortOnDropHandle<Option<F::Output>>,
+    },
     Ended,
 }
 
@@ -139,14 +149,22 @@ where
         meter: Arc<CpuMeter>,
         guest: F,
     ) -> Self {
-        Self { background, component, meter, stage: Stage::Foreground(Box::pin(guest)) }
+        Self {
+            background,
+            component,
+            meter,
+            stage: Stage::Foreground(Box::pin(guest)),
+        }
     }
 
     /// Moves the guest to the background.
     fn move_away(&mut self) {
         self.stage = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Foreground(guest) => {
-                let guest = Arc::new(Guest { future: Mutex::new(Some(guest)), host: Handle::current() });
+                let guest = Arc::new(Guest {
+                    future: Mutex::new(Some(guest)),
+                    host: Handle::current(),
+                });
                 let work = Arc::clone(&guest).run(self.component.clone(), Arc::clone(&self.meter));
                 let end = AbortOnDropHandle::new(self.background.0.handle.spawn(work));
                 Stage::Background { guest, end }
@@ -173,7 +191,9 @@ where
             }
         }
         this.move_away();
-        let Stage::Background { end, .. } = &mut this.stage else { return Poll::Pending };
+        let Stage::Background { end, .. } = &mut this.stage else {
+            return Poll::Pending;
+        };
         match ready!(Pin::new(end).poll(context)) {
             Ok(Some(result)) => Poll::Ready(result),
             Ok(None) => Poll::Pending,
@@ -218,7 +238,9 @@ impl<F: Future> Guest<F> {
 
     fn poll(&self, meter: &CpuMeter, context: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let mut slot = self.future.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(future) = slot.as_mut() else { return Poll::Ready(None) };
+        let Some(future) = slot.as_mut() else {
+            return Poll::Ready(None);
+        };
         let _host = self.host.enter();
         let poll = meter.poll(|| future.as_mut().poll(context));
         if poll.is_ready() {

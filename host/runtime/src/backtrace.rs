@@ -26,7 +26,9 @@ pub(crate) struct Reason<'a>(pub(crate) &'a wasmtime::Error);
 impl Display for Reason<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let messages = self.0.chain().map(ToString::to_string);
-        let messages: Vec<_> = messages.filter(|message| !message.starts_with(BACKTRACE_MESSAGE)).collect();
+        let messages: Vec<_> = messages
+            .filter(|message| !message.starts_with(BACKTRACE_MESSAGE))
+            .collect();
         formatter.write_str(&messages.join(": "))?;
         if self.0.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
             return formatter.write_str(" (the host gives each instance 512 KiB of stack)");
@@ -53,9 +55,13 @@ pub(crate) struct Backtrace(Vec<Frame>);
 impl Backtrace {
     /// The backtrace of an error; empty if the guest was not running.
     pub(crate) fn of(error: &wasmtime::Error) -> Self {
-        let frames = error.downcast_ref::<WasmBacktrace>().map_or(&[][..], WasmBacktrace::frames);
+        let frames = error
+            .downcast_ref::<WasmBacktrace>()
+            .map_or(&[][..], WasmBacktrace::frames);
         let frame = |frame: &wasmtime::FrameInfo| Frame {
-            name: frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), name),
+            name: frame
+                .func_name()
+                .map_or_else(|| format!("function {}", frame.func_index()), name),
             // For a module in a component, wasmtime counts from the start of the component.
             place: frame.module_offset(),
         };
@@ -64,9 +70,13 @@ impl Backtrace {
 
     /// One line for each function, with file and line if `lines` has them.
     pub(crate) async fn in_words(self, lines: Option<&Arc<SourceLines>>) -> String {
-        let Some(lines) = lines.cloned() else { return self.write(None) };
+        let Some(lines) = lines.cloned() else {
+            return self.write(None);
+        };
         // Blocking, because the file system may be slow.
-        spawn_blocking(move || self.write(Some(&lines))).await.unwrap_or_default()
+        spawn_blocking(move || self.write(Some(&lines)))
+            .await
+            .unwrap_or_default()
     }
 
     fn write(&self, lines: Option<&SourceLines>) -> String {
@@ -98,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_name_is_as_in_the_source_and_on_one_line() {
-        assert_eq!(name("_ZN4todo5tasks6create17h0123456789abcdefE"), "todo::tasks::create");
+        assert_eq!(
+            name("_ZN4todo5tasks6create17h0123456789abcdefE"),
+            "todo::tasks::create"
+        );
         assert_eq!(name("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
         assert_eq!(name("a\n    at b"), "a\\n    at b");
         assert_eq!(name(&"x".repeat(1000)).chars().count(), MAX_NAME_BYTES + 1);

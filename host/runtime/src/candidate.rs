@@ -66,7 +66,9 @@ impl Candidate {
         let pre = link(&compiled.component, &spec)?;
         let client =
             Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
-        Ok(Self { unnumbered: Version::new(spec, compiled, pre, client) })
+        Ok(Self {
+            unnumbered: Version::new(spec, compiled, pre, client),
+        })
     }
 
     /// Reads the component's OpenAPI document and its migrations.
@@ -75,13 +77,22 @@ impl Candidate {
         let version = &mut self.unnumbered;
         if let Some(needed) = version.memory_at_start_beyond_limit().await {
             let (component, limit) = (version.spec.name.clone(), version.spec.limits.memory);
-            return Err(CandidateError::Memory { component, needed, limit });
+            return Err(CandidateError::Memory {
+                component,
+                needed,
+                limit,
+            });
         }
         if migrations::is_exported(version) && !version.spec.capabilities.contains(&Capability::Postgres) {
-            return Err(CandidateError::MigrationsWithoutDatabase { component: version.spec.name.clone() });
+            return Err(CandidateError::MigrationsWithoutDatabase {
+                component: version.spec.name.clone(),
+            });
         }
         version.openapi = openapi::get(version).await.map_err(failed(openapi::EXPORT))?;
-        version.migrations = migrations::list(version).await.map_err(failed(migrations::EXPORT))?.into();
+        version.migrations = migrations::list(version)
+            .await
+            .map_err(failed(migrations::EXPORT))?
+            .into();
         Ok(())
     }
 
@@ -149,18 +160,31 @@ mod tests {
         );
         let mut spec = spec("large", &[]);
         spec.limits.memory = limit;
-        Host::new().verify(spec, &component(WIT, "large", &module)).await.err().map(|error| error.to_string())
+        Host::new()
+            .verify(spec, &component(WIT, "large", &module))
+            .await
+            .err()
+            .map(|error| error.to_string())
     }
 
     #[tokio::test]
     async fn a_component_that_starts_with_more_memory_than_its_limit_is_refused_with_what_it_needs() {
         let memory = r#"(memory (export "memory") 320)"#;
         let reason = refusal(memory, 16 * MIB).await.unwrap();
-        let (needs, advice) =
-            ("asks for 20.0 MiB of memory", "[components.large] of the manifest to 20MiB or more");
-        assert!(reason.contains(needs) && reason.contains("`limits.memory = 16MiB`"), "{reason}");
+        let (needs, advice) = (
+            "asks for 20.0 MiB of memory",
+            "[components.large] of the manifest to 20MiB or more",
+        );
+        assert!(
+            reason.contains(needs) && reason.contains("`limits.memory = 16MiB`"),
+            "{reason}"
+        );
         assert!(reason.ends_with(advice), "{reason}");
-        assert_eq!(refusal(memory, 20 * MIB).await, None, "the advice can be followed");
+        assert_eq!(
+            refusal(memory, 20 * MIB).await,
+            None,
+            "the advice can be followed"
+        );
     }
 
     #[tokio::test]

@@ -25,7 +25,13 @@ pub struct UnknownCapability(pub String);
 
 impl Capability {
     /// Every capability, in alphabetical order.
-    pub const ALL: [Self; 5] = [Self::Cohere, Self::Config, Self::Identity, Self::Logging, Self::Postgres];
+    pub const ALL: [Self; 5] = [
+        Self::Cohere,
+        Self::Config,
+        Self::Identity,
+        Self::Logging,
+        Self::Postgres,
+    ];
 
     /// The grant's word in the manifest.
     #[must_use]

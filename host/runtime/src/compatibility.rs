@@ -62,14 +62,23 @@ pub fn check_compatibility<'a>(
 ) -> Result<(), CompatibilityError> {
     let candidates = candidates.into_iter().map(Candidate::linked);
     let versions = live.into_iter().chain(candidates);
-    let together: BTreeMap<_, _> = versions.map(|version| (version.spec().name.as_str(), version)).collect();
+    let together: BTreeMap<_, _> = versions
+        .map(|version| (version.spec().name.as_str(), version))
+        .collect();
     for importer in together.values() {
         for (import, interface) in component_calls::imports(importer.component()) {
             // An import without an assignment fails to link earlier.
-            let Some(exporter) = importer.spec().callee(&import) else { continue };
+            let Some(exporter) = importer.spec().callee(&import) else {
+                continue;
+            };
             if let Err(misfit) = check_import(&import, &interface, together.get(exporter).copied()) {
                 let importer = importer.spec().name.clone();
-                return Err(CompatibilityError { importer, import, exporter: exporter.to_owned(), misfit });
+                return Err(CompatibilityError {
+                    importer,
+                    import,
+                    exporter: exporter.to_owned(),
+                    misfit,
+                });
             }
         }
     }
@@ -84,30 +93,46 @@ fn check_import(
     let from = from.ok_or(Incompatibility::NoComponent)?.component();
     // The lookup also finds another version of the interface, if it is compatible.
     let Some((ComponentItem::ComponentInstance(exported), _)) = from.get_export(None, import) else {
-        return Err(Incompatibility::NotExported { exports: component_calls::exports(from) });
+        return Err(Incompatibility::NotExported {
+            exports: component_calls::exports(from),
+        });
     };
     let engine = from.engine();
     let differences: Vec<_> = imported
         .exports(engine)
         .filter_map(|(name, item)| match item.ty {
-            ComponentItem::ComponentFunc(function) => {
-                difference(name, &function, exported.get_export(engine, name).map(|item| item.ty))
-            }
+            ComponentItem::ComponentFunc(function) => difference(
+                name,
+                &function,
+                exported.get_export(engine, name).map(|item| item.ty),
+            ),
             _ => None,
         })
         .collect();
-    if differences.is_empty() { Ok(()) } else { Err(Incompatibility::Different(differences)) }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(Incompatibility::Different(differences))
+    }
 }
 
 fn difference(name: &str, imported: &ComponentFunc, exported: Option<ComponentItem>) -> Option<Difference> {
     let Some(ComponentItem::ComponentFunc(exported)) = exported else {
         let imported = wit_type::signature(imported);
-        return Some(Difference { place: name.to_owned(), imported, exported: "nothing".to_owned() });
+        return Some(Difference {
+            place: name.to_owned(),
+            imported,
+            exported: "nothing".to_owned(),
+        });
     };
     let mut difference = wit_type::function_difference(imported, &exported)?;
     difference.place.insert(0, name.to_owned());
     let (imported, exported) = difference.texts;
-    Some(Difference { place: difference.place.join(", "), imported, exported })
+    Some(Difference {
+        place: difference.place.join(", "),
+        imported,
+        exported,
+    })
 }
 
 /// Formats differences as the lines after a message.
@@ -115,8 +140,16 @@ struct Lines<'a>(&'a [Difference]);
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Difference { place, imported, exported } in self.0 {
-            write!(formatter, "\n  {place}\n    imported: {imported}\n    exported: {exported}")?;
+        for Difference {
+            place,
+            imported,
+            exported,
+        } in self.0
+        {
+            write!(
+                formatter,
+                "\n  {place}\n    imported: {imported}\n    exported: {exported}"
+            )?;
         }
         Ok(())
     }

@@ -154,11 +154,13 @@ pub struct Compiled {
 #[must_use]
 pub fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 impl Compiler {
@@ -166,7 +168,13 @@ impl Compiler {
     #[must_use]
     pub fn new(engine: Engine, cache: CodeCache, process: Option<CompilerProcess>) -> Self {
         let compatibility = compatibility(engine.wasmtime());
-        Self { engine, cache, process, compatibility, one_at_a_time: Mutex::default() }
+        Self {
+            engine,
+            cache,
+            process,
+            compatibility,
+            one_at_a_time: Mutex::default(),
+        }
     }
 
     /// Compiles a component, or takes its machine code from the cache. `digest` is the [`digest`] of the
@@ -179,12 +187,17 @@ impl Compiler {
         }
         let path = self.cache.own.join(self.file(digest));
         let place = path.clone();
-        let unusable = |error| CompileError::Cache { path: place.clone(), error };
+        let unusable = |error| CompileError::Cache {
+            path: place.clone(),
+            error,
+        };
         let partial = Partial::beside(&path).map_err(unusable)?;
         match &self.process {
             Some(process) => {
                 let wasm = self.file_of(component).await.map_err(unusable)?;
-                process.compile(wasm.path(), partial.output().map_err(unusable)?).await?;
+                process
+                    .compile(wasm.path(), partial.output().map_err(unusable)?)
+                    .await?;
             }
             None => partial.fill(&component.bytes)?,
         }
@@ -217,14 +230,22 @@ impl Compiler {
         let ahead = self.cache.ahead.as_ref().map(|directory| directory.join(&file));
         let (engine, own) = (self.engine.wasmtime().clone(), self.cache.own.join(&file));
         let kept = spawn_blocking(move || {
-            ahead.and_then(|path| cached(&engine, &path)).or_else(|| cached(&engine, &own))
+            ahead
+                .and_then(|path| cached(&engine, &path))
+                .or_else(|| cached(&engine, &own))
         });
         let loaded = kept.await.ok().flatten()?;
         Some(self.compiled(loaded, digest, true))
     }
 
     fn compiled(&self, (component, lines): Loaded, digest: &str, was_cached: bool) -> Compiled {
-        Compiled { component, lines, digest: Arc::from(digest), engine: self.engine.clone(), was_cached }
+        Compiled {
+            component,
+            lines,
+            digest: Arc::from(digest),
+            engine: self.engine.clone(),
+            was_cached,
+        }
     }
 
     fn file(&self, digest: &str) -> String {
@@ -254,7 +275,10 @@ fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Loaded> {
         .ok()
 }
 
-#[expect(unsafe_code, reason = "loading machine code is unsafe unless it is wasmtime's own output")]
+#[expect(
+    unsafe_code,
+    reason = "loading machine code is unsafe unless it is wasmtime's own output"
+)]
 fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<Loaded> {
     // SAFETY: only the host's user and its installer can write to the file's directory, and `Compiler::compile` wrote
     // the file.
@@ -269,7 +293,9 @@ struct Partial(PathBuf);
 impl Partial {
     fn beside(path: &Path) -> io::Result<Self> {
         path.parent().map_or(Ok(()), create_private)?;
-        Ok(Self(path.with_extension(format!("{}.{PARTIAL}", std::process::id()))))
+        Ok(Self(
+            path.with_extension(format!("{}.{PARTIAL}", std::process::id())),
+        ))
     }
 
     /// Creates the file, empty and open for writing.
@@ -279,7 +305,10 @@ impl Partial {
 
     /// Compiles into the file, in this process.
     fn fill(&self, bytes: &[u8]) -> Result<(), CompileError> {
-        let unusable = |error| CompileError::Cache { path: self.0.clone(), error };
+        let unusable = |error| CompileError::Cache {
+            path: self.0.clone(),
+            error,
+        };
         compile_into(bytes, &mut self.output().map_err(unusable)?).map_err(|failure| match failure {
             Failure::Invalid(error) => CompileError::Invalid(format!("{error:#}")),
             Failure::Io(error) => unusable(error),
@@ -309,7 +338,9 @@ fn forget_oldest(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
         // Another host may have removed the file.
-        let Ok(written) = fs::metadata(&path).and_then(|file| file.modified()) else { continue };
+        let Ok(written) = fs::metadata(&path).and_then(|file| file.modified()) else {
+            continue;
+        };
         let is_partial = path.extension().is_some_and(|extension| extension == PARTIAL);
         if is_partial && written.elapsed().is_ok_and(|age| age > ABANDONED_AFTER) {
             let _ = fs::remove_file(path);
@@ -319,15 +350,19 @@ fn forget_oldest(directory: &Path) -> io::Result<()> {
     }
     kept.sort_unstable();
     let surplus = kept.len().saturating_sub(MAX_CACHED_FILES);
-    kept.drain(..surplus).try_for_each(|(_, path)| match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    })
+    kept.drain(..surplus)
+        .try_for_each(|(_, path)| match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        })
 }
 
 pub(crate) fn create_private(directory: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
 }
 
 #[cfg(test)]
@@ -341,17 +376,36 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_compiled_ahead_needs_no_place_to_write() {
-        let engine = Engine::new(EngineSettings { instances: 1, guest_memory: u64::MAX }).unwrap();
+        let engine = Engine::new(EngineSettings {
+            instances: 1,
+            guest_memory: u64::MAX,
+        })
+        .unwrap();
         let image = tempfile::tempdir().unwrap();
         let compile = async |cache| {
             let component = Uncompiled::read(EMPTY_COMPONENT.to_vec().into()).unwrap();
-            Compiler::new(engine.clone(), cache, None).compile(&component, &digest(EMPTY_COMPONENT)).await
+            Compiler::new(engine.clone(), cache, None)
+                .compile(&component, &digest(EMPTY_COMPONENT))
+                .await
         };
-        let read_only = |ahead| CodeCache { ahead, own: "/dev/null/cache".into() };
+        let read_only = |ahead| CodeCache {
+            ahead,
+            own: "/dev/null/cache".into(),
+        };
 
-        assert!(matches!(compile(read_only(None)).await, Err(CompileError::Cache { .. })));
-        compile(CodeCache { ahead: None, own: image.path().join("cache") }).await.unwrap();
-        compile(read_only(Some(image.path().join("cache")))).await.unwrap();
+        assert!(matches!(
+            compile(read_only(None)).await,
+            Err(CompileError::Cache { .. })
+        ));
+        compile(CodeCache {
+            ahead: None,
+            own: image.path().join("cache"),
+        })
+        .await
+        .unwrap();
+        compile(read_only(Some(image.path().join("cache"))))
+            .await
+            .unwrap();
     }
 
     #[test]
@@ -361,10 +415,16 @@ mod tests {
         for number in 0..MAX_CACHED_FILES + 2 {
             let age = Duration::from_secs(u64::try_from(MAX_CACHED_FILES + 2 - number).unwrap());
             let written = std::time::SystemTime::now() - age;
-            fs::File::create(file(number)).unwrap().set_modified(written).unwrap();
+            fs::File::create(file(number))
+                .unwrap()
+                .set_modified(written)
+                .unwrap();
         }
         forget_oldest(cache.path()).unwrap();
-        assert_eq!([0, 1, 2].map(|number| file(number).exists()), [false, false, true]);
+        assert_eq!(
+            [0, 1, 2].map(|number| file(number).exists()),
+            [false, false, true]
+        );
         assert_eq!(fs::read_dir(cache.path()).unwrap().count(), MAX_CACHED_FILES);
     }
 
@@ -373,13 +433,19 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let file = |name: &str, age: Duration| {
             let path = cache.path().join(name);
-            fs::File::create(&path).unwrap().set_modified(std::time::SystemTime::now() - age).unwrap();
+            fs::File::create(&path)
+                .unwrap()
+                .set_modified(std::time::SystemTime::now() - age)
+                .unwrap();
             path
         };
         let abandoned = file("a.1.partial", 2 * ABANDONED_AFTER);
         let under_way = file("b.2.partial", Duration::ZERO);
         let whole = file("c.cwasm", 2 * ABANDONED_AFTER);
         forget_oldest(cache.path()).unwrap();
-        assert_eq!([abandoned, under_way, whole].map(|path| path.exists()), [false, true, true]);
+        assert_eq!(
+            [abandoned, under_way, whole].map(|path| path.exists()),
+            [false, true, true]
+        );
     }
 }

@@ -75,7 +75,10 @@ impl CompilerProcess {
             .arg(self.memory.to_string())
             .env_clear()
             // mimalloc returns unused memory at once, and does not commit memory in advance.
-            .envs([("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MIMALLOC_PURGE_DELAY", "0")])
+            .envs([
+                ("MIMALLOC_ARENA_EAGER_COMMIT", "0"),
+                ("MIMALLOC_PURGE_DELAY", "0"),
+            ])
             .current_dir("/")
             // Ctrl-C is for the host, which lets the swap finish or ends the process itself.
             .process_group(0)
@@ -88,8 +91,9 @@ impl CompilerProcess {
         // The pipe stays open until the end of this function, because the process ends when the pipe is closed.
         let (_input, said) = (process.stdin.take(), process.stderr.take());
         let work = async { tokio::join!(reason(said), process.wait()) };
-        let (reason, status) =
-            tokio::time::timeout(MAX_TIME, work).await.map_err(|_| CompileError::TooSlow(MAX_TIME))?;
+        let (reason, status) = tokio::time::timeout(MAX_TIME, work)
+            .await
+            .map_err(|_| CompileError::TooSlow(MAX_TIME))?;
         self.explain(status.map_err(CompileError::Process)?, reason)
     }
 
@@ -117,7 +121,9 @@ impl CompilerProcess {
 
 /// The beginning of the error output. All output is read, so that the process never blocks on writing.
 async fn reason(said: Option<ChildStderr>) -> String {
-    let Some(mut said) = said else { return String::new() };
+    let Some(mut said) = said else {
+        return String::new();
+    };
     let mut text = Vec::new();
     let _ = (&mut said).take(MAX_REASON_BYTES).read_to_end(&mut text).await;
     let _ = tokio::io::copy(&mut said, &mut tokio::io::sink()).await;
@@ -178,10 +184,19 @@ fn bound(memory: u64) -> io::Result<()> {
     // Only Linux has this file. A process may always set a higher value than its parent's.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
     nice(NICENESS)?;
-    let to = |most| Rlimit { current: Some(most), maximum: Some(most) };
+    let to = |most| Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
     setrlimit(Resource::Data, to(memory.saturating_mul(ADDRESS_SPACE_FACTOR)))?;
     setrlimit(Resource::Fsize, to(MAX_CODE_BYTES))?;
-    setrlimit(Resource::Cpu, Rlimit { current: Some(MAX_CPU.as_secs()), maximum: None })?;
+    setrlimit(
+        Resource::Cpu,
+        Rlimit {
+            current: Some(MAX_CPU.as_secs()),
+            maximum: None,
+        },
+    )?;
     setrlimit(Resource::Core, to(0))?;
     // From here on, the process can open neither files nor sockets, even after it closes some.
     setrlimit(Resource::Nofile, to(0))?;
@@ -191,18 +206,22 @@ fn bound(memory: u64) -> io::Result<()> {
 /// Ends this process when its own memory exceeds `most` bytes. On systems other than Linux, only the limit on address
 /// space applies.
 fn watch_memory(most: u64) -> io::Result<()> {
-    let Ok(mut status) = File::open("/proc/self/status") else { return Ok(()) };
-    thread::Builder::new().name("memory-watch".to_owned()).spawn(move || {
-        let mut text = String::new();
-        loop {
-            text.clear();
-            let read = status.rewind().and_then(|()| status.read_to_string(&mut text));
-            if read.is_ok() && own_memory(&text).is_some_and(|own| own > most) {
-                process::exit(EXIT_OUT_OF_MEMORY.into());
+    let Ok(mut status) = File::open("/proc/self/status") else {
+        return Ok(());
+    };
+    thread::Builder::new()
+        .name("memory-watch".to_owned())
+        .spawn(move || {
+            let mut text = String::new();
+            loop {
+                text.clear();
+                let read = status.rewind().and_then(|()| status.read_to_string(&mut text));
+                if read.is_ok() && own_memory(&text).is_some_and(|own| own > most) {
+                    process::exit(EXIT_OUT_OF_MEMORY.into());
+                }
+                thread::sleep(MEMORY_INTERVAL);
             }
-            thread::sleep(MEMORY_INTERVAL);
-        }
-    })?;
+        })?;
     Ok(())
 }
 

@@ -31,7 +31,9 @@ const UNAVAILABLE: &str = "unavailable";
 
 /// Whether an interface belongs to the host.
 pub(crate) fn is_of_the_host(interface: &str) -> bool {
-    HOST_NAMESPACES.iter().any(|namespace| interface.starts_with(namespace))
+    HOST_NAMESPACES
+        .iter()
+        .any(|namespace| interface.starts_with(namespace))
 }
 
 /// The interfaces that a component imports from others.
@@ -54,7 +56,11 @@ pub(crate) fn exports(component: &Component) -> String {
         .filter(|(name, _)| !is_of_the_host(name))
         .map(|(name, _)| format!("`{name}`"))
         .collect();
-    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Links each import that the manifest assigns to another component. The callee's exports are not checked here,
@@ -70,7 +76,11 @@ pub(crate) fn add_to_linker(
         let functions = functions(&import, &interface, component.engine())?;
         let mut instance = linker.instance(&import).map_err(LinkError::Mismatch)?;
         for function in functions {
-            let target = Target { callee: callee.to_owned(), interface: import.clone(), function };
+            let target = Target {
+                callee: callee.to_owned(),
+                interface: import.clone(),
+                function,
+            };
             target.define(&mut instance).map_err(LinkError::Mismatch)?;
         }
     }
@@ -97,7 +107,10 @@ fn functions(
     interface: &ComponentInstance,
     engine: &wasmtime::Engine,
 ) -> Result<Vec<String>, LinkError> {
-    let refuse = |what: String| LinkError::CannotCross { import: import.to_owned(), what };
+    let refuse = |what: String| LinkError::CannotCross {
+        import: import.to_owned(),
+        what,
+    };
     let mut functions = Vec::new();
     for (name, item) in interface.exports(engine) {
         match item.ty {
@@ -105,7 +118,10 @@ fn functions(
             ComponentItem::ComponentFunc(function) => {
                 if let Some(place) = wit_type::find(&function, is_tied_to_its_instance) {
                     let signature = wit_type::signature(&function);
-                    return Err(refuse(format!("has `{name}: {signature}` ({})", place.join(", "))));
+                    return Err(refuse(format!(
+                        "has `{name}: {signature}` ({})",
+                        place.join(", ")
+                    )));
                 }
                 functions.push(name.to_owned());
             }
@@ -116,7 +132,10 @@ fn functions(
 }
 
 fn is_tied_to_its_instance(ty: &Type) -> bool {
-    matches!(ty, Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext)
+    matches!(
+        ty,
+        Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext
+    )
 }
 
 /// A function of another component.
@@ -153,14 +172,22 @@ impl Target {
         params: Vec<Val>,
         results: usize,
     ) -> Result<Vec<Val>, CallError> {
-        let callers: Vec<String> = caller.callers.iter().chain([&caller.component]).cloned().collect();
+        let callers: Vec<String> = caller
+            .callers
+            .iter()
+            .chain([&caller.component])
+            .cloned()
+            .collect();
         if callers.len() > MAX_DEPTH {
-            let error =
-                CallError::TooDeep { chain: format!("{} → {}", callers.join(" → "), self.callee) };
+            let error = CallError::TooDeep {
+                chain: format!("{} → {}", callers.join(" → "), self.callee),
+            };
             return Err(error.logged(caller));
         }
         let Some(version) = caller.registry.current().version(&self.callee) else {
-            let error = CallError::NotLive { callee: self.callee.clone() };
+            let error = CallError::NotLive {
+                callee: self.callee.clone(),
+            };
             return Err(error.logged(caller));
         };
         let context = RequestContext {
@@ -188,25 +215,39 @@ impl Target {
         results: usize,
     ) -> Result<Vec<Val>, HandleError> {
         let admission = version.admit(&context).await?;
-        let work = version.run(Arc::new(context), admission, move |version, mut store| async move {
-            let function = self.find(version.component())?;
-            let instance = version.pre.instance_pre().instantiate_async(&mut store).await?;
-            let function = instance.get_func(&mut store, function).ok_or_else(|| self.missing())?;
-            let mut values = vec![Val::Bool(false); results];
-            function.call_async(&mut store, &params, &mut values).await?;
-            Ok(values)
-        });
+        let work = version.run(
+            Arc::new(context),
+            admission,
+            move |version, mut store| async move {
+                let function = self.find(version.component())?;
+                let instance = version.pre.instance_pre().instantiate_async(&mut store).await?;
+                let function = instance
+                    .get_func(&mut store, function)
+                    .ok_or_else(|| self.missing())?;
+                let mut values = vec![Val::Bool(false); results];
+                function.call_async(&mut store, &params, &mut values).await?;
+                Ok(values)
+            },
+        );
         // In a separate task, so that the callee's execution time does not count for its caller.
-        AbortOnDropHandle::new(tokio::spawn(work)).await.unwrap_or(Err(HandleError::Failed))
+        AbortOnDropHandle::new(tokio::spawn(work))
+            .await
+            .unwrap_or(Err(HandleError::Failed))
     }
 
     fn find(&self, component: &Component) -> wasmtime::Result<ComponentExportIndex> {
-        let interface = component.get_export_index(None, &*self.interface).ok_or_else(|| self.missing())?;
-        component.get_export_index(Some(&interface), &*self.function).ok_or_else(|| self.missing())
+        let interface = component
+            .get_export_index(None, &*self.interface)
+            .ok_or_else(|| self.missing())?;
+        component
+            .get_export_index(Some(&interface), &*self.function)
+            .ok_or_else(|| self.missing())
     }
 
     fn missing(&self) -> wasmtime::Error {
-        let Self { interface, function, .. } = self;
+        let Self {
+            interface, function, ..
+        } = self;
         wasmtime::format_err!("it exports no function `{function}` in `{interface}`")
     }
 }
@@ -242,11 +283,14 @@ impl CallError {
 
 /// The result that reports a failed call to the caller, if its type has a case for it.
 fn unavailable(signature: &ComponentFunc, reason: &CallError) -> Option<Val> {
-    let Type::Result(result) = signature.results().next()? else { return None };
+    let Type::Result(result) = signature.results().next()? else {
+        return None;
+    };
     let error = match result.err()? {
-        Type::Enum(cases) => {
-            cases.names().any(|name| name == UNAVAILABLE).then(|| Val::Enum(UNAVAILABLE.to_owned()))?
-        }
+        Type::Enum(cases) => cases
+            .names()
+            .any(|name| name == UNAVAILABLE)
+            .then(|| Val::Enum(UNAVAILABLE.to_owned()))?,
         Type::Variant(variant) => {
             let case = variant.cases().find(|case| case.name == UNAVAILABLE)?;
             let payload = match case.ty {

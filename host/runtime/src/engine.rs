@@ -65,7 +65,11 @@ impl Engine {
         let inner = wasmtime::Engine::new(&configuration(settings)).map_err(EngineError::Configuration)?;
         start_ticker(&inner)?;
         let background = Background::start()?;
-        Ok(Self { inner, memory: GuestMemory::new(settings.guest_memory), background })
+        Ok(Self {
+            inner,
+            memory: GuestMemory::new(settings.guest_memory),
+            background,
+        })
     }
 
     /// An engine that compiles machine code for all other engines of the host. It has room for one instance, which it
@@ -74,8 +78,15 @@ impl Engine {
     /// With an `address_map`, backtraces have offsets within functions. The map takes a sixteenth more memory to
     /// compile.
     pub(crate) fn for_compiling(address_map: bool) -> wasmtime::Result<wasmtime::Engine> {
-        let mut configuration = configuration(EngineSettings { instances: 1, guest_memory: 0 });
-        wasmtime::Engine::new(configuration.parallel_compilation(false).generate_address_map(address_map))
+        let mut configuration = configuration(EngineSettings {
+            instances: 1,
+            guest_memory: 0,
+        });
+        wasmtime::Engine::new(
+            configuration
+                .parallel_compilation(false)
+                .generate_address_map(address_map),
+        )
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -128,15 +139,17 @@ fn configuration(settings: EngineSettings) -> Config {
 /// A thread instead of a Tokio task, because looping guests block Tokio's threads.
 fn start_ticker(engine: &wasmtime::Engine) -> Result<(), std::io::Error> {
     let engine = engine.weak();
-    thread::Builder::new().name("epoch-ticker".to_owned()).spawn(move || {
-        loop {
-            thread::sleep(TICK);
-            match engine.upgrade() {
-                Some(engine) => engine.increment_epoch(),
-                None => return,
+    thread::Builder::new()
+        .name("epoch-ticker".to_owned())
+        .spawn(move || {
+            loop {
+                thread::sleep(TICK);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
             }
-        }
-    })?;
+        })?;
     Ok(())
 }
 
@@ -151,7 +164,11 @@ mod tests {
     fn what_one_engine_compiles_every_other_takes() {
         let compiling = compatibility(&Engine::for_compiling(false).unwrap());
         for instances in [1, 16, 500] {
-            let engine = Engine::new(EngineSettings { instances, guest_memory: u64::MAX }).unwrap();
+            let engine = Engine::new(EngineSettings {
+                instances,
+                guest_memory: u64::MAX,
+            })
+            .unwrap();
             assert_eq!(compatibility(engine.wasmtime()), compiling, "{instances}");
         }
     }

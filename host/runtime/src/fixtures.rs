@@ -30,7 +30,9 @@ pub(crate) fn dummy(wit: &str, world: &str) -> Vec<u8> {
 
 fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
     let mut resolve = Resolve::default();
-    resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")).unwrap();
+    resolve
+        .push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit"))
+        .unwrap();
     let package = resolve.push_str("fixture.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     (resolve, world)
@@ -38,7 +40,11 @@ fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
 
 fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().encode().unwrap()
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .encode()
+        .unwrap()
 }
 
 /// The manifest entry of a component without grants, except for `imports`.
@@ -51,7 +57,10 @@ pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
         environment: Settings::default(),
         outgoing: Vec::new(),
         outgoing_authorities: Authorities::default(),
-        imports: imports.iter().map(|(import, name)| ((*import).to_owned(), (*name).to_owned())).collect(),
+        imports: imports
+            .iter()
+            .map(|(import, name)| ((*import).to_owned(), (*name).to_owned()))
+            .collect(),
         routes: Vec::new(),
         authentication_required: false,
         authenticates_itself: false,
@@ -67,11 +76,22 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn new() -> Self {
-        let engine = Engine::new(EngineSettings { instances: 16, guest_memory: u64::MAX }).unwrap();
+        let engine = Engine::new(EngineSettings {
+            instances: 16,
+            guest_memory: u64::MAX,
+        })
+        .unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let cache = CodeCache { ahead: None, own: directory.path().join("cache") };
+        let cache = CodeCache {
+            ahead: None,
+            own: directory.path().join("cache"),
+        };
         let compiler = Compiler::new(engine, cache, None);
-        Self { registry: Arc::default(), compiler, _cache: directory }
+        Self {
+            registry: Arc::default(),
+            compiler,
+            _cache: directory,
+        }
     }
 
     pub(crate) async fn verify(
@@ -81,7 +101,11 @@ impl Host {
     ) -> Result<Candidate, CandidateError> {
         let uncompiled = Uncompiled::read(component.to_vec().into()).unwrap();
         uncompiled.check(&spec)?;
-        let compiled = self.compiler.compile(&uncompiled, &digest(component)).await.unwrap();
+        let compiled = self
+            .compiler
+            .compile(&uncompiled, &digest(component))
+            .await
+            .unwrap();
         let mut candidate = Candidate::link(&compiled, spec)?;
         candidate.ask().await?;
         Ok(candidate)

@@ -102,7 +102,12 @@ impl GuestBody {
         &mut self,
         frame: Option<Result<Frame<Bytes>, wasmtime_wasi_http::Error>>,
     ) -> Option<Result<Frame<Bytes>, GuestBodyError>> {
-        let Self { announced, written, request, .. } = self;
+        let Self {
+            announced,
+            written,
+            request,
+            ..
+        } = self;
         match (frame, *announced) {
             (Some(Ok(frame)), _) => {
                 let left = announced.map_or(u64::MAX, |announced| announced.saturating_sub(*written));
@@ -157,7 +162,9 @@ impl GuestBody {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
-        let Some(guest) = &mut self.guest else { return Poll::Ready(None) };
+        let Some(guest) = &mut self.guest else {
+            return Poll::Ready(None);
+        };
         let result = ready!(Pin::new(guest).poll(context));
         self.guest = None;
         match result {
@@ -210,8 +217,15 @@ impl Body for GuestBody {
             // Not even a length of 0 may be sent.
             return SizeHint::default();
         }
-        let Some(announced) = self.announced else { return self.inner.size_hint() };
-        let came: u64 = self.came.iter().filter_map(Frame::data_ref).map(|data| data.len() as u64).sum();
+        let Some(announced) = self.announced else {
+            return self.inner.size_hint();
+        };
+        let came: u64 = self
+            .came
+            .iter()
+            .filter_map(Frame::data_ref)
+            .map(|data| data.len() as u64)
+            .sum();
         SizeHint::with_exact(announced.saturating_sub(self.written) + came)
     }
 }
@@ -263,6 +277,9 @@ mod tests {
         let mut body = GuestBody::new(nothing, Some(guest), None, RequestContext::of_a_test());
         assert!(body.frame().now_or_never().is_none(), "hyper sends the head now");
         let frame = body.frame().now_or_never().flatten();
-        assert!(matches!(frame, Some(Err(GuestBodyError::Guest(HandleError::Failed)))));
+        assert!(matches!(
+            frame,
+            Some(Err(GuestBodyError::Guest(HandleError::Failed)))
+        ));
     }
 }

@@ -74,8 +74,19 @@ impl GuestMemory {
     /// A budget of `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
         // The share of trials always exists, even if nothing is being tried.
-        let trials = (Owner::Trials, Account { holders: 1, ..Account::default() });
-        let ledger = Ledger { budget: bytes, free: bytes, accounts: [trials].into(), waiting: Vec::new() };
+        let trials = (
+            Owner::Trials,
+            Account {
+                holders: 1,
+                ..Account::default()
+            },
+        );
+        let ledger = Ledger {
+            budget: bytes,
+            free: bytes,
+            accounts: [trials].into(),
+            waiting: Vec::new(),
+        };
         Self(Arc::new(Mutex::new(ledger)))
     }
 
@@ -91,7 +102,10 @@ impl GuestMemory {
 
     fn open(&self, owner: Owner) -> MemoryAccount {
         self.ledger().accounts.entry(owner.clone()).or_default().holders += 1;
-        MemoryAccount(Arc::new(Holder { memory: self.clone(), owner }))
+        MemoryAccount(Arc::new(Holder {
+            memory: self.clone(),
+            owner,
+        }))
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -102,7 +116,9 @@ impl GuestMemory {
 impl Drop for Holder {
     fn drop(&mut self) {
         let mut ledger = self.memory.ledger();
-        let Some(account) = ledger.accounts.get_mut(&self.owner) else { return };
+        let Some(account) = ledger.accounts.get_mut(&self.owner) else {
+            return;
+        };
         account.holders -= 1;
         if account.holders == 0 {
             ledger.accounts.remove(&self.owner);
@@ -119,7 +135,11 @@ impl MemoryAccount {
 
     /// An empty charge, which can grow.
     pub(crate) fn charge(&self) -> Charge {
-        Charge { account: self.clone(), bytes: 0, has_given_up: false }
+        Charge {
+            account: self.clone(),
+            bytes: 0,
+            has_given_up: false,
+        }
     }
 
     /// Reserves the mean memory of the component's instances, at most `limit` bytes. An instance that begins with that
@@ -150,7 +170,11 @@ impl MemoryAccount {
     /// The error of a charge that timed out.
     pub(crate) fn none_left(&self) -> NoGuestMemory {
         let (ledger, owner) = (self.ledger(), &self.0.owner);
-        NoGuestMemory { held: ledger.account(owner).held, share: ledger.share(owner), budget: ledger.budget }
+        NoGuestMemory {
+            held: ledger.account(owner).held,
+            share: ledger.share(owner),
+            budget: ledger.budget,
+        }
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -242,11 +266,19 @@ impl<'a> Place<'a> {
             return None;
         }
         let (sender, granted) = oneshot::channel();
-        ledger.waiting.push(Waiting { owner: account.0.owner.clone(), bytes, granted: sender });
+        ledger.waiting.push(Waiting {
+            owner: account.0.owner.clone(),
+            bytes,
+            granted: sender,
+        });
         // Memory may have been released since the request.
         ledger.serve();
         drop(ledger);
-        Some(Self { account, bytes, granted: Some(granted) })
+        Some(Self {
+            account,
+            bytes,
+            granted: Some(granted),
+        })
     }
 
     async fn granted(mut self) {
@@ -260,7 +292,9 @@ impl<'a> Place<'a> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let Some(mut granted) = self.granted.take() else { return };
+        let Some(mut granted) = self.granted.take() else {
+            return;
+        };
         granted.close();
         let mut ledger = self.account.ledger();
         if granted.try_recv().is_ok() {
@@ -313,7 +347,12 @@ impl Ledger {
 
     fn share(&self, owner: &Owner) -> u64 {
         let trials = self.budget / TRIALS_PART;
-        let components = self.accounts.keys().filter(|owner| **owner != Owner::Trials).count().max(1);
+        let components = self
+            .accounts
+            .keys()
+            .filter(|owner| **owner != Owner::Trials)
+            .count()
+            .max(1);
         match owner {
             Owner::Trials => trials,
             Owner::Component(_) => (self.budget - trials) / components as u64,
@@ -339,7 +378,9 @@ impl Ledger {
 
     /// The free bytes for `owner`.
     fn free_for(&self, owner: &Owner) -> u64 {
-        let kept = self.others(owner).map(|(other, account)| self.kept(other).saturating_sub(account.held));
+        let kept = self
+            .others(owner)
+            .map(|(other, account)| self.kept(other).saturating_sub(account.held));
         self.free.saturating_sub(kept.sum())
     }
 
@@ -367,7 +408,9 @@ impl Ledger {
         if bytes > self.free_for(owner) {
             return false;
         }
-        let Some(account) = self.accounts.get_mut(owner) else { return false };
+        let Some(account) = self.accounts.get_mut(owner) else {
+            return false;
+        };
         account.held += bytes;
         self.free -= bytes;
         true
@@ -375,7 +418,9 @@ impl Ledger {
 
     /// Returns whether a charge that has timed out must fail now.
     fn give_up(&mut self, owner: &Owner) -> bool {
-        self.accounts.get_mut(owner).is_none_or(|account| !std::mem::replace(&mut account.is_giving_up, true))
+        self.accounts
+            .get_mut(owner)
+            .is_none_or(|account| !std::mem::replace(&mut account.is_giving_up, true))
     }
 
     /// Records that the failing charge has released its memory.

@@ -18,14 +18,25 @@ pub(crate) const MAX_LINE: usize = 8 * 1024;
 impl RequestContext {
     /// Logs a forbidden action of the component.
     pub(crate) fn warn(&self, message: impl Display) {
-        warn(&self.log, &self.component, self.version, &self.request_id, message);
+        warn(
+            &self.log,
+            &self.component,
+            self.version,
+            &self.request_id,
+            message,
+        );
     }
 
     /// Logs a failure of the component, and its reason.
     pub(crate) fn error(&self, message: &str, error: impl Display) {
         let error = one_line(error);
         if self.log.admit(message.len() + error.len()) {
-            let Self { component, version, request_id, .. } = self;
+            let Self {
+                component,
+                version,
+                request_id,
+                ..
+            } = self;
             tracing::error!(component, version, request_id, error, "{message}");
         }
     }
@@ -41,12 +52,24 @@ impl RequestContext {
         if !self.log.admit(error.len()) {
             return;
         }
-        let Self { component, version, request_id, .. } = self;
+        let Self {
+            component,
+            version,
+            request_id,
+            ..
+        } = self;
         let backtrace = backtrace.in_words(lines).await;
         self.log.charge(backtrace.len());
         // Last, because each function has a line of its own in the log for people.
         let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
-        tracing::error!(component, version, request_id, error, backtrace, "the component failed");
+        tracing::error!(
+            component,
+            version,
+            request_id,
+            error,
+            backtrace,
+            "the component failed"
+        );
     }
 }
 
@@ -54,7 +77,13 @@ impl Version {
     /// Logs what is wrong with the response to a request, if the component's log budget allows it. The line is cut at 8
     /// KiB.
     pub fn warn(&self, request_id: &str, message: impl Display) {
-        warn(&self.resources.log, &self.spec.name, self.number, request_id, message);
+        warn(
+            &self.resources.log,
+            &self.spec.name,
+            self.number,
+            request_id,
+            message,
+        );
     }
 }
 

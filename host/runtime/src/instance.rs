@@ -186,9 +186,14 @@ impl Version {
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
         let deadline = Instant::now() + QUEUE_TIME;
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
-        let Ok(Ok(permit)) = timeout_at(deadline, permit).await else { return Err(HandleError::Busy) };
+        let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {
+            return Err(HandleError::Busy);
+        };
         let memory = self.memory.charge_for_instance(self.spec.limits.memory);
-        match timeout_at(deadline, memory).await.unwrap_or_else(|_| Err(self.memory.none_left())) {
+        match timeout_at(deadline, memory)
+            .await
+            .unwrap_or_else(|_| Err(self.memory.none_left()))
+        {
             Ok(memory) => Ok(Admission { permit, memory }),
             Err(error) => Err(no_memory(&error, context)),
         }
@@ -250,10 +255,16 @@ impl Version {
     where
         B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
     {
-        let incoming = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
+        let incoming = store
+            .data_mut()
+            .http()
+            .new_incoming_request(Scheme::Http, request)?;
         let outparam = store.data_mut().http().new_response_outparam(sender)?;
         let instance = self.pre.instantiate_async(&mut store).await?;
-        instance.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
+        instance
+            .wasi_http_incoming_handler()
+            .call_handle(&mut store, incoming, outparam)
+            .await
     }
 
     /// Logs, once, why a guest failed. The client does not learn the reason.
@@ -286,7 +297,10 @@ impl Version {
     }
 
     fn timed_out(&self, overdrawn: Overdrawn, context: &RequestContext) -> HandleError {
-        context.warn(format_args!("the component was ended: {}", overdrawn.in_words(&self.spec.limits)));
+        context.warn(format_args!(
+            "the component was ended: {}",
+            overdrawn.in_words(&self.spec.limits)
+        ));
         HandleError::TimedOut
     }
 }
@@ -335,8 +349,9 @@ async fn wait_for_head(
     match head {
         Some(Ok(head)) => Ok((head, guest)),
         Some(Err(code)) => {
-            context
-                .warn(format_args!("the component answered with an error instead of a response: {code:?}"));
+            context.warn(format_args!(
+                "the component answered with an error instead of a response: {code:?}"
+            ));
             Err(HandleError::Failed)
         }
         None => {

@@ -46,8 +46,13 @@ impl Overdrawn {
 /// A number of bytes as the manifest writes it: `64MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1024 * MIB, "GiB"), (MIB, "MiB"), (1024, "KiB")];
-    let unit = UNITS.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
-    unit.map_or_else(|| format!("{bytes}B"), |(unit, name)| format!("{}{name}", bytes / unit))
+    let unit = UNITS
+        .into_iter()
+        .find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    unit.map_or_else(
+        || format!("{bytes}B"),
+        |(unit, name)| format!("{}{name}", bytes / unit),
+    )
 }
 
 /// The limits of one component, applied to each of its instances. The manifest's `limits` table.
@@ -92,10 +97,24 @@ mod tests {
 
     #[test]
     fn a_limit_is_told_as_the_manifest_writes_it() {
-        let limits = Limits { cpu: Duration::from_millis(1500), memory: 64 * MIB, ..Limits::default() };
-        assert_eq!(Overdrawn::Cpu.in_words(&limits), "it used up its processor time: `limits.cpu = 1.5s`");
-        assert_eq!(Overdrawn::Time.in_words(&limits), "it used up its time: `limits.time = 10s`");
-        assert!(Overdrawn::Memory.in_words(&limits).ends_with("`limits.memory = 64MiB`"));
+        let limits = Limits {
+            cpu: Duration::from_millis(1500),
+            memory: 64 * MIB,
+            ..Limits::default()
+        };
+        assert_eq!(
+            Overdrawn::Cpu.in_words(&limits),
+            "it used up its processor time: `limits.cpu = 1.5s`"
+        );
+        assert_eq!(
+            Overdrawn::Time.in_words(&limits),
+            "it used up its time: `limits.time = 10s`"
+        );
+        assert!(
+            Overdrawn::Memory
+                .in_words(&limits)
+                .ends_with("`limits.memory = 64MiB`")
+        );
         assert_eq!([1025, 1024, 3 << 30].map(size), ["1025B", "1KiB", "3GiB"]);
     }
 }

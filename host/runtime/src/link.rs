@@ -19,8 +19,15 @@ use crate::version::ComponentSpec;
 const HANDLER: &str = "wasi:http/incoming-handler@0.2";
 
 /// The packages of the worlds `wasi:cli` and `wasi:http`, linked without a grant, in their 0.2 releases.
-const WASI_PACKAGES: [&str; 7] =
-    ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
+const WASI_PACKAGES: [&str; 7] = [
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:http",
+    "wasi:io",
+    "wasi:random",
+    "wasi:sockets",
+];
 
 /// Why a component cannot be linked.
 #[derive(Debug, thiserror::Error)]
@@ -97,8 +104,11 @@ pub enum LinkError {
 
 /// Checks the names of a component's imports and exports before it is compiled. [`link`] checks the rest.
 pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
-    let mut refused: Vec<_> =
-        component.imports.iter().filter_map(|import| check_import(import, component, spec).err()).collect();
+    let mut refused: Vec<_> = component
+        .imports
+        .iter()
+        .filter_map(|import| check_import(import, component, spec).err())
+        .collect();
     match refused.len() {
         0 => check_handler(component.exports.iter().map(String::as_str)),
         1 => Err(refused.remove(0)),
@@ -110,25 +120,38 @@ pub(crate) fn check_names(component: &Uncompiled, spec: &ComponentSpec) -> Resul
 fn check_import(import: &str, component: &Uncompiled, spec: &ComponentSpec) -> Result<(), LinkError> {
     check_grant(import, &spec.name, &spec.capabilities)?;
     if component_calls::is_of_the_host(import) {
-        let unknown = || LinkError::Unknown { hint: hint(import), import: import.to_owned() };
-        return if may_be_linked(import) { Ok(()) } else { Err(unknown()) };
+        let unknown = || LinkError::Unknown {
+            hint: hint(import),
+            import: import.to_owned(),
+        };
+        return if may_be_linked(import) {
+            Ok(())
+        } else {
+            Err(unknown())
+        };
     }
     if spec.callee(import).is_none() && component.imported_resources.contains(import) {
-        return Err(LinkError::ForeignResources { import: import.to_owned() });
+        return Err(LinkError::ForeignResources {
+            import: import.to_owned(),
+        });
     }
     component_calls::callee(import, spec).map(drop)
 }
 
 /// The interfaces of all capabilities, as text.
 fn offered() -> String {
-    Capability::ALL.map(|capability| format!("`{}`", capability.interface())).join(", ")
+    Capability::ALL
+        .map(|capability| format!("`{}`", capability.interface()))
+        .join(", ")
 }
 
 /// Whether the host has the package of an interface in a version that may include the interface.
 fn may_be_linked(import: &str) -> bool {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
     let (package, _) = name.split_once('/').unwrap_or((name, ""));
-    let is_capability = Capability::ALL.into_iter().any(|capability| capability.package() == package);
+    let is_capability = Capability::ALL
+        .into_iter()
+        .any(|capability| capability.package() == package);
     let is_release = version.starts_with("0.2.") && !version.contains('-');
     is_capability || WASI_PACKAGES.contains(&package) && is_release
 }
@@ -140,7 +163,9 @@ pub(crate) fn link(component: &Component, spec: &ComponentSpec) -> Result<ProxyP
     }
     let mut linker = linker(component.engine(), &spec.capabilities).map_err(LinkError::Mismatch)?;
     component_calls::add_to_linker(&mut linker, component, spec)?;
-    let pre = linker.instantiate_pre(component).map_err(|error| explain(component, error))?;
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| explain(component, error))?;
     // Last, because imports are checked before exports.
     let exports = component.component_type();
     check_handler(exports.exports(component.engine()).map(|(name, _)| name))?;
@@ -171,17 +196,25 @@ fn linker(engine: &wasmtime::Engine, grants: &BTreeSet<Capability>) -> wasmtime:
 
 fn check_grant(import: &str, name: &str, grants: &BTreeSet<Capability>) -> Result<(), LinkError> {
     let (package, _) = import.split_once('/').unwrap_or((import, ""));
-    let capability = Capability::ALL.into_iter().find(|capability| capability.package() == package);
+    let capability = Capability::ALL
+        .into_iter()
+        .find(|capability| capability.package() == package);
     match capability.filter(|capability| !grants.contains(capability)) {
-        Some(capability) => {
-            Err(LinkError::NotGranted { import: import.to_owned(), capability, component: name.to_owned() })
-        }
+        Some(capability) => Err(LinkError::NotGranted {
+            import: import.to_owned(),
+            capability,
+            component: name.to_owned(),
+        }),
         None => Ok(()),
     }
 }
 
 fn check_handler<'a>(mut exports: impl Iterator<Item = &'a str>) -> Result<(), LinkError> {
-    if exports.any(|name| name.starts_with(HANDLER)) { Ok(()) } else { Err(LinkError::NoHandler) }
+    if exports.any(|name| name.starts_with(HANDLER)) {
+        Ok(())
+    } else {
+        Err(LinkError::NoHandler)
+    }
 }
 
 /// Finds the import that wasmtime's error is about, if a whole interface is missing.
@@ -191,18 +224,26 @@ fn explain(component: &Component, error: wasmtime::Error) -> LinkError {
         .into_iter()
         .find(|import| text.contains(&format!("`{import}`")) && text.contains("not found in the linker"));
     match missing {
-        Some(import) => LinkError::Unknown { hint: hint(&import), import },
+        Some(import) => LinkError::Unknown {
+            hint: hint(&import),
+            import,
+        },
         None => LinkError::Mismatch(error),
     }
 }
 
 fn hint(import: &str) -> String {
     let (package, _) = import.split_once('/').unwrap_or((import, ""));
-    let nearest = Capability::ALL.into_iter().find(|capability| capability.package() == package);
+    let nearest = Capability::ALL
+        .into_iter()
+        .find(|capability| capability.package() == package);
     match nearest {
         Some(capability) => format!("; it has `{}`", capability.interface()),
         None if !WASI_PACKAGES.contains(&package) => {
-            format!(", in no version; build it without this import, with what the host has: {}", offered())
+            format!(
+                ", in no version; build it without this import, with what the host has: {}",
+                offered()
+            )
         }
         None if import.contains("-rc") || import.contains("-draft") => {
             "; a pre-release version matches nothing but itself: build against the release, 0.2".to_owned()
@@ -213,5 +254,9 @@ fn hint(import: &str) -> String {
 
 fn imports(component: &Component) -> Vec<String> {
     let engine = component.engine();
-    component.component_type().imports(engine).map(|(name, _)| name.to_owned()).collect()
+    component
+        .component_type()
+        .imports(engine)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }

@@ -25,7 +25,11 @@ pub struct LogLimits {
 
 impl Default for LogLimits {
     fn default() -> Self {
-        Self { lines: 100, bytes: 64 * 1024, burst: Duration::from_secs(10) }
+        Self {
+            lines: 100,
+            bytes: 64 * 1024,
+            burst: Duration::from_secs(10),
+        }
     }
 }
 
@@ -104,7 +108,9 @@ impl LogBudget {
 
     /// Reports dropped lines after the interval. Without a runtime, dropping the budget reports them.
     fn report_later(&self) {
-        let Ok(runtime) = Handle::try_current() else { return };
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
         let budget = Arc::downgrade(&self.0);
         runtime.spawn(async move {
             sleep(REPORT_INTERVAL).await;
@@ -162,7 +168,11 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: LogLimits = LogLimits { lines: 10, bytes: 1000, burst: Duration::from_secs(2) };
+    const LIMITS: LogLimits = LogLimits {
+        lines: 10,
+        bytes: 1000,
+        burst: Duration::from_secs(2),
+    };
 
     fn admitted(budget: &LogBudget, tries: usize, bytes: usize) -> usize {
         (0..tries).filter(|_| budget.admit(bytes)).count()
@@ -175,7 +185,11 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         assert_eq!(admitted(&budget, 100, 1), 10);
         advance(Duration::from_hours(1)).await;
-        assert_eq!(admitted(&budget, 100, 1), 20, "what is not used is not saved beyond the burst");
+        assert_eq!(
+            admitted(&budget, 100, 1),
+            20,
+            "what is not used is not saved beyond the burst"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -183,7 +197,10 @@ mod tests {
         let budget = LogBudget::new("one", &LIMITS);
         assert_eq!(admitted(&budget, 100, 400), 5);
         let budget = LogBudget::new("one", &LIMITS);
-        assert!(budget.admit(10_000), "a line that is longer than the burst is written");
+        assert!(
+            budget.admit(10_000),
+            "a line that is longer than the burst is written"
+        );
         advance(Duration::from_secs(7)).await;
         assert!(!budget.admit(1), "and paid for");
         advance(Duration::from_secs(2)).await;
@@ -199,7 +216,11 @@ mod tests {
         assert_eq!(admitted(&budget, 100, 1), 20);
         assert_eq!(dropped(), 80);
         sleep(REPORT_INTERVAL + Duration::from_secs(1)).await;
-        assert_eq!(dropped(), 0, "the flood has ended, and its count is said all the same");
+        assert_eq!(
+            dropped(),
+            0,
+            "the flood has ended, and its count is said all the same"
+        );
         assert_eq!(admitted(&budget, 30, 1), 20);
         assert_eq!(dropped(), 10);
         sleep(REPORT_INTERVAL + Duration::from_secs(1)).await;

@@ -78,7 +78,8 @@ impl CpuMeter {
         self.poll_started.store(started, Ordering::Relaxed);
         let result = poll();
         self.poll_started.store(IDLE, Ordering::Relaxed);
-        self.spent.fetch_add(nanoseconds(clock.since(self.origin, started)), Ordering::Relaxed);
+        self.spent
+            .fetch_add(nanoseconds(clock.since(self.origin, started)), Ordering::Relaxed);
         result
     }
 
@@ -87,7 +88,8 @@ impl CpuMeter {
         self.is_waiting.store(false, Ordering::Relaxed);
         let poll = self.measure(poll);
         let is_interrupted = self.is_interrupted.swap(false, Ordering::Relaxed);
-        self.is_waiting.store(poll.is_pending() && !is_interrupted, Ordering::Release);
+        self.is_waiting
+            .store(poll.is_pending() && !is_interrupted, Ordering::Release);
         self.polled.wake();
         poll
     }
@@ -120,7 +122,11 @@ enum Clock {
 impl Clock {
     /// The clock of a request that has spent this much.
     fn after(spent: Duration) -> Self {
-        if spent < FIRST_TIME { Self::Wall } else { Self::Thread }
+        if spent < FIRST_TIME {
+            Self::Wall
+        } else {
+            Self::Thread
+        }
     }
 
     /// The current time in nanoseconds.
@@ -159,7 +165,10 @@ pub(crate) struct Metered<F> {
 
 impl<F: Future> Metered<F> {
     pub(crate) fn new(meter: Arc<CpuMeter>, future: F) -> Self {
-        Self { meter, future: Box::pin(future) }
+        Self {
+            meter,
+            future: Box::pin(future),
+        }
     }
 }
 
@@ -190,7 +199,13 @@ pub(crate) struct MemoryMeter {
 impl MemoryMeter {
     /// `charge` is the initial memory of the instance, and grows with the instance.
     pub(crate) fn new(limit: u64, charge: Charge, meter: Arc<CpuMeter>) -> Self {
-        Self { limit, used: 0, charge, is_short: false, meter }
+        Self {
+            limit,
+            used: 0,
+            charge,
+            is_short: false,
+            meter,
+        }
     }
 
     /// Sets another limit.
@@ -245,7 +260,9 @@ impl ResourceLimiterAsync for MemoryMeter {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.grow(current, desired, TABLE_ENTRY_BYTES).await.map_err(wasmtime::Error::new)
+        self.grow(current, desired, TABLE_ENTRY_BYTES)
+            .await
+            .map_err(wasmtime::Error::new)
     }
 }
 
@@ -265,9 +282,15 @@ mod tests {
         let memory = GuestMemory::new(16_000);
         let mut meter = meter(1000, &memory);
         assert!(meter.grow(0, 600, 1).await.unwrap());
-        assert!(meter.grow(0, 50, TABLE_ENTRY_BYTES).await.unwrap(), "600 + 400 is at the limit");
+        assert!(
+            meter.grow(0, 50, TABLE_ENTRY_BYTES).await.unwrap(),
+            "600 + 400 is at the limit"
+        );
         assert!(!meter.grow(600, 601, 1).await.unwrap(), "one more is over it");
-        assert!(!meter.grow(0, usize::MAX, TABLE_ENTRY_BYTES).await.unwrap(), "and nothing overflows");
+        assert!(
+            !meter.grow(0, usize::MAX, TABLE_ENTRY_BYTES).await.unwrap(),
+            "and nothing overflows"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -276,7 +299,10 @@ mod tests {
         let mut first = meter(1000, &memory);
         let mut second = meter(1000, &memory);
         assert!(first.grow(0, 1000, 1).await.unwrap());
-        assert!(second.grow(0, 400, 1).await.unwrap(), "1,400 of 1,600 are not for trials");
+        assert!(
+            second.grow(0, 400, 1).await.unwrap(),
+            "1,400 of 1,600 are not for trials"
+        );
         let refused = second.grow(400, 401, 1).await;
         assert!(refused.is_err(), "within its own limit, and the host's is met");
         let (grown, ()) = tokio::join!(second.grow(400, 800, 1), async { drop(first) });

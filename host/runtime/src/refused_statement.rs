@@ -25,7 +25,13 @@ struct Refusal {
 /// Logs `refusal`, a statement's, for a request. tracing wants its levels at compile time.
 macro_rules! log_refusal {
     ($level:ident, $request:expr, $refusal:expr, $message:literal) => {{
-        let Refusal { component, version, sqlstate, position, message } = $refusal;
+        let Refusal {
+            component,
+            version,
+            sqlstate,
+            position,
+            message,
+        } = $refusal;
         if tracing::event_enabled!(tracing::Level::$level) && $request.log.admit(message.len()) {
             let request_id = &$request.request_id;
             let error = message;
@@ -59,9 +65,19 @@ impl RequestContext {
 
     /// Logs the last refusal, if any, because the request has failed.
     pub(crate) fn warn_of_refusal(&self) {
-        let refusal = self.last_refusal.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let refusal = self
+            .last_refusal
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(refusal) = refusal {
-            log_refusal!(WARN, self, &refusal, "PostgreSQL refused a statement of a request that failed");
+            log_refusal!(
+                WARN,
+                self,
+                &refusal,
+                "PostgreSQL refused a statement of a request that failed"
+            );
         }
     }
 }

@@ -30,7 +30,10 @@ pub struct Deployment {
 impl Deployment {
     /// Makes the routes of `versions`.
     pub fn new(versions: impl IntoIterator<Item = Arc<Version>>) -> Result<Self, RouteError> {
-        let mut deployment = Self { complete: true, ..Self::default() };
+        let mut deployment = Self {
+            complete: true,
+            ..Self::default()
+        };
         for version in versions {
             for pattern in &version.spec.routes {
                 deployment.insert(pattern, &version)?;
@@ -73,7 +76,9 @@ impl Deployment {
         self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
         // `/api/tasks/{*rest}` also matches `/api/tasks`: a component that owns the paths below a path owns the
         // path.
-        let Some((parent, _)) = pattern.rsplit_once("/{*") else { return Ok(()) };
+        let Some((parent, _)) = pattern.rsplit_once("/{*") else {
+            return Ok(());
+        };
         let parent = if parent.is_empty() { "/" } else { parent };
         self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
     }
@@ -89,7 +94,9 @@ impl Registry {
     /// A separate registry, for a deployment that is tried before requests see it.
     #[must_use]
     pub fn of(deployment: Deployment) -> Self {
-        Self { current: ArcSwap::from_pointee(deployment) }
+        Self {
+            current: ArcSwap::from_pointee(deployment),
+        }
     }
 
     /// The current deployment. A request loads it once, and keeps it.
@@ -106,6 +113,9 @@ impl Registry {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.current.load().versions.values()).finish()
+        formatter
+            .debug_list()
+            .entries(self.current.load().versions.values())
+            .finish()
     }
 }

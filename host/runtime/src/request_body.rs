@@ -34,12 +34,23 @@ impl<B: Body> LimitedBody<B> {
     /// error.
     pub(crate) fn new(inner: B, limit: u64, fault: oneshot::Sender<HandleError>) -> Self {
         let expected = inner.size_hint().exact();
-        Self { inner, limit, received: 0, expected, fault: Some(fault), is_told: false }
+        Self {
+            inner,
+            limit,
+            received: 0,
+            expected,
+            fault: Some(fault),
+            is_told: false,
+        }
     }
 
     fn fail(&mut self, fault: HandleError, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.is_told = self.fault.take().is_some_and(|host| host.send(fault).is_ok());
-        if self.is_told { Poll::Pending } else { Poll::Ready(Some(Err(error))) }
+        if self.is_told {
+            Poll::Pending
+        } else {
+            Poll::Ready(Some(Err(error)))
+        }
     }
 }
 
@@ -72,7 +83,10 @@ where
         self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
         let limit = self.limit;
         if self.received > limit {
-            return self.fail(HandleError::BodyTooLarge(limit), Error::HttpRequestBodySize(Some(limit)));
+            return self.fail(
+                HandleError::BodyTooLarge(limit),
+                Error::HttpRequestBodySize(Some(limit)),
+            );
         }
         Poll::Ready(Some(Ok(frame)))
     }
@@ -99,7 +113,11 @@ mod tests {
         second: Result<&'static str, &'static str>,
     ) -> impl Body<Data = Bytes, Error = RequestBodyError> + Unpin {
         let pieces = [Ok(first), second];
-        let pieces = pieces.map(|piece| piece.map(|text| Frame::data(Bytes::from(text))).map_err(Into::into));
+        let pieces = pieces.map(|piece| {
+            piece
+                .map(|text| Frame::data(Bytes::from(text)))
+                .map_err(Into::into)
+        });
         StreamBody::new(futures_util::stream::iter(pieces))
     }
 
@@ -137,7 +155,10 @@ mod tests {
                 Some(Some(Ok(_))) => {}
                 Some(Some(Err(_)) | None) => return (faults.try_recv().ok(), false),
                 None => {
-                    assert!(body.frame().now_or_never().is_none(), "it does not end later, either");
+                    assert!(
+                        body.frame().now_or_never().is_none(),
+                        "it does not end later, either"
+                    );
                     return (faults.try_recv().ok(), true);
                 }
             }
@@ -148,8 +169,14 @@ mod tests {
     fn a_guest_never_sees_the_end_of_a_body_with_a_fault() {
         let broken = || body("hello", Err("cut off"));
         assert_eq!(read(broken(), true), (Some(HandleError::BodyBroken), true));
-        assert_eq!(read(body("hello", Ok("world!")), true), (Some(HandleError::BodyTooLarge(10)), true));
-        assert_eq!(read(Short(Full::from("hello")), true), (Some(HandleError::BodyBroken), true));
+        assert_eq!(
+            read(body("hello", Ok("world!")), true),
+            (Some(HandleError::BodyTooLarge(10)), true)
+        );
+        assert_eq!(
+            read(Short(Full::from("hello")), true),
+            (Some(HandleError::BodyBroken), true)
+        );
         assert_eq!(read(body("hello", Ok("world")), true), (None, false));
         assert_eq!(read(broken(), false), (None, false), "its response has begun");
     }

@@ -49,13 +49,19 @@ impl SourceLines {
     /// The lines in a file of machine code, if there are any.
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
         let file = File::open(path)?;
-        let Some(rows_end) = file.metadata()?.len().checked_sub(TRAILER_BYTES) else { return Ok(None) };
+        let Some(rows_end) = file.metadata()?.len().checked_sub(TRAILER_BYTES) else {
+            return Ok(None);
+        };
         let mut trailer = [0; 12];
         file.read_exact_at(&mut trailer, rows_end)?;
         let (rows, mark) = trailer.split_at(4);
         let rows = number(rows);
         let rows_start = rows_end.checked_sub(u64::from(rows) * ROW_BYTES);
-        Ok(rows_start.filter(|_| mark == MARK).map(|rows_start| Self { file, rows_start, rows }))
+        Ok(rows_start.filter(|_| mark == MARK).map(|rows_start| Self {
+            file,
+            rows_start,
+            rows,
+        }))
     }
 
     /// The path and the line of the instruction at `place`, counted from the beginning of the component.
@@ -65,7 +71,11 @@ impl SourceLines {
         let (mut low, mut high) = (0, self.rows);
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.row(middle)?.place <= place { low = middle + 1 } else { high = middle }
+            if self.row(middle)?.place <= place {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         let row = self.row(low.checked_sub(1)?)?;
         Some((self.path(row)?, row.line))
@@ -73,8 +83,14 @@ impl SourceLines {
 
     fn row(&self, index: u32) -> Option<Row> {
         let mut bytes = [0; 12];
-        self.file.read_exact_at(&mut bytes, self.rows_start + u64::from(index) * ROW_BYTES).ok()?;
-        Some(Row { place: number(&bytes[..4]), path: number(&bytes[4..8]), line: number(&bytes[8..]) })
+        self.file
+            .read_exact_at(&mut bytes, self.rows_start + u64::from(index) * ROW_BYTES)
+            .ok()?;
+        Some(Row {
+            place: number(&bytes[..4]),
+            path: number(&bytes[4..8]),
+            line: number(&bytes[8..]),
+        })
     }
 
     fn path(&self, row: Row) -> Option<String> {

@@ -100,14 +100,27 @@ impl Uncompiled {
         let mut counts = Counts::default();
         for payload in Parser::new(0).parse_all(&bytes) {
             let payload = payload.map_err(|error| malformed(&error))?;
-            names.read(&payload, counts.depth()).map_err(|error| malformed(&error))?;
+            names
+                .read(&payload, counts.depth())
+                .map_err(|error| malformed(&error))?;
             counts.add(&payload).map_err(|error| malformed(&error))?;
             counts.check()?;
         }
-        let Names { wasi_03, imports, imported_resources, exports, .. } = names;
+        let Names {
+            wasi_03,
+            imports,
+            imported_resources,
+            exports,
+            ..
+        } = names;
         match wasi_03 {
             Some(interface) => Err(CompileError::NeedsWasi03(interface)),
-            None => Ok(Self { bytes, imports, imported_resources, exports }),
+            None => Ok(Self {
+                bytes,
+                imports,
+                imported_resources,
+                exports,
+            }),
         }
     }
 
@@ -159,7 +172,8 @@ impl Names {
                     let export = export?;
                     self.note(export.name.name, export.kind == ComponentExternalKind::Instance);
                     self.exports.push(export.name.name.to_owned());
-                    self.types.extend((export.kind == ComponentExternalKind::Type).then_some(false));
+                    self.types
+                        .extend((export.kind == ComponentExternalKind::Type).then_some(false));
                 }
             }
             _ => {}
@@ -191,7 +205,9 @@ impl Names {
 
 /// Whether a type is an instance that makes resources of its own.
 fn has_resources(ty: &ComponentType<'_>) -> bool {
-    let ComponentType::Instance(declarations) = ty else { return false };
+    let ComponentType::Instance(declarations) = ty else {
+        return false;
+    };
     declarations.iter().any(|declaration| {
         let resource = ComponentTypeRef::Type(TypeBounds::SubResource);
         matches!(declaration, InstanceTypeDeclaration::Export { ty, .. } if *ty == resource)
@@ -202,8 +218,13 @@ fn has_resources(ty: &ComponentType<'_>) -> bool {
 fn is_type(alias: &ComponentAlias<'_>) -> bool {
     matches!(
         alias,
-        ComponentAlias::InstanceExport { kind: ComponentExternalKind::Type, .. }
-            | ComponentAlias::Outer { kind: ComponentOuterAliasKind::Type, .. }
+        ComponentAlias::InstanceExport {
+            kind: ComponentExternalKind::Type,
+            ..
+        } | ComponentAlias::Outer {
+            kind: ComponentOuterAliasKind::Type,
+            ..
+        }
     )
 }
 
@@ -259,16 +280,29 @@ impl Counts {
             Counted::Types => self.types,
             Counted::Modules => self.modules,
             Counted::Definitions => self.definitions,
-            Counted::Depth => self.enclosing.iter().filter(|is_component| **is_component).count() as u64,
+            Counted::Depth => self
+                .enclosing
+                .iter()
+                .filter(|is_component| **is_component)
+                .count() as u64,
         };
         let exceeded = LIMITS.into_iter().find(|(kind, most)| of(*kind) > *most);
-        exceeded.map_or(Ok(()), |(kind, most)| Err(CompileError::TooMuch { found: of(kind), kind, most }))
+        exceeded.map_or(Ok(()), |(kind, most)| {
+            Err(CompileError::TooMuch {
+                found: of(kind),
+                kind,
+                most,
+            })
+        })
     }
 }
 
 /// A type section counts groups of types that refer to each other.
 fn count_types(types: &TypeSectionReader<'_>) -> Result<u64, BinaryReaderError> {
-    types.clone().into_iter().try_fold(0, |count, group| Ok(count + group?.types().len() as u64))
+    types
+        .clone()
+        .into_iter()
+        .try_fold(0, |count, group| Ok(count + group?.types().len() as u64))
 }
 
 fn definitions(payload: &Payload<'_>) -> u32 {
@@ -322,17 +356,32 @@ mod tests {
         assert!(matches!(read(b"\0asm\x01\0\0\0"), Err(CompileError::CoreModule)));
         assert!(matches!(read(b""), Err(CompileError::NotWebAssembly)));
         assert!(matches!(read(b"\x7fELFxxxxxxx"), Err(CompileError::Program)));
-        assert!(matches!(read(b"\xcf\xfa\xed\xfexxxxxxx"), Err(CompileError::Program)));
-        assert!(matches!(read(&vec![0; MAX_BYTES + 1]), Err(CompileError::TooLarge(_))));
-        assert!(matches!(read(b"\0asm\x0d\0\x01\0garbage"), Err(CompileError::Invalid(_))));
-        assert!(read(b"\0asm\x0d\0\x01\0").is_ok(), "an empty component is one, though a useless one");
+        assert!(matches!(
+            read(b"\xcf\xfa\xed\xfexxxxxxx"),
+            Err(CompileError::Program)
+        ));
+        assert!(matches!(
+            read(&vec![0; MAX_BYTES + 1]),
+            Err(CompileError::TooLarge(_))
+        ));
+        assert!(matches!(
+            read(b"\0asm\x0d\0\x01\0garbage"),
+            Err(CompileError::Invalid(_))
+        ));
+        assert!(
+            read(b"\0asm\x0d\0\x01\0").is_ok(),
+            "an empty component is one, though a useless one"
+        );
     }
 
     #[test]
     fn each_limit_is_counted_over_all_modules_and_components() {
         let functions = |count: usize| "(func)".repeat(count);
         let two = |count: usize| {
-            format!("(component (core module {0}) (component (core module {0})))", functions(count))
+            format!(
+                "(component (core module {0}) (component (core module {0})))",
+                functions(count)
+            )
         };
         assert_eq!(refusal(&two(25_000)), None);
         assert_eq!(refusal(&two(25_001)), Some((Counted::Functions, 50_002)));
@@ -340,7 +389,10 @@ mod tests {
         let large = format!("(component (core module (func {})))", "nop ".repeat(1024 * 1024));
         assert!(matches!(refusal(&large), Some((Counted::FunctionBytes, _))));
 
-        let types = format!("(component (core module (rec {})))", "(type (struct))".repeat(20_001));
+        let types = format!(
+            "(component (core module (rec {})))",
+            "(type (struct))".repeat(20_001)
+        );
         assert_eq!(refusal(&types), Some((Counted::Types, 20_001)));
         let types = format!("(component {})", "(type string)".repeat(20_001));
         assert_eq!(refusal(&types), Some((Counted::Types, 20_001)));

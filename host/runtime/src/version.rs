@@ -71,8 +71,10 @@ pub struct ComponentSpec {
 impl ComponentSpec {
     /// The component that answers an import.
     pub(crate) fn callee(&self, import: &str) -> Option<&str> {
-        let assigned =
-            self.imports.get(import).or_else(|| self.imports.get(component_calls::without_version(import)));
+        let assigned = self
+            .imports
+            .get(import)
+            .or_else(|| self.imports.get(component_calls::without_version(import)));
         assigned.map(String::as_str)
     }
 }
@@ -125,8 +127,17 @@ impl Version {
     /// The version with a number, and with `resources` for its grants.
     pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
         let memory = self.memory.memory();
-        let memory = if resources.is_trial { memory.trials() } else { memory.account(&self.spec.name) };
-        Self { number, resources, memory, ..self.clone() }
+        let memory = if resources.is_trial {
+            memory.trials()
+        } else {
+            memory.account(&self.spec.name)
+        };
+        Self {
+            number,
+            resources,
+            memory,
+            ..self.clone()
+        }
     }
 
     /// The component's entry in the manifest.
@@ -242,7 +253,9 @@ impl Version {
         }
         let (used, _) = self.memory_at_start(unlimited).await;
         let resources = self.component().resources_required();
-        let largest = resources.and_then(|resources| resources.max_initial_memory_size).unwrap_or_default();
+        let largest = resources
+            .and_then(|resources| resources.max_initial_memory_size)
+            .unwrap_or_default();
         Some(used.max(largest).max(limit + 1))
     }
 
@@ -257,7 +270,9 @@ impl Version {
             let _ = self.pre.instance_pre().instantiate_async(&mut store).await;
             store.data().memory.used()
         });
-        let used = tokio::time::timeout(self.spec.limits.time, start).await.unwrap_or_default();
+        let used = tokio::time::timeout(self.spec.limits.time, start)
+            .await
+            .unwrap_or_default();
         (used, meter.has_reached_memory_limit())
     }
 

@@ -75,7 +75,10 @@ impl WasmFile {
     }
 
     fn open(path: TempPath) -> io::Result<Self> {
-        Ok(Self { map: map(&path)?, path })
+        Ok(Self {
+            map: map(&path)?,
+            path,
+        })
     }
 }
 
@@ -88,7 +91,10 @@ pub struct IncomingWasm {
 impl IncomingWasm {
     pub(crate) fn new(directory: &Path) -> io::Result<Self> {
         let (file, path) = new_file(directory)?.into_parts();
-        Ok(Self { file: file.into(), path })
+        Ok(Self {
+            file: file.into(),
+            path,
+        })
     }
 
     /// Appends a piece.
@@ -114,7 +120,9 @@ impl IncomingWasm {
 /// A new file, which is removed as [`PARTIAL`] if the host is killed.
 fn new_file(directory: &Path) -> io::Result<NamedTempFile> {
     create_private(directory)?;
-    tempfile::Builder::new().suffix(&format!(".{PARTIAL}")).tempfile_in(absolute(directory)?)
+    tempfile::Builder::new()
+        .suffix(&format!(".{PARTIAL}"))
+        .tempfile_in(absolute(directory)?)
 }
 
 /// Maps a file of a component's bytes.
@@ -141,7 +149,11 @@ mod tests {
         let wasm = incoming.finish().await.unwrap();
         assert_eq!(&*wasm, b"\0asmandmore");
         let file = wasm.file(directory.path()).unwrap();
-        assert_eq!(std::fs::read(file.path()).unwrap(), *wasm, "it is the file that is there already");
+        assert_eq!(
+            std::fs::read(file.path()).unwrap(),
+            *wasm,
+            "it is the file that is there already"
+        );
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         drop((wasm, file));
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -150,7 +162,11 @@ mod tests {
     #[tokio::test]
     async fn a_component_may_have_no_bytes() {
         let directory = tempfile::tempdir().unwrap();
-        let wasm = IncomingWasm::new(directory.path()).unwrap().finish().await.unwrap();
+        let wasm = IncomingWasm::new(directory.path())
+            .unwrap()
+            .finish()
+            .await
+            .unwrap();
         assert!(wasm.is_empty());
     }
 }

@@ -24,7 +24,10 @@ pub(crate) fn function_difference(one: &ComponentFunc, other: &ComponentFunc) ->
     if render_function(one, elided) == render_function(other, elided) {
         return first_difference(function_parts(one), function_parts(other));
     }
-    Some(Difference { place: Vec::new(), texts: (signature(one), signature(other)) })
+    Some(Difference {
+        place: Vec::new(),
+        texts: (signature(one), signature(other)),
+    })
 }
 
 /// The first part of a function for which `wanted` is true, and the path to it.
@@ -47,19 +50,28 @@ fn type_difference(one: &Type, other: &Type) -> Option<Difference> {
     if render(one, elided) == render(other, elided) {
         return first_difference(parts(one), parts(other));
     }
-    Some(Difference { place: Vec::new(), texts: (text(one), text(other)) })
+    Some(Difference {
+        place: Vec::new(),
+        texts: (text(one), text(other)),
+    })
 }
 
 fn find_in(among: Vec<Part>, wanted: fn(&Type) -> bool) -> Option<Vec<String>> {
     among.into_iter().find_map(|(label, part)| {
-        let mut place = if wanted(&part) { Vec::new() } else { find_in(parts(&part), wanted)? };
+        let mut place = if wanted(&part) {
+            Vec::new()
+        } else {
+            find_in(parts(&part), wanted)?
+        };
         place.insert(0, label);
         Some(place)
     })
 }
 
 fn function_parts(function: &ComponentFunc) -> Vec<Part> {
-    let parameters = function.params().map(|(name, ty)| (format!("parameter `{name}`"), ty));
+    let parameters = function
+        .params()
+        .map(|(name, ty)| (format!("parameter `{name}`"), ty));
     let results = function.results().map(|ty| ("result".to_owned(), ty));
     parameters.chain(results).collect()
 }
@@ -73,17 +85,24 @@ fn parts(ty: &Type) -> Vec<Part> {
         Type::Option(option) => vec![named("value", option.ty())],
         Type::Result(result) => {
             let (ok, error) = (result.ok(), result.err());
-            ok.map(|ty| named("ok", ty)).into_iter().chain(error.map(|ty| named("error", ty))).collect()
+            ok.map(|ty| named("ok", ty))
+                .into_iter()
+                .chain(error.map(|ty| named("error", ty)))
+                .collect()
         }
-        Type::Record(record) => {
-            record.fields().map(|field| (format!("field `{}`", field.name), field.ty)).collect()
-        }
-        Type::Variant(variant) => {
-            variant.cases().filter_map(|case| Some((format!("case `{}`", case.name), case.ty?))).collect()
-        }
-        Type::Tuple(tuple) => {
-            tuple.types().enumerate().map(|(index, ty)| (format!("element {index}"), ty)).collect()
-        }
+        Type::Record(record) => record
+            .fields()
+            .map(|field| (format!("field `{}`", field.name), field.ty))
+            .collect(),
+        Type::Variant(variant) => variant
+            .cases()
+            .filter_map(|case| Some((format!("case `{}`", case.name), case.ty?)))
+            .collect(),
+        Type::Tuple(tuple) => tuple
+            .types()
+            .enumerate()
+            .map(|(index, ty)| (format!("element {index}"), ty))
+            .collect(),
         Type::Future(future) => future.ty().map(|ty| named("value", ty)).into_iter().collect(),
         Type::Stream(stream) => stream.ty().map(|ty| named("element", ty)).into_iter().collect(),
         _ => Vec::new(),
@@ -101,8 +120,16 @@ fn elided(_: &Type) -> String {
 }
 
 fn render_function(function: &ComponentFunc, inner: fn(&Type) -> String) -> String {
-    let parameters = list(function.params().map(|(name, ty)| format!("{name}: {}", inner(&ty))));
-    let result = function.results().next().map(|ty| format!(" -> {}", inner(&ty))).unwrap_or_default();
+    let parameters = list(
+        function
+            .params()
+            .map(|(name, ty)| format!("{name}: {}", inner(&ty))),
+    );
+    let result = function
+        .results()
+        .next()
+        .map(|ty| format!(" -> {}", inner(&ty)))
+        .unwrap_or_default();
     let keyword = if function.async_() { "async func" } else { "func" };
     format!("{keyword}({parameters}){result}")
 }
@@ -136,7 +163,9 @@ fn render(ty: &Type, inner: fn(&Type) -> String) -> String {
         Type::Enum(cases) => format!("enum {{ {} }}", list(cases.names().map(str::to_owned))),
         Type::Flags(flags) => format!("flags {{ {} }}", list(flags.names().map(str::to_owned))),
         Type::Record(record) => {
-            let fields = record.fields().map(|field| format!("{}: {}", field.name, inner(&field.ty)));
+            let fields = record
+                .fields()
+                .map(|field| format!("{}: {}", field.name, inner(&field.ty)));
             format!("record {{ {} }}", list(fields))
         }
         Type::Variant(variant) => {
@@ -156,7 +185,10 @@ fn generic(name: &str, of: &[Option<Type>], inner: fn(&Type) -> String) -> Strin
     if given == 0 {
         return name.to_owned();
     }
-    let of = of.iter().take(given).map(|ty| ty.as_ref().map_or("_".to_owned(), inner));
+    let of = of
+        .iter()
+        .take(given)
+        .map(|ty| ty.as_ref().map_or("_".to_owned(), inner));
     format!("{name}<{}>", list(of))
 }
 

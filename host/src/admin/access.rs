@@ -33,7 +33,9 @@ impl Access {
                 (false, _) => Err(AdminError::NotFromHere),
             };
         };
-        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().split_at_checked(7));
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.as_bytes().split_at_checked(7));
         match given {
             Some((scheme, token))
                 if scheme.eq_ignore_ascii_case(b"bearer ") && same(wanted, &digest(token)) =>
@@ -67,7 +69,10 @@ fn digest(token: &[u8]) -> [u8; 32] {
 
 /// Compares in constant time. The digests hide the token's length as well.
 fn same(one: &[u8; 32], other: &[u8; 32]) -> bool {
-    one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other)) == 0
+    one.iter()
+        .zip(other)
+        .fold(0, |difference, (one, other)| difference | (one ^ other))
+        == 0
 }
 
 #[cfg(test)]
@@ -83,8 +88,10 @@ mod tests {
         peer: &str,
     ) -> Result<(), AdminError> {
         let access = Access::new(token.map(|token| token.to_owned().into()));
-        let headers =
-            given.map(|given| (header::AUTHORIZATION, given.parse().unwrap())).into_iter().collect();
+        let headers = given
+            .map(|given| (header::AUTHORIZATION, given.parse().unwrap()))
+            .into_iter()
+            .collect();
         access.allow(method, &headers, peer.parse().unwrap())
     }
 
@@ -110,7 +117,10 @@ mod tests {
     fn without_a_token_this_machine_may_look() {
         for here in ["127.0.0.1:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
             assert!(allow(None, &Method::GET, None, here).is_ok(), "{here}");
-            assert!(matches!(allow(None, &Method::PUT, None, here), Err(AdminError::NoToken)), "{here}");
+            assert!(
+                matches!(allow(None, &Method::PUT, None, here), Err(AdminError::NoToken)),
+                "{here}"
+            );
         }
         let elsewhere = allow(None, &Method::GET, Some("Bearer x"), "10.0.0.1:1");
         assert!(matches!(elsewhere, Err(AdminError::NotFromHere)));

@@ -77,12 +77,16 @@ pub(super) async fn push(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, AdminError> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     if content_type != Some("application/wasm") {
         return Err(AdminError::UnsupportedMediaType);
     }
     let wasm = receive(&delivery, body).await?;
-    let requested = delivery.push(&name, wasm, &pushed_by(&headers, peer), dry_run).await?;
+    let requested = delivery
+        .push(&name, wasm, &pushed_by(&headers, peer), dry_run)
+        .await?;
     answer(requested, &headers).await
 }
 
@@ -92,7 +96,11 @@ async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
     let mut body = Limited::new(body, MAX_COMPONENT_BODY_BYTES);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
-            if error.is::<LengthLimitError>() { AdminError::TooLarge } else { AdminError::Unreadable }
+            if error.is::<LengthLimitError>() {
+                AdminError::TooLarge
+            } else {
+                AdminError::Unreadable
+            }
         })?;
         if let Some(piece) = frame.data_ref() {
             incoming.add(piece).await.map_err(AdminError::Storage)?;
@@ -113,7 +121,9 @@ pub(super) async fn roll_back(
         Rollback::default()
     } else {
         serde_json::from_slice(&body).map_err(|error| {
-            AdminError::Invalid(format!("The body is not as in {{\"to\": 3, \"dry_run\": false}}: {error}"))
+            AdminError::Invalid(format!(
+                "The body is not as in {{\"to\": 3, \"dry_run\": false}}: {error}"
+            ))
         })?
     };
     let requested = delivery.roll_back(&name, to, dry_run).await?;
@@ -137,9 +147,16 @@ fn status(report: &Report) -> StatusCode {
 }
 
 fn pushed_by(headers: &HeaderMap, peer: SocketAddr) -> String {
-    let said = headers.get(PUSHED_BY).and_then(|value| value.to_str().ok()).map(str::trim);
+    let said = headers
+        .get(PUSHED_BY)
+        .and_then(|value| value.to_str().ok())
+        .map(str::trim);
     match said.filter(|said| !said.is_empty()) {
-        Some(said) => said.chars().filter(|one| !one.is_control()).take(MAX_NAME_CHARACTERS).collect(),
+        Some(said) => said
+            .chars()
+            .filter(|one| !one.is_control())
+            .take(MAX_NAME_CHARACTERS)
+            .collect(),
         None => peer.ip().to_canonical().to_string(),
     }
 }

@@ -95,7 +95,9 @@ impl IntoResponse for AdminError {
         let json = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let mut response = (self.status(), [json], detail(&self.to_string())).into_response();
         if let Some((name, value)) = self.header() {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response
+                .headers_mut()
+                .insert(name, HeaderValue::from_static(value));
         }
         response
     }
@@ -114,9 +116,18 @@ mod tests {
     #[test]
     fn only_a_database_that_is_away_is_worth_another_try() {
         let gone = sqlx::Error::Io(io::ErrorKind::ConnectionReset.into());
-        let away = (StatusCode::SERVICE_UNAVAILABLE, "The database is not available".to_owned());
+        let away = (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database is not available".to_owned(),
+        );
         assert_eq!(answer_to(gone), away);
         let wrong = sqlx::Error::ColumnNotFound("a_secret".to_owned());
-        assert_eq!(answer_to(wrong), (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error".to_owned()));
+        assert_eq!(
+            answer_to(wrong),
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Internal Server Error".to_owned()
+            )
+        );
     }
 }

@@ -21,8 +21,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Whether a client asks for events.
 pub(super) fn are_wanted(headers: &HeaderMap) -> bool {
-    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accept.flat_map(|value| value.split(',')).any(|kind| kind.trim().starts_with("text/event-stream"))
+    let accept = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    accept
+        .flat_map(|value| value.split(','))
+        .any(|kind| kind.trim().starts_with("text/event-stream"))
 }
 
 /// `GET /admin/events`: every swap on this host, from now on.
@@ -56,9 +61,13 @@ fn event(progress: &Progress) -> Event {
     };
     let event = Event::default().event(name);
     // All of the event's fields have a JSON form.
-    event.json_data(progress).unwrap_or_else(|_| Event::default().event(name))
+    event
+        .json_data(progress)
+        .unwrap_or_else(|_| Event::default().event(name))
 }
 
 fn response(events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static) -> Response {
-    Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)).into_response()
+    Sse::new(events)
+        .keep_alive(KeepAlive::new().interval(KEEP_ALIVE))
+        .into_response()
 }

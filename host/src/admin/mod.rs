@@ -40,7 +40,11 @@ pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin
         max_connections_per_client: MAX_CONNECTIONS,
         ..edge.clone()
     };
-    let server = Server::new(move |request| answer(router.clone(), request), &edge, CancellationToken::new());
+    let server = Server::new(
+        move |request| answer(router.clone(), request),
+        &edge,
+        CancellationToken::new(),
+    );
     server.accept(&listener).await;
 }
 
@@ -62,7 +66,10 @@ async fn answer(router: Router, mut request: Request) -> Response {
 fn router(delivery: Arc<Delivery>, access: Access) -> Router {
     Router::new()
         .route("/admin/components", get(components::list))
-        .route("/admin/components/{name}", get(components::show).put(components::push))
+        .route(
+            "/admin/components/{name}",
+            get(components::show).put(components::push),
+        )
         .route("/admin/components/{name}/history", get(components::history))
         .route("/admin/components/{name}/rollback", post(components::roll_back))
         .route("/admin/events", get(events::all))

@@ -57,7 +57,13 @@ impl From<Columns> for Account {
     fn from((id, email, name, is_active, created_at): Columns) -> Self {
         // PostgreSQL's calendar ends later than `Timestamp`; no account is created beyond it.
         let created_at = Timestamp::from_microsecond(created_at).unwrap_or(Timestamp::MAX);
-        Self { id, email, name, is_active, created_at }
+        Self {
+            id,
+            email,
+            name,
+            is_active,
+            created_at,
+        }
     }
 }
 
@@ -107,10 +113,16 @@ impl Accounts {
                 .fetch_optional(connection)
                 .await
         });
-        Ok(row.await?.map(|(id, email, name, is_active, created_at, password_hash, knows_client)| {
-            let account = Account::from((id, email, name, is_active, created_at));
-            Found { account, password_hash, knows_client }
-        }))
+        Ok(row.await?.map(
+            |(id, email, name, is_active, created_at, password_hash, knows_client)| {
+                let account = Account::from((id, email, name, is_active, created_at));
+                Found {
+                    account,
+                    password_hash,
+                    knows_client,
+                }
+            },
+        ))
     }
 
     /// Stores that an account has logged in from `client`, at most once a day.
@@ -136,7 +148,10 @@ impl Accounts {
         let statement = "SELECT id, email, name, is_active, (extract(epoch FROM created_at) * 1000000)::bigint \
              FROM berth.accounts WHERE id = $1";
         let row = with_connection(&self.0, async |connection| {
-            sqlx::query_as::<_, Columns>(statement).bind(id).fetch_optional(connection).await
+            sqlx::query_as::<_, Columns>(statement)
+                .bind(id)
+                .fetch_optional(connection)
+                .await
         });
         Ok(row.await?.map(Account::from))
     }
@@ -145,7 +160,10 @@ impl Accounts {
 /// The id of the account whose tokens have this `sub`. Only the canonical form counts: `+7` and `007` are other
 /// subjects.
 pub(super) fn id_of(subject: &str) -> Option<i64> {
-    subject.starts_with(|first: char| matches!(first, '1'..='9')).then(|| subject.parse().ok()).flatten()
+    subject
+        .starts_with(|first: char| matches!(first, '1'..='9'))
+        .then(|| subject.parse().ok())
+        .flatten()
 }
 
 #[cfg(test)]
@@ -164,8 +182,10 @@ mod tests {
         let database = TestDatabase::start().await;
         let accounts = Accounts::new(database.pool());
         let (ann, also_ann) = (email("ann@example.com"), email("ANN@example.com"));
-        let (one, other) =
-            tokio::join!(accounts.create(&ann, "hash", None), accounts.create(&also_ann, "hash", None));
+        let (one, other) = tokio::join!(
+            accounts.create(&ann, "hash", None),
+            accounts.create(&also_ann, "hash", None)
+        );
         let (one, other) = (one.unwrap(), other.unwrap());
         assert!(one.is_some() != other.is_some(), "{one:?} and {other:?}");
     }
@@ -174,18 +194,42 @@ mod tests {
     async fn an_account_is_found_by_its_address_in_any_case_and_by_its_subject() {
         let database = TestDatabase::start().await;
         let accounts = Accounts::new(database.pool());
-        let created =
-            accounts.create(&email("Ann@example.com"), "the hash", Some("Ann")).await.unwrap().unwrap();
-        assert_eq!((created.email.as_str(), created.name.as_deref()), ("Ann@example.com", Some("Ann")));
+        let created = accounts
+            .create(&email("Ann@example.com"), "the hash", Some("Ann"))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (created.email.as_str(), created.name.as_deref()),
+            ("Ann@example.com", Some("Ann"))
+        );
         assert!(created.is_active);
 
-        let found = accounts.find_by_email(&email("aNN@example.COM"), None).await.unwrap().unwrap();
-        assert_eq!((&found.account, found.password_hash.as_str()), (&created, "the hash"));
-        assert_eq!(accounts.find_by_email(&email("bob@example.com"), None).await.unwrap(), None);
+        let found = accounts
+            .find_by_email(&email("aNN@example.COM"), None)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (&found.account, found.password_hash.as_str()),
+            (&created, "the hash")
+        );
+        assert_eq!(
+            accounts
+                .find_by_email(&email("bob@example.com"), None)
+                .await
+                .unwrap(),
+            None
+        );
 
         let subject = created.subject();
         assert_eq!(accounts.find_by_subject(&subject).await.unwrap(), Some(created));
-        for other in [format!("+{subject}"), format!("0{subject}"), "ann".to_owned(), i64::MAX.to_string()] {
+        for other in [
+            format!("+{subject}"),
+            format!("0{subject}"),
+            "ann".to_owned(),
+            i64::MAX.to_string(),
+        ] {
             assert_eq!(accounts.find_by_subject(&other).await.unwrap(), None, "{other}");
         }
     }
@@ -193,27 +237,54 @@ mod tests {
     async fn the_clients_of_the_latest_logins_are_known() {
         let database = TestDatabase::start().await;
         let accounts = Accounts::new(database.pool());
-        let ann = accounts.create(&email("ann@example.com"), "hash", None).await.unwrap().unwrap();
-        let bob = accounts.create(&email("bob@example.com"), "hash", None).await.unwrap().unwrap();
+        let ann = accounts
+            .create(&email("ann@example.com"), "hash", None)
+            .await
+            .unwrap()
+            .unwrap();
+        let bob = accounts
+            .create(&email("bob@example.com"), "hash", None)
+            .await
+            .unwrap()
+            .unwrap();
         let knows = async |address: &str, client: &str| {
             let client = Some(client.parse().unwrap());
-            accounts.find_by_email(&email(address), client).await.unwrap().unwrap().knows_client
+            accounts
+                .find_by_email(&email(address), client)
+                .await
+                .unwrap()
+                .unwrap()
+                .knows_client
         };
         let clients: Vec<String> = (0..21).map(|number| format!("192.0.2.{number}")).collect();
         for client in clients.iter().chain(&clients[20..]) {
-            accounts.remember_client(ann.id, client.parse().unwrap()).await.unwrap();
+            accounts
+                .remember_client(ann.id, client.parse().unwrap())
+                .await
+                .unwrap();
         }
-        accounts.remember_client(bob.id, "2001:db8::".parse().unwrap()).await.unwrap();
-        assert!(!knows("ann@example.com", "192.0.2.0").await, "there were 20 since");
+        accounts
+            .remember_client(bob.id, "2001:db8::".parse().unwrap())
+            .await
+            .unwrap();
+        assert!(
+            !knows("ann@example.com", "192.0.2.0").await,
+            "there were 20 since"
+        );
         assert!(knows("ann@example.com", "192.0.2.1").await && knows("ann@example.com", "192.0.2.20").await);
         assert!(!knows("bob@example.com", "192.0.2.1").await && knows("bob@example.com", "2001:db8::").await);
 
         let long_ago = "UPDATE berth.login_addresses SET last_login_at = now() - interval '91 days'";
-        with_connection(&database.pool(), async |connection| sqlx::query(long_ago).execute(connection).await)
+        with_connection(&database.pool(), async |connection| {
+            sqlx::query(long_ago).execute(connection).await
+        })
+        .await
+        .unwrap();
+        assert!(!knows("ann@example.com", "192.0.2.1").await);
+        accounts
+            .remember_client(ann.id, "192.0.2.1".parse().unwrap())
             .await
             .unwrap();
-        assert!(!knows("ann@example.com", "192.0.2.1").await);
-        accounts.remember_client(ann.id, "192.0.2.1".parse().unwrap()).await.unwrap();
         assert!(knows("ann@example.com", "192.0.2.1").await);
     }
 }

@@ -27,7 +27,9 @@ pub fn token_of(headers: &HeaderMap) -> Option<(&[u8], Carrier)> {
 /// All tokens that a request carries, in order of precedence.
 pub(super) fn tokens_of(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], Carrier)> {
     let explicit = from_authorization(headers).map(|token| (token, Carrier::Explicit));
-    explicit.into_iter().chain(from_cookie(headers).map(|token| (token, Carrier::Cookie)))
+    explicit
+        .into_iter()
+        .chain(from_cookie(headers).map(|token| (token, Carrier::Cookie)))
 }
 
 /// `Set-Cookie` for a new token: hidden from scripts, and not sent with other sites' forms.
@@ -59,14 +61,21 @@ fn from_cookie(headers: &HeaderMap) -> Option<&[u8]> {
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| pair.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="))
+        .filter_map(|pair| {
+            pair.trim_ascii()
+                .strip_prefix(COOKIE.as_bytes())?
+                .strip_prefix(b"=")
+        })
         .map(bare)
         .find(|token| !token.is_empty())
 }
 
 /// Removes the quotes and `Bearer` of `access_token="Bearer …"`, which clients of FastAPI services may still hold.
 fn bare(value: &[u8]) -> &[u8] {
-    let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\"")).unwrap_or(value);
+    let unquoted = value
+        .strip_prefix(b"\"")
+        .and_then(|value| value.strip_suffix(b"\""))
+        .unwrap_or(value);
     match unquoted.split_at_checked(b"bearer ".len()) {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
         _ => unquoted,
@@ -82,14 +91,24 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
     fn the_authorization_header_comes_first_in_any_case() {
         for value in ["Bearer abc", "bearer abc", "BEARER   abc "] {
-            let headers = headers(&[(header::AUTHORIZATION, value), (header::COOKIE, "access_token=xyz")]);
-            assert_eq!(token_of(&headers), Some((&b"abc"[..], Carrier::Explicit)), "{value}");
+            let headers = headers(&[
+                (header::AUTHORIZATION, value),
+                (header::COOKIE, "access_token=xyz"),
+            ]);
+            assert_eq!(
+                token_of(&headers),
+                Some((&b"abc"[..], Carrier::Explicit)),
+                "{value}"
+            );
         }
     }
 
@@ -106,9 +125,16 @@ mod tests {
     #[test]
     fn another_scheme_is_no_token() {
         for value in ["Basic YTpi", "Bearerabc", "abc", ""] {
-            assert_eq!(token_of(&headers(&[(header::AUTHORIZATION, value)])), None, "{value}");
+            assert_eq!(
+                token_of(&headers(&[(header::AUTHORIZATION, value)])),
+                None,
+                "{value}"
+            );
         }
-        let both = headers(&[(header::AUTHORIZATION, "Basic YTpi"), (header::COOKIE, "access_token=xyz")]);
+        let both = headers(&[
+            (header::AUTHORIZATION, "Basic YTpi"),
+            (header::COOKIE, "access_token=xyz"),
+        ]);
         assert_eq!(token_of(&both), Some((&b"xyz"[..], Carrier::Cookie)));
     }
 
@@ -125,7 +151,13 @@ mod tests {
             let found = headers(&[(header::COOKIE, value)]);
             assert_eq!(token_of(&found), Some((&b"abc"[..], Carrier::Cookie)), "{value}");
         }
-        for value in ["", "access_token", "access_token=", "access_token2=abc", "ACCESS_TOKEN=abc"] {
+        for value in [
+            "",
+            "access_token",
+            "access_token=",
+            "access_token2=abc",
+            "ACCESS_TOKEN=abc",
+        ] {
             assert_eq!(token_of(&headers(&[(header::COOKIE, value)])), None, "{value}");
         }
     }
@@ -141,6 +173,9 @@ mod tests {
             cookie("abc", lifetime, true).unwrap(),
             "access_token=abc; HttpOnly; SameSite=Lax; Path=/; Max-Age=60; Secure"
         );
-        assert_eq!(no_cookie(false).unwrap(), "access_token=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0");
+        assert_eq!(
+            no_cookie(false).unwrap(),
+            "access_token=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+        );
     }
 }

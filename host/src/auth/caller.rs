@@ -53,7 +53,8 @@ where
 {
     let Ok(client) = Client::from_request_parts(parts, state).await;
     let auth = Arc::<Auth>::from_ref(state);
-    auth.authenticate(&parts.method, &parts.headers, &client, token).await
+    auth.authenticate(&parts.method, &parts.headers, &client, token)
+        .await
 }
 
 fn token_in(query: &str) -> Option<String> {

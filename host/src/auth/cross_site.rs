@@ -13,7 +13,11 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Whether a page of another site makes this request: the browser says so, or the page's origin is neither this host
 /// nor in `listed`.
 pub(super) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsOrigins) -> bool {
-    if headers.get_all(SEC_FETCH_SITE).iter().any(|site| site == "cross-site") {
+    if headers
+        .get_all(SEC_FETCH_SITE)
+        .iter()
+        .any(|site| site == "cross-site")
+    {
         return true;
     }
     headers.get_all(header::ORIGIN).iter().any(|origin| {
@@ -32,7 +36,9 @@ fn is_this_host(origin: &HeaderValue, headers: &HeaderMap, client: &Client) -> b
         _ => return false,
     };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = client.host.as_deref().or(host) else { return false };
+    let Some(host) = client.host.as_deref().or(host) else {
+        return false;
+    };
     let bare = |authority| str::strip_suffix(authority, port).unwrap_or(authority);
     !authority.is_empty() && bare(authority).eq_ignore_ascii_case(bare(host))
 }
@@ -84,7 +90,10 @@ mod tests {
 
     #[test]
     fn by_https_a_page_without_tls_is_another_site() {
-        let client = Client { https: true, ..Client::default() };
+        let client = Client {
+            https: true,
+            ..Client::default()
+        };
         let is_refused = |origin| is_cross_site(&headers(&[("origin", origin)]), &client, &listed());
         assert!(is_refused("http://todo.example"));
         assert!(!is_refused("https://todo.example"));
@@ -92,7 +101,10 @@ mod tests {
 
     #[test]
     fn a_proxy_may_know_the_host_better() {
-        let client = Client { host: Some("shown.example".to_owned()), ..Client::default() };
+        let client = Client {
+            host: Some("shown.example".to_owned()),
+            ..Client::default()
+        };
         let is_refused = |origin| is_cross_site(&headers(&[("origin", origin)]), &client, &listed());
         assert!(!is_refused("https://shown.example"));
         assert!(is_refused("https://todo.example"));
@@ -102,15 +114,25 @@ mod tests {
     fn a_listed_site_may_and_an_asterisk_lists_none() {
         let page = [("origin", "https://app.example"), ("sec-fetch-site", "same-site")];
         assert!(!is_refused(&page));
-        assert!(is_cross_site(&headers(&page), &Client::default(), &CorsOrigins::Any));
-        assert!(is_refused(&[("origin", "https://app.example"), ("origin", "https://evil.example")]));
+        assert!(is_cross_site(
+            &headers(&page),
+            &Client::default(),
+            &CorsOrigins::Any
+        ));
+        assert!(is_refused(&[
+            ("origin", "https://app.example"),
+            ("origin", "https://evil.example")
+        ]));
     }
 
     #[test]
     fn what_the_browser_says_of_the_site_counts_too() {
         assert!(is_refused(&[("sec-fetch-site", "cross-site")]));
         for origin in ["https://todo.example", "https://app.example"] {
-            assert!(is_refused(&[("sec-fetch-site", "cross-site"), ("origin", origin)]), "{origin}");
+            assert!(
+                is_refused(&[("sec-fetch-site", "cross-site"), ("origin", origin)]),
+                "{origin}"
+            );
         }
         for site in ["same-origin", "same-site", "none"] {
             assert!(!is_refused(&[("sec-fetch-site", site)]), "{site}");

@@ -132,7 +132,10 @@ fn check_domain(domain: &str) -> Result<(), InvalidEmail> {
     if domain.contains("..") {
         return Err(InvalidEmail::TwoPeriods);
     }
-    if domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-')) {
+    if domain
+        .split('.')
+        .any(|label| label.starts_with('-') || label.ends_with('-'))
+    {
         return Err(InvalidEmail::HyphenAtEdge);
     }
     if domain.split('.').any(|label| label.len() > MAX_LABEL_CHARACTERS) {
@@ -187,7 +190,10 @@ mod tests {
 
     #[test]
     fn an_address_is_trimmed_and_its_domain_put_in_lower_case() {
-        assert_eq!(EmailAddress::parse("  Ann@Example.COM\n").unwrap().as_str(), "Ann@example.com");
+        assert_eq!(
+            EmailAddress::parse("  Ann@Example.COM\n").unwrap().as_str(),
+            "Ann@example.com"
+        );
     }
 
     #[test]

@@ -90,7 +90,10 @@ impl Auth {
     #[must_use]
     pub fn new(settings: AuthSettings, pool: Pool) -> Self {
         if let Some(user) = &settings.anonymous_user {
-            tracing::warn!(user, "ANONYMOUS_USER is set: whoever sends no token acts as this user");
+            tracing::warn!(
+                user,
+                "ANONYMOUS_USER is set: whoever sends no token acts as this user"
+            );
         }
         Self {
             tokens: Tokens::new(settings.secret.expose().as_bytes(), settings.token_lifetime),
@@ -146,13 +149,24 @@ impl Auth {
     }
 
     async fn identity_of(&self, token: &[u8], carrier: Carrier) -> Result<Identity, AuthError> {
-        let claims = self.tokens.verify(token).map_err(|_| AuthError::invalid(carrier))?;
+        let claims = self
+            .tokens
+            .verify(token)
+            .map_err(|_| AuthError::invalid(carrier))?;
         if self.revocations.contains(&claims.key, &claims.subject).await {
             return Err(AuthError::invalid(carrier));
         }
-        let principal =
-            Principal { subject: claims.subject, email: claims.email, name: claims.name, anonymous: false };
-        Ok(Identity { principal, token: Some(claims.key), carrier })
+        let principal = Principal {
+            subject: claims.subject,
+            email: claims.email,
+            name: claims.name,
+            anonymous: false,
+        };
+        Ok(Identity {
+            principal,
+            token: Some(claims.key),
+            carrier,
+        })
     }
 
     /// Whether `Authorization` has a token that is signed with the host's secret, in any scheme, valid or not.
@@ -160,7 +174,9 @@ impl Auth {
     pub fn has_own_token(&self, headers: &HeaderMap) -> bool {
         let is_between = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b'"' | b'=' | b':');
         let values = headers.get_all(header::AUTHORIZATION).iter();
-        values.flat_map(|value| value.as_bytes().split(is_between)).any(|word| self.tokens.is_signed(word))
+        values
+            .flat_map(|value| value.as_bytes().split(is_between))
+            .any(|word| self.tokens.is_signed(word))
     }
 
     /// A token for the host's own requests to itself, with `subject` as its `sub`.
@@ -177,8 +193,17 @@ impl Auth {
 
 impl Identity {
     fn anonymous(user: &str) -> Self {
-        let principal = Principal { subject: user.to_owned(), email: None, name: None, anonymous: true };
-        Self { principal, token: None, carrier: Carrier::Explicit }
+        let principal = Principal {
+            subject: user.to_owned(),
+            email: None,
+            name: None,
+            anonymous: true,
+        };
+        Self {
+            principal,
+            token: None,
+            carrier: Carrier::Explicit,
+        }
     }
 }
 
@@ -207,7 +232,8 @@ mod tests {
         headers: &HeaderMap,
         query_token: Option<&str>,
     ) -> Result<Option<Identity>, AuthError> {
-        auth.authenticate(&Method::GET, headers, &Client::default(), query_token).await
+        auth.authenticate(&Method::GET, headers, &Client::default(), query_token)
+            .await
     }
 
     fn carrying(token: &'static str) -> HeaderMap {
@@ -216,9 +242,21 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_token_a_caller_is_nobody_or_the_anonymous_user() {
-        assert_eq!(authenticate(&auth(None), &HeaderMap::new(), None).await.unwrap(), None);
-        let anonymous = authenticate(&auth(Some("demo")), &HeaderMap::new(), None).await.unwrap().unwrap();
-        assert_eq!((anonymous.principal.subject.as_str(), anonymous.principal.anonymous), ("demo", true));
+        assert_eq!(
+            authenticate(&auth(None), &HeaderMap::new(), None).await.unwrap(),
+            None
+        );
+        let anonymous = authenticate(&auth(Some("demo")), &HeaderMap::new(), None)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (
+                anonymous.principal.subject.as_str(),
+                anonymous.principal.anonymous
+            ),
+            ("demo", true)
+        );
         assert_eq!(anonymous.token, None);
     }
 
@@ -226,7 +264,10 @@ mod tests {
     async fn a_bad_token_is_refused_even_where_none_is_needed() {
         for token in ["Bearer", "Bearer abc", "Bearer a.b.c"] {
             let refused = authenticate(&auth(Some("demo")), &carrying(token), None).await;
-            assert!(matches!(refused, Err(AuthError::InvalidToken(InvalidToken))), "{token}");
+            assert!(
+                matches!(refused, Err(AuthError::InvalidToken(InvalidToken))),
+                "{token}"
+            );
         }
     }
 
@@ -234,8 +275,15 @@ mod tests {
     async fn a_query_token_counts_where_there_is_no_other() {
         let auth = auth(None);
         let token = auth.tokens.issue("7", Some("ann@example.com"), None).unwrap();
-        let caller = authenticate(&auth, &HeaderMap::new(), Some(&token)).await.unwrap().unwrap();
+        let caller = authenticate(&auth, &HeaderMap::new(), Some(&token))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(caller.principal.subject, "7");
-        assert!(authenticate(&auth, &carrying("Bearer abc"), Some(&token)).await.is_err());
+        assert!(
+            authenticate(&auth, &carrying("Bearer abc"), Some(&token))
+                .await
+                .is_err()
+        );
     }
 }

@@ -52,7 +52,10 @@ impl Default for Passwords {
 
 impl Passwords {
     fn bounded(queue: usize, cores: usize) -> Self {
-        Self { queue: Queue::of(queue), cores: Arc::new(Semaphore::new(cores)) }
+        Self {
+            queue: Queue::of(queue),
+            cores: Arc::new(Semaphore::new(cores)),
+        }
     }
 
     /// The hash of a new password, as a PHC string.
@@ -83,7 +86,10 @@ impl Passwords {
         work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let _place = self.queue.enter(client).ok_or(PasswordError::Busy)?;
-        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| PasswordError::Busy)?;
+        let core = Arc::clone(&self.cores)
+            .acquire_owned()
+            .await
+            .map_err(|_| PasswordError::Busy)?;
         // The thread keeps its permit until the hash is done, even if the client has gone.
         spawn_blocking(move || {
             let _core = core;
@@ -113,13 +119,19 @@ struct Place<'a> {
 
 impl Queue {
     fn of(length: usize) -> Self {
-        Self { length, waiting: Mutex::default() }
+        Self {
+            length,
+            waiting: Mutex::default(),
+        }
     }
 
     /// A place for `client`; none if the queue or the client's share is full.
     fn enter(&self, client: Option<IpAddr>) -> Option<Place<'_>> {
         let mut waiting = self.waiting();
-        let clients = client.and_then(|client| waiting.by_client.get(&client)).copied().unwrap_or_default();
+        let clients = client
+            .and_then(|client| waiting.by_client.get(&client))
+            .copied()
+            .unwrap_or_default();
         if waiting.all >= self.length || clients >= self.length.div_ceil(CLIENTS_PART) {
             return None;
         }
@@ -174,8 +186,18 @@ mod tests {
     async fn a_password_matches_its_own_hash_alone() {
         let passwords = Passwords::default();
         let hash = passwords.hash("correct horse".to_owned(), None).await.unwrap();
-        assert!(passwords.verify("correct horse".to_owned(), Some(&hash), None).await.unwrap());
-        assert!(!passwords.verify("battery staple".to_owned(), Some(&hash), None).await.unwrap());
+        assert!(
+            passwords
+                .verify("correct horse".to_owned(), Some(&hash), None)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("battery staple".to_owned(), Some(&hash), None)
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
@@ -190,7 +212,12 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_account_waits_its_turn_and_has_no_password() {
         let passwords = Passwords::default();
-        assert!(!passwords.verify("correct horse".to_owned(), None, None).await.unwrap());
+        assert!(
+            !passwords
+                .verify("correct horse".to_owned(), None, None)
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
@@ -218,7 +245,9 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_hash_is_our_fault_and_not_a_wrong_password() {
         let passwords = Passwords::default();
-        let failed = passwords.verify("correct horse".to_owned(), Some("plain text"), None).await;
+        let failed = passwords
+            .verify("correct horse".to_owned(), Some("plain text"), None)
+            .await;
         assert!(matches!(failed, Err(PasswordError::Argon2(_))));
     }
 }

@@ -60,13 +60,19 @@ impl<S: Send + Sync> FromRequest<S> for Registration {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let Some(Encoding::Json) = Encoding::of(request.headers()) else {
-            return Err(ApiError::UnsupportedMediaType { wanted: "application/json" });
+            return Err(ApiError::UnsupportedMediaType {
+                wanted: "application/json",
+            });
         };
         let mut fields = Fields::json_with_secrets(&read(request.into_body()).await?, SHOWN)?;
         let email = fields.required("email", &Email);
         let password = fields.required("password", &PASSWORD);
         let name = fields.optional("name", &NAME);
-        Ok(fields.finish(Self { email, password, name })?)
+        Ok(fields.finish(Self {
+            email,
+            password,
+            name,
+        })?)
     }
 }
 
@@ -82,7 +88,9 @@ impl<S: Send + Sync> FromRequest<S> for Login {
             Encoding::Json => (Fields::json_with_secrets(&body, SHOWN)?, "email", "username"),
             Encoding::Form => (Fields::form_with_secrets(&body, SHOWN), "username", "email"),
         };
-        let address = fields.optional(other, &ANYTHING).unwrap_or_else(|| fields.required(usual, &ANYTHING));
+        let address = fields
+            .optional(other, &ANYTHING)
+            .unwrap_or_else(|| fields.required(usual, &ANYTHING));
         let password = fields.required("password", &ANYTHING);
         Ok(fields.finish(Self { address, password })?)
     }
@@ -98,8 +106,16 @@ impl Encoding {
     /// The encoding by content type; none if the type is another. Without a type, the body counts as JSON, as in
     /// FastAPI.
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let Some(content_type) = headers.get(header::CONTENT_TYPE) else { return Some(Self::Json) };
-        let essence = content_type.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
+        let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
+            return Some(Self::Json);
+        };
+        let essence = content_type
+            .to_str()
+            .ok()?
+            .split(';')
+            .next()?
+            .trim()
+            .to_ascii_lowercase();
         match essence.as_str() {
             "application/json" => Some(Self::Json),
             "application/x-www-form-urlencoded" => Some(Self::Form),
@@ -145,7 +161,9 @@ mod tests {
         content_type: Option<&str>,
         body: impl Into<Body>,
     ) -> Vec<(String, Value)> {
-        let Err(error) = read_as::<T>(content_type, body).await else { return Vec::new() };
+        let Err(error) = read_as::<T>(content_type, body).await else {
+            return Vec::new();
+        };
         let body: Value = serde_json::from_str(&error.body()).unwrap();
         let detail = body["detail"].as_array().unwrap();
         detail
@@ -160,16 +178,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_registration_is_read_and_unknown_fields_ignored() {
-        let read = read_as::<Registration>(JSON, registration("12345678")).await.unwrap();
+        let read = read_as::<Registration>(JSON, registration("12345678"))
+            .await
+            .unwrap();
         assert_eq!(read.email.as_str(), "Ann@example.com");
         assert_eq!((read.password.as_str(), read.name), ("12345678", None));
     }
 
     #[tokio::test]
     async fn a_new_password_has_8_to_128_characters() {
-        for (length, fault) in
-            [(7, Some("string_too_short")), (8, None), (128, None), (129, Some("string_too_long"))]
-        {
+        for (length, fault) in [
+            (7, Some("string_too_short")),
+            (8, None),
+            (128, None),
+            (129, Some("string_too_long")),
+        ] {
             let found = faults::<Registration>(JSON, registration(&"ä".repeat(length))).await;
             assert_eq!(found.first().map(|(kind, _)| kind.as_str()), fault, "{length}");
         }
@@ -179,24 +202,43 @@ mod tests {
     async fn every_fault_of_a_registration_is_told() {
         let body = json!({ "email": "nobody", "password": "short", "name": 7 }).to_string();
         let found = faults::<Registration>(JSON, body).await;
-        let expected = [("value_error", "email"), ("string_too_short", "password"), ("string_type", "name")]
-            .map(|(kind, field)| (kind.to_owned(), json!(["body", field])));
+        let expected = [
+            ("value_error", "email"),
+            ("string_too_short", "password"),
+            ("string_type", "name"),
+        ]
+        .map(|(kind, field)| (kind.to_owned(), json!(["body", field])));
         assert_eq!(found, expected);
         let found = faults::<Registration>(JSON, "{}").await;
-        assert_eq!(found, ["email", "password"].map(|field| ("missing".to_owned(), json!(["body", field]))));
+        assert_eq!(
+            found,
+            ["email", "password"].map(|field| ("missing".to_owned(), json!(["body", field])))
+        );
     }
 
     #[tokio::test]
     async fn a_login_is_a_form_or_json_by_either_name() {
         for (content_type, body) in [
-            (FORM, "grant_type=password&username=ann%40example.com&password=a+b"),
+            (
+                FORM,
+                "grant_type=password&username=ann%40example.com&password=a+b",
+            ),
             (FORM, "email=ann%40example.com&password=a%20b"),
             (JSON, r#"{"email": "ann@example.com", "password": "a b"}"#),
             (JSON, r#"{"username": "ann@example.com", "password": "a b"}"#),
-            (JSON, r#"{"email": "ann@example.com", "username": null, "password": "a b"}"#),
+            (
+                JSON,
+                r#"{"email": "ann@example.com", "username": null, "password": "a b"}"#,
+            ),
             (None, r#"{"email": "ann@example.com", "password": "a b"}"#),
-            (Some("Application/JSON; charset=utf-8"), r#"{"email": "ann@example.com", "password": "a b"}"#),
-            (Some("application/merge+json"), r#"{"email": "ann@example.com", "password": "a b"}"#),
+            (
+                Some("Application/JSON; charset=utf-8"),
+                r#"{"email": "ann@example.com", "password": "a b"}"#,
+            ),
+            (
+                Some("application/merge+json"),
+                r#"{"email": "ann@example.com", "password": "a b"}"#,
+            ),
         ] {
             let login = read_as::<Login>(content_type, body).await.unwrap();
             assert_eq!(
@@ -223,14 +265,23 @@ mod tests {
 
     #[tokio::test]
     async fn other_content_types_are_not_read() {
-        for content_type in ["text/plain", "multipart/form-data; boundary=x", "application/xml", "json", ""] {
+        for content_type in [
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+            "json",
+            "",
+        ] {
             let refused = read_as::<Login>(Some(content_type), "{}").await;
             let told = refused.err().map(|error| error.to_string());
             let expected = "Send the body as application/json or application/x-www-form-urlencoded";
             assert_eq!(told.as_deref(), Some(expected), "{content_type}");
         }
         let refused = read_as::<Registration>(FORM, "email=a").await;
-        assert_eq!(refused.err().unwrap().to_string(), "Send the body as application/json");
+        assert_eq!(
+            refused.err().unwrap().to_string(),
+            "Send the body as application/json"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -128,7 +128,9 @@ pub struct TokenSession {
 
 impl LoggedOut {
     /// The only response to a logout.
-    pub const SUCCESSFULLY: Self = Self { message: "Logged out successfully" };
+    pub const SUCCESSFULLY: Self = Self {
+        message: "Logged out successfully",
+    };
 }
 
 impl User {
@@ -168,7 +170,10 @@ impl CurrentSession {
             user_id: caller.principal.subject.clone(),
             expires_at: caller.token.as_ref()?.expires_at.to_string(),
         };
-        Some(Self { user: Me::of(caller, account), session })
+        Some(Self {
+            user: Me::of(caller, account),
+            session,
+        })
     }
 }
 
@@ -222,7 +227,11 @@ mod tests {
     }
 
     fn session() -> Session {
-        Session { account: account(), token: "abc".to_owned(), lifetime: Duration::from_mins(1) }
+        Session {
+            account: account(),
+            token: "abc".to_owned(),
+            lifetime: Duration::from_mins(1),
+        }
     }
 
     fn user() -> Value {
@@ -243,8 +252,14 @@ mod tests {
             "token_type": "bearer",
             "user": user(),
         });
-        expected.as_object_mut().unwrap().extend(user().as_object().unwrap().clone());
-        assert_eq!(serde_json::to_value(Registered::from(session())).unwrap(), expected);
+        expected
+            .as_object_mut()
+            .unwrap()
+            .extend(user().as_object().unwrap().clone());
+        assert_eq!(
+            serde_json::to_value(Registered::from(session())).unwrap(),
+            expected
+        );
     }
 
     #[test]
@@ -272,11 +287,18 @@ mod tests {
             name: Some("Bob".to_owned()),
             anonymous: false,
         };
-        let caller = Identity { principal, token: None, carrier: Carrier::Explicit };
+        let caller = Identity {
+            principal,
+            token: None,
+            carrier: Carrier::Explicit,
+        };
         assert_eq!(
             serde_json::to_value(Me::of(caller.clone(), None)).unwrap(),
             json!({ "id": "7", "email": null, "name": "Bob", "is_active": true, "created_at": null })
         );
-        assert_eq!(serde_json::to_value(Me::of(caller, Some(&account()))).unwrap(), user());
+        assert_eq!(
+            serde_json::to_value(Me::of(caller, Some(&account()))).unwrap(),
+            user()
+        );
     }
 }

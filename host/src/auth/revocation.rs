@@ -60,7 +60,12 @@ impl Revocations {
     }
 
     fn read_every(current: Duration, pool: Pool) -> Self {
-        Self { pool, current, known: ArcSwap::default(), writing: Mutex::default() }
+        Self {
+            pool,
+            current,
+            known: ArcSwap::default(),
+            writing: Mutex::default(),
+        }
     }
 
     /// Whether this token was logged out, or its account closed: on this host, or elsewhere at least five seconds ago.
@@ -81,7 +86,9 @@ impl Revocations {
              INSERT INTO berth.revoked_tokens (jti, expires_at) VALUES ($1, to_timestamp($2::bigint)) \
              ON CONFLICT DO NOTHING";
         with_connection(&self.pool, async |connection| {
-            let query = sqlx::query(statement).bind(&key.id).bind(key.expires_at.as_second());
+            let query = sqlx::query(statement)
+                .bind(&key.id)
+                .bind(key.expires_at.as_second());
             query.execute(connection).await
         })
         .await?;
@@ -93,7 +100,10 @@ impl Revocations {
     }
 
     fn is_younger_than(&self, age: Duration) -> bool {
-        self.known.load().read_at.is_some_and(|read_at| read_at.elapsed() < age)
+        self.known
+            .load()
+            .read_at
+            .is_some_and(|read_at| read_at.elapsed() < age)
     }
 
     async fn read_again(&self) {
@@ -112,7 +122,10 @@ impl Revocations {
             Ok(Err(error)) => self.keep_what_is_known(&error.to_string()),
             Err(elapsed) => self.keep_what_is_known(&elapsed.to_string()),
         };
-        self.known.store(Arc::new(Known { read_at: Some(began), ..read }));
+        self.known.store(Arc::new(Known {
+            read_at: Some(began),
+            ..read
+        }));
     }
 
     async fn read(&self) -> Result<Known, StorageError> {
@@ -123,7 +136,11 @@ impl Revocations {
             sqlx::query_scalar(statement).fetch_all(connection).await
         })
         .await?;
-        Ok(Known { tokens: tokens.into_iter().collect(), closed, read_at: None })
+        Ok(Known {
+            tokens: tokens.into_iter().collect(),
+            closed,
+            read_at: None,
+        })
     }
 
     fn keep_what_is_known(&self, error: &str) -> Known {
@@ -169,9 +186,15 @@ impl Changes {
              coalesce(array_agg(id) FILTER (WHERE NOT is_closed), '{}'), \
              txid_snapshot_xmin(txid_current_snapshot()) \
              FROM berth.closed_accounts WHERE changed_in >= $1";
-        let (closed, opened, complete_before) =
-            sqlx::query_as(statement).bind(transaction).fetch_one(connection).await?;
-        Ok(Self { closed, opened, complete_before })
+        let (closed, opened, complete_before) = sqlx::query_as(statement)
+            .bind(transaction)
+            .fetch_one(connection)
+            .await?;
+        Ok(Self {
+            closed,
+            opened,
+            complete_before,
+        })
     }
 }
 
@@ -187,7 +210,10 @@ mod tests {
     const NEVER: Duration = Duration::MAX;
 
     fn key(id: &str, expires_in: SignedDuration) -> TokenKey {
-        TokenKey { id: id.to_owned(), expires_at: Timestamp::now() + expires_in }
+        TokenKey {
+            id: id.to_owned(),
+            expires_at: Timestamp::now() + expires_in,
+        }
     }
 
     fn token() -> TokenKey {
@@ -204,7 +230,11 @@ mod tests {
         here.insert(&token()).await.unwrap();
         assert!(here.contains(&token(), "ann").await);
         assert!(elsewhere.contains(&token(), "ann").await);
-        assert!(!elsewhere.contains(&key("another", SignedDuration::from_hours(1)), "ann").await);
+        assert!(
+            !elsewhere
+                .contains(&key("another", SignedDuration::from_hours(1)), "ann")
+                .await
+        );
     }
 
     #[tokio::test]
@@ -213,7 +243,10 @@ mod tests {
         let revocations = Revocations::new(database.pool());
         revocations.insert(&token()).await.unwrap();
         revocations.insert(&token()).await.unwrap();
-        let forever = TokenKey { expires_at: Timestamp::MAX, ..key("another", SignedDuration::ZERO) };
+        let forever = TokenKey {
+            expires_at: Timestamp::MAX,
+            ..key("another", SignedDuration::ZERO)
+        };
         revocations.insert(&forever).await.unwrap();
         assert!(revocations.contains(&forever, "ann").await);
     }
@@ -228,11 +261,17 @@ mod tests {
                 "INSERT INTO berth.accounts (email, password_hash) VALUES ('1', ''), ('2', ''), ('3', '')",
                 [false; 3],
             ),
-            ("UPDATE berth.accounts SET is_active = false WHERE id = 1", [true, false, false]),
+            (
+                "UPDATE berth.accounts SET is_active = false WHERE id = 1",
+                [true, false, false],
+            ),
             ("DELETE FROM berth.accounts WHERE id = 2", [true, true, false]),
             ("UPDATE berth.accounts SET is_active = true", [false, true, false]),
             ("DELETE FROM berth.accounts WHERE id = 3", [false, true, true]),
-            ("INSERT INTO berth.accounts OVERRIDING SYSTEM VALUE VALUES (3, '3', '')", [false, true, false]),
+            (
+                "INSERT INTO berth.accounts OVERRIDING SYSTEM VALUE VALUES (3, '3', '')",
+                [false, true, false],
+            ),
             ("TRUNCATE berth.accounts", [true; 3]),
         ] {
             with_connection(&database.pool(), async |connection| {
@@ -261,7 +300,9 @@ mod tests {
             sqlx::raw_sql(statement).execute(&mut *slow).await.unwrap();
         }
         with_connection(&database.pool(), async |connection| {
-            sqlx::query("DELETE FROM berth.accounts WHERE id = 2").execute(connection).await
+            sqlx::query("DELETE FROM berth.accounts WHERE id = 2")
+                .execute(connection)
+                .await
         })
         .await
         .unwrap();
@@ -276,8 +317,14 @@ mod tests {
         let database = TestDatabase::start().await;
         let revocations = Revocations::read_every(Duration::ZERO, database.pool());
         let ids = Arc::new(HashSet::from([7]));
-        let closed = ClosedAccounts { ids, complete_before: i64::MAX };
-        revocations.known.store(Arc::new(Known { closed, ..Known::default() }));
+        let closed = ClosedAccounts {
+            ids,
+            complete_before: i64::MAX,
+        };
+        revocations.known.store(Arc::new(Known {
+            closed,
+            ..Known::default()
+        }));
         assert!(!revocations.contains(&token(), "7").await);
     }
 
@@ -290,7 +337,9 @@ mod tests {
         assert!(!revocations.contains(&expired, "ann").await);
         revocations.insert(&token()).await.unwrap();
         let rows: Vec<String> = with_connection(&database.pool(), async |connection| {
-            sqlx::query_scalar("SELECT jti FROM berth.revoked_tokens").fetch_all(connection).await
+            sqlx::query_scalar("SELECT jti FROM berth.revoked_tokens")
+                .fetch_all(connection)
+                .await
         })
         .await
         .unwrap();
@@ -302,7 +351,10 @@ mod tests {
         let revocations = Revocations::read_every(Duration::ZERO, nowhere());
         let known = Known {
             tokens: HashSet::from([token().id]),
-            closed: ClosedAccounts { ids: Arc::new(HashSet::from([7])), complete_before: 0 },
+            closed: ClosedAccounts {
+                ids: Arc::new(HashSet::from([7])),
+                complete_before: 0,
+            },
             read_at: None,
         };
         revocations.known.store(Arc::new(known));

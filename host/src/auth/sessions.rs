@@ -31,7 +31,11 @@ pub struct Session {
 impl Auth {
     /// Creates an account and logs it in.
     pub async fn register(&self, registration: Registration, client: &Client) -> Result<Session, AuthError> {
-        let Registration { email, password, name } = registration;
+        let Registration {
+            email,
+            password,
+            name,
+        } = registration;
         let hash = self.passwords.hash(password, client.network()).await?;
         let account = self.accounts.create(&email, &hash, name.as_deref()).await?;
         self.session(account.ok_or(AuthError::EmailTaken)?)
@@ -44,7 +48,14 @@ impl Auth {
         let client = client.network();
         let found = self.find(&login.address, client).await?;
         let is_known = found.as_ref().is_some_and(|found| found.knows_client);
-        let turn = self.throttle.admit(Attempt { address: &login.address, client, is_known }).await?;
+        let turn = self
+            .throttle
+            .admit(Attempt {
+                address: &login.address,
+                client,
+                is_known,
+            })
+            .await?;
         let hash = found.as_ref().map(|found| found.password_hash.as_str());
         let matches = self.passwords.verify(login.password, hash, client).await?;
         let Some(Found { account, .. }) = found.filter(|_| matches) else {
@@ -83,7 +94,9 @@ impl Auth {
 
     /// The account with this address.
     async fn find(&self, address: &str, client: Option<IpAddr>) -> Result<Option<Found>, AuthError> {
-        let Ok(email) = EmailAddress::parse(address) else { return Ok(None) };
+        let Ok(email) = EmailAddress::parse(address) else {
+            return Ok(None);
+        };
         let lookup = timeout(LOOKUP_TIMEOUT, self.lookups.acquire()).await;
         let _lookup = lookup.map_err(|_| StorageError::from(PoolError::Exhausted))?;
         Ok(self.accounts.find_by_email(&email, client).await?)
@@ -98,8 +111,14 @@ impl Auth {
     }
 
     fn session(&self, account: Account) -> Result<Session, AuthError> {
-        let token = self.tokens.issue(&account.subject(), Some(&account.email), account.name.as_deref())?;
-        Ok(Session { account, token, lifetime: self.tokens.lifetime() })
+        let token = self
+            .tokens
+            .issue(&account.subject(), Some(&account.email), account.name.as_deref())?;
+        Ok(Session {
+            account,
+            token,
+            lifetime: self.tokens.lifetime(),
+        })
     }
 }
 
@@ -131,12 +150,19 @@ mod tests {
 
     async fn register(auth: &Auth) -> Result<Session, AuthError> {
         let email = EmailAddress::parse(ADDRESS).unwrap();
-        let registration = Registration { email, password: PASSWORD.to_owned(), name: None };
+        let registration = Registration {
+            email,
+            password: PASSWORD.to_owned(),
+            name: None,
+        };
         auth.register(registration, &Client::default()).await
     }
 
     async fn log_in(auth: &Auth, address: &str, password: &str) -> Result<Session, AuthError> {
-        let login = Login { address: address.to_owned(), password: password.to_owned() };
+        let login = Login {
+            address: address.to_owned(),
+            password: password.to_owned(),
+        };
         auth.log_in(login, &Client::default()).await
     }
 
@@ -145,7 +171,9 @@ mod tests {
     }
 
     async fn authenticate(auth: &Auth, token: &str) -> Result<Identity, AuthError> {
-        let identity = auth.authenticate(&Method::GET, &bearing(token), &Client::default(), None).await;
+        let identity = auth
+            .authenticate(&Method::GET, &bearing(token), &Client::default(), None)
+            .await;
         identity.map(Option::unwrap)
     }
 
@@ -162,9 +190,14 @@ mod tests {
         assert_eq!(auth.account_of(&caller).await.unwrap(), Some(session.account));
 
         for _ in 0..2 {
-            auth.log_out(&bearing(&session.token), &Client::default()).await.unwrap();
+            auth.log_out(&bearing(&session.token), &Client::default())
+                .await
+                .unwrap();
         }
-        assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
+        assert!(matches!(
+            authenticate(&auth, &session.token).await,
+            Err(AuthError::InvalidToken(_))
+        ));
         assert!(authenticate(&auth, &registered.token).await.is_ok());
     }
 
@@ -173,11 +206,16 @@ mod tests {
         let database = TestDatabase::start().await;
         let auth = auth(&database);
         register(&auth).await.unwrap();
-        for (address, password) in
-            [(ADDRESS, "battery staple"), ("bob@example.com", PASSWORD), ("nobody", PASSWORD)]
-        {
+        for (address, password) in [
+            (ADDRESS, "battery staple"),
+            ("bob@example.com", PASSWORD),
+            ("nobody", PASSWORD),
+        ] {
             assert!(
-                matches!(log_in(&auth, address, password).await, Err(AuthError::InvalidLogin)),
+                matches!(
+                    log_in(&auth, address, password).await,
+                    Err(AuthError::InvalidLogin)
+                ),
                 "{address}"
             );
         }
@@ -197,10 +235,23 @@ mod tests {
         let auth = auth(&database);
         register(&auth).await.unwrap();
         for _ in 0..8 {
-            let attempt = Attempt { address: ADDRESS, client: None, is_known: false };
-            auth.throttle.admit(attempt).await.unwrap().failed().await.unwrap();
+            let attempt = Attempt {
+                address: ADDRESS,
+                client: None,
+                is_known: false,
+            };
+            auth.throttle
+                .admit(attempt)
+                .await
+                .unwrap()
+                .failed()
+                .await
+                .unwrap();
         }
-        assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Throttled(_))));
+        assert!(matches!(
+            log_in(&auth, ADDRESS, PASSWORD).await,
+            Err(AuthError::Throttled(_))
+        ));
     }
 
     #[tokio::test]
@@ -209,12 +260,23 @@ mod tests {
         let auth = auth(&database);
         let session = register(&auth).await.unwrap();
         with_connection(&database.pool(), async |connection| {
-            sqlx::query("UPDATE berth.accounts SET is_active = false").execute(connection).await
+            sqlx::query("UPDATE berth.accounts SET is_active = false")
+                .execute(connection)
+                .await
         })
         .await
         .unwrap();
-        assert!(matches!(log_in(&auth, ADDRESS, PASSWORD).await, Err(AuthError::Disabled)));
-        assert!(matches!(log_in(&auth, ADDRESS, "battery staple").await, Err(AuthError::InvalidLogin)));
-        assert!(matches!(authenticate(&auth, &session.token).await, Err(AuthError::InvalidToken(_))));
+        assert!(matches!(
+            log_in(&auth, ADDRESS, PASSWORD).await,
+            Err(AuthError::Disabled)
+        ));
+        assert!(matches!(
+            log_in(&auth, ADDRESS, "battery staple").await,
+            Err(AuthError::InvalidLogin)
+        ));
+        assert!(matches!(
+            authenticate(&auth, &session.token).await,
+            Err(AuthError::InvalidToken(_))
+        ));
     }
 }

@@ -27,13 +27,19 @@ impl TestDatabase {
         let directory = tempfile::tempdir().unwrap();
         let settings = PrivateSettings {
             data_directory: directory.path().to_owned(),
-            binaries: Search { path, tools: Vec::new() },
+            binaries: Search {
+                path,
+                tools: Vec::new(),
+            },
             durable: false,
             max_connections: 20,
         };
         let server = PrivatePostgres::start(&settings).await.unwrap();
         host_tables::prepare(&server.options()).await.unwrap();
-        Self { server, _directory: directory }
+        Self {
+            server,
+            _directory: directory,
+        }
     }
 
     /// A new pool of connections to the server.
@@ -44,7 +50,11 @@ impl TestDatabase {
 
 /// A pool for a server that does not exist.
 pub(crate) fn nowhere() -> Pool {
-    pool(PgConnectOptions::new_without_pgpass().socket("/nonexistent").username("nobody"))
+    pool(
+        PgConnectOptions::new_without_pgpass()
+            .socket("/nonexistent")
+            .username("nobody"),
+    )
 }
 
 fn pool(options: PgConnectOptions) -> Pool {

@@ -83,12 +83,22 @@ impl Throttle {
         let lane = self.enter(budget).await?;
         // The attempts before this may have spent the budget.
         self.affords(budget)?;
-        Ok(AdmittedAttempt { throttle: self, budget, client, _lane: lane, clients_lane })
+        Ok(AdmittedAttempt {
+            throttle: self,
+            budget,
+            client,
+            _lane: lane,
+            clients_lane,
+        })
     }
 
     fn affords(&self, budget: Budget) -> Result<(), Throttled> {
         let wait = self.debts().wait(budget, Instant::now());
-        if wait.is_zero() { Ok(()) } else { Err(Throttled(wait)) }
+        if wait.is_zero() {
+            Ok(())
+        } else {
+            Err(Throttled(wait))
+        }
     }
 
     async fn enter(&self, budget: Budget) -> Result<Place<'_, Budget>, Throttled> {
@@ -103,7 +113,9 @@ impl Throttle {
 
 impl Attempt<'_> {
     fn known(&self) -> Option<Budget> {
-        self.client.filter(|_| self.is_known).map(|client| Budget::Known(digest(self.address), client))
+        self.client
+            .filter(|_| self.is_known)
+            .map(|client| Budget::Known(digest(self.address), client))
     }
 }
 
@@ -127,7 +139,9 @@ impl AdmittedAttempt<'_> {
         let now = Instant::now();
         let mut debts = self.throttle.debts();
         let delay = debts.charge(self.budget, now);
-        let Some(client) = self.client else { return (delay, Ok(())) };
+        let Some(client) = self.client else {
+            return (delay, Ok(()));
+        };
         let was_spent = !debts.wait(client, now).is_zero();
         debts.charge(client, now);
         match self.budget {
@@ -147,8 +161,16 @@ mod tests {
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
-    const ANN: Attempt<'static> = Attempt { address: "ann@example.com", client: None, is_known: false };
-    const ANN_AT_HOME: Attempt<'static> = Attempt { client: Some(HOME), is_known: true, ..ANN };
+    const ANN: Attempt<'static> = Attempt {
+        address: "ann@example.com",
+        client: None,
+        is_known: false,
+    };
+    const ANN_AT_HOME: Attempt<'static> = Attempt {
+        client: Some(HOME),
+        is_known: true,
+        ..ANN
+    };
 
     async fn fail(throttle: &Throttle, attempt: Attempt<'_>) -> Result<(), Throttled> {
         throttle.admit(attempt).await?.failed().await
@@ -167,7 +189,10 @@ mod tests {
         let throttle = after_failures(8, ANN).await;
         assert!(throttle.admit(ANN).await.is_err());
         throttle.admit(ANN_AT_HOME).await.unwrap().succeeded();
-        assert!(throttle.admit(ANN).await.is_err(), "nor does the owner's success give it back");
+        assert!(
+            throttle.admit(ANN).await.is_err(),
+            "nor does the owner's success give it back"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,7 +202,10 @@ mod tests {
         for _ in 0..8 {
             fail(&throttle, ANN_AT_HOME).await.unwrap();
         }
-        assert!(throttle.admit(ANN_AT_HOME).await.is_err(), "it has become a stranger");
+        assert!(
+            throttle.admit(ANN_AT_HOME).await.is_err(),
+            "it has become a stranger"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -200,16 +228,36 @@ mod tests {
         let throttle = Throttle::default();
         for number in 0..200 {
             let address = format!("user{number}@example.com");
-            fail(&throttle, Attempt { address: &address, client: Some(HOME), is_known: false })
-                .await
-                .unwrap();
+            fail(
+                &throttle,
+                Attempt {
+                    address: &address,
+                    client: Some(HOME),
+                    is_known: false,
+                },
+            )
+            .await
+            .unwrap();
         }
-        let bob = Attempt { address: "bob@example.com", client: Some(HOME), is_known: false };
+        let bob = Attempt {
+            address: "bob@example.com",
+            client: Some(HOME),
+            is_known: false,
+        };
         assert!(fail(&throttle, bob).await.is_err(), "a failure is to come later");
         let turn = throttle.admit(bob).await.unwrap();
-        let other = Attempt { address: "cat@example.com", ..bob };
-        assert!(throttle.admit(other).now_or_never().is_none(), "it waits for the one before");
-        assert!(throttle.admit(ANN_AT_HOME).now_or_never().unwrap().is_ok(), "unless it is known");
+        let other = Attempt {
+            address: "cat@example.com",
+            ..bob
+        };
+        assert!(
+            throttle.admit(other).now_or_never().is_none(),
+            "it waits for the one before"
+        );
+        assert!(
+            throttle.admit(ANN_AT_HOME).now_or_never().unwrap().is_ok(),
+            "unless it is known"
+        );
         turn.succeeded();
         throttle.admit(other).await.unwrap().succeeded();
     }

@@ -25,7 +25,9 @@ impl TokenCache {
 
     /// The claims of `token`, if it is cached and has not expired.
     pub(super) fn get(&self, token: &[u8]) -> Option<Claims> {
-        self.0.get(token).filter(|claims| claims.key.expires_at > Timestamp::now())
+        self.0
+            .get(token)
+            .filter(|claims| claims.key.expires_at > Timestamp::now())
     }
 
     /// Caches the claims of `token`, which must be valid.
@@ -47,8 +49,16 @@ mod tests {
 
     fn expiring(seconds_from_now: i64) -> Claims {
         let expires_at = Timestamp::now() + SignedDuration::from_secs(seconds_from_now);
-        let key = TokenKey { id: "1".to_owned(), expires_at };
-        Claims { subject: "ann".to_owned(), email: None, name: None, key }
+        let key = TokenKey {
+            id: "1".to_owned(),
+            expires_at,
+        };
+        Claims {
+            subject: "ann".to_owned(),
+            email: None,
+            name: None,
+            key,
+        }
     }
 
     #[test]

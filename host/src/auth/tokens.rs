@@ -119,13 +119,29 @@ impl Tokens {
     fn read(&self, token: &[u8]) -> Result<Claims, InvalidToken> {
         let decoded = jsonwebtoken::decode::<ForeignClaims>(token, &self.verifying, &self.validation)
             .map_err(|_| InvalidToken)?;
-        let ForeignClaims { sub, exp, email, name, jti } = decoded.claims;
+        let ForeignClaims {
+            sub,
+            exp,
+            email,
+            name,
+            jti,
+        } = decoded.claims;
         if !is_storable_name(&sub) {
             return Err(InvalidToken);
         }
-        let id = string(jti).filter(|jti| is_storable_name(jti)).unwrap_or_else(|| digest(token));
-        let key = TokenKey { id, expires_at: timestamp(exp) };
-        Ok(Claims { subject: sub, email: string(email), name: string(name), key })
+        let id = string(jti)
+            .filter(|jti| is_storable_name(jti))
+            .unwrap_or_else(|| digest(token));
+        let key = TokenKey {
+            id,
+            expires_at: timestamp(exp),
+        };
+        Ok(Claims {
+            subject: sub,
+            email: string(email),
+            name: string(name),
+            key,
+        })
     }
 }
 
@@ -165,11 +181,13 @@ fn is_storable_name(name: &str) -> bool {
 fn digest(token: &[u8]) -> String {
     use std::fmt::Write as _;
 
-    Sha256::digest(token).iter().fold(String::from("sha256:"), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    Sha256::digest(token)
+        .iter()
+        .fold(String::from("sha256:"), |mut hex, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 #[cfg(test)]
@@ -187,14 +205,18 @@ mod tests {
 
     fn signed(algorithm: Algorithm, secret: &[u8], claims: &Value) -> Vec<u8> {
         let key = EncodingKey::from_secret(secret);
-        jsonwebtoken::encode(&Header::new(algorithm), claims, &key).unwrap().into_bytes()
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &key)
+            .unwrap()
+            .into_bytes()
     }
 
     /// A token of another issuer with the host's secret and these claims, otherwise valid.
     #[expect(clippy::needless_pass_by_value, reason = "the calls read better")]
     fn foreign(claims: Value) -> Vec<u8> {
         let mut all = json!({ "sub": "someone", "exp": get_current_timestamp() + HOUR });
-        all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+        all.as_object_mut()
+            .unwrap()
+            .extend(claims.as_object().unwrap().clone());
         signed(Algorithm::HS256, SECRET, &all)
     }
 
@@ -216,7 +238,10 @@ mod tests {
     #[test]
     fn two_tokens_for_one_account_are_revoked_apart() {
         let key = || {
-            tokens().verify(tokens().issue("7", Some("a@b.example"), None).unwrap().as_bytes()).unwrap().key
+            tokens()
+                .verify(tokens().issue("7", Some("a@b.example"), None).unwrap().as_bytes())
+                .unwrap()
+                .key
         };
         assert_ne!(key(), key());
     }
@@ -228,14 +253,24 @@ mod tests {
         assert_eq!(claims.subject, "someone");
         assert_eq!((claims.email, claims.name), (None, None));
         assert!(claims.key.id.starts_with("sha256:"));
-        assert!(!is_valid(&signed(Algorithm::HS256, SECRET, &json!({ "sub": "someone" }))));
+        assert!(!is_valid(&signed(
+            Algorithm::HS256,
+            SECRET,
+            &json!({ "sub": "someone" })
+        )));
         let expiry = get_current_timestamp() + HOUR;
-        assert!(!is_valid(&signed(Algorithm::HS256, SECRET, &json!({ "exp": expiry }))));
+        assert!(!is_valid(&signed(
+            Algorithm::HS256,
+            SECRET,
+            &json!({ "exp": expiry })
+        )));
     }
 
     #[test]
     fn claims_of_another_type_than_ours_are_left_out() {
-        let claims = tokens().verify(&foreign(json!({ "email": 1, "name": {}, "jti": null }))).unwrap();
+        let claims = tokens()
+            .verify(&foreign(json!({ "email": 1, "name": {}, "jti": null })))
+            .unwrap();
         assert_eq!((claims.email, claims.name), (None, None));
         assert!(claims.key.id.starts_with("sha256:"));
     }
@@ -243,7 +278,14 @@ mod tests {
     #[test]
     fn a_subject_is_a_string_of_1_to_100_characters() {
         assert!(is_valid(&foreign(json!({ "sub": "ä".repeat(100) }))));
-        for sub in [json!(""), json!("a".repeat(101)), json!("a\0"), json!(7), json!(null), json!(["a"])] {
+        for sub in [
+            json!(""),
+            json!("a".repeat(101)),
+            json!("a\0"),
+            json!(7),
+            json!(null),
+            json!(["a"]),
+        ] {
             assert!(!is_valid(&foreign(json!({ "sub": sub }))), "{sub}");
         }
     }
@@ -261,7 +303,13 @@ mod tests {
 
     #[test]
     fn an_expiry_may_be_a_fraction_or_beyond_every_calendar() {
-        let expiry = |exp: Value| tokens().verify(&foreign(json!({ "exp": exp }))).unwrap().key.expires_at;
+        let expiry = |exp: Value| {
+            tokens()
+                .verify(&foreign(json!({ "exp": exp })))
+                .unwrap()
+                .key
+                .expires_at
+        };
         assert_eq!(expiry(json!(4_000_000_000.5)).as_second(), 4_000_000_000);
         assert_eq!(expiry(json!(1_000_000_000_000_000_u64)), Timestamp::MAX);
     }
@@ -271,9 +319,15 @@ mod tests {
         let claims = json!({ "sub": "someone", "exp": get_current_timestamp() + HOUR });
         assert!(is_valid(&signed(Algorithm::HS256, SECRET, &claims)));
         assert!(!is_valid(&signed(Algorithm::HS512, SECRET, &claims)));
-        assert!(!is_valid(&signed(Algorithm::HS256, b"another secret of 32 characters..", &claims)));
+        assert!(!is_valid(&signed(
+            Algorithm::HS256,
+            b"another secret of 32 characters..",
+            &claims
+        )));
         // {"alg":"none","typ":"JWT"} and {"sub":"1","exp":9999999999}, without a signature.
-        assert!(!is_valid(b"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxIiwiZXhwIjo5OTk5OTk5OTk5fQ."));
+        assert!(!is_valid(
+            b"eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.eyJzdWIiOiIxIiwiZXhwIjo5OTk5OTk5OTk5fQ."
+        ));
         for malformed in ["", "a", "a.b.c", "..", "\u{fffd}"] {
             assert!(!is_valid(malformed.as_bytes()), "{malformed}");
         }

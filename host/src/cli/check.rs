@@ -39,18 +39,32 @@ async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
 }
 
 fn text(config: &Config, checked: &[Checked]) -> String {
-    let good =
-        checked.iter().map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
+    let good = checked
+        .iter()
+        .map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
     let hidden = hidden(&config.manifest).map(|(component, route, paths)| {
-        format!("{component}: {route} does not get {}, which the host answers itself\n", paths.join(", "))
+        format!(
+            "{component}: {route} does not get {}, which the host answers itself\n",
+            paths.join(", ")
+        )
     });
     let own = config.manifest.own_routes.paths().join(", ");
-    let own = [format!("The host answers {own}; [http] in the manifest moves them, or switches them off.\n")];
-    let unknown = config.unknown_variables().into_iter().map(|unknown| format!("{unknown}\n"));
+    let own = [format!(
+        "The host answers {own}; [http] in the manifest moves them, or switches them off.\n"
+    )];
+    let unknown = config
+        .unknown_variables()
+        .into_iter()
+        .map(|unknown| format!("{unknown}\n"));
     let empty = config.manifest.components.is_empty();
     let empty = empty.then(|| format!("{EMPTY_MANIFEST}\n"));
     let end = ["The configuration is good.\n".to_owned()];
-    good.chain(hidden).chain(own).chain(unknown).chain(empty).chain(end).collect()
+    good.chain(hidden)
+        .chain(own)
+        .chain(unknown)
+        .chain(empty)
+        .chain(end)
+        .collect()
 }
 
 /// The warning for a manifest without components.
@@ -68,8 +82,20 @@ fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str
 }
 
 /// The host's own paths; null or nothing for routes that are off.
-fn own_routes(OwnRoutes { health, ready, openapi, docs, accounts }: &OwnRoutes) -> Value {
-    let accounts: Vec<_> = accounts.bases().into_iter().chain(accounts.me().iter().copied()).collect();
+fn own_routes(
+    OwnRoutes {
+        health,
+        ready,
+        openapi,
+        docs,
+        accounts,
+    }: &OwnRoutes,
+) -> Value {
+    let accounts: Vec<_> = accounts
+        .bases()
+        .into_iter()
+        .chain(accounts.me().iter().copied())
+        .collect();
     json!({ "health": health, "ready": ready, "openapi": openapi, "docs": docs, "accounts": accounts })
 }
 
@@ -107,7 +133,12 @@ fn bad(error: &anyhow::Error) -> Value {
 }
 
 fn place(fault: &ManifestFault) -> Value {
-    let ManifestFault { file, line, column, reason } = fault;
+    let ManifestFault {
+        file,
+        line,
+        column,
+        reason,
+    } = fault;
     json!({ "file": file, "line": line, "column": column, "reason": reason })
 }
 

@@ -79,8 +79,14 @@ impl Client {
             // A container may have no CA certificates, and needs none for a request to its own host.
             builder = builder.tls_certs_only([]);
         }
-        let authorization = token.map(|token| bearer(token).ok_or(Failure::Token)).transpose()?;
-        Ok(Self { http: builder.build().map_err(Failure::Client)?, base, authorization })
+        let authorization = token
+            .map(|token| bearer(token).ok_or(Failure::Token))
+            .transpose()?;
+        Ok(Self {
+            http: builder.build().map_err(Failure::Client)?,
+            base,
+            authorization,
+        })
     }
 
     /// Gets a path at or below `/admin/components`.
@@ -92,7 +98,10 @@ impl Client {
     /// Streams every swap on the host, without end.
     pub(super) async fn watch(&self) -> Result<Events, Failure> {
         let request = self.request(Method::GET, &["events"]);
-        events(self.send(request.header(header::ACCEPT, "text/event-stream")).await?)
+        events(
+            self.send(request.header(header::ACCEPT, "text/event-stream"))
+                .await?,
+        )
     }
 
     /// Requests a swap to `wasm` as the new version of a component. `by` is the name of the operator.
@@ -104,8 +113,13 @@ impl Client {
         if let Some(by) = by {
             request = request.header("x-pushed-by", by);
         }
-        let request = request.header(header::CONTENT_TYPE, "application/wasm").body(wasm);
-        Swap { client: self, request }
+        let request = request
+            .header(header::CONTENT_TYPE, "application/wasm")
+            .body(wasm);
+        Swap {
+            client: self,
+            request,
+        }
     }
 
     /// Requests a rollback to version `to`, or else to the version that was live before.
@@ -115,7 +129,10 @@ impl Client {
         if let Some(to) = to {
             body["to"] = to.into();
         }
-        Swap { client: self, request: request.json(&body) }
+        Swap {
+            client: self,
+            request: request.json(&body),
+        }
     }
 
     fn request(&self, method: Method, below: &[&str]) -> RequestBuilder {
@@ -135,7 +152,10 @@ impl Client {
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
         let response = request.send().await.map_err(|error| {
             if error.is_connect() {
-                Failure::Unreachable { url: self.base.clone(), reason: reason(&error) }
+                Failure::Unreachable {
+                    url: self.base.clone(),
+                    reason: reason(&error),
+                }
             } else {
                 Failure::BrokenOff(reason(&error))
             }
@@ -156,7 +176,11 @@ impl Swap<'_> {
 
     /// Runs the swap and returns its events, of which the last is the report.
     pub(super) async fn events(self) -> Result<Events, Failure> {
-        events(self.client.send(self.request.header(header::ACCEPT, "text/event-stream")).await?)
+        events(
+            self.client
+                .send(self.request.header(header::ACCEPT, "text/event-stream"))
+                .await?,
+        )
     }
 }
 
@@ -168,7 +192,10 @@ impl Events {
             // Later versions of the host may send further events.
             if let (Some("step" | "report"), Some(data)) = (event.event.as_deref(), event.data) {
                 let json: Value = serde_json::from_str(&data).map_err(|error| misunderstood(&error))?;
-                return Ok(Some(Event { progress: decode(&json)?, json }));
+                return Ok(Some(Event {
+                    progress: decode(&json)?,
+                    json,
+                }));
             }
         }
         Ok(None)
@@ -187,7 +214,10 @@ fn bearer(token: &Secret) -> Option<HeaderValue> {
 }
 
 async fn body(response: Response) -> Result<Value, Failure> {
-    let body = response.bytes().await.map_err(|error| Failure::BrokenOff(reason(&error)))?;
+    let body = response
+        .bytes()
+        .await
+        .map_err(|error| Failure::BrokenOff(reason(&error)))?;
     serde_json::from_slice(&body).map_err(|error| misunderstood(&error))
 }
 
@@ -203,7 +233,9 @@ fn events(response: Response) -> Result<Events, Failure> {
 async fn detail(response: Response) -> String {
     let status = response.status();
     let body = response.json::<Value>().await;
-    let detail = body.ok().and_then(|body| body["detail"].as_str().map(str::to_owned));
+    let detail = body
+        .ok()
+        .and_then(|body| body["detail"].as_str().map(str::to_owned));
     detail.unwrap_or_else(|| format!("it answers {status}"))
 }
 
@@ -295,34 +327,60 @@ mod tests {
         assert_eq!(client.get(&[]).await.unwrap_err().to_string(), "Wait.");
         let client = client_of(StatusCode::BAD_GATEWAY, "text/html", "<h1>Sorry</h1>").await;
         let failure = client.get(&[]).await.unwrap_err().to_string();
-        assert!(failure.contains("502 Bad Gateway") && !failure.contains("Sorry"), "{failure}");
+        assert!(
+            failure.contains("502 Bad Gateway") && !failure.contains("Sorry"),
+            "{failure}"
+        );
     }
 
     #[test]
     fn a_component_is_below_whatever_path_the_admin_api_has() {
         for (base, url) in [
-            ("http://127.0.0.1:8001", "http://127.0.0.1:8001/admin/components/todo"),
-            ("http://ops.example.com/berth/", "http://ops.example.com/berth/admin/components/todo"),
+            (
+                "http://127.0.0.1:8001",
+                "http://127.0.0.1:8001/admin/components/todo",
+            ),
+            (
+                "http://ops.example.com/berth/",
+                "http://ops.example.com/berth/admin/components/todo",
+            ),
         ] {
             let client = client(base, None).unwrap();
-            let request = client.request(Method::GET, &["components", "todo"]).build().unwrap();
+            let request = client
+                .request(Method::GET, &["components", "todo"])
+                .build()
+                .unwrap();
             assert_eq!(request.url().as_str(), url);
         }
     }
 
     #[test]
     fn what_is_not_a_hosts_url_is_refused() {
-        for text in
-            ["127.0.0.1:8001", "localhost:8001", "ftp://a", "http://me:secret@a", "http://a?b", "http://"]
-        {
-            assert!(admin_url(text).unwrap_err().contains("http://127.0.0.1:8001"), "{text}");
+        for text in [
+            "127.0.0.1:8001",
+            "localhost:8001",
+            "ftp://a",
+            "http://me:secret@a",
+            "http://a?b",
+            "http://",
+        ] {
+            assert!(
+                admin_url(text).unwrap_err().contains("http://127.0.0.1:8001"),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_token_that_cannot_be_sent_is_named_and_not_shown() {
         let token = Secret::from("hunter2\n".to_owned());
-        let failure = client("http://127.0.0.1:8001", Some(&token)).err().unwrap().to_string();
-        assert!(failure.contains("ADMIN_TOKEN") && !failure.contains("hunter2"), "{failure}");
+        let failure = client("http://127.0.0.1:8001", Some(&token))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            failure.contains("ADMIN_TOKEN") && !failure.contains("hunter2"),
+            "{failure}"
+        );
     }
 }

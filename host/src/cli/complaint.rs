@@ -33,6 +33,11 @@ fn reasons(error: &anyhow::Error) -> Vec<String> {
 
 fn json(message: &str) -> String {
     let timestamp = format!("{:.6}", Timestamp::now());
-    let line = Line { timestamp, level: "ERROR", message, target: "berth" };
+    let line = Line {
+        timestamp,
+        level: "ERROR",
+        message,
+        target: "berth",
+    };
     serde_json::to_string(&line).unwrap_or_default()
 }

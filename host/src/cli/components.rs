@@ -107,9 +107,9 @@ impl Components {
         match &self.command {
             Command::List => self.print(&client.get(&[]).await?, |all: Vec<_>| list::components(&all)),
             Command::Show { name } => self.print(&client.get(&[name]).await?, |one| show::show(&one)),
-            Command::History { name } => {
-                self.print(&client.get(&[name, "history"]).await?, |all: Vec<_>| list::history(&all))
-            }
+            Command::History { name } => self.print(&client.get(&[name, "history"]).await?, |all: Vec<_>| {
+                list::history(&all)
+            }),
             Command::Push(push) => {
                 let component = push.component()?;
                 let by = pushed_by(variables)?;
@@ -163,7 +163,11 @@ impl Components {
             if component.is_some_and(|component| component != component_of(&event.progress)) {
                 continue;
             }
-            let line = if self.json { one_line(&event.json) } else { event_line(&event.progress) };
+            let line = if self.json {
+                one_line(&event.json)
+            } else {
+                event_line(&event.progress)
+            };
             if print(&line)? == Reader::HasGone {
                 return Ok(());
             }
@@ -179,7 +183,10 @@ impl Push {
             return Ok(component.clone());
         }
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
-        component_name(&stem).map_err(|reason| Failure::Nameless { path: self.file.clone(), reason })
+        component_name(&stem).map_err(|reason| Failure::Nameless {
+            path: self.file.clone(),
+            reason,
+        })
     }
 }
 
@@ -205,9 +212,10 @@ async fn follow(component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
 fn verdict(report: Report) -> Result<(), Failure> {
     match (report.outcome, report.failure) {
         (Outcome::Live | Outcome::Unchanged | Outcome::Passed, _) => Ok(()),
-        (Outcome::Refused, Some(failure)) => {
-            Err(Failure::Refused { component: report.component, step: failure.step })
-        }
+        (Outcome::Refused, Some(failure)) => Err(Failure::Refused {
+            component: report.component,
+            step: failure.step,
+        }),
         (Outcome::Refused, None) => Err(Failure::Misunderstood("it was refused at no step".to_owned())),
     }
 }
@@ -227,8 +235,10 @@ fn event_line(progress: &Progress) -> String {
             format!("{}: {}\n", escape(component), progress::line(step))
         }
         Progress::Report { report } => {
-            let reason =
-                report.failure.as_ref().map(|failure| format!(": {}", escape(&joined(&failure.reason))));
+            let reason = report
+                .failure
+                .as_ref()
+                .map(|failure| format!(": {}", escape(&joined(&failure.reason))));
             format!("{}{}\n", headline(report), reason.unwrap_or_default())
         }
     }
@@ -237,32 +247,47 @@ fn event_line(progress: &Progress) -> String {
 /// JSON on a line. Characters that would control a terminal are escaped in JSON's own way.
 pub(super) fn one_line(json: &Value) -> String {
     let escaped = |character: char| {
-        if is_active(character) { format!("\\u{:04x}", u32::from(character)) } else { character.into() }
+        if is_active(character) {
+            format!("\\u{:04x}", u32::from(character))
+        } else {
+            character.into()
+        }
     };
     let line: String = json.to_string().chars().map(escaped).collect();
     line + "\n"
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::File { path: path.to_owned(), error })
+    fs::read(path).map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })
 }
 
 /// Checks that a text is a valid component name.
 fn component_name(text: &str) -> Result<String, String> {
-    schema_name(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    schema_name(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 /// The name of the operator who pushes: `me@laptop`, as far as the system has it.
 fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
     let user = Config::user(variables)?.map(str::to_owned);
-    let parts: Vec<_> =
-        [user, Config::machine_name()].into_iter().flatten().map(|part| header_text(&part)).collect();
+    let parts: Vec<_> = [user, Config::machine_name()]
+        .into_iter()
+        .flatten()
+        .map(|part| header_text(&part))
+        .collect();
     Ok((!parts.is_empty()).then(|| parts.join("@")))
 }
 
 /// `text`, reduced to characters that a header may have.
 fn header_text(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }).collect()
+    text.trim()
+        .chars()
+        .map(|c| if c.is_ascii_graphic() { c } else { '?' })
+        .collect()
 }
 
 #[cfg(test)]
@@ -279,7 +304,12 @@ mod tests {
     fn the_files_name_is_the_components() {
         let push = |file: &str, component: Option<&str>| {
             let component = component.map(str::to_owned);
-            Push { file: file.into(), component, dry_run: false }.component()
+            Push {
+                file: file.into(),
+                component,
+                dry_run: false,
+            }
+            .component()
         };
         assert_eq!(push("target/todo.wasm", None).unwrap(), "todo");
         assert_eq!(push("target/todo_v2.wasm", Some("todo")).unwrap(), "todo");
@@ -293,7 +323,10 @@ mod tests {
     fn json_is_one_line_that_does_nothing_to_a_terminal() {
         let json = json!({ "a": "\u{1b}[2J\n\u{9b}\u{7f}\u{202e}ü", "b": [1, 2.5] });
         let line = one_line(&json);
-        assert_eq!(line, "{\"a\":\"\\u001b[2J\\n\\u009b\\u007f\\u202eü\",\"b\":[1,2.5]}\n");
+        assert_eq!(
+            line,
+            "{\"a\":\"\\u001b[2J\\n\\u009b\\u007f\\u202eü\",\"b\":[1,2.5]}\n"
+        );
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json);
     }
 
@@ -301,11 +334,18 @@ mod tests {
     fn a_watcher_sees_steps_that_ended_and_what_came_of_them() {
         let step = |state| {
             let step = step(Step::Compile, state, 812.0, Some("from the code cache"));
-            event_line(&Progress::Step { component: "todo".to_owned(), step })
+            event_line(&Progress::Step {
+                component: "todo".to_owned(),
+                step,
+            })
         };
         let refused = Report {
             outcome: Outcome::Refused,
-            failure: Some(Refusal { step: Step::Probe, reason: "no\nanswer".to_owned(), temporary: false }),
+            failure: Some(Refusal {
+                step: Step::Probe,
+                reason: "no\nanswer".to_owned(),
+                temporary: false,
+            }),
             ..live()
         };
         let lines = [
@@ -323,7 +363,11 @@ mod tests {
 
     #[test]
     fn a_refusal_without_a_step_is_no_success() {
-        let report = Report { outcome: Outcome::Refused, failure: None, ..live() };
+        let report = Report {
+            outcome: Outcome::Refused,
+            failure: None,
+            ..live()
+        };
         assert_eq!(verdict(report).unwrap_err().exit_code(), 1);
     }
 

@@ -139,7 +139,10 @@ impl Failure {
     /// The failure, for a swap that may have gone on.
     pub(super) fn during_a_swap(self, component: &str) -> Self {
         match self {
-            Self::BrokenOff(reason) => Self::Unfinished { component: component.to_owned(), reason },
+            Self::BrokenOff(reason) => Self::Unfinished {
+                component: component.to_owned(),
+                reason,
+            },
             other => other,
         }
     }
@@ -181,10 +184,18 @@ mod tests {
     #[test]
     fn every_step_has_an_exit_code_and_the_help_has_it_too() {
         for (code, step) in (10..).zip(Step::ALL) {
-            let failure = Failure::Refused { component: "todo".to_owned(), step };
+            let failure = Failure::Refused {
+                component: "todo".to_owned(),
+                step,
+            };
             assert_eq!(failure.exit_code(), code);
-            let documented = EXIT_CODES.lines().find(|line| line.ends_with(&format!("({})", word(&step))));
-            assert!(documented.is_some_and(|line| line.trim().starts_with(&code.to_string())), "{code}");
+            let documented = EXIT_CODES
+                .lines()
+                .find(|line| line.ends_with(&format!("({})", word(&step))));
+            assert!(
+                documented.is_some_and(|line| line.trim().starts_with(&code.to_string())),
+                "{code}"
+            );
         }
     }
 

@@ -19,7 +19,10 @@ pub(super) fn healthcheck(variables: &Variables) -> Result<()> {
     let path = Config::health_path(variables)?;
     let answer = ask(address, &path).with_context(|| format!("the host on {address} does not answer"))?;
     let status = String::from_utf8_lossy(&answer).into_owned();
-    ensure!(status.starts_with("HTTP/1.1 200 "), "the host on {address} answers {status:?}");
+    ensure!(
+        status.starts_with("HTTP/1.1 200 "),
+        "the host on {address} answers {status:?}"
+    );
     Ok(())
 }
 
@@ -28,7 +31,10 @@ fn ask(address: SocketAddr, path: &str) -> io::Result<[u8; 13]> {
     let mut socket = TcpStream::connect_timeout(&address, HEALTH_TIMEOUT)?;
     socket.set_read_timeout(Some(HEALTH_TIMEOUT))?;
     socket.set_write_timeout(Some(HEALTH_TIMEOUT))?;
-    write!(socket, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        socket,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = [0; 13];
     socket.read_exact(&mut answer)?;
     Ok(answer)

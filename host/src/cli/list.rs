@@ -28,7 +28,12 @@ pub(super) fn history(versions: &[VersionSummary]) -> String {
         return "It has no versions yet.\n".to_owned();
     }
     let rows: Vec<_> = versions.iter().map(version).collect();
-    table(["VERSION", "STATE", "ORIGIN", "BY", "CREATED", "SIZE", "KEPT", "DIGEST", "REASON"], &rows)
+    table(
+        [
+            "VERSION", "STATE", "ORIGIN", "BY", "CREATED", "SIZE", "KEPT", "DIGEST", "REASON",
+        ],
+        &rows,
+    )
 }
 
 fn version(version: &VersionSummary) -> [String; 9] {

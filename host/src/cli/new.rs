@@ -86,8 +86,13 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
 fn check_name(name: &str) -> Result<()> {
     berth_database::isolation::schema_name(name)?;
     let route = format!("/{name}").parse::<Pattern>();
-    route.and_then(|route| OwnRoutes::default().check(&route)).map_err(|reason| anyhow!(reason))?;
-    ensure!(!CARGOS_OWN.contains(&name), "cargo builds no program called `{name}`: choose another name");
+    route
+        .and_then(|route| OwnRoutes::default().check(&route))
+        .map_err(|reason| anyhow!(reason))?;
+    ensure!(
+        !CARGOS_OWN.contains(&name),
+        "cargo builds no program called `{name}`: choose another name"
+    );
     Ok(())
 }
 
@@ -97,7 +102,10 @@ fn check_empty(folder: &Path) -> Result<()> {
     }
     let mut entries = fs::read_dir(folder).with_context(|| format!("{} is no folder", folder.display()))?;
     if entries.next().is_some() {
-        bail!("{} is not empty: name another folder with --path", folder.display());
+        bail!(
+            "{} is not empty: name another folder with --path",
+            folder.display()
+        );
     }
     Ok(())
 }

@@ -55,6 +55,9 @@ mod tests {
         drop(reader);
         assert_eq!(print_to(&mut writer, "a line\n").unwrap(), Reader::HasGone);
         let mut full = File::options().write(true).open("/dev/full").unwrap();
-        assert_eq!(print_to(&mut full, "a line\n").unwrap_err().kind(), ErrorKind::StorageFull);
+        assert_eq!(
+            print_to(&mut full, "a line\n").unwrap_err().kind(),
+            ErrorKind::StorageFull
+        );
     }
 }

@@ -20,7 +20,11 @@ pub(super) struct Steps<W: Write> {
 impl<W: Write> Steps<W> {
     /// Shows steps on `out`. `terminal` tells whether `out` is a terminal.
     pub(super) fn new(out: W, terminal: bool) -> Self {
-        Self { out, terminal, open: false }
+        Self {
+            out,
+            terminal,
+            open: false,
+        }
     }
 
     /// Shows that a step has begun or ended.
@@ -75,8 +79,16 @@ fn mark(state: StepState) -> char {
 }
 
 fn ended(step: &StepReport) -> String {
-    let detail = step.detail.as_deref().map(|detail| format!("  {}", escape(detail)));
-    format!("{:10} {:>8}{}", word(&step.step), time(step.milliseconds), detail.unwrap_or_default())
+    let detail = step
+        .detail
+        .as_deref()
+        .map(|detail| format!("  {}", escape(detail)));
+    format!(
+        "{:10} {:>8}{}",
+        word(&step.step),
+        time(step.milliseconds),
+        detail.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -93,7 +105,12 @@ mod tests {
         let mut steps = Steps::new(&mut out, terminal);
         for (which, state, milliseconds, detail) in [
             (Step::Size, StepState::Passed, 0.02, None),
-            (Step::Compile, StepState::Passed, 812.4, Some("from the \u{1b}[31mcode cache")),
+            (
+                Step::Compile,
+                StepState::Passed,
+                812.4,
+                Some("from the \u{1b}[31mcode cache"),
+            ),
             (Step::Migrations, StepState::Skipped, 0.0, Some("none are new")),
             (Step::Probe, StepState::Failed, 10_030.0, None),
         ] {
@@ -101,7 +118,10 @@ mod tests {
             steps.show(&step(which, state, milliseconds, detail)).unwrap();
         }
         drop(steps);
-        String::from_utf8(out).unwrap().replace('\r', "\\r").replace('\u{1b}', "\\e")
+        String::from_utf8(out)
+            .unwrap()
+            .replace('\r', "\\r")
+            .replace('\u{1b}', "\\e")
     }
 
     #[test]
@@ -127,7 +147,9 @@ mod tests {
     #[test]
     fn a_line_that_waits_is_ended_before_anything_else_is_said() {
         let mut out = Vec::new();
-        Steps::new(&mut out, true).show(&step(Step::Probe, StepState::Started, 0.0, None)).unwrap();
+        Steps::new(&mut out, true)
+            .show(&step(Step::Probe, StepState::Started, 0.0, None))
+            .unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "  … probe\n");
     }
 }

@@ -20,21 +20,35 @@ pub(super) fn report(report: &Report) -> String {
 
 /// The outcome, in a line.
 pub(super) fn headline(report: &Report) -> String {
-    let version =
-        report.number.map_or_else(|| "this version".to_owned(), |number| format!("version {number}"));
-    let instead = report.replaced.map(|before| format!(" in place of {before}")).unwrap_or_default();
+    let version = report
+        .number
+        .map_or_else(|| "this version".to_owned(), |number| format!("version {number}"));
+    let instead = report
+        .replaced
+        .map(|before| format!(" in place of {before}"))
+        .unwrap_or_default();
     let outcome = match report.outcome {
         Outcome::Live => format!("{version} is live{instead}"),
         Outcome::Unchanged => format!("{version} was live already; nothing was done"),
         Outcome::Passed => format!("{version} would go live{instead}; nothing was changed"),
         Outcome::Refused => refusal(report),
     };
-    escape(&format!("{}: {outcome} ({})", report.component, time(report.milliseconds)))
+    escape(&format!(
+        "{}: {outcome} ({})",
+        report.component,
+        time(report.milliseconds)
+    ))
 }
 
 fn refusal(report: &Report) -> String {
-    let what = report.number.map(|number| format!("version {number} was ")).unwrap_or_default();
-    let step = report.failure.as_ref().map(|failure| format!(" at the step {}", word(&failure.step)));
+    let what = report
+        .number
+        .map(|number| format!("version {number} was "))
+        .unwrap_or_default();
+    let step = report
+        .failure
+        .as_ref()
+        .map(|failure| format!(" at the step {}", word(&failure.step)));
     let stays = report.replaced.map_or_else(
         || "nothing was changed".to_owned(),
         |before| format!("version {before} stays live, nothing was changed"),
@@ -43,17 +57,23 @@ fn refusal(report: &Report) -> String {
 }
 
 fn reason(failure: &Failure) -> Vec<String> {
-    let again = failure.temporary.then(|| "This may pass in a moment: try again.".to_owned());
+    let again = failure
+        .temporary
+        .then(|| "This may pass in a moment: try again.".to_owned());
     failure.reason.lines().map(str::to_owned).chain(again).collect()
 }
 
 fn difference(difference: &Difference) -> Vec<String> {
     let gained = difference.gained.iter().map(|gained| format!("+ {gained}"));
-    gained.chain(difference.lost.iter().map(|lost| format!("- {lost}"))).collect()
+    gained
+        .chain(difference.lost.iter().map(|lost| format!("- {lost}")))
+        .collect()
 }
 
 fn probe(probe: &ProbeAnswer) -> String {
-    let status = probe.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+    let status = probe
+        .status
+        .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
     format!("{}: {status} in {}", probe.request, time(probe.milliseconds))
 }
 
@@ -114,7 +134,13 @@ mod tests {
             (Outcome::Refused, None, None),
         ];
         let lines = cases.map(|(outcome, number, replaced)| {
-            headline(&Report { outcome, number, replaced, failure: None, ..live() })
+            headline(&Report {
+                outcome,
+                number,
+                replaced,
+                failure: None,
+                ..live()
+            })
         });
         insta::assert_snapshot!(lines.join("\n"), @r"
         todo: version 1 is live (1.24 s)

@@ -10,13 +10,22 @@ pub(super) fn show(component: &ComponentSummary) -> String {
     let mut parts = version(component.live.as_ref());
     let live = component.live.as_ref().map(|version| version.number);
     if component.wanted != live {
-        parts.push(("wanted", component.wanted.iter().map(ToString::to_string).collect()));
+        parts.push((
+            "wanted",
+            component.wanted.iter().map(ToString::to_string).collect(),
+        ));
     }
     parts.push(("rollout", vec![component.rollout.clone()]));
     parts.push(("routes", component.routes.clone()));
     let capabilities = component.capabilities.join(", ");
-    parts
-        .push(("capabilities", vec![if capabilities.is_empty() { "none".to_owned() } else { capabilities }]));
+    parts.push((
+        "capabilities",
+        vec![if capabilities.is_empty() {
+            "none".to_owned()
+        } else {
+            capabilities
+        }],
+    ));
     let head = escape(&component.name);
     let mut text = format!("{head}\n{}", labelled(&parts));
     if !component.replicas.is_empty() {
@@ -31,14 +40,23 @@ fn version(live: Option<&VersionSummary>) -> Vec<(&'static str, Vec<String>)> {
     let Some(version) = live else {
         return vec![("version", vec!["none is live yet".to_owned()])];
     };
-    let since = version.live_at.as_ref().map(|since| format!(", live since {}", moment(since)));
+    let since = version
+        .live_at
+        .as_ref()
+        .map(|since| format!(", live since {}", moment(since)));
     let origin = match version.origin {
         Origin::Manifest => "the manifest's file".to_owned(),
         Origin::Push => format!("pushed by {}", version.by),
     };
     vec![
-        ("version", vec![format!("{}{}", version.number, since.unwrap_or_default())]),
-        ("origin", vec![format!("{origin}, {}", moment(&version.created_at))]),
+        (
+            "version",
+            vec![format!("{}{}", version.number, since.unwrap_or_default())],
+        ),
+        (
+            "origin",
+            vec![format!("{origin}, {}", moment(&version.created_at))],
+        ),
         ("digest", vec![version.digest.clone()]),
         ("size", vec![size(version.size)]),
     ]
@@ -83,7 +101,11 @@ mod tests {
 
     #[test]
     fn a_component_that_starts_has_no_version_yet() {
-        let starting = ComponentSummary { live: None, replicas: Vec::new(), ..summary() };
+        let starting = ComponentSummary {
+            live: None,
+            replicas: Vec::new(),
+            ..summary()
+        };
         insta::assert_snapshot!(show(&starting), @r"
         todo
           version       none is live yet

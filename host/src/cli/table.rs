@@ -4,7 +4,10 @@ use crate::escape::escape;
 
 /// Rows below a head, each cell as wide as the widest of its column.
 pub(super) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let rows: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| escape(cell))).collect();
+    let rows: Vec<[String; N]> = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| escape(cell)))
+        .collect();
     let mut widths = head.map(width);
     for row in &rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
@@ -34,7 +37,10 @@ pub(super) fn labelled(parts: &[(&str, Vec<String>)]) -> String {
 }
 
 fn line<const N: usize>(cells: [&str; N], widths: [usize; N]) -> String {
-    let padded = cells.into_iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
+    let padded = cells
+        .into_iter()
+        .zip(widths)
+        .map(|(cell, width)| format!("{cell:width$}"));
     let line: Vec<_> = padded.collect();
     format!("{}\n", line.join("  ").trim_end())
 }
@@ -53,7 +59,10 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let text = table(["A", "LONG HEAD", "C"], &[row(["übrig", "b", "last"]), row(["", "bb", ""])]);
+        let text = table(
+            ["A", "LONG HEAD", "C"],
+            &[row(["übrig", "b", "last"]), row(["", "bb", ""])],
+        );
         assert_eq!(text, "A      LONG HEAD  C\nübrig  b          last\n       bb\n");
     }
 
@@ -66,7 +75,11 @@ mod tests {
     #[test]
     fn further_values_stand_below_the_first() {
         let values = |values: &[&str]| values.iter().map(|&value| value.to_owned()).collect();
-        let parts = [("one", values(&["1"])), ("nothing", values(&[])), ("two", values(&["2", "zwei\r"]))];
+        let parts = [
+            ("one", values(&["1"])),
+            ("nothing", values(&[])),
+            ("two", values(&["2", "zwei\r"])),
+        ];
         assert_eq!(labelled(&parts), "  one  1\n  two  2\n       zwei\\r\n");
     }
 }

@@ -6,11 +6,19 @@ use crate::delivery::report::{
 };
 
 pub(super) fn step(step: Step, state: StepState, milliseconds: f64, detail: Option<&str>) -> StepReport {
-    StepReport { step, state, milliseconds, detail: detail.map(str::to_owned) }
+    StepReport {
+        step,
+        state,
+        milliseconds,
+        detail: detail.map(str::to_owned),
+    }
 }
 
 pub(super) fn report() -> Report {
-    let only = |gained: &[&str], lost: &[&str]| Difference { gained: strings(gained), lost: strings(lost) };
+    let only = |gained: &[&str], lost: &[&str]| Difference {
+        gained: strings(gained),
+        lost: strings(lost),
+    };
     Report {
         component: "todo".to_owned(),
         outcome: Outcome::Live,
@@ -25,8 +33,16 @@ pub(super) fn report() -> Report {
             migrations: only(&["3 add a column"], &[]),
         },
         probes: vec![
-            ProbeAnswer { request: "GET /dashboard/stats".to_owned(), status: Some(200), milliseconds: 12.3 },
-            ProbeAnswer { request: "GET /dashboard/stats".to_owned(), status: Some(200), milliseconds: 1.2 },
+            ProbeAnswer {
+                request: "GET /dashboard/stats".to_owned(),
+                status: Some(200),
+                milliseconds: 12.3,
+            },
+            ProbeAnswer {
+                request: "GET /dashboard/stats".to_owned(),
+                status: Some(200),
+                milliseconds: 1.2,
+            },
         ],
         milliseconds: 1240.0,
     }
@@ -43,7 +59,9 @@ pub(super) fn summary() -> ComponentSummary {
     };
     ComponentSummary {
         name: "todo".to_owned(),
-        live: versions().into_iter().find(|version| version.state == VersionState::Live),
+        live: versions()
+            .into_iter()
+            .find(|version| version.state == VersionState::Live),
         wanted: Some(4),
         routes: strings(&["/api/tasks/{*rest}", "/dashboard/{*rest}"]),
         capabilities: strings(&["identity", "postgres"]),
@@ -76,7 +94,13 @@ pub(super) fn versions() -> Vec<VersionSummary> {
     };
     let reason = "it imports berth:cohere/chat, which is not granted:\nadd \"cohere\" to its capabilities";
     vec![
-        version(4, VersionState::Refused, Origin::Push, "me@laptop\u{7}", Some(reason)),
+        version(
+            4,
+            VersionState::Refused,
+            Origin::Push,
+            "me@laptop\u{7}",
+            Some(reason),
+        ),
         version(3, VersionState::Live, Origin::Push, "me@laptop", None),
         version(2, VersionState::Retired, Origin::Push, "someone.else@desk", None),
         version(1, VersionState::Retired, Origin::Manifest, "berth.toml", None),

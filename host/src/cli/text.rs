@@ -35,7 +35,10 @@ pub(super) fn size(bytes: u64) -> String {
 /// A time, to the second. Text that is not RFC 3339 stays unchanged.
 pub(super) fn moment(written: &str) -> String {
     let moment = written.parse::<Timestamp>();
-    moment.map_or_else(|_| written.to_owned(), |moment| moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+    moment.map_or_else(
+        |_| written.to_owned(),
+        |moment| moment.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+    )
 }
 
 /// The beginning of a digest, long enough to tell versions apart.
@@ -67,7 +70,12 @@ mod tests {
     #[test]
     fn times_have_three_digits_or_so() {
         let times = [0.0, 0.44, 9.94, 9.96, 812.4, 999.4, 999.6, 61_234.0].map(time);
-        assert_eq!(times, ["0.0 ms", "0.4 ms", "9.9 ms", "10 ms", "812 ms", "999 ms", "1.00 s", "61.23 s"]);
+        assert_eq!(
+            times,
+            [
+                "0.0 ms", "0.4 ms", "9.9 ms", "10 ms", "812 ms", "999 ms", "1.00 s", "61.23 s"
+            ]
+        );
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub(super) struct Hop {
 pub(super) fn forwarded_for(headers: &HeaderMap) -> impl Iterator<Item = Option<Hop>> {
     from_the_right(headers, X_FORWARDED_FOR).map(|element| {
         let address = address(element?)?;
-        Some(Hop { address, https: false, host: None })
+        Some(Hop {
+            address,
+            https: false,
+            host: None,
+        })
     })
 }
 
@@ -45,7 +49,10 @@ pub(super) fn is_https(headers: &HeaderMap) -> bool {
 
 /// The `Host` that the last proxy received, from `X-Forwarded-Host`.
 pub(super) fn host(headers: &HeaderMap) -> Option<String> {
-    from_the_right(headers, X_FORWARDED_HOST).next().flatten().map(str::to_owned)
+    from_the_right(headers, X_FORWARDED_HOST)
+        .next()
+        .flatten()
+        .map(str::to_owned)
 }
 
 /// The elements of a list that may span several headers, from the last. None for text that is not ASCII.
@@ -54,7 +61,10 @@ fn from_the_right(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item =
     values.into_iter().rev().flat_map(|value| {
         let text = value.to_str().ok();
         let elements = text.map(|text| text.rsplit(',').map(|element| Some(element.trim())));
-        elements.into_iter().flatten().chain(text.is_none().then_some(None))
+        elements
+            .into_iter()
+            .flatten()
+            .chain(text.is_none().then_some(None))
     })
 }
 
@@ -77,15 +87,23 @@ fn hop(element: &str) -> Option<Hop> {
 
 /// A token, or the contents of a quotation without escapes, which addresses and authorities do not need.
 fn unquoted(value: &str) -> Option<&str> {
-    let inside = value.strip_prefix('"').map_or(Some(value), |rest| rest.strip_suffix('"'))?;
+    let inside = value
+        .strip_prefix('"')
+        .map_or(Some(value), |rest| rest.strip_suffix('"'))?;
     (!inside.is_empty() && !inside.contains(['"', '\\'])).then_some(inside)
 }
 
 /// Parses an IP address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
     let with_port = || text.parse().map(|address: SocketAddr| address.ip());
-    bare.parse().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
+    bare.parse()
+        .or_else(|_| with_port())
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -97,7 +115,10 @@ mod tests {
     use super::*;
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
-        values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
+        values
+            .iter()
+            .map(|value| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect()
     }
 
     #[test]
@@ -115,7 +136,11 @@ mod tests {
             ("192.0.2.1:http", None),
             ("", None),
         ] {
-            assert_eq!(address(text), expected.map(|address| address.parse().unwrap()), "{text}");
+            assert_eq!(
+                address(text),
+                expected.map(|address| address.parse().unwrap()),
+                "{text}"
+            );
         }
     }
 
@@ -123,8 +148,9 @@ mod tests {
     fn a_list_is_read_from_the_right_over_several_headers() {
         let mut headers = headers(&X_FORWARDED_FOR, &["192.0.2.1, 192.0.2.2", "192.0.2.3"]);
         headers.append(X_FORWARDED_FOR, HeaderValue::from_bytes(b"\xff").unwrap());
-        let addresses: Vec<_> =
-            forwarded_for(&headers).map(|hop| hop.map(|hop| hop.address.to_string())).collect();
+        let addresses: Vec<_> = forwarded_for(&headers)
+            .map(|hop| hop.map(|hop| hop.address.to_string()))
+            .collect();
         let expected = [None, Some("192.0.2.3"), Some("192.0.2.2"), Some("192.0.2.1")];
         assert_eq!(addresses, expected.map(|address| address.map(str::to_owned)));
     }
@@ -135,7 +161,14 @@ mod tests {
         let headers = headers(&header::FORWARDED, &[element]);
         let hops: Vec<_> = forwarded(&headers).collect();
         let host = Some("a.example:80".to_owned());
-        assert_eq!(hops, [Some(Hop { address: "2001:db8::1".parse().unwrap(), https: true, host })]);
+        assert_eq!(
+            hops,
+            [Some(Hop {
+                address: "2001:db8::1".parse().unwrap(),
+                https: true,
+                host
+            })]
+        );
     }
 
     #[test]
@@ -156,13 +189,25 @@ mod tests {
         }
         // The comma of the next element ends a quotation that a client leaves open.
         let headers = headers(&header::FORWARDED, &["for=\"198.51.100.1, for=192.0.2.1"]);
-        assert_eq!(forwarded(&headers).next().flatten().unwrap().address.to_string(), "192.0.2.1");
+        assert_eq!(
+            forwarded(&headers).next().flatten().unwrap().address.to_string(),
+            "192.0.2.1"
+        );
     }
 
     #[test]
     fn the_first_proxy_says_how_the_client_came() {
-        for (value, secure) in [("https", true), ("HTTPS, http", true), ("http, https", false), ("", false)] {
-            assert_eq!(is_https(&headers(&X_FORWARDED_PROTO, &[value])), secure, "{value}");
+        for (value, secure) in [
+            ("https", true),
+            ("HTTPS, http", true),
+            ("http, https", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                is_https(&headers(&X_FORWARDED_PROTO, &[value])),
+                secure,
+                "{value}"
+            );
         }
         assert!(!is_https(&HeaderMap::new()));
     }

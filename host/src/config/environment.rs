@@ -16,7 +16,15 @@ use super::{
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
 
 /// Path segments in the place of a `{user_id}`, so no user may have these names.
-const RESERVED_USERS: [&str; 7] = ["auth", "chat", "conversations", "dashboard", "stats", "tasks", "users"];
+const RESERVED_USERS: [&str; 7] = [
+    "auth",
+    "chat",
+    "conversations",
+    "dashboard",
+    "stats",
+    "tasks",
+    "users",
+];
 
 /// The variables whose names begin with `BERTH_`.
 pub(super) const OWN_VARIABLES: [&str; 15] = [
@@ -53,10 +61,14 @@ pub struct Environment(String);
 impl Environment {
     pub(super) fn read(variables: &Variables) -> Result<Self, ConfigError> {
         variables.parse_or("ENVIRONMENT", Self("development".to_owned()), |value| {
-            let word =
-                value.len() <= 40 && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+            let word = value.len() <= 40
+                && value
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
             if !word {
-                return Err(format!("{value:?} is not a name: write development, production or the like"));
+                return Err(format!(
+                    "{value:?} is not a name: write development, production or the like"
+                ));
             }
             Ok(Self(value.to_ascii_lowercase()))
         })
@@ -82,7 +94,11 @@ impl Environment {
 
     /// The default format of the log, without `LOG_FORMAT`.
     pub(super) fn log_format(&self) -> LogFormat {
-        if self.is_production() { LogFormat::Json } else { LogFormat::Pretty }
+        if self.is_production() {
+            LogFormat::Json
+        } else {
+            LogFormat::Pretty
+        }
     }
 }
 
@@ -95,7 +111,9 @@ pub(super) fn address(variables: &Variables) -> Result<SocketAddr, ConfigError> 
         }),
     })?;
     let port = variables.parse_or("PORT", 8000, |value| {
-        value.parse().map_err(|_| format!("{value:?} is not a port: write a number from 0 to 65535"))
+        value
+            .parse()
+            .map_err(|_| format!("{value:?} is not a port: write a number from 0 to 65535"))
     })?;
     Ok(SocketAddr::new(host, port))
 }
@@ -141,9 +159,10 @@ pub(super) fn jwt_secret(
         "set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`";
     let refused = |reason: String| Err(ConfigError::variable("JWT_SECRET", format!("{reason}: {REMEDY}")));
     match variables.secret("JWT_SECRET", "JWT_SECRET_FILE")? {
-        Some(secret) if secret.expose().len() < SHORTEST_JWT_SECRET => {
-            refused(format!("it has {} bytes, too few to be safe", secret.expose().len()))
-        }
+        Some(secret) if secret.expose().len() < SHORTEST_JWT_SECRET => refused(format!(
+            "it has {} bytes, too few to be safe",
+            secret.expose().len()
+        )),
         None if environment.is_production() => refused("production needs one".to_owned()),
         secret => Ok(secret),
     }
@@ -154,8 +173,14 @@ pub(super) fn jwt_lifetime(variables: &Variables) -> Result<Duration, ConfigErro
     const YEAR: u64 = 31_557_600 * SECOND;
     variables.parse_or("JWT_EXPIRES_IN", Duration::from_hours(7 * 24), |value| {
         let seconds = value.bytes().all(|byte| byte.is_ascii_digit());
-        let with_unit = if seconds { format!("{value}s") } else { value.to_owned() };
-        with_unit.parse().map(|time: Quantity<Time, SECOND, { 10 * YEAR }>| time.duration())
+        let with_unit = if seconds {
+            format!("{value}s")
+        } else {
+            value.to_owned()
+        };
+        with_unit
+            .parse()
+            .map(|time: Quantity<Time, SECOND, { 10 * YEAR }>| time.duration())
     })
 }
 
@@ -165,7 +190,9 @@ pub(super) fn anonymous_user(variables: &Variables) -> Result<Option<String>, Co
         if value.chars().count() > 100 || value.chars().any(char::is_control) {
             Err("it is not a user id: write 1 to 100 characters".to_owned())
         } else if RESERVED_USERS.contains(&value) {
-            Err(format!("{value:?} is a word of the routes, never a user id: choose another"))
+            Err(format!(
+                "{value:?} is a word of the routes, never a user id: choose another"
+            ))
         } else {
             Ok(Some(value.to_owned()))
         }
@@ -177,8 +204,11 @@ pub(super) fn cors_origins(
     variables: &Variables,
     environment: &Environment,
 ) -> Result<CorsOrigins, ConfigError> {
-    let default =
-        if environment.is_production() { CorsOrigins::Listed(Vec::new()) } else { CorsOrigins::Any };
+    let default = if environment.is_production() {
+        CorsOrigins::Listed(Vec::new())
+    } else {
+        CorsOrigins::Any
+    };
     variables.parse_or("CORS_ORIGINS", default, CorsOrigins::parse)
 }
 
@@ -193,7 +223,11 @@ pub(super) fn docs_page(variables: &Variables) -> Result<bool, ConfigError> {
 
 /// `TRUSTED_PROXIES`.
 pub(super) fn trusted_proxies(variables: &Variables) -> Result<TrustedProxies, ConfigError> {
-    variables.parse_or("TRUSTED_PROXIES", TrustedProxies::default(), TrustedProxies::parse)
+    variables.parse_or(
+        "TRUSTED_PROXIES",
+        TrustedProxies::default(),
+        TrustedProxies::parse,
+    )
 }
 
 /// `LOG_FORMAT`.
@@ -208,17 +242,22 @@ pub(super) fn log_format(variables: &Variables, default: LogFormat) -> Result<Lo
 /// `LOG_FORMAT` and `RUST_LOG`.
 pub(super) fn log(variables: &Variables, environment: &Environment) -> Result<Log, ConfigError> {
     let format = log_format(variables, environment.log_format())?;
-    let filter =
-        variables.parse_or("RUST_LOG", "info".to_owned(), |value| match EnvFilter::try_new(value) {
+    let filter = variables.parse_or("RUST_LOG", "info".to_owned(), |value| {
+        match EnvFilter::try_new(value) {
             Ok(_) => Ok(value.to_owned()),
-            Err(error) => Err(format!("{error}: write a level such as info, or target=level pairs")),
-        })?;
+            Err(error) => Err(format!(
+                "{error}: write a level such as info, or target=level pairs"
+            )),
+        }
+    })?;
     Ok(Log { format, filter })
 }
 
 /// `COHERE_API_KEY`, `COHERE_BASE_URL`, `COHERE_MODEL`, and `COHERE_MODELS`: the further models that may be used.
 pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, ConfigError> {
-    let base_url = variables.get("COHERE_BASE_URL")?.unwrap_or("https://api.cohere.com");
+    let base_url = variables
+        .get("COHERE_BASE_URL")?
+        .unwrap_or("https://api.cohere.com");
     let base_url: BaseUrl = base_url
         .parse()
         .map_err(|error: BaseUrlError| ConfigError::variable("COHERE_BASE_URL", error.to_string()))?;
@@ -232,8 +271,15 @@ pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, Co
     if let Some(model) = variables.get("COHERE_MODEL")? {
         model.clone_into(&mut settings.default_model);
     }
-    let models = variables.get("COHERE_MODELS")?.unwrap_or_default().split(',').map(str::trim);
-    settings.models = models.filter(|model| !model.is_empty()).map(str::to_owned).collect();
+    let models = variables
+        .get("COHERE_MODELS")?
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim);
+    settings.models = models
+        .filter(|model| !model.is_empty())
+        .map(str::to_owned)
+        .collect();
     Ok(settings)
 }
 
@@ -245,16 +291,23 @@ pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
             .parse()
             .map_err(|_| format!("{value:?} is not an address with a port: write 127.0.0.1:8001 or the like"))
     })?;
-    Ok(Admin { address, token: variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")? })
+    Ok(Admin {
+        address,
+        token: variables.secret("ADMIN_TOKEN", "ADMIN_TOKEN_FILE")?,
+    })
 }
 
 /// `BERTH_FOLLOW_INTERVAL`: none if the value is `off`.
 pub(super) fn follow_interval(variables: &Variables) -> Result<Option<Duration>, ConfigError> {
     type Interval = Quantity<Time, SECOND, HOUR>;
-    variables.parse_or("BERTH_FOLLOW_INTERVAL", Some(Duration::from_secs(10)), |value| match value {
-        "off" => Ok(None),
-        _ => Ok(Some(value.parse::<Interval>()?.duration())),
-    })
+    variables.parse_or(
+        "BERTH_FOLLOW_INTERVAL",
+        Some(Duration::from_secs(10)),
+        |value| match value {
+            "off" => Ok(None),
+            _ => Ok(Some(value.parse::<Interval>()?.duration())),
+        },
+    )
 }
 
 /// The divisor of all connections for a client address: a quarter, because a host has many clients.

@@ -42,7 +42,10 @@ pub struct ManifestFault {
 
 impl Misplaced {
     pub(super) fn at(place: Range<usize>, reason: impl Into<String>) -> Self {
-        Self { place, reason: reason.into() }
+        Self {
+            place,
+            reason: reason.into(),
+        }
     }
 
     fn from_toml(error: &toml::de::Error) -> Self {
@@ -109,15 +112,23 @@ impl Faults {
 fn leave_out(value: &mut DeValue<'_>, place: &Range<usize>) -> bool {
     match value {
         DeValue::Table(table) => {
-            let found = table.iter().find(|(key, value)| key.span() == *place || value.span() == *place);
+            let found = table
+                .iter()
+                .find(|(key, value)| key.span() == *place || value.span() == *place);
             match found.map(|(key, _)| key.clone()) {
                 Some(key) => table.remove(&key).is_some(),
-                None => table.iter_mut().any(|(_, value)| leave_out(value.get_mut(), place)),
+                None => table
+                    .iter_mut()
+                    .any(|(_, value)| leave_out(value.get_mut(), place)),
             }
         }
         DeValue::Array(list) => {
             let before = list.len();
-            *list = list.iter().filter(|value| value.span() != *place).cloned().collect();
+            *list = list
+                .iter()
+                .filter(|value| value.span() != *place)
+                .cloned()
+                .collect();
             list.len() < before || list.iter_mut().any(|value| leave_out(value.get_mut(), place))
         }
         _ => false,
@@ -127,13 +138,23 @@ fn leave_out(value: &mut DeValue<'_>, place: &Range<usize>) -> bool {
 impl ManifestFault {
     pub(super) fn new(file: &str, text: &str, fault: &Misplaced) -> Self {
         let (line, column) = line_and_column(text, fault.place.start);
-        Self { file: file.to_owned(), line, column, reason: escape(&fault.reason) }
+        Self {
+            file: file.to_owned(),
+            line,
+            column,
+            reason: escape(&fault.reason),
+        }
     }
 }
 
 impl fmt::Display for ManifestFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, reason } = self;
+        let Self {
+            file,
+            line,
+            column,
+            reason,
+        } = self;
         write!(formatter, "{file}:{line}:{column}: {reason}")
     }
 }

@@ -55,13 +55,22 @@ impl Machine {
 impl<T> Share<T> {
     fn of(whole: T, limit: Option<T>) -> Self {
         let is_limited = limit.is_some();
-        Self { value: limit.unwrap_or(whole), is_limited }
+        Self {
+            value: limit.unwrap_or(whole),
+            is_limited,
+        }
     }
 }
 
 impl fmt::Display for Machine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let of = |is_limited| if is_limited { "by the cgroup's limit" } else { "of the machine" };
+        let of = |is_limited| {
+            if is_limited {
+                "by the cgroup's limit"
+            } else {
+                "of the machine"
+            }
+        };
         let (processors, memory) = (self.processors, self.memory);
         write!(
             formatter,
@@ -99,7 +108,10 @@ impl Group {
                 let (quota, period) = text.split_once(' ')?;
                 (quota.to_owned(), period.to_owned())
             }
-            Self::Legacy(folder) => (read(folder, "cpu.cfs_quota_us")?, read(folder, "cpu.cfs_period_us")?),
+            Self::Legacy(folder) => (
+                read(folder, "cpu.cfs_quota_us")?,
+                read(folder, "cpu.cfs_period_us")?,
+            ),
         };
         // Without a limit the quota is "max" or -1.
         let (quota, period): (u32, u32) = (quota.parse().ok()?, period.parse().ok()?);
@@ -133,7 +145,10 @@ fn groups(root: &Path) -> Vec<Group> {
         if controllers.is_empty() {
             groups.extend(and_above(&mount, path).map(Group::Unified));
         }
-        for controller in controllers.split(',').filter(|name| ["cpu", "memory"].contains(name)) {
+        for controller in controllers
+            .split(',')
+            .filter(|name| ["cpu", "memory"].contains(name))
+        {
             groups.extend(and_above(&mount.join(controller), path).map(Group::Legacy));
         }
     }
@@ -143,8 +158,11 @@ fn groups(root: &Path) -> Vec<Group> {
 /// The folder of the group at `path`, and those above it, up to the mount point.
 fn and_above(mount: &Path, path: &str) -> impl Iterator<Item = PathBuf> {
     let own = mount.join(path.trim_start_matches('/'));
-    let folders: Vec<_> =
-        own.ancestors().take_while(|folder| folder.starts_with(mount)).map(Path::to_owned).collect();
+    let folders: Vec<_> = own
+        .ancestors()
+        .take_while(|folder| folder.starts_with(mount))
+        .map(Path::to_owned)
+        .collect();
     folders.into_iter()
 }
 
@@ -157,7 +175,10 @@ mod tests {
     use super::*;
 
     const MIB: u64 = 1024 * 1024;
-    const MEMORY: (&str, &str) = ("proc/meminfo", "MemTotal:       16777216 kB\nMemFree:        123 kB\n");
+    const MEMORY: (&str, &str) = (
+        "proc/meminfo",
+        "MemTotal:       16777216 kB\nMemFree:        123 kB\n",
+    );
 
     /// The machine that is read from these files.
     fn machine(files: &[(&str, &str)]) -> Machine {
@@ -171,7 +192,10 @@ mod tests {
     }
 
     fn limited<T>(value: T) -> Share<T> {
-        Share { value, is_limited: true }
+        Share {
+            value,
+            is_limited: true,
+        }
     }
 
     #[test]
@@ -182,7 +206,13 @@ mod tests {
             ("sys/fs/cgroup/cpu.max", "50000 100000\n"),
             ("sys/fs/cgroup/memory.max", "536870912\n"),
         ]);
-        assert_eq!(machine, Machine { processors: limited(0.5), memory: limited(512 * MIB) });
+        assert_eq!(
+            machine,
+            Machine {
+                processors: limited(0.5),
+                memory: limited(512 * MIB)
+            }
+        );
         assert_eq!(
             machine.to_string(),
             "0.5 processors by the cgroup's limit, 512.0 MiB by the cgroup's limit"
@@ -199,41 +229,80 @@ mod tests {
             ("sys/fs/cgroup/kubepods/burstable/cpu.max", "450000 100000\n"),
             ("sys/fs/cgroup/kubepods/memory.max", "268435456\n"),
         ]);
-        assert_eq!(machine, Machine { processors: limited(4.5), memory: limited(256 * MIB) });
+        assert_eq!(
+            machine,
+            Machine {
+                processors: limited(4.5),
+                memory: limited(256 * MIB)
+            }
+        );
     }
 
     #[test]
     fn version_1_has_a_hierarchy_for_each_controller() {
         let machine = machine(&[
             MEMORY,
-            ("proc/self/cgroup", "4:memory:/docker/abc\n3:cpuacct,cpu:/docker/abc\n0::/docker/abc\n"),
-            ("sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "134217728\n"),
-            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            (
+                "proc/self/cgroup",
+                "4:memory:/docker/abc\n3:cpuacct,cpu:/docker/abc\n0::/docker/abc\n",
+            ),
+            (
+                "sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes",
+                "134217728\n",
+            ),
+            (
+                "sys/fs/cgroup/memory/memory.limit_in_bytes",
+                "9223372036854771712\n",
+            ),
             ("sys/fs/cgroup/cpu/docker/abc/cpu.cfs_quota_us", "600000\n"),
             ("sys/fs/cgroup/cpu/docker/abc/cpu.cfs_period_us", "100000\n"),
         ]);
         // The affinity allows fewer processors than the quota.
-        let processors = Share { value: 4.0, is_limited: false };
-        assert_eq!(machine, Machine { processors, memory: limited(128 * MIB) });
+        let processors = Share {
+            value: 4.0,
+            is_limited: false,
+        };
+        assert_eq!(
+            machine,
+            Machine {
+                processors,
+                memory: limited(128 * MIB)
+            }
+        );
     }
 
     #[test]
     fn a_version_1_container_that_sees_only_its_own_group_finds_it_at_the_root() {
         let machine = machine(&[
             MEMORY,
-            ("proc/self/cgroup", "4:memory:/not/mounted/here\n3:cpu:/not/mounted/here\n"),
+            (
+                "proc/self/cgroup",
+                "4:memory:/not/mounted/here\n3:cpu:/not/mounted/here\n",
+            ),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "134217728\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
         ]);
-        assert_eq!(machine, Machine { processors: limited(0.5), memory: limited(128 * MIB) });
+        assert_eq!(
+            machine,
+            Machine {
+                processors: limited(0.5),
+                memory: limited(128 * MIB)
+            }
+        );
     }
 
     #[test]
     fn without_limits_the_machine_is_all_there_is() {
         let whole = Machine {
-            processors: Share { value: 4.0, is_limited: false },
-            memory: Share { value: 16384 * MIB, is_limited: false },
+            processors: Share {
+                value: 4.0,
+                is_limited: false,
+            },
+            memory: Share {
+                value: 16384 * MIB,
+                is_limited: false,
+            },
         };
         assert_eq!(machine(&[MEMORY]), whole);
         let unlimited = machine(&[
@@ -241,16 +310,28 @@ mod tests {
             ("proc/self/cgroup", "4:memory:/\n3:cpu:/\n0::/\nnonsense\n"),
             ("sys/fs/cgroup/cpu.max", "max 100000\n"),
             ("sys/fs/cgroup/memory.max", "max\n"),
-            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            (
+                "sys/fs/cgroup/memory/memory.limit_in_bytes",
+                "9223372036854771712\n",
+            ),
             ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
             ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
         ]);
         assert_eq!(unlimited, whole);
-        assert_eq!(whole.to_string(), "4 processors of the machine, 16.0 GiB of the machine");
+        assert_eq!(
+            whole.to_string(),
+            "4 processors of the machine, 16.0 GiB of the machine"
+        );
     }
 
     #[test]
     fn where_there_is_nothing_to_read_memory_is_plenty() {
-        assert_eq!(machine(&[]).memory, Share { value: u64::MAX, is_limited: false });
+        assert_eq!(
+            machine(&[]).memory,
+            Share {
+                value: u64::MAX,
+                is_limited: false
+            }
+        );
     }
 }

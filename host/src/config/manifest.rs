@@ -83,15 +83,26 @@ impl Manifest {
     /// Reads and checks the manifest at `path`. Files are relative to its directory, missing limits are `default`, and
     /// values from the host's environment come from `variables`.
     pub fn read(path: &Path, default: &Limits, variables: &Variables) -> Result<Self, ConfigError> {
-        let no_manifest = |error| ConfigError::NoManifest { path: path.to_owned(), error };
+        let no_manifest = |error| ConfigError::NoManifest {
+            path: path.to_owned(),
+            error,
+        };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
         let docs_page = environment::docs_page(variables)?;
-        let around = Around { directory, default, docs_page, variables };
+        let around = Around {
+            directory,
+            default,
+            docs_page,
+            variables,
+        };
         Self::parse(&text, &around).map_err(|faults| {
             let file = path.display().to_string();
             ConfigError::Manifest(
-                faults.iter().map(|fault| ManifestFault::new(&file, &text, fault)).collect(),
+                faults
+                    .iter()
+                    .map(|fault| ManifestFault::new(&file, &text, fault))
+                    .collect(),
             )
         })
     }
@@ -110,24 +121,36 @@ impl Manifest {
         let http = root.as_mut().and_then(|root| take(root, "http"));
         let own_routes = own_routes::read(http, around.docs_page, &mut faults);
         let components = root.map(|root| components(root, &mut faults)).unwrap_or_default();
-        let names: Vec<_> = components.iter().map(|(name, _)| name.get_ref().clone()).collect();
+        let names: Vec<_> = components
+            .iter()
+            .map(|(name, _)| name.get_ref().clone())
+            .collect();
         let mut claims = Claims::default();
         for (name, read) in &components {
             for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
                 let pattern = &route.get_ref().0;
-                let claimed = own_routes.check(pattern).and_then(|()| claims.claim(name.get_ref(), pattern));
+                let claimed = own_routes
+                    .check(pattern)
+                    .and_then(|()| claims.claim(name.get_ref(), pattern));
                 faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
             }
         }
         drop(claims);
-        let place = Place { names: &names, own_routes: &own_routes, around };
+        let place = Place {
+            names: &names,
+            own_routes: &own_routes,
+            around,
+        };
         let check = |(name, read): (_, Option<Read<RawComponent>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
             is_named.and(component)
         };
         let components = components.into_iter().filter_map(check).collect();
-        faults.none_or(Self { own_routes, components })
+        faults.none_or(Self {
+            own_routes,
+            components,
+        })
     }
 }
 
@@ -142,8 +165,10 @@ fn components(
     let Some(table) = table else { return Vec::new() };
     let place = table.span();
     let DeValue::Table(table) = table.into_inner() else {
-        faults
-            .add(Misplaced::at(place, "`components` is a table: write [components.NAME] for each component"));
+        faults.add(Misplaced::at(
+            place,
+            "`components` is a table: write [components.NAME] for each component",
+        ));
         return Vec::new();
     };
     let read = |(name, value): (Spanned<DeString<'_>>, _)| {
@@ -184,8 +209,13 @@ impl Place<'_> {
         faults: &mut Faults,
     ) -> Settings {
         let resolve = |(key, value): (String, Spanned<Value>)| {
-            let resolved = value.get_ref().resolve(self.around.directory, self.around.variables);
-            Some((key, faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?))
+            let resolved = value
+                .get_ref()
+                .resolve(self.around.directory, self.around.variables);
+            Some((
+                key,
+                faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?,
+            ))
         };
         Settings(written.into_iter().filter_map(resolve).collect())
     }
@@ -194,19 +224,32 @@ impl Place<'_> {
 impl Read<RawComponent> {
     /// The component, if it has no fault. Unreadable entries have been reported already.
     fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
-        let Self { value: written, is_whole } = self;
+        let Self {
+            value: written,
+            is_whole,
+        } = self;
         let source = faults.take(check_source(&written.source, place.around.directory));
         let imports = faults.take(check_imports(written.imports, place.names));
-        let outgoing: Vec<_> = written.outgoing.into_iter().map(|Parsed(destination)| destination).collect();
-        let authorities = written.outgoing_ca.as_ref().map_or(Ok(Authorities::default()), |file| {
-            check_authorities(file, &outgoing, place.around.directory)
-        });
+        let outgoing: Vec<_> = written
+            .outgoing
+            .into_iter()
+            .map(|Parsed(destination)| destination)
+            .collect();
+        let authorities = written
+            .outgoing_ca
+            .as_ref()
+            .map_or(Ok(Authorities::default()), |file| {
+                check_authorities(file, &outgoing, place.around.directory)
+            });
         let outgoing_authorities = faults.take(authorities);
         if !is_whole {
             return None;
         }
-        let capabilities: BTreeSet<_> =
-            written.capabilities.into_iter().map(|Parsed(capability)| capability).collect();
+        let capabilities: BTreeSet<_> = written
+            .capabilities
+            .into_iter()
+            .map(|Parsed(capability)| capability)
+            .collect();
         if let Some(config) = &written.config
             && !capabilities.contains(&Capability::Config)
         {
@@ -219,9 +262,14 @@ impl Read<RawComponent> {
         let environment = written.environment.into_iter();
         let environment = environment.map(|(Parsed(VariableName(name)), value)| (name, value));
         let environment = place.resolve(environment, faults);
-        let routes: Vec<_> = written.routes.into_iter().map(|route| route.into_inner().0).collect();
-        let probes =
-            written.probe.map_or(Ok(Vec::new()), |probes| check_probes(probes, &routes, place.own_routes));
+        let routes: Vec<_> = written
+            .routes
+            .into_iter()
+            .map(|route| route.into_inner().0)
+            .collect();
+        let probes = written.probe.map_or(Ok(Vec::new()), |probes| {
+            check_probes(probes, &routes, place.own_routes)
+        });
         let probes = faults.take(probes);
         Some(Component {
             name,
@@ -263,7 +311,10 @@ fn check_authorities(
     let read = read.and_then(|text| Authorities::from_pem(&text).map_err(|error| error.to_string()));
     let reason = match read {
         Err(error) => {
-            format!("{} gives no authority ({error}): name a PEM file with its certificate", path.display())
+            format!(
+                "{} gives no authority ({error}): name a PEM file with its certificate",
+                path.display()
+            )
         }
         Ok(_) if !outgoing.iter().any(AllowedDestination::is_https) => {
             "nothing needs this: list an `https://` destination in `outgoing`, or remove it".to_owned()
@@ -289,7 +340,10 @@ fn check_imports(
             return Ok((interface, component.into_inner()));
         }
         let (unknown, known) = (component.get_ref(), names.join(", "));
-        Err(Misplaced::at(component.span(), format!("there is no component {unknown:?}; there are: {known}")))
+        Err(Misplaced::at(
+            component.span(),
+            format!("there is no component {unknown:?}; there are: {known}"),
+        ))
     };
     imports.into_iter().map(check).collect()
 }
@@ -300,8 +354,13 @@ fn check_probes(
     host: &OwnRoutes,
 ) -> Result<Vec<Probe>, Misplaced> {
     let mut own = matchit::Router::new();
-    for path in routes.iter().flat_map(|route| [Some(route.as_str()), route.parent()]).flatten() {
-        own.insert(path, ()).map_err(|error| Misplaced::at(probes.span(), error.to_string()))?;
+    for path in routes
+        .iter()
+        .flat_map(|route| [Some(route.as_str()), route.parent()])
+        .flatten()
+    {
+        own.insert(path, ())
+            .map_err(|error| Misplaced::at(probes.span(), error.to_string()))?;
     }
     let without_query = |probe: &Probe| probe.path.split('?').next().unwrap_or_default().to_owned();
     let is_the_hosts = |probe: &&Probe| host.answers(&without_query(probe));

@@ -172,7 +172,10 @@ impl Config {
                 own: data_directory.join("cache"),
             },
             data_directory,
-            compiler: CompilerProcess { program: this_program()?, memory: sizes.compile_memory },
+            compiler: CompilerProcess {
+                program: this_program()?,
+                memory: sizes.compile_memory,
+            },
             program_path: variables.raw("PATH").cloned(),
             jwt_secret: environment::jwt_secret(variables, &environment)?,
             jwt_lifetime: environment::jwt_lifetime(variables)?,
@@ -203,10 +206,14 @@ impl Config {
         self.variables
             .names()
             .filter(|name| environment::may_be_mistyped(name))
-            .map(|name| match faults::nearest(name, environment::OWN_VARIABLES.into_iter()) {
-                Some(meant) => format!("{name} is not a variable that Berth reads: did you mean {meant}?"),
-                None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
-            })
+            .map(
+                |name| match faults::nearest(name, environment::OWN_VARIABLES.into_iter()) {
+                    Some(meant) => {
+                        format!("{name} is not a variable that Berth reads: did you mean {meant}?")
+                    }
+                    None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
+                },
+            )
             .collect()
     }
 
@@ -249,14 +256,20 @@ impl Config {
     /// `JWT_SECRET`, at least 32 bytes. Outside production the variable may be missing: the first call then makes a secret
     /// and keeps it in the data directory.
     pub fn jwt_secret(&self) -> Result<Secret, ConfigError> {
-        self.jwt_secret.clone().map_or_else(|| signing_secret::kept(&self.data_directory), Ok)
+        self.jwt_secret
+            .clone()
+            .map_or_else(|| signing_secret::kept(&self.data_directory), Ok)
     }
 }
 
 /// The program of this process: on Linux, also after a newer version has replaced its file.
 fn this_program() -> Result<PathBuf, ConfigError> {
     let running = PathBuf::from("/proc/self/exe");
-    if running.exists() { Ok(running) } else { std::env::current_exe().map_err(ConfigError::NoProgram) }
+    if running.exists() {
+        Ok(running)
+    } else {
+        std::env::current_exe().map_err(ConfigError::NoProgram)
+    }
 }
 
 /// An invalid configuration, with a line for each fault.
@@ -289,11 +302,18 @@ pub enum ConfigError {
 }
 
 fn lines(faults: &[ManifestFault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl ConfigError {
     fn variable(name: &'static str, reason: impl Into<String>) -> Self {
-        Self::Variable { name, reason: reason.into() }
+        Self::Variable {
+            name,
+            reason: reason.into(),
+        }
     }
 }

@@ -25,11 +25,19 @@ impl CorsOrigins {
                 format!("not a JSON array of strings ({error}): write [\"https://example.com\"]")
             })?
         } else {
-            value.split(',').map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect()
+            value
+                .split(',')
+                .map(|entry| entry.trim().to_owned())
+                .filter(|entry| !entry.is_empty())
+                .collect()
         };
         match &*entries {
             [all] if all == "*" => Ok(Self::Any),
-            _ => entries.iter().map(|entry| origin(entry)).collect::<Result<_, _>>().map(Self::Listed),
+            _ => entries
+                .iter()
+                .map(|entry| origin(entry))
+                .collect::<Result<_, _>>()
+                .map(Self::Listed),
         }
     }
 }
@@ -38,12 +46,15 @@ impl CorsOrigins {
 fn origin(entry: &str) -> Result<String, String> {
     if entry == "*" {
         return Err(
-            "`*` allows every origin, without credentials: name either `*` alone or the origins".to_owned()
+            "`*` allows every origin, without credentials: name either `*` alone or the origins".to_owned(),
         );
     }
     let refused = || format!("{entry:?} is not an origin: write scheme://host or scheme://host:port");
     let url = Url::parse(entry).map_err(|_| refused())?;
-    let host = url.host_str().filter(|host| !host.is_empty() && !host.contains('*')).ok_or_else(refused)?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty() && !host.contains('*'))
+        .ok_or_else(refused)?;
     let bare = url.username().is_empty()
         && url.password().is_none()
         && matches!(url.path(), "" | "/")
@@ -72,8 +83,14 @@ mod tests {
         assert_eq!(CorsOrigins::parse("*").unwrap(), CorsOrigins::Any);
         assert_eq!(CorsOrigins::parse(r#"["*"]"#).unwrap(), CorsOrigins::Any);
         let two = listed(&["https://a.example", "http://localhost:3000"]);
-        assert_eq!(CorsOrigins::parse("https://a.example, http://localhost:3000,").unwrap(), two);
-        assert_eq!(CorsOrigins::parse(r#"["https://a.example","http://localhost:3000"]"#).unwrap(), two);
+        assert_eq!(
+            CorsOrigins::parse("https://a.example, http://localhost:3000,").unwrap(),
+            two
+        );
+        assert_eq!(
+            CorsOrigins::parse(r#"["https://a.example","http://localhost:3000"]"#).unwrap(),
+            two
+        );
         assert_eq!(CorsOrigins::parse("[]").unwrap(), listed(&[]));
         assert!(two.lists("https://a.example") && !two.lists("https://b.example"));
         assert!(!CorsOrigins::Any.lists("https://a.example"));

@@ -72,7 +72,11 @@ impl Accounts {
     /// The other paths of the caller's account.
     #[must_use]
     pub fn me(&self) -> &'static [&'static str] {
-        if *self == Self::Usual { &["/users/me", "/api/users/me"] } else { &[] }
+        if *self == Self::Usual {
+            &["/users/me", "/api/users/me"]
+        } else {
+            &[]
+        }
     }
 
     /// The path below which the OpenAPI document describes the account routes.
@@ -112,7 +116,10 @@ impl OwnRoutes {
                 return Vec::new();
             }
         }
-        self.paths().into_iter().filter(|path| route.at(path).is_ok()).collect()
+        self.paths()
+            .into_iter()
+            .filter(|path| route.at(path).is_ok())
+            .collect()
     }
 
     /// Returns an error if the host's own paths would hide `pattern` from a component.
@@ -122,19 +129,36 @@ impl OwnRoutes {
         else {
             return Ok(());
         };
-        let place = if below { format!("{path}/") } else { path.to_owned() };
+        let place = if below {
+            format!("{path}/")
+        } else {
+            path.to_owned()
+        };
         Err(format!(
             "{written:?} clashes with {place:?}, which the host answers itself: choose another, or move the host's by `{key}` in [http]"
         ))
     }
 
     fn own(&self) -> Vec<OwnPath<'_>> {
-        let page = |key, path| OwnPath { path, key, below: false };
-        let tree = |key, path| OwnPath { path, key, below: true };
+        let page = |key, path| OwnPath {
+            path,
+            key,
+            below: false,
+        };
+        let tree = |key, path| OwnPath {
+            path,
+            key,
+            below: true,
+        };
         let mut all = vec![page("health", &self.health), page("ready", &self.ready)];
         all.extend(self.openapi.iter().map(|path| page("openapi", path)));
         all.extend(self.docs.iter().map(|path| tree("docs", path)));
-        all.extend(self.accounts.bases().into_iter().map(|path| tree("accounts", path)));
+        all.extend(
+            self.accounts
+                .bases()
+                .into_iter()
+                .map(|path| tree("accounts", path)),
+        );
         all.extend(self.accounts.me().iter().map(|path| page("accounts", path)));
         all
     }
@@ -162,8 +186,10 @@ struct RawOwnRoutes {
 
 /// Reads the table `[http]`, or takes the defaults if it is missing. Without `docs_page` the page is off in any case.
 pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
-    let written: RawOwnRoutes =
-        table.and_then(|table| faults.read(table)).map(|read| read.value).unwrap_or_default();
+    let written: RawOwnRoutes = table
+        .and_then(|table| faults.read(table))
+        .map(|read| read.value)
+        .unwrap_or_default();
     let usual = OwnRoutes::default();
     let place = |written: &Option<Spanned<Place>>, usual| match written.as_ref().map(Spanned::get_ref) {
         None | Some(Place::Usual) => usual,
@@ -195,7 +221,13 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
         Some(Place::At(path)) => Accounts::At(path.clone()),
         Some(Place::Off) => Accounts::Off,
     };
-    let routes = OwnRoutes { health, ready, openapi, docs, accounts };
+    let routes = OwnRoutes {
+        health,
+        ready,
+        openapi,
+        docs,
+        accounts,
+    };
     apart(&routes, &written, faults);
     routes
 }
@@ -204,7 +236,10 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
 fn apart(routes: &OwnRoutes, written: &RawOwnRoutes, faults: &mut Faults) {
     let all = routes.own();
     for (index, one) in all.iter().enumerate() {
-        let clash = all.iter().enumerate().find(|(other, path)| *other != index && path.includes(one.path));
+        let clash = all
+            .iter()
+            .enumerate()
+            .find(|(other, path)| *other != index && path.includes(one.path));
         let place = match one.key {
             "health" => &written.health,
             "ready" => &written.ready,
@@ -213,8 +248,10 @@ fn apart(routes: &OwnRoutes, written: &RawOwnRoutes, faults: &mut Faults) {
             _ => &written.accounts,
         };
         if let (Some((_, other)), Some(place)) = (clash, place) {
-            let reason =
-                format!("{:?} clashes with {:?} of `{}`: choose another", one.path, other.path, other.key);
+            let reason = format!(
+                "{:?} clashes with {:?} of `{}`: choose another",
+                one.path, other.path, other.key
+            );
             faults.add(Misplaced::at(place.span(), reason));
         }
     }
@@ -234,7 +271,9 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, String> {
         let is_segment = |segment: &str| {
             !matches!(segment, "" | "." | "..")
-                && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+                && segment
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
         };
         match text.strip_prefix('/') {
             Some(rest) if rest.split('/').all(is_segment) => Ok(Self::At(text.to_owned())),

@@ -49,15 +49,18 @@ impl FromStr for Pattern {
                 "write {meant:?}, as parameters are {{name}}, and {{*rest}} at the end"
             ));
         }
-        if let Some(stray) = text.chars().find(|c| !c.is_ascii_graphic() || "?#%\"<>\\^`|".contains(*c)) {
+        if let Some(stray) = text
+            .chars()
+            .find(|c| !c.is_ascii_graphic() || "?#%\"<>\\^`|".contains(*c))
+        {
             return refused(&format!("{stray:?} does not belong there"));
         }
         // Only the syntax is checked here; conflicts show when all patterns are known.
         match matchit::Router::new().insert(text, ()) {
             Ok(()) => Ok(Self(text.to_owned())),
-            Err(error) => {
-                refused(&format!("{error}; write parameters as {{name}}, and {{*rest}} at the end"))
-            }
+            Err(error) => refused(&format!(
+                "{error}; write parameters as {{name}}, and {{*rest}} at the end"
+            )),
         }
     }
 }
@@ -73,27 +76,43 @@ impl fmt::Display for Pattern {
 fn in_our_dialect(text: &str) -> Option<String> {
     let last = text.matches('/').count();
     let segments: Vec<_> = text.split('/').enumerate().collect();
-    let ours: Vec<_> =
-        segments.iter().map(|(index, segment)| segment_in_our_dialect(segment, *index == last)).collect();
+    let ours: Vec<_> = segments
+        .iter()
+        .map(|(index, segment)| segment_in_our_dialect(segment, *index == last))
+        .collect();
     if ours.iter().all(Option::is_none) {
         return None;
     }
-    let ours = ours.into_iter().zip(segments).map(|(ours, (_, segment))| ours.unwrap_or(segment.to_owned()));
+    let ours = ours
+        .into_iter()
+        .zip(segments)
+        .map(|(ours, (_, segment))| ours.unwrap_or(segment.to_owned()));
     Some(ours.collect::<Vec<_>>().join("/"))
 }
 
 fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
     let is_name = |name: &&str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
-    let between =
-        |begin: &str, end: &str| segment.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+    let between = |begin: &str, end: &str| {
+        segment
+            .strip_prefix(begin)
+            .and_then(|rest| rest.strip_suffix(end))
+    };
     if is_last {
         if matches!(segment, "*" | "**" | "..." | "(.*)") {
             return Some("{*rest}".to_owned());
         }
-        let rest = segment.strip_prefix('*').or_else(|| between(":", "*")).or_else(|| between("[...", "]"));
-        let rest = rest.or_else(|| between("{", "...}")).or_else(|| between("{", "+}"));
+        let rest = segment
+            .strip_prefix('*')
+            .or_else(|| between(":", "*"))
+            .or_else(|| between("[...", "]"));
+        let rest = rest
+            .or_else(|| between("{", "...}"))
+            .or_else(|| between("{", "+}"));
         if let Some(name) = rest.filter(is_name) {
             return Some(format!("{{*{name}}}"));
         }
@@ -102,7 +121,10 @@ fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
     }
     // Flask has a type before the name: `<int:id>`.
     let in_angles = between("<", ">").map(|name| name.rsplit(':').next().unwrap_or(name));
-    let name = segment.strip_prefix(':').or(in_angles).or_else(|| between("[", "]"));
+    let name = segment
+        .strip_prefix(':')
+        .or(in_angles)
+        .or_else(|| between("[", "]"));
     name.filter(is_name).map(|name| format!("{{{name}}}"))
 }
 
@@ -116,17 +138,23 @@ impl<'a> Claims<'a> {
     /// Claims `pattern` for `component`, or returns an error that names the component with a conflicting pattern.
     pub(super) fn claim(&mut self, component: &'a str, pattern: &'a Pattern) -> Result<(), String> {
         self.insert(component, pattern, pattern.as_str())?;
-        pattern.parent().map_or(Ok(()), |parent| self.insert(component, pattern, parent))
+        pattern
+            .parent()
+            .map_or(Ok(()), |parent| self.insert(component, pattern, parent))
     }
 
     fn insert(&mut self, component: &'a str, pattern: &'a Pattern, path: &str) -> Result<(), String> {
-        let Err(error) = self.routes.insert(path, (component, pattern)) else { return Ok(()) };
+        let Err(error) = self.routes.insert(path, (component, pattern)) else {
+            return Ok(());
+        };
         let first = match error {
             matchit::InsertError::Conflict { with } => self.routes.at(&with).ok().map(|found| *found.value),
             other => return Err(format!("{pattern} cannot be used: {other}")),
         };
         let Some((owner, taken)) = first else {
-            return Err(format!("{pattern} clashes with another route: change one of the two"));
+            return Err(format!(
+                "{pattern} clashes with another route: change one of the two"
+            ));
         };
         if owner == component {
             Err(format!("{pattern} duplicates {taken}: remove one"))
@@ -163,10 +191,22 @@ mod tests {
             ("/x/{proxy+}", "/x/{*proxy}"),
         ] {
             let refusal = written.parse::<Pattern>().err().unwrap_or_default();
-            assert!(refusal.contains(&format!("write {meant:?}")), "{written}: {refusal}");
+            assert!(
+                refusal.contains(&format!("write {meant:?}")),
+                "{written}: {refusal}"
+            );
             assert!(meant.parse::<Pattern>().is_ok(), "{meant}");
         }
-        for literal in ["/x/a:b", "/x/a.b", "/x/..a", "/v1/tasks:batch", "/@me", "/x/{id}", "/{*rest}", "/"] {
+        for literal in [
+            "/x/a:b",
+            "/x/a.b",
+            "/x/..a",
+            "/v1/tasks:batch",
+            "/@me",
+            "/x/{id}",
+            "/{*rest}",
+            "/",
+        ] {
             assert!(literal.parse::<Pattern>().is_ok(), "{literal}");
         }
     }

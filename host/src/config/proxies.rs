@@ -29,7 +29,11 @@ impl TrustedProxies {
 }
 
 fn network(entry: &str) -> Result<IpNet, String> {
-    let address = || entry.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+    let address = || {
+        entry
+            .parse::<IpAddr>()
+            .map(|address| IpNet::from(address.to_canonical()))
+    };
     entry
         .parse()
         .or_else(|_| address())
@@ -53,7 +57,11 @@ mod tests {
             ("fd12::1", true),
             ("fe80::1", false),
         ] {
-            assert_eq!(trusted.contains(address.parse().unwrap()), is_trusted, "{address}");
+            assert_eq!(
+                trusted.contains(address.parse().unwrap()),
+                is_trusted,
+                "{address}"
+            );
         }
         assert!(!trusted.is_empty());
         assert!(TrustedProxies::default().is_empty());

@@ -137,7 +137,8 @@ mod tests {
     }
 
     fn time(text: &str) -> Result<Duration, String> {
-        text.parse::<Quantity<Time, 1, HOUR>>().map(|time| time.duration())
+        text.parse::<Quantity<Time, 1, HOUR>>()
+            .map(|time| time.duration())
     }
 
     #[test]
@@ -145,12 +146,18 @@ mod tests {
         assert_eq!(size("1KiB").unwrap(), KIB);
         assert_eq!(size("1048576").unwrap(), MIB);
         assert!(size("1023").is_err());
-        assert_eq!(size("1025KiB").unwrap_err(), r#""1025KiB" is out of range: choose from 1 KiB to 1 MiB"#);
+        assert_eq!(
+            size("1025KiB").unwrap_err(),
+            r#""1025KiB" is out of range: choose from 1 KiB to 1 MiB"#
+        );
     }
 
     #[test]
     fn a_time_has_a_unit() {
         assert_eq!(time("1m 30s").unwrap(), Duration::from_secs(90));
-        assert_eq!(time("30").unwrap_err(), r#""30" cannot be read: write a time such as "10s" (1ms to 1h)"#);
+        assert_eq!(
+            time("30").unwrap_err(),
+            r#""30" cannot be read: write a time such as "10s" (1ms to 1h)"#
+        );
     }
 }

@@ -72,9 +72,14 @@ impl WrittenLimits {
             memory: self.memory.map_or(default.memory, |memory| memory.value()),
             time: self.time.map_or(default.time, |time| time.duration()),
             cpu: self.cpu.map_or(default.cpu, |cpu| cpu.duration()),
-            concurrency: self.concurrency.map_or(default.concurrency, |concurrency| concurrency.count()),
+            concurrency: self
+                .concurrency
+                .map_or(default.concurrency, |concurrency| concurrency.count()),
             body: self.body.map_or(default.body, |body| body.value()),
-            rows: self.rows.and_then(|rows| u32::try_from(rows.value()).ok()).unwrap_or(default.rows),
+            rows: self
+                .rows
+                .and_then(|rows| u32::try_from(rows.value()).ok())
+                .unwrap_or(default.rows),
             result: self.result.map_or(default.result, |result| result.value()),
             log: LogLimits {
                 lines: self.log_lines.map_or(default.log.lines, |lines| lines.value()),
@@ -149,11 +154,13 @@ impl FromStr for Interface {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("wasi" | "berth", _)) => {
-                Err(format!("{text:?} is the host's to give: grant it with the component's `capabilities`"))
-            }
+            Some(("wasi" | "berth", _)) => Err(format!(
+                "{text:?} is the host's to give: grant it with the component's `capabilities`"
+            )),
             Some((_, name)) if name.contains('/') => Ok(Self(text.to_owned())),
-            _ => Err(format!("{text:?} is not an interface: write it as in \"todo:tasks/tasks\"")),
+            _ => Err(format!(
+                "{text:?} is not an interface: write it as in \"todo:tasks/tasks\""
+            )),
         }
     }
 }
@@ -168,9 +175,14 @@ impl FromStr for Probe {
             _ => (Method::GET, ""),
         };
         if path.starts_with('/') {
-            Ok(Self { method, path: path.to_owned() })
+            Ok(Self {
+                method,
+                path: path.to_owned(),
+            })
         } else {
-            Err(format!("{text:?} is not a probe: write \"GET /path\" or \"HEAD /path\""))
+            Err(format!(
+                "{text:?} is not a probe: write \"GET /path\" or \"HEAD /path\""
+            ))
         }
     }
 }

@@ -38,7 +38,10 @@ fn read_or_make(directory: &Path) -> io::Result<Secret> {
     }
     let secret = fs::read_to_string(&path)?;
     if secret.len() < super::SHORTEST_JWT_SECRET {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is cut short: delete it"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "it is cut short: delete it",
+        ));
     }
     Ok(secret.into())
 }
@@ -48,7 +51,9 @@ fn random() -> io::Result<String> {
     for half in &mut halves {
         getrandom::fill(half).map_err(io::Error::other)?;
     }
-    Ok(halves.map(|half| format!("{:032x}", u128::from_ne_bytes(half))).concat())
+    Ok(halves
+        .map(|half| format!("{:032x}", u128::from_ne_bytes(half)))
+        .concat())
 }
 
 #[cfg(test)]
@@ -69,14 +74,20 @@ mod tests {
         assert_eq!(kept(&directory).unwrap(), first);
         let mode = fs::metadata(directory.join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is left behind");
+        assert_eq!(
+            fs::read_dir(&directory).unwrap().count(),
+            1,
+            "nothing is left behind"
+        );
     }
 
     #[test]
     fn starts_at_the_same_time_agree() {
         let directory = tempfile::tempdir().unwrap();
         let secrets: Vec<Secret> = thread::scope(|scope| {
-            let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| kept(directory.path()).unwrap())).collect();
+            let starts: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| kept(directory.path()).unwrap()))
+                .collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
         });
         assert!(secrets.iter().all(|secret| *secret == secrets[0]));
@@ -86,7 +97,10 @@ mod tests {
     fn a_directory_that_cannot_be_written_is_refused_by_name() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = kept(&file.path().join("below-a-file")).unwrap_err().to_string();
-        assert!(error.starts_with("JWT_SECRET: it is not set, and a secret cannot be kept in"), "{error}");
+        assert!(
+            error.starts_with("JWT_SECRET: it is not set, and a secret cannot be kept in"),
+            "{error}"
+        );
     }
 
     #[test]

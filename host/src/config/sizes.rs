@@ -54,7 +54,9 @@ impl Sizes {
             Ok(value.parse::<Memory>()?.value())
         })?;
         let compile_memory = variables.parse_or("BERTH_COMPILE_MEMORY", default.compile_memory, |value| {
-            Ok(value.parse::<Quantity<Size, { 64 * MIB }, { 64 * GIB }>>()?.value())
+            Ok(value
+                .parse::<Quantity<Size, { 64 * MIB }, { 64 * GIB }>>()?
+                .value())
         })?;
         Ok(Self {
             guest_memory,
@@ -88,12 +90,21 @@ impl Sizes {
     /// A component's limits, unless the manifest sets them.
     #[must_use]
     pub fn default_limits(&self) -> Limits {
-        Limits { concurrency: self.concurrency, ..Limits::default() }
+        Limits {
+            concurrency: self.concurrency,
+            ..Limits::default()
+        }
     }
 
     /// Logs the chosen sizes and the machine.
     pub fn log(&self) {
-        let Self { machine, guest_memory, compile_memory, concurrency, .. } = self;
+        let Self {
+            machine,
+            guest_memory,
+            compile_memory,
+            concurrency,
+            ..
+        } = self;
         tracing::info!(
             guest_memory = %ByteSize(*guest_memory).display().iec(),
             compile_memory = %ByteSize(*compile_memory).display().iec(),
@@ -131,8 +142,20 @@ mod tests {
     use super::*;
 
     fn machine(processors: f64, memory: u64) -> Machine {
-        let (processors, memory) = (Share { value: processors, is_limited: true }, memory);
-        Machine { processors, memory: Share { value: memory, is_limited: true } }
+        let (processors, memory) = (
+            Share {
+                value: processors,
+                is_limited: true,
+            },
+            memory,
+        );
+        Machine {
+            processors,
+            memory: Share {
+                value: memory,
+                is_limited: true,
+            },
+        }
     }
 
     fn sizes(processors: f64, memory: u64, variables: &[(&str, &str)]) -> Result<Sizes, ConfigError> {
@@ -178,7 +201,10 @@ mod tests {
             ("BERTH_DATABASE_CONNECTIONS", "3"),
         ];
         let sizes = sizes(0.5, 512 * MIB, &said).unwrap();
-        assert_eq!((sizes.guest_memory, sizes.concurrency, sizes.component_connections), (48 * MIB, 12, 3));
+        assert_eq!(
+            (sizes.guest_memory, sizes.concurrency, sizes.component_connections),
+            (48 * MIB, 12, 3)
+        );
         assert_eq!(sizes.compile_memory, 100 * MIB);
     }
 }

@@ -41,7 +41,10 @@ impl Value {
             Self::File(path) => {
                 let path = directory.join(path);
                 let text = fs::read_to_string(&path).map_err(|error| {
-                    format!("{} cannot be read ({error}): name a readable text file", path.display())
+                    format!(
+                        "{} cannot be read ({error}): name a readable text file",
+                        path.display()
+                    )
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
@@ -84,7 +87,9 @@ impl FromStr for VariableName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.contains(['=', '\0']) {
-            return Err(format!("{text:?} is not the name of a variable: write it as in GREETING"));
+            return Err(format!(
+                "{text:?} is not the name of a variable: write it as in GREETING"
+            ));
         }
         Ok(Self(text.to_owned()))
     }

@@ -15,7 +15,10 @@ pub struct Variables(BTreeMap<String, OsString>);
 impl Variables {
     /// The variables of this process.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the environment"
+    )]
     pub fn of_process() -> Self {
         std::env::vars_os().collect()
     }
@@ -61,8 +64,9 @@ impl Variables {
                 format!("{path:?} cannot be read ({error}): name a readable text file"),
             )
         })?;
-        let secret =
-            contents.strip_suffix('\n').map_or(&*contents, |rest| rest.strip_suffix('\r').unwrap_or(rest));
+        let secret = contents
+            .strip_suffix('\n')
+            .map_or(&*contents, |rest| rest.strip_suffix('\r').unwrap_or(rest));
         if secret.trim().is_empty() {
             return Err(ConfigError::variable(
                 name_of_file,
@@ -86,15 +90,18 @@ impl Variables {
     /// The value of a variable that the manifest names. The error names the fault.
     pub(super) fn text_of(&self, name: &str) -> Result<Option<&str>, String> {
         match self.0.get(name) {
-            Some(value) => {
-                value.to_str().map(Some).ok_or_else(|| format!("{name} is not UTF-8: write it as plain text"))
-            }
+            Some(value) => value
+                .to_str()
+                .map(Some)
+                .ok_or_else(|| format!("{name} is not UTF-8: write it as plain text")),
             None => Ok(None),
         }
     }
 
     fn text(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
-        let Some(value) = self.raw(name) else { return Ok(None) };
+        let Some(value) = self.raw(name) else {
+            return Ok(None);
+        };
         let text = value
             .to_str()
             .ok_or_else(|| ConfigError::variable(name, "it is not UTF-8: write it as plain text"))?;
@@ -111,6 +118,11 @@ impl fmt::Debug for Variables {
 impl<Value: Into<OsString>> FromIterator<(Value, Value)> for Variables {
     fn from_iter<I: IntoIterator<Item = (Value, Value)>>(variables: I) -> Self {
         let text = |name: Value| name.into().into_string().ok();
-        Self(variables.into_iter().filter_map(|(name, value)| Some((text(name)?, value.into()))).collect())
+        Self(
+            variables
+                .into_iter()
+                .filter_map(|(name, value)| Some((text(name)?, value.into())))
+                .collect(),
+        )
     }
 }

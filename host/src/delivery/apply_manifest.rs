@@ -143,10 +143,15 @@ impl Delivery {
         let current = self.manifest.load_full();
         let (mut changes, mut conflicts) = (Vec::new(), Vec::new());
         for component in &manifest.components {
-            let Some(bytes) = files.get(&component.name) else { continue };
+            let Some(bytes) = files.get(&component.name) else {
+                continue;
+            };
             let (source, conflict) = self.source(component, bytes, live.get(&component.name)).await?;
             if !self.is_done(&current, component, &source) {
-                changes.push(Change { component: component.clone(), source });
+                changes.push(Change {
+                    component: component.clone(),
+                    source,
+                });
                 conflicts.extend(conflict);
             }
         }
@@ -187,7 +192,9 @@ impl Delivery {
     fn is_done(&self, current: &Manifest, component: &Component, source: &Source) -> bool {
         let Source::Live(known) = source else { return false };
         current.components.contains(component)
-            && self.live(&component.name).is_some_and(|version| version.number() == known.number)
+            && self
+                .live(&component.name)
+                .is_some_and(|version| version.number() == known.number)
     }
 
     /// The versions that were live before this host started, if every component of the manifest has one and none is
@@ -199,17 +206,31 @@ impl Delivery {
         let live = self.versions.live().await?;
         let changes = manifest.components.iter().map(|component| {
             let source = Source::Live(live.get(&component.name)?.clone());
-            Some(Change { component: component.clone(), source })
+            Some(Change {
+                component: component.clone(),
+                source,
+            })
         });
-        Ok(changes.collect::<Option<_>>().map(|changes| Plan::of(Arc::clone(manifest), changes)))
+        Ok(changes
+            .collect::<Option<_>>()
+            .map(|changes| Plan::of(Arc::clone(manifest), changes)))
     }
 }
 
 impl Conflict {
     fn log(&self, precedence: Precedence) {
-        let Self { component, path, file, live } = self;
+        let Self {
+            component,
+            path,
+            file,
+            live,
+        } = self;
         let (path, file_version, live_version) = (path.display(), file.number, live.number);
-        let state = if file.state == VersionState::Refused { ", which was refused" } else { "" };
+        let state = if file.state == VersionState::Refused {
+            ", which was refused"
+        } else {
+            ""
+        };
         match precedence {
             Precedence::File => tracing::info!(
                 component,
@@ -234,11 +255,13 @@ impl Conflict {
 pub(super) async fn read(manifest: &Manifest) -> Result<Files, ApplyManifestError> {
     let mut files = Files::new();
     for Component { name, source, .. } in &manifest.components {
-        let bytes = tokio::fs::read(source).await.map_err(|error| ApplyManifestError::Read {
-            component: name.clone(),
-            path: source.clone(),
-            error,
-        })?;
+        let bytes = tokio::fs::read(source)
+            .await
+            .map_err(|error| ApplyManifestError::Read {
+                component: name.clone(),
+                path: source.clone(),
+                error,
+            })?;
         files.insert(name.clone(), bytes.into());
     }
     Ok(files)
@@ -246,6 +269,9 @@ pub(super) async fn read(manifest: &Manifest) -> Result<Files, ApplyManifestErro
 
 impl From<Refused> for ApplyManifestError {
     fn from(refused: Refused) -> Self {
-        Self::Refused { component: refused.component, failure: refused.failure }
+        Self::Refused {
+            component: refused.component,
+            failure: refused.failure,
+        }
     }
 }

@@ -26,12 +26,17 @@ pub async fn check(
     cache: &CodeCache,
     process: CompilerProcess,
 ) -> Result<Vec<Checked>, ApplyManifestError> {
-    let engine = Engine::new(EngineSettings { instances: instances(manifest), guest_memory: u64::MAX })?;
+    let engine = Engine::new(EngineSettings {
+        instances: instances(manifest),
+        guest_memory: u64::MAX,
+    })?;
     let compiler = Compiler::new(engine, cache.clone(), Some(process));
     let files = apply_manifest::read(manifest).await?;
     let mut candidates = Vec::with_capacity(files.len());
     for component in &manifest.components {
-        let Some(bytes) = files.get(&component.name) else { continue };
+        let Some(bytes) = files.get(&component.name) else {
+            continue;
+        };
         let candidate = candidate(&compiler, component, bytes).await;
         candidates.push(candidate.map_err(|failure| refused(&component.name, failure))?);
     }
@@ -46,13 +51,21 @@ pub async fn check(
 
 async fn candidate(compiler: &Compiler, component: &Component, bytes: &Wasm) -> Result<Candidate, Failure> {
     let uncompiled = verify::read(bytes.clone()).await?;
-    uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
-    let code = compiler.compile(&uncompiled, &digest(bytes)).await.map_err(|error| Failure::from(&error))?;
+    uncompiled
+        .check(&component.spec())
+        .map_err(CandidateError::from)?;
+    let code = compiler
+        .compile(&uncompiled, &digest(bytes))
+        .await
+        .map_err(|error| Failure::from(&error))?;
     let mut candidate = Candidate::link(&code, component.spec())?;
     candidate.ask().await?;
     Ok(candidate)
 }
 
 fn refused(component: &str, failure: Failure) -> ApplyManifestError {
-    ApplyManifestError::Refused { component: component.to_owned(), failure }
+    ApplyManifestError::Refused {
+        component: component.to_owned(),
+        failure,
+    }
 }

@@ -36,8 +36,9 @@ impl Hosts {
     ) -> Result<(), StorageError> {
         let components: Vec<&str> = statuses.keys().map(String::as_str).collect();
         let statuses = || statuses.values();
-        let numbers: Vec<Option<i32>> =
-            statuses().map(|one| one.live.and_then(|number| i32::try_from(number).ok())).collect();
+        let numbers: Vec<Option<i32>> = statuses()
+            .map(|one| one.live.and_then(|number| i32::try_from(number).ok()))
+            .collect();
         let states: Vec<&str> = statuses().map(|one| one.state.as_str()).collect();
         let details: Vec<Option<&str>> = statuses().map(|one| one.detail.as_deref()).collect();
         with_connection(&self.pool, async |connection| {
@@ -98,10 +99,19 @@ impl Hosts {
 
     /// This host, with `status` as its present state.
     pub(super) fn this(&self, status: Status) -> Replica {
-        let Status { live, state, detail, .. } = status;
+        let Status {
+            live, state, detail, ..
+        } = status;
         let now = Timestamp::now();
         let seen_at = now.round(Unit::Microsecond).unwrap_or(now).to_string();
-        Replica { host: self.host.clone(), this: true, number: live, state, detail, seen_at }
+        Replica {
+            host: self.host.clone(),
+            this: true,
+            number: live,
+            state,
+            detail,
+            seen_at,
+        }
     }
 
     fn replica(&self, row: &PgRow) -> sqlx::Result<Replica> {
@@ -109,7 +119,10 @@ impl Hosts {
         Ok(Replica {
             this: host == self.host,
             host,
-            number: row.try_get::<Option<i32>, _>(2)?.map(|_| number(row, 2)).transpose()?,
+            number: row
+                .try_get::<Option<i32>, _>(2)?
+                .map(|_| number(row, 2))
+                .transpose()?,
             state: match row.try_get(3)? {
                 "live" => ReplicaState::Live,
                 "behind" => ReplicaState::Behind,
@@ -124,7 +137,10 @@ impl Hosts {
 /// The state of a rollout in words: `live on 2 of 3, 1 compiling`.
 pub(super) fn in_words(replicas: &[Replica], wanted: Option<u32>) -> String {
     let count = |state| replicas.iter().filter(|replica| replica.state == state).count();
-    let live = replicas.iter().filter(|one| one.state == ReplicaState::Live && one.number == wanted).count();
+    let live = replicas
+        .iter()
+        .filter(|one| one.state == ReplicaState::Live && one.number == wanted)
+        .count();
     let mut words = format!("live on {live} of {}", replicas.len());
     // A host that has not heard of the version yet is about to compile it.
     let compiling = replicas.len() - live - count(ReplicaState::Behind);
@@ -142,7 +158,14 @@ mod tests {
 
     fn replica(number: u32, state: ReplicaState) -> Replica {
         let host = "host".to_owned();
-        Replica { host, this: false, number: Some(number), state, detail: None, seen_at: String::new() }
+        Replica {
+            host,
+            this: false,
+            number: Some(number),
+            state,
+            detail: None,
+            seen_at: String::new(),
+        }
     }
 
     #[test]

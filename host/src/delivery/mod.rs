@@ -108,7 +108,10 @@ impl Delivery {
         precedence: Precedence,
     ) -> Result<Self, EngineError> {
         let instances = instances(&config.manifest).max(ROOM);
-        let engine = Engine::new(EngineSettings { instances, guest_memory: config.sizes.guest_memory })?;
+        let engine = Engine::new(EngineSettings {
+            instances,
+            guest_memory: config.sizes.guest_memory,
+        })?;
         let host = host_name();
         Ok(Self {
             app,
@@ -143,14 +146,19 @@ impl Delivery {
 
     /// The live versions of the components of a manifest.
     fn live_of(&self, manifest: &Manifest) -> Vec<Arc<Version>> {
-        manifest.components.iter().filter_map(|component| self.live(&component.name)).collect()
+        manifest
+            .components
+            .iter()
+            .filter_map(|component| self.live(&component.name))
+            .collect()
     }
 
     /// Lets new requests see `deployment`, which `manifest` describes.
     fn publish(&self, deployment: Deployment, manifest: Arc<Manifest>) {
         let numbers = deployment.versions().values();
-        let numbers: Vec<_> =
-            numbers.map(|version| (version.spec().name.clone(), version.number())).collect();
+        let numbers: Vec<_> = numbers
+            .map(|version| (version.spec().name.clone(), version.number()))
+            .collect();
         self.app.registry().publish(deployment);
         self.manifest.store(manifest);
         self.app.statuses().set_live(numbers);
@@ -159,7 +167,9 @@ impl Delivery {
     /// Routes into a deployment that no other request reaches, and the token that its requests need.
     fn trial(&self, registry: Registry) -> Result<(Routes, HeaderValue), Failure> {
         let token = self.app.auth().token_for(probe::CALLER);
-        let token = token.ok().and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
+        let token = token
+            .ok()
+            .and_then(|token| HeaderValue::try_from(format!("Bearer {token}")).ok());
         let token = token.ok_or_else(|| Failure {
             step: report::Step::Probe,
             reason: "no token can be made for the probes' caller".to_owned(),
@@ -189,7 +199,10 @@ impl Delivery {
             return live.resources().clone();
         }
         let sessions = database.map(|database| self.sessions(spec, database));
-        let cohere = spec.capabilities.contains(&Capability::Cohere).then(|| self.cohere.clone());
+        let cohere = spec
+            .capabilities
+            .contains(&Capability::Cohere)
+            .then(|| self.cohere.clone());
         Resources::new(spec, sessions, cohere)
     }
 
@@ -207,7 +220,12 @@ impl Delivery {
         if let Some(role) = database.role() {
             self.backends.end_overdue_later(role, spec.limits.time);
         }
-        SessionPool::new(database.server.clone(), settings, self.backends.clone(), Some(repair))
+        SessionPool::new(
+            database.server.clone(),
+            settings,
+            self.backends.clone(),
+            Some(repair),
+        )
     }
 
     /// Sets the password of the component's role again.
@@ -228,7 +246,11 @@ impl Delivery {
 /// How many instances the components of a manifest may need at once: twice what requests may have, because a version on
 /// trial has its own instances, and instances with changed limits finish beside the new ones.
 fn instances(manifest: &Manifest) -> u32 {
-    let sum: usize = manifest.components.iter().map(|component| component.limits.concurrency).sum();
+    let sum: usize = manifest
+        .components
+        .iter()
+        .map(|component| component.limits.concurrency)
+        .sum();
     u32::try_from(sum.saturating_mul(2)).unwrap_or(u32::MAX).max(8)
 }
 

@@ -67,7 +67,11 @@ pub enum OperatorError {
 
 impl From<StorageError> for OperatorError {
     fn from(error: StorageError) -> Self {
-        if error.is_outage() { Self::Away(error) } else { Self::Statement(error) }
+        if error.is_outage() {
+            Self::Away(error)
+        } else {
+            Self::Statement(error)
+        }
     }
 }
 
@@ -130,11 +134,19 @@ impl Delivery {
         source: Source,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let swap_lock =
-            SwapLock::try_take(self.server.direct(), SWAP_LOCK).await?.ok_or(OperatorError::Busy)?;
+        let swap_lock = SwapLock::try_take(self.server.direct(), SWAP_LOCK)
+            .await?
+            .ok_or(OperatorError::Busy)?;
         self.versions.refuse_left_over().await?;
         let live = self.versions.live().await?.remove(&component);
-        Ok(Requested { delivery: Arc::clone(self), component, swap_lock, is_dry_run, source, live })
+        Ok(Requested {
+            delivery: Arc::clone(self),
+            component,
+            swap_lock,
+            is_dry_run,
+            source,
+            live,
+        })
     }
 
     /// The components of this host, with the state of each on every host.
@@ -201,10 +213,20 @@ impl Delivery {
         if !self.app.registry().current().is_complete() {
             return Err(OperatorError::Starting);
         }
-        let found = manifest.components.iter().find(|component| component.name == name);
+        let found = manifest
+            .components
+            .iter()
+            .find(|component| component.name == name);
         found.cloned().ok_or_else(|| {
-            let known: Vec<_> = manifest.components.iter().map(|component| &*component.name).collect();
-            OperatorError::UnknownComponent { name: name.to_owned(), known: known.join(", ") }
+            let known: Vec<_> = manifest
+                .components
+                .iter()
+                .map(|component| &*component.name)
+                .collect();
+            OperatorError::UnknownComponent {
+                name: name.to_owned(),
+                known: known.join(", "),
+            }
         })
     }
 }
@@ -217,7 +239,14 @@ impl Requested {
     }
 
     async fn carry_out(self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Option<Report> {
-        let Self { delivery, component, swap_lock, is_dry_run, source, live } = self;
+        let Self {
+            delivery,
+            component,
+            swap_lock,
+            is_dry_run,
+            source,
+            live,
+        } = self;
         let here = delivery.one_at_a_time.lock().await;
         let number = delivery.live(&component).map(|version| version.number());
         if let Some(live) = live.filter(|live| live.digest == source.digest() && number == Some(live.number))
@@ -231,10 +260,19 @@ impl Requested {
             swap_lock.give_up().await;
             return None;
         };
-        let changes = vec![Change { component: component.clone(), source }];
-        let plan =
-            Plan { swap_lock: Some(swap_lock), is_dry_run, caller, ..Plan::of(manifest.clone(), changes) };
-        let reports = swap(&delivery, &here, plan).await.unwrap_or_else(|Refused { reports, .. }| reports);
+        let changes = vec![Change {
+            component: component.clone(),
+            source,
+        }];
+        let plan = Plan {
+            swap_lock: Some(swap_lock),
+            is_dry_run,
+            caller,
+            ..Plan::of(manifest.clone(), changes)
+        };
+        let reports = swap(&delivery, &here, plan)
+            .await
+            .unwrap_or_else(|Refused { reports, .. }| reports);
         delivery.tell_others().await;
         reports.into_iter().next()
     }
@@ -258,14 +296,24 @@ fn destination(
         Some(number) => was_live
             .filter(|version| version.number == number)
             .max_by_key(|version| version.number)
-            .ok_or_else(|| OperatorError::UnknownVersion { component: component.to_owned(), number })?,
+            .ok_or_else(|| OperatorError::UnknownVersion {
+                component: component.to_owned(),
+                number,
+            })?,
         None => was_live
             .filter(|version| version.state == VersionState::Retired)
             .max_by(|one, other| one.live_at.cmp(&other.live_at))
-            .ok_or_else(|| OperatorError::NothingBefore { component: component.to_owned() })?,
+            .ok_or_else(|| OperatorError::NothingBefore {
+                component: component.to_owned(),
+            })?,
     };
     if !version.kept {
-        return Err(OperatorError::NotKept { number: version.number });
+        return Err(OperatorError::NotKept {
+            number: version.number,
+        });
     }
-    Ok(StoredVersion { number: version.number, digest: version.digest.clone() })
+    Ok(StoredVersion {
+        number: version.number,
+        digest: version.digest.clone(),
+    })
 }

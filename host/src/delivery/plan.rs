@@ -14,7 +14,12 @@ use crate::config::{Component, Manifest};
 #[derive(Clone)]
 pub(super) enum Source {
     /// Bytes that the manifest or a push brings.
-    Bytes { bytes: Wasm, digest: String, origin: Origin, by: String },
+    Bytes {
+        bytes: Wasm,
+        digest: String,
+        origin: Origin,
+        by: String,
+    },
     /// A version that went live before.
     Kept(StoredVersion),
     /// The version that is live in the database. This host has yet to take the version, or what the manifest says of
@@ -25,7 +30,12 @@ pub(super) enum Source {
 impl Source {
     /// Makes a source from the bytes of the manifest's file or of a push.
     pub(super) fn bytes(bytes: Wasm, origin: Origin, by: &str) -> Self {
-        Self::Bytes { digest: digest(&bytes), bytes, origin, by: by.to_owned() }
+        Self::Bytes {
+            digest: digest(&bytes),
+            bytes,
+            origin,
+            by: by.to_owned(),
+        }
     }
 
     pub(super) fn digest(&self) -> &str {
@@ -59,16 +69,27 @@ pub(super) struct Plan {
 impl Plan {
     /// Makes a plan for changes that have been decided already.
     pub(super) fn of(manifest: Arc<Manifest>, changes: Vec<Change>) -> Self {
-        Self { manifest, changes, swap_lock: None, is_dry_run: false, caller: None }
+        Self {
+            manifest,
+            changes,
+            swap_lock: None,
+            is_dry_run: false,
+            caller: None,
+        }
     }
 
     /// Whether the other hosts have to hear of the changes.
     pub(super) fn has_news(&self) -> bool {
-        self.changes.iter().any(|change| !matches!(change.source, Source::Live(_)))
+        self.changes
+            .iter()
+            .any(|change| !matches!(change.source, Source::Live(_)))
     }
 
     /// The component whose report gets the failures that concern all of them.
     pub(super) fn first(&self) -> String {
-        self.changes.first().map(|change| change.component.name.clone()).unwrap_or_default()
+        self.changes
+            .first()
+            .map(|change| change.component.name.clone())
+            .unwrap_or_default()
     }
 }

@@ -34,7 +34,12 @@ impl Prepared {
             record.skip(Step::Migrations, "it has no database");
             (delivery.resources(candidate.spec(), None), None)
         };
-        Ok(Self { candidate, number, resources, migrating })
+        Ok(Self {
+            candidate,
+            number,
+            resources,
+            migrating,
+        })
     }
 
     /// Rolls back its migrations.
@@ -53,7 +58,9 @@ impl Prepared {
             }
             None => None,
         };
-        Ok(self.candidate.version(self.number, self.resources.for_trial(pool)))
+        Ok(self
+            .candidate
+            .version(self.number, self.resources.for_trial(pool)))
     }
 }
 
@@ -72,14 +79,22 @@ async fn migrate(
     }
     let resources = delivery.resources(candidate.spec(), Some(&database));
     let ran: Vec<String> = migrating.ran().iter().map(u32::to_string).collect();
-    let remark = if ran.is_empty() { "nothing to run".to_owned() } else { format!("ran {}", ran.join(", ")) };
+    let remark = if ran.is_empty() {
+        "nothing to run".to_owned()
+    } else {
+        format!("ran {}", ran.join(", "))
+    };
     Ok(((resources, migrating), Some(remark)))
 }
 
 /// Refuses a version whose tables have had a newer migration that is not compatible with it.
 fn check_way_back(migrating: &Migrating) -> Result<(), Failure> {
-    let unknown: Vec<String> =
-        migrating.newer().iter().filter(|applied| !applied.compatible).map(ToString::to_string).collect();
+    let unknown: Vec<String> = migrating
+        .newer()
+        .iter()
+        .filter(|applied| !applied.compatible)
+        .map(ToString::to_string)
+        .collect();
     if unknown.is_empty() {
         return Ok(());
     }
@@ -88,18 +103,30 @@ fn check_way_back(migrating: &Migrating) -> Result<(), Failure> {
          `compatible` with versions that do not know it, so push a version that does",
         unknown.join(", ")
     );
-    Err(Failure { step: Step::Migrations, reason, temporary: false })
+    Err(Failure {
+        step: Step::Migrations,
+        reason,
+        temporary: false,
+    })
 }
 
 impl From<MigrationError> for Failure {
     fn from(error: MigrationError) -> Self {
-        Self { step: Step::Migrations, reason: error.to_string(), temporary: error.is_temporary() }
+        Self {
+            step: Step::Migrations,
+            reason: error.to_string(),
+            temporary: error.is_temporary(),
+        }
     }
 }
 
 impl From<IsolationError> for Failure {
     fn from(error: IsolationError) -> Self {
         let temporary = !matches!(error, IsolationError::Name(..));
-        Self { step: Step::Migrations, reason: error.to_string(), temporary }
+        Self {
+            step: Step::Migrations,
+            reason: error.to_string(),
+            temporary,
+        }
     }
 }

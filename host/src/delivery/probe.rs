@@ -40,10 +40,18 @@ pub(super) async fn probe(
             Err(_) => (None, Err(format!("it was not answered in {} s", TIME.as_secs()))),
         };
         let request = format!("{} {}", probe.method, probe.path);
-        answers.push(ProbeAnswer { request: request.clone(), status, milliseconds: milliseconds(began) });
+        answers.push(ProbeAnswer {
+            request: request.clone(),
+            status,
+            milliseconds: milliseconds(began),
+        });
         outcome.map_err(|why| {
             let reason = format!("the probe `{request}` failed: {why}");
-            Failure { step: Step::Probe, reason, temporary: false }
+            Failure {
+                step: Step::Probe,
+                reason,
+                temporary: false,
+            }
         })?;
     }
     Ok(())
@@ -58,14 +66,18 @@ async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u
         Err(error) => return (None, Err(format!("its path is none: {error}"))),
     }
     request.headers_mut().insert(header::AUTHORIZATION, token);
-    request.headers_mut().insert(header::HOST, HeaderValue::from_static("localhost"));
+    request
+        .headers_mut()
+        .insert(header::HOST, HeaderValue::from_static("localhost"));
     request.extensions_mut().insert(ProbeMark);
     let response = routes.answer(request).await;
     let (status, mut body) = (response.status(), response.into_body());
     let mut beginning = Vec::new();
     while let Some(frame) = body.frame().await {
         // A guest that fails midway breaks off its answer.
-        let Ok(frame) = frame else { return (Some(status.as_u16()), Err("its answer broke off".to_owned())) };
+        let Ok(frame) = frame else {
+            return (Some(status.as_u16()), Err("its answer broke off".to_owned()));
+        };
         if let Some(data) = frame.data_ref() {
             beginning.extend_from_slice(&data[..data.len().min(SHOWN - beginning.len())]);
         }
@@ -74,7 +86,10 @@ async fn answer(routes: &Routes, token: HeaderValue, probe: &Probe) -> (Option<u
     let outcome = if good {
         Ok(())
     } else {
-        Err(format!("it was answered with {status}: {}", String::from_utf8_lossy(&beginning)))
+        Err(format!(
+            "it was answered with {status}: {}",
+            String::from_utf8_lossy(&beginning)
+        ))
     };
     (Some(status.as_u16()), outcome)
 }

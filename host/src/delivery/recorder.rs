@@ -18,12 +18,18 @@ pub(super) struct Listeners {
 
 impl Listeners {
     pub(super) fn new() -> Self {
-        Self { everybody: broadcast::channel(BEHIND).0, caller: None }
+        Self {
+            everybody: broadcast::channel(BEHIND).0,
+            caller: None,
+        }
     }
 
     /// These listeners and the caller that has asked for this swap.
     pub(super) fn and(&self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Self {
-        Self { everybody: self.everybody.clone(), caller }
+        Self {
+            everybody: self.everybody.clone(),
+            caller,
+        }
     }
 
     /// Subscribes to every swap from now on.
@@ -65,7 +71,11 @@ impl Recorder {
             probes: Vec::new(),
             milliseconds: 0.0,
         };
-        Self { report, began: Instant::now(), listeners }
+        Self {
+            report,
+            began: Instant::now(),
+            listeners,
+        }
     }
 
     /// The report up to now.
@@ -92,7 +102,12 @@ impl Recorder {
                 if failure.step != step {
                     self.write(step, StepState::Passed, None, took);
                 }
-                self.write(failure.step, StepState::Failed, Some(failure.reason.clone()), took);
+                self.write(
+                    failure.step,
+                    StepState::Failed,
+                    Some(failure.reason.clone()),
+                    took,
+                );
                 Err(failure)
             }
         }
@@ -120,18 +135,30 @@ impl Recorder {
         self.report.outcome = outcome;
         self.report.failure = failure;
         self.report.milliseconds = milliseconds(self.began);
-        self.listeners.tell(Progress::Report { report: self.report.clone() });
+        self.listeners.tell(Progress::Report {
+            report: self.report.clone(),
+        });
         self.report
     }
 
     fn write(&mut self, step: Step, state: StepState, detail: Remark, milliseconds: f64) {
-        self.report.steps.push(StepReport { step, state, milliseconds, detail: detail.clone() });
+        self.report.steps.push(StepReport {
+            step,
+            state,
+            milliseconds,
+            detail: detail.clone(),
+        });
         self.tell(step, state, detail, milliseconds);
     }
 
     fn tell(&self, step: Step, state: StepState, detail: Remark, milliseconds: f64) {
         let component = self.report.component.clone();
-        let step = StepReport { step, state, milliseconds, detail };
+        let step = StepReport {
+            step,
+            state,
+            milliseconds,
+            detail,
+        };
         self.listeners.tell(Progress::Step { component, step });
     }
 }

@@ -35,7 +35,9 @@ pub struct Watched {
 impl Watched {
     /// Watches from now on. Call this before the host reads the files, so that no change is missed.
     pub async fn new(config: &Config) -> Self {
-        Self { watcher: Watcher::new(paths(config, &config.manifest)).await }
+        Self {
+            watcher: Watcher::new(paths(config, &config.manifest)).await,
+        }
     }
 }
 
@@ -46,8 +48,13 @@ impl Delivery {
         let mut refused: Option<Refused> = None;
         loop {
             let may_pass = refused.as_ref().is_some_and(|refused| refused.may_pass);
-            let again =
-                async { if may_pass { sleep(RETRY_PAUSE).await } else { std::future::pending().await } };
+            let again = async {
+                if may_pass {
+                    sleep(RETRY_PAUSE).await
+                } else {
+                    std::future::pending().await
+                }
+            };
             tokio::select! {
                 change = watched.watcher.changed() => {
                     let of_manifest = change.path == config.manifest_path;
@@ -74,20 +81,31 @@ impl Delivery {
             Ok(manifest) if manifest.own_routes != config.manifest.own_routes => {
                 let reason =
                     "[http] has changed: start the host again, for its own routes to move".to_owned();
-                Err(Refused { reason, may_pass: false })
+                Err(Refused {
+                    reason,
+                    may_pass: false,
+                })
             }
             Ok(manifest) => {
                 watcher.set_paths(paths(config, &manifest)).await;
-                self.apply_manifest(Arc::new(manifest)).await.map_err(Refused::from)
+                self.apply_manifest(Arc::new(manifest))
+                    .await
+                    .map_err(Refused::from)
             }
-            Err(error) => Err(Refused { reason: error.to_string(), may_pass: true }),
+            Err(error) => Err(Refused {
+                reason: error.to_string(),
+                may_pass: true,
+            }),
         };
         let Err(refused) = result else {
             tracing::info!("the manifest has changed, and so has the host");
             return None;
         };
         if before.is_none_or(|before| before.reason != refused.reason) {
-            tracing::error!(error = refused.reason, "the manifest has changed, but the host stays as it is");
+            tracing::error!(
+                error = refused.reason,
+                "the manifest has changed, but the host stays as it is"
+            );
         }
         Some(refused)
     }
@@ -124,28 +142,52 @@ impl Delivery {
             return Ok(());
         }
         // The swap logs its outcome.
-        let _ = swap(self, &here, Plan { swap_lock: Some(swap_lock), ..Plan::of(manifest.clone(), changes) })
-            .await;
+        let _ = swap(
+            self,
+            &here,
+            Plan {
+                swap_lock: Some(swap_lock),
+                ..Plan::of(manifest.clone(), changes)
+            },
+        )
+        .await;
         Ok(())
     }
 
     /// The components whose file is at `path`, and that do not run the code of `source` yet.
     fn changes(&self, manifest: &Manifest, path: &Path, source: &Source) -> Vec<Change> {
-        let is_news = |name| self.live(name).is_none_or(|version| version.digest() != source.digest());
-        let components = manifest.components.iter().filter(|one| one.source == path && is_news(&one.name));
-        components.map(|one| Change { component: one.clone(), source: source.clone() }).collect()
+        let is_news = |name| {
+            self.live(name)
+                .is_none_or(|version| version.digest() != source.digest())
+        };
+        let components = manifest
+            .components
+            .iter()
+            .filter(|one| one.source == path && is_news(&one.name));
+        components
+            .map(|one| Change {
+                component: one.clone(),
+                source: source.clone(),
+            })
+            .collect()
     }
 }
 
 impl From<ApplyManifestError> for Refused {
     fn from(error: ApplyManifestError) -> Self {
         let may_pass = error.is_temporary() || matches!(error, ApplyManifestError::Read { .. });
-        Self { reason: error.to_string(), may_pass }
+        Self {
+            reason: error.to_string(),
+            may_pass,
+        }
     }
 }
 
 /// The paths to watch for a manifest: its own, and those of the files that it names.
 fn paths(config: &Config, manifest: &Manifest) -> Vec<std::path::PathBuf> {
-    let sources = manifest.components.iter().map(|component| component.source.clone());
+    let sources = manifest
+        .components
+        .iter()
+        .map(|component| component.source.clone());
     sources.chain([config.manifest_path.clone()]).collect()
 }

@@ -137,13 +137,21 @@ impl Failure {
     /// A failure that the same bytes will meet again.
     #[must_use]
     pub fn lasting(step: Step, error: &dyn Error) -> Self {
-        Self { step, reason: error.to_string(), temporary: false }
+        Self {
+            step,
+            reason: error.to_string(),
+            temporary: false,
+        }
     }
 
     /// A failure that may be over a moment later.
     #[must_use]
     pub fn passing(step: Step, error: &dyn Error) -> Self {
-        Self { step, reason: error.to_string(), temporary: true }
+        Self {
+            step,
+            reason: error.to_string(),
+            temporary: true,
+        }
     }
 }
 
@@ -177,7 +185,9 @@ impl Difference {
     /// Compares two sorted lists of interfaces. Versions of an interface count as equal.
     #[must_use]
     pub fn between_interfaces(before: &[String], after: &[String]) -> Self {
-        Self::by(before, after, |interface| interface.split_once('@').map_or(interface, |(name, _)| name))
+        Self::by(before, after, |interface| {
+            interface.split_once('@').map_or(interface, |(name, _)| name)
+        })
     }
 
     fn by(before: &[String], after: &[String], name: impl Fn(&str) -> &str) -> Self {
@@ -185,7 +195,10 @@ impl Difference {
             let is_new = |one: &&String| !those.iter().any(|other| name(other) == name(one));
             these.iter().filter(is_new).cloned().collect()
         };
-        Self { gained: only(after, before), lost: only(before, after) }
+        Self {
+            gained: only(after, before),
+            lost: only(before, after),
+        }
     }
 }
 
@@ -203,7 +216,10 @@ pub struct ProbeAnswer {
 /// A progress event of a swap. Each is sent as a server-sent event with the name in `event`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "there are few of them, and each goes out as JSON at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there are few of them, and each goes out as JSON at once"
+)]
 pub enum Progress {
     /// A step of a component's swap has begun or ended.
     Step {

@@ -20,7 +20,12 @@ pub struct Status {
 
 impl Default for Status {
     fn default() -> Self {
-        Self { live: None, wanted: None, state: ReplicaState::Compiling, detail: None }
+        Self {
+            live: None,
+            wanted: None,
+            state: ReplicaState::Compiling,
+            detail: None,
+        }
     }
 }
 
@@ -32,7 +37,12 @@ impl Statuses {
     /// The statuses of a host that is about to have these components.
     #[must_use]
     pub fn of(components: impl IntoIterator<Item = String>) -> Self {
-        Self(Mutex::new(components.into_iter().map(|name| (name, Status::default())).collect()))
+        Self(Mutex::new(
+            components
+                .into_iter()
+                .map(|name| (name, Status::default()))
+                .collect(),
+        ))
     }
 
     /// A copy of all statuses.

@@ -32,7 +32,10 @@ struct Refusal {
 
 impl Refusal {
     fn of(change: &Change, failure: Failure) -> Self {
-        Self { component: change.component.name.clone(), failure }
+        Self {
+            component: change.component.name.clone(),
+            failure,
+        }
     }
 }
 
@@ -50,15 +53,26 @@ pub(super) async fn swap(
         record
     };
     let mut records: Vec<Recorder> = plan.changes.iter().map(record).collect();
-    let passed = if plan.is_dry_run { Outcome::Passed } else { Outcome::Live };
-    let mut swap = Swap { delivery, lock: plan.swap_lock.take(), records: &mut records };
+    let passed = if plan.is_dry_run {
+        Outcome::Passed
+    } else {
+        Outcome::Live
+    };
+    let mut swap = Swap {
+        delivery,
+        lock: plan.swap_lock.take(),
+        records: &mut records,
+    };
     // The future is boxed because it is large, and a part of every future that waits for it.
     let result = Box::pin(swap.run(plan)).await;
     if let Some(swap_lock) = swap.lock {
         swap_lock.give_up().await;
     }
     match result {
-        Ok(()) => Ok(records.into_iter().map(|record| close(record, passed, None)).collect()),
+        Ok(()) => Ok(records
+            .into_iter()
+            .map(|record| close(record, passed, None))
+            .collect()),
         Err(refusal) => {
             let mut reports = Vec::with_capacity(records.len());
             for mut record in records {
@@ -68,7 +82,11 @@ pub(super) async fn swap(
                 reports.push(report);
             }
             let Refusal { component, failure } = refusal;
-            Err(Refused { component, failure, reports })
+            Err(Refused {
+                component,
+                failure,
+                reports,
+            })
         }
     }
 }
@@ -78,14 +96,27 @@ fn failure_of(component: &str, refusal: &Refusal) -> Failure {
     if component == refusal.component {
         return refusal.failure.clone();
     }
-    let reason = format!("`{}`, which was to change with it, was refused", refusal.component);
-    Failure { reason, ..refusal.failure.clone() }
+    let reason = format!(
+        "`{}`, which was to change with it, was refused",
+        refusal.component
+    );
+    Failure {
+        reason,
+        ..refusal.failure.clone()
+    }
 }
 
 /// Ends a report and logs it.
 fn close(record: Recorder, outcome: Outcome, failure: Option<Failure>) -> Report {
     let report = record.finish(outcome, failure);
-    let Report { component, number, digest, replaced, milliseconds, .. } = &report;
+    let Report {
+        component,
+        number,
+        digest,
+        replaced,
+        milliseconds,
+        ..
+    } = &report;
     match &report.failure {
         Some(Failure { step, reason, .. }) => {
             let step = step.as_str();
@@ -99,7 +130,14 @@ fn close(record: Recorder, outcome: Outcome, failure: Option<Failure>) -> Report
             );
         }
         None if outcome == Outcome::Live => {
-            tracing::info!(component, version = number, digest, replaced, milliseconds, "live");
+            tracing::info!(
+                component,
+                version = number,
+                digest,
+                replaced,
+                milliseconds,
+                "live"
+            );
         }
         None => tracing::info!(component, digest, milliseconds, "a dry run went well"),
     }
@@ -108,8 +146,14 @@ fn close(record: Recorder, outcome: Outcome, failure: Option<Failure>) -> Report
 
 /// Stores in the database that a version was refused.
 async fn remember(delivery: &Delivery, report: &Report) {
-    let (Some(number), Some(failure)) = (report.number, &report.failure) else { return };
-    if let Err(error) = delivery.versions.refuse(&report.component, number, &failure.reason).await {
+    let (Some(number), Some(failure)) = (report.number, &report.failure) else {
+        return;
+    };
+    if let Err(error) = delivery
+        .versions
+        .refuse(&report.component, number, &failure.reason)
+        .await
+    {
         tracing::warn!(component = report.component, %error, "a refusal could not be written down");
     }
 }
@@ -139,7 +183,9 @@ impl Swap<'_> {
                 one.give_up().await;
             }
             if result.is_ok() {
-                self.records.iter_mut().for_each(|record| record.skip(Step::Live, "a dry run"));
+                self.records
+                    .iter_mut()
+                    .for_each(|record| record.skip(Step::Live, "a dry run"));
             }
             return result;
         }
@@ -186,11 +232,19 @@ impl Swap<'_> {
     async fn probe(&mut self, prepared: &mut [Prepared], plan: &Plan) -> Result<(), Refusal> {
         let mut versions = self.delivery.live_of(&plan.manifest);
         for (one, change) in prepared.iter_mut().zip(&plan.changes) {
-            replace(&mut versions, one.trial().await.map_err(|failure| Refusal::of(change, failure))?);
+            replace(
+                &mut versions,
+                one.trial()
+                    .await
+                    .map_err(|failure| Refusal::of(change, failure))?,
+            );
         }
         let deployment = deployment(versions, Step::Probe)?;
         let trial = self.delivery.trial(Registry::of(deployment));
-        let (routes, token) = trial.map_err(|failure| Refusal { component: plan.first(), failure })?;
+        let (routes, token) = trial.map_err(|failure| Refusal {
+            component: plan.first(),
+            failure,
+        })?;
         for (change, record) in plan.changes.iter().zip(&mut *self.records) {
             let probes = &change.component.probes;
             if probes.is_empty() {
@@ -213,10 +267,14 @@ impl Swap<'_> {
     /// in. Steps that are likelier to fail come first, and the last step cannot fail.
     async fn go_live(&mut self, prepared: Vec<Prepared>, plan: Plan) -> Result<(), Refusal> {
         let first = plan.first();
-        let away =
-            |error| Refusal { component: first.clone(), failure: Failure::passing(Step::Live, &error) };
+        let away = |error| Refusal {
+            component: first.clone(),
+            failure: Failure::passing(Step::Live, &error),
+        };
         if let Some(swap_lock) = &mut self.lock {
-            write_down(swap_lock, &plan.changes, self.records).await.map_err(away)?;
+            write_down(swap_lock, &plan.changes, self.records)
+                .await
+                .map_err(away)?;
         }
         let mut versions = self.delivery.live_of(&plan.manifest);
         for (one, change) in prepared.into_iter().zip(&plan.changes) {

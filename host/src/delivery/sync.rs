@@ -125,12 +125,18 @@ impl Delivery {
     ) -> Result<(), StorageError> {
         let here = self.one_at_a_time.lock().await;
         let manifest = self.manifest.load_full();
-        let Some(component) = manifest.components.iter().find(|component| component.name == name) else {
+        let Some(component) = manifest
+            .components
+            .iter()
+            .find(|component| component.name == name)
+        else {
             return Ok(());
         };
         // The database is asked only now, because the notification may have come from a swap on this host, and last,
         // because most often there is nothing to take.
-        if self.live(&name).is_none_or(|version| version.number() == known.number)
+        if self
+            .live(&name)
+            .is_none_or(|version| version.number() == known.number)
             || self.versions.live().await?.get(&name) != Some(&known)
         {
             return Ok(());
@@ -138,7 +144,10 @@ impl Delivery {
         let number = known.number;
         self.app.statuses().set_wanted(&name, number);
         self.tell(every).await?;
-        let changes = vec![Change { component: component.clone(), source: Source::Live(known.clone()) }];
+        let changes = vec![Change {
+            component: component.clone(),
+            source: Source::Live(known.clone()),
+        }];
         match swap(self, &here, Plan::of(manifest.clone(), changes)).await {
             Ok(_) => self.warn_of_file(component, &known).await,
             Err(Refused { failure, .. }) => {
@@ -158,7 +167,10 @@ impl Delivery {
         if self.precedence == Precedence::Database {
             return;
         }
-        if tokio::fs::read(source).await.is_ok_and(|bytes| digest(&bytes) != live.digest) {
+        if tokio::fs::read(source)
+            .await
+            .is_ok_and(|bytes| digest(&bytes) != live.digest)
+        {
             let (live_version, path) = (live.number, source.display());
             tracing::warn!(
                 component = name,
@@ -179,6 +191,8 @@ impl Delivery {
     }
 
     async fn tell(&self, every: Duration) -> Result<(), StorageError> {
-        self.replicas.tell(&self.app.statuses().all(), every * MISSED_LOOKS).await
+        self.replicas
+            .tell(&self.app.statuses().all(), every * MISSED_LOOKS)
+            .await
     }
 }

@@ -24,24 +24,38 @@ pub(super) async fn verify(
 ) -> Result<Candidate, Failure> {
     let Change { component, source } = change;
     let compiled = match source {
-        Source::Bytes { bytes, digest, origin, by } => {
+        Source::Bytes {
+            bytes,
+            digest,
+            origin,
+            by,
+        } => {
             let looked = look_at(component, bytes).await;
             record_first_steps(&looked, bytes.len(), record).await?;
             if !is_dry_run {
-                let staged = delivery.versions.stage(&component.name, digest, bytes.len(), *origin, by).await;
+                let staged = delivery
+                    .versions
+                    .stage(&component.name, digest, bytes.len(), *origin, by)
+                    .await;
                 record.report().number = Some(staged.map_err(|error| Failure::passing(Step::Kind, &error))?);
             }
             let uncompiled = looked.inspect_err(|failure| record.fail(failure))?;
-            record.step(Step::Compile, compile(delivery, &uncompiled, digest)).await?
+            record
+                .step(Step::Compile, compile(delivery, &uncompiled, digest))
+                .await?
         }
         Source::Kept(known) | Source::Live(known) => {
             record.report().number = Some(known.number);
-            record.step(Step::Compile, recall(delivery, &component.name, known)).await?
+            record
+                .step(Step::Compile, recall(delivery, &component.name, known))
+                .await?
         }
     };
     let link = async { Ok((Candidate::link(&compiled, component.spec())?, None)) };
     let mut candidate = record.step(Step::Imports, link).await?;
-    record.step(Step::Exports, async { Ok((candidate.ask().await?, None)) }).await?;
+    record
+        .step(Step::Exports, async { Ok((candidate.ask().await?, None)) })
+        .await?;
     compare(delivery, &candidate, record);
     Ok(candidate)
 }
@@ -49,7 +63,9 @@ pub(super) async fn verify(
 /// Checks, before compilation, the size of the bytes and the names of the component's imports and exports.
 async fn look_at(component: &Component, bytes: &Wasm) -> Result<Uncompiled, Failure> {
     let uncompiled = read(bytes.clone()).await?;
-    uncompiled.check(&component.spec()).map_err(CandidateError::from)?;
+    uncompiled
+        .check(&component.spec())
+        .map_err(CandidateError::from)?;
     Ok(uncompiled)
 }
 
@@ -71,7 +87,9 @@ async fn record_first_steps(
         let failed = failed.filter(|failure| failure.step == step).cloned();
         async { failed.map_or(Ok(((), remark)), Err) }
     };
-    record.step(Step::Size, step(Step::Size, Some(format!("{size} bytes")))).await?;
+    record
+        .step(Step::Size, step(Step::Size, Some(format!("{size} bytes"))))
+        .await?;
     record.step(Step::Kind, step(Step::Kind, None)).await
 }
 
@@ -97,8 +115,15 @@ async fn recall(
     }
     let bytes = delivery.versions.bytes(component, known.number).await;
     let Some(bytes) = bytes.map_err(|error| Failure::passing(Step::Compile, &error))? else {
-        let reason = format!("the bytes of version {} are no longer kept; push them again", known.number);
-        return Err(Failure { step: Step::Compile, reason, temporary: false });
+        let reason = format!(
+            "the bytes of version {} are no longer kept; push them again",
+            known.number
+        );
+        return Err(Failure {
+            step: Step::Compile,
+            reason,
+            temporary: false,
+        });
     };
     compile(delivery, &read(bytes.into()).await?, &known.digest).await
 }
@@ -106,8 +131,12 @@ async fn recall(
 /// Records how a candidate differs from the live version.
 fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Recorder) {
     let before = delivery.live(&candidate.spec().name);
-    let authority = before.as_ref().map_or_else(Authority::default, |version| version.authority());
-    let migrations = before.map(|version| names(version.migrations())).unwrap_or_default();
+    let authority = before
+        .as_ref()
+        .map_or_else(Authority::default, |version| version.authority());
+    let migrations = before
+        .map(|version| names(version.migrations()))
+        .unwrap_or_default();
     let after = candidate.authority();
     let changes = &mut record.report().changes;
     changes.imports = Difference::between_interfaces(&authority.imports, &after.imports);
@@ -117,7 +146,10 @@ fn compare(delivery: &Delivery, candidate: &Candidate, record: &mut Recorder) {
 
 /// The names of migrations in reports.
 fn names(migrations: &[Migration]) -> Vec<String> {
-    migrations.iter().map(|migration| format!("{} {}", migration.version, migration.name)).collect()
+    migrations
+        .iter()
+        .map(|migration| format!("{} {}", migration.version, migration.name))
+        .collect()
 }
 
 impl From<&CompileError> for Failure {

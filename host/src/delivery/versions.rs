@@ -58,7 +58,13 @@ impl Versions {
                 .await
         });
         let known = |row: &PgRow| {
-            Ok((row.try_get(0)?, StoredVersion { number: number(row, 1)?, digest: row.try_get(2)? }))
+            Ok((
+                row.try_get(0)?,
+                StoredVersion {
+                    number: number(row, 1)?,
+                    digest: row.try_get(2)?,
+                },
+            ))
         };
         Ok(rows.await?.iter().map(known).collect::<sqlx::Result<_>>()?)
     }
@@ -214,7 +220,11 @@ pub(super) async fn make_live(
     .bind(KEPT)
     .execute(&mut *connection)
     .await?;
-    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(connection).await.map(drop)
+    sqlx::query("SELECT pg_notify($1, '')")
+        .bind(CHANNEL)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 fn summary(row: &PgRow) -> sqlx::Result<VersionSummary> {
@@ -228,7 +238,11 @@ fn summary(row: &PgRow) -> sqlx::Result<VersionSummary> {
             "refused" => VersionState::Refused,
             _ => VersionState::Staged,
         },
-        origin: if row.try_get::<&str, _>(4)? == "push" { Origin::Push } else { Origin::Manifest },
+        origin: if row.try_get::<&str, _>(4)? == "push" {
+            Origin::Push
+        } else {
+            Origin::Manifest
+        },
         by: row.try_get(5)?,
         created_at: row.try_get(6)?,
         live_at: row.try_get(7)?,

@@ -51,7 +51,10 @@ impl Watcher {
     pub(super) async fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut looks = interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut watcher = Self { files: Arc::default(), looks };
+        let mut watcher = Self {
+            files: Arc::default(),
+            looks,
+        };
         watcher.set_paths(paths).await;
         watcher
     }
@@ -97,18 +100,25 @@ impl Files {
     fn keep(&mut self, paths: Vec<PathBuf>) {
         let mut before = mem::take(&mut self.watched);
         let keep = |path: PathBuf| {
-            let watched = before.remove(&path).unwrap_or_else(|| Watched::from_now_on(&path));
+            let watched = before
+                .remove(&path)
+                .unwrap_or_else(|| Watched::from_now_on(&path));
             (path, watched)
         };
         self.watched = paths.into_iter().map(keep).collect();
-        self.changes.retain(|change| self.watched.contains_key(&change.path));
+        self.changes
+            .retain(|change| self.watched.contains_key(&change.path));
     }
 
     /// Polls each file once, and notes the changes, as `read` finds them.
     fn look(&mut self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) {
         for (path, watched) in &mut self.watched {
             if let Some((content, is_new)) = watched.look(path, &read) {
-                self.changes.push_back(Change { path: path.clone(), content, is_new });
+                self.changes.push_back(Change {
+                    path: path.clone(),
+                    content,
+                    is_new,
+                });
             }
         }
     }

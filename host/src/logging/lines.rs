@@ -53,7 +53,10 @@ mod tests {
     fn control_characters_neither_break_a_line_nor_reach_the_terminal() {
         let event = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\n";
         let line = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t";
-        assert_eq!(String::from_utf8_lossy(&one_line(event.as_bytes())), format!("{line}\n"));
+        assert_eq!(
+            String::from_utf8_lossy(&one_line(event.as_bytes())),
+            format!("{line}\n")
+        );
     }
 
     #[test]

@@ -60,8 +60,14 @@ impl Queue {
     /// Starts the thread, which writes to `log` for as long as the process lives.
     pub fn start(log: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let writer = Writer { log, shared: Arc::clone(&shared), in_line: false };
-        thread::Builder::new().name("log".to_owned()).spawn(move || writer.run())?;
+        let writer = Writer {
+            log,
+            shared: Arc::clone(&shared),
+            in_line: false,
+        };
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writer.run())?;
         Ok(Self(shared))
     }
 
@@ -89,7 +95,11 @@ impl Queue {
             if left.is_zero() {
                 return;
             }
-            (state, _) = self.0.written.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self
+                .0
+                .written
+                .wait_timeout(state, left)
+                .unwrap_or_else(PoisonError::into_inner);
             if state.batches != batches {
                 (batches, deadline) = (state.batches, Instant::now() + FLUSH_TIMEOUT);
             }
@@ -130,7 +140,11 @@ impl<W: Write> Writer<W> {
         while state.lines.is_empty() {
             state.phase = Phase::Waiting;
             self.shared.written.notify_all();
-            state = self.shared.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .shared
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         state.phase = Phase::Busy;
         mem::swap(&mut state.lines, batch);
@@ -170,7 +184,10 @@ impl<W: Write> Writer<W> {
         }
         let lines = mem::take(&mut state.lost);
         drop(state);
-        tracing::warn!(lines, "lines of the log were lost, since it could not be written for a while");
+        tracing::warn!(
+            lines,
+            "lines of the log were lost, since it could not be written for a while"
+        );
     }
 }
 
@@ -201,7 +218,12 @@ mod tests {
         }
         queue.flush();
         let lines = reading.join().unwrap();
-        assert!(lines.lines().enumerate().all(|(index, line)| line.parse() == Ok(index)));
+        assert!(
+            lines
+                .lines()
+                .enumerate()
+                .all(|(index, line)| line.parse() == Ok(index))
+        );
     }
 
     /// A log that accepts nothing and never returns, like a full pipe without a reader.
@@ -268,7 +290,11 @@ mod tests {
     #[test]
     fn a_line_after_one_that_broke_off_begins_anew() {
         let written = Arc::<Mutex<Vec<u8>>>::default();
-        let queue = Queue::start(Disk { written: Arc::clone(&written), room: 10 }).unwrap();
+        let queue = Queue::start(Disk {
+            written: Arc::clone(&written),
+            room: 10,
+        })
+        .unwrap();
         for line in ["first\n", "second\n", "third\n"] {
             queue.push(line.as_bytes());
             queue.flush();

@@ -59,7 +59,9 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Self { began, method, path, .. } = self;
+        let Self {
+            began, method, path, ..
+        } = self;
         let duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
         let request_id = self.request_id.as_ref().map(tracing::field::display);
         let client = self.client.map(tracing::field::display);

@@ -62,7 +62,11 @@ const USUAL: &str =
 pub(super) fn document(place: &Accounts) -> utoipa::openapi::OpenApi {
     let mut document = AuthDoc::openapi();
     let Accounts::At(base) = place else {
-        let descriptions = document.tags.iter_mut().flatten().filter_map(|tag| tag.description.as_mut());
+        let descriptions = document
+            .tags
+            .iter_mut()
+            .flatten()
+            .filter_map(|tag| tag.description.as_mut());
         descriptions.for_each(|description| description.push_str(USUAL));
         return document;
     };
@@ -103,7 +107,10 @@ async fn register(
 ) -> Result<Response, ApiError> {
     let session = auth.register(registration, &client).await?;
     let cookie = bearer::cookie(&session.token, session.lifetime, auth.secures_cookies_of(&client));
-    Ok(with_cookie(cookie, (StatusCode::CREATED, Json(Registered::from(session)))))
+    Ok(with_cookie(
+        cookie,
+        (StatusCode::CREATED, Json(Registered::from(session))),
+    ))
 }
 
 /// Log in
@@ -162,7 +169,10 @@ async fn log_out(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     auth.log_out(&headers, &client).await?;
-    Ok(with_cookie(bearer::no_cookie(auth.secures_cookies_of(&client)), Json(LoggedOut::SUCCESSFULLY)))
+    Ok(with_cookie(
+        bearer::no_cookie(auth.secures_cookies_of(&client)),
+        Json(LoggedOut::SUCCESSFULLY),
+    ))
 }
 
 /// Who am I
@@ -209,7 +219,9 @@ async fn session(
     State(auth): State<Arc<Auth>>,
     KnownCaller(caller): KnownCaller,
 ) -> Result<Json<Option<CurrentSession>>, ApiError> {
-    let Some(caller) = caller else { return Ok(Json(None)) };
+    let Some(caller) = caller else {
+        return Ok(Json(None));
+    };
     match auth.account_of(&caller).await {
         Ok(account) => Ok(Json(CurrentSession::of(caller, account.as_ref()))),
         Err(error) if error.is_bad_token() => Ok(Json(None)),
@@ -219,7 +231,9 @@ async fn session(
 
 fn with_cookie(cookie: Option<HeaderValue>, answer: impl IntoResponse) -> Response {
     let mut response = answer.into_response();
-    response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+        .headers_mut()
+        .extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
     response
 }
 
@@ -250,9 +264,15 @@ mod tests {
         };
         let auth = Auth::new(settings, nowhere());
         let request = Request::builder().method(method).uri(path);
-        let request =
-            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body)).unwrap();
-        router(&Accounts::Usual, Arc::new(auth)).with_state(()).oneshot(request).await.unwrap()
+        let request = request
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body))
+            .unwrap();
+        router(&Accounts::Usual, Arc::new(auth))
+            .with_state(())
+            .oneshot(request)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -290,14 +310,28 @@ mod tests {
     fn the_document_has_every_route_and_both_forms_of_a_login() {
         let document: Value = serde_json::to_value(document(&Accounts::Usual)).unwrap();
         let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-        assert_eq!(paths, ["/auth/login", "/auth/logout", "/auth/me", "/auth/register", "/auth/session"]);
+        assert_eq!(
+            paths,
+            [
+                "/auth/login",
+                "/auth/logout",
+                "/auth/me",
+                "/auth/register",
+                "/auth/session"
+            ]
+        );
         let login = &document["paths"]["/auth/login"]["post"]["requestBody"]["content"];
-        for (encoding, address) in
-            [("application/json", "email"), ("application/x-www-form-urlencoded", "username")]
-        {
+        for (encoding, address) in [
+            ("application/json", "email"),
+            ("application/x-www-form-urlencoded", "username"),
+        ] {
             let reference = login[encoding]["schema"]["$ref"].as_str().unwrap();
             let schema = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
-            assert_eq!(schema["required"], serde_json::json!([address, "password"]), "{encoding}");
+            assert_eq!(
+                schema["required"],
+                serde_json::json!([address, "password"]),
+                "{encoding}"
+            );
         }
     }
 }

@@ -35,13 +35,19 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     }
     let deployment = app.registry().current();
     let Some(version) = deployment.find(request.uri().path()) else {
-        return Err(if deployment.is_complete() { ApiError::NotFound } else { ApiError::Starting });
+        return Err(if deployment.is_complete() {
+            ApiError::NotFound
+        } else {
+            ApiError::Starting
+        });
     };
     let identity = if version.spec().authenticates_itself {
         None
     } else {
         let client = request.extensions().get::<Client>().cloned().unwrap_or_default();
-        app.auth().authenticate(request.method(), request.headers(), &client, None).await?
+        app.auth()
+            .authenticate(request.method(), request.headers(), &client, None)
+            .await?
     };
     if identity.is_none() && version.spec().authentication_required {
         return Err(ApiError::NotAuthenticated);
@@ -49,7 +55,13 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     let version = Arc::clone(version);
     // Only this version is still needed; the rest of the deployment may be freed when it is replaced.
     drop(deployment);
-    run(&app, &version, request, identity.map(|identity| identity.principal)).await
+    run(
+        &app,
+        &version,
+        request,
+        identity.map(|identity| identity.principal),
+    )
+    .await
 }
 
 async fn run(
@@ -58,13 +70,20 @@ async fn run(
     mut request: Request,
     principal: Option<Principal>,
 ) -> Result<Response, ApiError> {
-    let request_id = request.extensions().get::<RequestId>().map(RequestId::to_string).unwrap_or_default();
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(RequestId::to_string)
+        .unwrap_or_default();
     if !version.spec().authenticates_itself || app.auth().has_own_token(request.headers()) {
         request.headers_mut().remove(header::AUTHORIZATION);
     }
     withhold_secrets(request.headers_mut(), principal.as_ref());
     tell_client(&mut request);
-    let mut response = match version.handle(request, request_id.clone(), principal, app.registry()).await {
+    let mut response = match version
+        .handle(request, request_id.clone(), principal, app.registry())
+        .await
+    {
         Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
     };
@@ -79,18 +98,27 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
     let status = response.status().as_u16();
     // A status of 1xx is no final response, and HTTP has no status from 600 on (RFC 9110, 15).
     if !(200..600).contains(&status) {
-        version.warn(request_id, format_args!("the component answered with the status {status}"));
+        version.warn(
+            request_id,
+            format_args!("the component answered with the status {status}"),
+        );
         return ApiError::ComponentFailed.into_response();
     }
     // Neither status has a body (RFC 9110, 15.3.5 and 15.4.5), and the runtime sends none.
-    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    if matches!(
+        response.status(),
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+    ) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     let withheld = response_headers::withhold(response.headers_mut());
     if !withheld.is_empty() {
         let headers: Vec<_> = withheld.iter().map(HeaderName::as_str).collect();
         let headers = headers.join(", ");
-        version.warn(request_id, format_args!("headers were taken off the component's response: {headers}"));
+        version.warn(
+            request_id,
+            format_args!("headers were taken off the component's response: {headers}"),
+        );
     }
     response
 }
@@ -99,8 +127,11 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
 /// not send.
 fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
     withhold_token_cookie(headers);
-    let forged: Vec<HeaderName> =
-        headers.keys().filter(|name| name.as_str().starts_with(RESERVED_PREFIX)).cloned().collect();
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(RESERVED_PREFIX))
+        .cloned()
+        .collect();
     for name in forged {
         headers.remove(name);
     }
@@ -115,7 +146,10 @@ fn withhold_secrets(headers: &mut HeaderMap, principal: Option<&Principal>) {
 /// Adds the header with the client's address. The headers of the client and its proxies are removed already: see
 /// [`Client`].
 fn tell_client(request: &mut Request) {
-    let address = request.extensions().get::<Client>().and_then(|client| client.address);
+    let address = request
+        .extensions()
+        .get::<Client>()
+        .and_then(|client| client.address);
     if let Some(Ok(address)) = address.map(|address| HeaderValue::try_from(address.to_string())) {
         request.headers_mut().insert(X_BERTH_CLIENT, address);
     }
@@ -132,7 +166,10 @@ fn withhold_token_cookie(headers: &mut HeaderMap) {
         .map(str::to_owned)
         .collect();
     headers.remove(header::COOKIE);
-    if let Some(value) = HeaderValue::try_from(others.join("; ")).ok().filter(|_| !others.is_empty()) {
+    if let Some(value) = HeaderValue::try_from(others.join("; "))
+        .ok()
+        .filter(|_| !others.is_empty())
+    {
         headers.insert(header::COOKIE, value);
     }
 }
@@ -169,7 +206,10 @@ mod tests {
             ("accept", "text/html"),
         ]);
         withhold_secrets(&mut seen, None);
-        assert_eq!(seen, headers(&[("cookie", "theme=dark; lang=de"), ("accept", "text/html")]));
+        assert_eq!(
+            seen,
+            headers(&[("cookie", "theme=dark; lang=de"), ("accept", "text/html")])
+        );
     }
 
     #[test]
@@ -178,8 +218,12 @@ mod tests {
         withhold_secrets(&mut seen, None);
         assert!(seen.is_empty());
 
-        let principal =
-            Principal { subject: "jörg 1".to_owned(), email: None, name: None, anonymous: false };
+        let principal = Principal {
+            subject: "jörg 1".to_owned(),
+            email: None,
+            name: None,
+            anonymous: false,
+        };
         withhold_secrets(&mut seen, Some(&principal));
         assert_eq!(seen, headers(&[("x-berth-user", "j%C3%B6rg%201")]));
     }

@@ -35,7 +35,10 @@ impl Cors {
         Self(Arc::new(match origins {
             CorsOrigins::Any => Allowed::Any,
             CorsOrigins::Listed(origins) => Allowed::Listed(
-                origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect(),
+                origins
+                    .iter()
+                    .filter_map(|origin| HeaderValue::from_str(origin).ok())
+                    .collect(),
             ),
         }))
     }
@@ -61,12 +64,17 @@ impl Cors {
     }
 
     fn allow(&self, origin: &HeaderValue, method: &HeaderValue, headers: &HeaderMap) -> Response {
-        let Some(grant) = self.grant(origin) else { return ApiError::OriginNotAllowed.into_response() };
+        let Some(grant) = self.grant(origin) else {
+            return ApiError::OriginNotAllowed.into_response();
+        };
         if !METHODS.split(", ").any(|known| method == known) {
             return ApiError::MethodNotShared.into_response();
         }
         // `*` would not cover `authorization`, so the requested headers are repeated.
-        let wanted = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(DEFAULT_HEADERS);
+        let wanted = headers
+            .get(ACCESS_CONTROL_REQUEST_HEADERS)
+            .cloned()
+            .unwrap_or(DEFAULT_HEADERS);
         let mut response = "OK".into_response();
         response.headers_mut().extend(grant);
         response.headers_mut().extend([
@@ -100,5 +108,7 @@ impl Cors {
 /// The method that a preflight asks about. An `OPTIONS` request without such a method is no preflight.
 fn asked_method(request: &Request) -> Option<&HeaderValue> {
     let is_options = request.method() == Method::OPTIONS;
-    is_options.then(|| request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)).flatten()
+    is_options
+        .then(|| request.headers().get(ACCESS_CONTROL_REQUEST_METHOD))
+        .flatten()
 }

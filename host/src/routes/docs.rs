@@ -68,7 +68,10 @@ pub(super) async fn document(State(app): State<App>) -> Result<Json<Value>, ApiE
 )]
 pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=utf-8"),
+        ),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::X_CONTENT_TYPE_OPTIONS, NO_GUESSING),
@@ -80,7 +83,8 @@ pub(super) async fn page(State(app): State<App>) -> impl IntoResponse {
 fn placed(text: &str, own: &OwnRoutes) -> String {
     let docs = own.docs.as_deref().unwrap_or_default();
     let openapi = own.openapi.as_deref().unwrap_or_default();
-    text.replace("\"/docs/", &format!("\"{docs}/")).replace("/openapi.json", openapi)
+    text.replace("\"/docs/", &format!("\"{docs}/"))
+        .replace("/openapi.json", openapi)
 }
 
 /// Serves the files of the page.
@@ -100,7 +104,12 @@ pub(super) async fn asset(State(app): State<App>, Path(file): Path<String>) -> R
         return Ok((headers, placed(START, app.own_routes())).into_response());
     }
     let config = Arc::new(utoipa_swagger_ui::Config::from("/openapi.json"));
-    let asset = utoipa_swagger_ui::serve(&file, config).ok().flatten().ok_or(ApiError::NotFound)?;
-    let encoding = asset.gzpipped.then_some([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
+    let asset = utoipa_swagger_ui::serve(&file, config)
+        .ok()
+        .flatten()
+        .ok_or(ApiError::NotFound)?;
+    let encoding = asset
+        .gzpipped
+        .then_some([(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"))]);
     Ok((headers, encoding, asset.bytes).into_response())
 }

@@ -65,10 +65,19 @@ pub(super) struct Component {
 
 impl From<Status> for Component {
     fn from(status: Status) -> Self {
-        let Status { live, wanted, state, detail } = status;
+        let Status {
+            live,
+            wanted,
+            state,
+            detail,
+        } = status;
         Self {
             version: live.map(|number| number.to_string()),
-            state: if live.is_none() { "starting" } else { state.as_str() },
+            state: if live.is_none() {
+                "starting"
+            } else {
+                state.as_str()
+            },
             wanted: wanted.filter(|_| wanted != live).map(|number| number.to_string()),
             detail,
         }
@@ -105,7 +114,12 @@ pub(super) struct Unready {
 pub(super) async fn index(State(app): State<App>) -> Json<Index> {
     let own = app.own_routes();
     let (docs, health) = (own.docs.clone(), own.health.clone());
-    Json(Index { name: "berth", version: env!("CARGO_PKG_VERSION"), docs, health })
+    Json(Index {
+        name: "berth",
+        version: env!("CARGO_PKG_VERSION"),
+        docs,
+        health,
+    })
 }
 
 /// Liveness
@@ -145,9 +159,18 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     let reasons = reasons(&app).await;
     let components = components(&app);
     if reasons.is_empty() {
-        return Json(Ready { status: "ready", components }).into_response();
+        return Json(Ready {
+            status: "ready",
+            components,
+        })
+        .into_response();
     }
-    let unready = Unready { status: "unready", detail: reasons.join("; "), reasons, components };
+    let unready = Unready {
+        status: "unready",
+        detail: reasons.join("; "),
+        reasons,
+        components,
+    };
     let retry = [(header::RETRY_AFTER, HeaderValue::from_static("1"))];
     (StatusCode::SERVICE_UNAVAILABLE, retry, Json(unready)).into_response()
 }
@@ -157,18 +180,29 @@ async fn reasons(app: &App) -> Vec<String> {
     if app.is_draining() {
         reasons.push("The host is shutting down".to_owned());
     }
-    match timeout(DATABASE_TIMEOUT, app.ask_database()).await.unwrap_or(Err(Trouble::TooSlow)) {
+    match timeout(DATABASE_TIMEOUT, app.ask_database())
+        .await
+        .unwrap_or(Err(Trouble::TooSlow))
+    {
         Ok(()) => {}
         Err(trouble) if trouble.is_refusal() => {
             reasons.push(format!("The database cannot be used: {trouble}"));
         }
         Err(trouble) => reasons.push(format!("The database does not answer: {trouble}")),
     }
-    let starting = app.statuses().all().into_iter().filter(|(_, status)| status.live.is_none());
+    let starting = app
+        .statuses()
+        .all()
+        .into_iter()
+        .filter(|(_, status)| status.live.is_none());
     reasons.extend(starting.map(|(name, _)| format!("The component {name} is not loaded yet")));
     reasons
 }
 
 fn components(app: &App) -> BTreeMap<String, Component> {
-    app.statuses().all().into_iter().map(|(name, status)| (name, status.into())).collect()
+    app.statuses()
+        .all()
+        .into_iter()
+        .map(|(name, status)| (name, status.into()))
+        .collect()
 }

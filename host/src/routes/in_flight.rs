@@ -22,7 +22,10 @@ impl InFlight {
     /// Allows at most `most` requests at a time.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { requests: TaskTracker::new(), most }
+        Self {
+            requests: TaskTracker::new(),
+            most,
+        }
     }
 
     /// Counts another request until the token is dropped; none if the limit is reached.
@@ -41,7 +44,9 @@ impl InFlight {
 
 /// Refuses requests above the limit: 503 with `Retry-After`. The connection of an admitted request is not closed.
 pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(token) = app.in_flight().enter() else { return ApiError::Busy.into_response() };
+    let Some(token) = app.in_flight().enter() else {
+        return ApiError::Busy.into_response();
+    };
     match Busy::begin(request.extensions()) {
         Ok(busy) => guard_body(next.run(request).await, (token, busy)),
         Err(Closing) => ApiError::Busy.into_response(),

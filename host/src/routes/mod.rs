@@ -104,10 +104,14 @@ fn router(app: &App) -> Router {
         bounded = bounded.route(path, get(docs::document));
     }
     if let Some(path) = &own.docs {
-        bounded = bounded.route(path, get(docs::page)).route(&format!("{path}/{{*file}}"), get(docs::asset));
+        bounded = bounded
+            .route(path, get(docs::page))
+            .route(&format!("{path}/{{*file}}"), get(docs::asset));
     }
     for path in own.accounts.bases() {
-        bounded = bounded.route(path, any(not_found)).route(&format!("{path}/{{*rest}}"), any(not_found));
+        bounded = bounded
+            .route(path, any(not_found))
+            .route(&format!("{path}/{{*rest}}"), any(not_found));
     }
     let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
 
@@ -117,7 +121,9 @@ fn router(app: &App) -> Router {
         .layer(from_fn(whole_body::read_first));
 
     // Probes are outside of the limit, so that a busy host does not seem dead.
-    let probes = Router::new().route(&own.health, get(health::health)).route(&own.ready, get(health::ready));
+    let probes = Router::new()
+        .route(&own.health, get(health::health))
+        .route(&own.ready, get(health::ready));
 
     bounded
         .merge(accounts)

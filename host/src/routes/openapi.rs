@@ -35,7 +35,10 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     }
@@ -68,19 +71,30 @@ pub(super) fn document<'a>(
 /// The document of the host's own routes, and of accounts if there are any.
 fn of_the_host(own: &OwnRoutes) -> utoipa::openapi::OpenApi {
     let mut document = HostDoc::openapi();
-    let Some(base) = own.accounts.base() else { return document };
+    let Some(base) = own.accounts.base() else {
+        return document;
+    };
     document.merge(auth::document(&own.accounts));
     let login = Password::new(format!("{base}/login"), Scopes::new());
     let components = document.components.get_or_insert_default();
-    components.add_security_scheme(PASSWORD, SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])));
+    components.add_security_scheme(
+        PASSWORD,
+        SecurityScheme::OAuth2(OAuth2::new([Flow::Password(login)])),
+    );
     let authorize = " *Authorize* takes the name and the password of an account, or a token.";
-    document.info.description.get_or_insert_default().push_str(authorize);
+    document
+        .info
+        .description
+        .get_or_insert_default()
+        .push_str(authorize);
     document
 }
 
 /// Moves the paths of the host's pages to their configured places, and removes those that are off.
 fn place(document: &mut Value, own: &OwnRoutes, has_root: bool) {
-    let Some(paths) = document["paths"].as_object_mut() else { return };
+    let Some(paths) = document["paths"].as_object_mut() else {
+        return;
+    };
     let places = [
         ("/", Some("/").filter(|_| !has_root)),
         ("/health", Some(&*own.health)),
@@ -119,7 +133,9 @@ fn add(known: &mut Value, more: Option<Value>) {
     if !known.is_object() {
         *known = Value::Object(Map::new());
     }
-    let Some(known) = known.as_object_mut() else { return };
+    let Some(known) = known.as_object_mut() else {
+        return;
+    };
     for (name, value) in more {
         known.entry(name).or_insert(value);
     }
@@ -145,8 +161,12 @@ fn offer_password(document: &mut Value) {
 }
 
 fn each_operation(document: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
-    const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    const METHODS: [&str; 8] = [
+        "get", "put", "post", "delete", "options", "head", "patch", "trace",
+    ];
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
+        return;
+    };
     for path in paths.values_mut().filter_map(Value::as_object_mut) {
         for method in METHODS {
             if let Some(Value::Object(operation)) = path.get_mut(method) {
@@ -198,11 +218,18 @@ mod tests {
         let text = moved.to_string();
         assert!(text.contains("`/berth/signup`") && !text.contains("/auth") && !text.contains("/users/me"));
 
-        let off = describe(&OwnRoutes { openapi: None, accounts: Accounts::Off, ..OwnRoutes::default() });
+        let off = describe(&OwnRoutes {
+            openapi: None,
+            accounts: Accounts::Off,
+            ..OwnRoutes::default()
+        });
         let mut described = paths(&off);
         described.sort();
         assert_eq!(described, ["/api/tasks", "/docs", "/health", "/ready"]);
-        assert_eq!(off["paths"]["/api/tasks"]["get"]["security"], json!([{ BEARER: [] }]));
+        assert_eq!(
+            off["paths"]["/api/tasks"]["get"]["security"],
+            json!([{ BEARER: [] }])
+        );
         assert_eq!(off["components"]["securitySchemes"].as_object().unwrap().len(), 1);
     }
 
@@ -210,12 +237,25 @@ mod tests {
     fn the_hosts_own_routes_are_there_with_what_they_need() {
         let document = usual([]);
         assert_eq!(document["openapi"], "3.1.0");
-        let schemes: Vec<_> = document["components"]["securitySchemes"].as_object().unwrap().keys().collect();
-        assert_eq!(schemes, [PASSWORD, BEARER], "and none that a browser's page cannot send");
+        let schemes: Vec<_> = document["components"]["securitySchemes"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .collect();
+        assert_eq!(
+            schemes,
+            [PASSWORD, BEARER],
+            "and none that a browser's page cannot send"
+        );
         let mut routes = Vec::new();
         for (path, methods) in document["paths"].as_object().unwrap() {
             for (method, operation) in methods.as_object().unwrap() {
-                let statuses: Vec<_> = operation["responses"].as_object().unwrap().keys().cloned().collect();
+                let statuses: Vec<_> = operation["responses"]
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .cloned()
+                    .collect();
                 routes.push(format!("{} {path} {}", method.to_uppercase(), statuses.join(" ")));
             }
         }
@@ -235,10 +275,18 @@ mod tests {
         let merged = usual([("todo", &*part.to_string()), ("broken", "{")]);
         assert_eq!(merged["paths"]["/api/tasks"], json!({ "get": {} }));
         assert_eq!(merged["paths"]["/health"], alone["paths"]["/health"]);
-        assert_eq!(merged["components"]["schemas"]["Task"], json!({ "type": "object" }));
+        assert_eq!(
+            merged["components"]["schemas"]["Task"],
+            json!({ "type": "object" })
+        );
         assert_eq!(merged["components"]["parameters"], json!({ "Limit": {} }));
         assert_eq!(merged["info"], alone["info"]);
-        let names: Vec<_> = merged["tags"].as_array().unwrap().iter().map(|tag| &tag["name"]).collect();
+        let names: Vec<_> = merged["tags"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|tag| &tag["name"])
+            .collect();
         assert_eq!(names, ["host", "auth", "tasks"]);
     }
 
@@ -249,13 +297,19 @@ mod tests {
         for (path, methods) in document["paths"].as_object().unwrap() {
             for operation in methods.as_object().unwrap().values() {
                 for key in ["operationId", "summary", "description"] {
-                    assert!(operation[key].as_str().is_some_and(|text| !text.is_empty()), "{key} of {path}");
+                    assert!(
+                        operation[key].as_str().is_some_and(|text| !text.is_empty()),
+                        "{key} of {path}"
+                    );
                 }
                 assert!(operation["security"].is_array(), "{path}");
                 ids.insert(operation["operationId"].as_str().unwrap());
                 count += 1;
                 for (status, response) in operation["responses"].as_object().unwrap() {
-                    assert!(!response["description"].as_str().unwrap().is_empty(), "{status} of {path}");
+                    assert!(
+                        !response["description"].as_str().unwrap().is_empty(),
+                        "{status} of {path}"
+                    );
                     let content = response["content"].as_object().unwrap();
                     assert!(
                         content.values().all(|media| media.get("schema").is_some()),
@@ -266,7 +320,11 @@ mod tests {
         }
         assert_eq!(ids.len(), count, "each has an id of its own: {ids:?}");
         assert_eq!(document["servers"][0]["url"], "/");
-        assert_eq!(document["paths"]["/health"]["get"]["security"], json!([]), "it is public");
+        assert_eq!(
+            document["paths"]["/health"]["get"]["security"],
+            json!([]),
+            "it is public"
+        );
         let optional = json!([{}, { BEARER: [] }, { PASSWORD: [] }]);
         assert_eq!(document["paths"]["/auth/logout"]["post"]["security"], optional);
     }

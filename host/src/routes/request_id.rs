@@ -26,7 +26,11 @@ impl RequestId {
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
             (1..=MAX_ID_BYTES).contains(&bytes.len()) && bytes.iter().all(plain)
         };
-        headers.get(X_REQUEST_ID).filter(|value| sane(value)).cloned().map_or_else(Self::new, Self)
+        headers
+            .get(X_REQUEST_ID)
+            .filter(|value| sane(value))
+            .cloned()
+            .map_or_else(Self::new, Self)
     }
 
     /// Gives a request its identifier, in its headers and its extensions.
@@ -76,8 +80,11 @@ mod tests {
     use super::*;
 
     fn id_of(value: &[u8]) -> String {
-        RequestId::of(&HeaderMap::from_iter([(X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap())]))
-            .to_string()
+        RequestId::of(&HeaderMap::from_iter([(
+            X_REQUEST_ID,
+            HeaderValue::from_bytes(value).unwrap(),
+        )]))
+        .to_string()
     }
 
     #[test]
@@ -90,7 +97,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_replaced_by_a_new_uuid() {
-        for name in [&b""[..], b"a b", b"a\tb", b"{}", b"caf\xc3\xa9", "a".repeat(129).as_bytes()] {
+        for name in [
+            &b""[..],
+            b"a b",
+            b"a\tb",
+            b"{}",
+            b"caf\xc3\xa9",
+            "a".repeat(129).as_bytes(),
+        ] {
             let id: Uuid = id_of(name).parse().unwrap();
             assert_eq!(id.get_version_num(), 7);
         }

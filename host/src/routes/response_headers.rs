@@ -50,8 +50,12 @@ fn withhold_cookies(headers: &mut HeaderMap) -> bool {
     if !headers.get_all(header::SET_COOKIE).iter().any(is_the_hosts) {
         return false;
     }
-    let others: Vec<HeaderValue> =
-        headers.get_all(header::SET_COOKIE).iter().filter(|cookie| !is_the_hosts(cookie)).cloned().collect();
+    let others: Vec<HeaderValue> = headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter(|cookie| !is_the_hosts(cookie))
+        .cloned()
+        .collect();
     headers.remove(header::SET_COOKIE);
     headers.extend(others.into_iter().map(|cookie| (header::SET_COOKIE, cookie)));
     true
@@ -63,9 +67,16 @@ fn withhold_cookies(headers: &mut HeaderMap) -> bool {
 /// `=access_token=x` and `access_token` come back as the host's. Other case, quotes and the prefixes of RFC 6265bis
 /// make a different name for today's host and browsers; no component needs such cookies, so they are removed as well.
 fn is_the_hosts(cookie: &HeaderValue) -> bool {
-    let pair = cookie.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    let pair = cookie
+        .as_bytes()
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default();
     let is_filler = |byte: &u8| matches!(byte, b'=' | b'"') || byte.is_ascii_whitespace();
-    let begin = pair.iter().position(|byte| !is_filler(byte)).unwrap_or(pair.len());
+    let begin = pair
+        .iter()
+        .position(|byte| !is_filler(byte))
+        .unwrap_or(pair.len());
     let name = pair[begin..].split(is_filler).next().unwrap_or_default();
     let name = without_prefix(name, b"__host-");
     without_prefix(name, b"__secure-").eq_ignore_ascii_case(bearer::COOKIE.as_bytes())

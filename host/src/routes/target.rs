@@ -50,10 +50,16 @@ fn check_host(headers: &HeaderMap) -> Result<bool, ApiError> {
 
 /// The host of a target that is a whole URL. A target that is neither a URL nor a path is an error.
 fn host_of_target(uri: &Uri) -> Result<Option<HeaderValue>, ApiError> {
-    let Some(authority) = uri.authority() else { return Ok(None) };
-    let is_http = uri.scheme().is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
+    let Some(authority) = uri.authority() else {
+        return Ok(None);
+    };
+    let is_http = uri
+        .scheme()
+        .is_some_and(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS);
     let host = HeaderValue::from_str(authority.as_str()).ok();
-    host.filter(|_| is_http && is_host(authority.as_str())).map(Some).ok_or(ApiError::Malformed)
+    host.filter(|_| is_http && is_host(authority.as_str()))
+        .map(Some)
+        .ok_or(ApiError::Malformed)
 }
 
 fn path_of(uri: &Uri) -> Uri {
@@ -94,19 +100,32 @@ mod tests {
         }
         let mut request = request.body(Body::empty()).unwrap();
         settle(&mut request).ok()?;
-        let hosts: Vec<_> =
-            request.headers().get_all(HOST).iter().map(|host| host.to_str().unwrap()).collect();
+        let hosts: Vec<_> = request
+            .headers()
+            .get_all(HOST)
+            .iter()
+            .map(|host| host.to_str().unwrap())
+            .collect();
         Some((request.uri().to_string(), hosts.join(" ")))
     }
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
-        for host in ["x", "example.com:8000", "[::1]", "[::1]:80", "1.2.3.4", "a_b.c", "x:", "x:65535"] {
+        for host in [
+            "x",
+            "example.com:8000",
+            "[::1]",
+            "[::1]:80",
+            "1.2.3.4",
+            "a_b.c",
+            "x:",
+            "x:65535",
+        ] {
             assert!(is_host(host), "{host}");
         }
-        for host in
-            ["", ":80", "a b", "a/b", "user@x", "x:y", "x:65536", "x:+1", "[::1", "[x]", "[::1]80", "a:1:2"]
-        {
+        for host in [
+            "", ":80", "a b", "a/b", "user@x", "x:y", "x:65536", "x:+1", "[::1", "[x]", "[::1]80", "a:1:2",
+        ] {
             assert!(!is_host(host), "{host}");
         }
     }
@@ -132,7 +151,10 @@ mod tests {
 
     #[test]
     fn http_1_0_may_name_no_host() {
-        assert_eq!(settled(Version::HTTP_10, "/a", &[]), Some(("/a".to_owned(), "localhost".to_owned())));
+        assert_eq!(
+            settled(Version::HTTP_10, "/a", &[]),
+            Some(("/a".to_owned(), "localhost".to_owned()))
+        );
         assert_eq!(settled(Version::HTTP_10, "/a", &["x", "y"]), None);
     }
 }

@@ -37,7 +37,10 @@ impl Host {
     fn starting_with(manifest_text: &str, variables: &[(&str, &str)]) -> Self {
         let manifest = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(manifest.path(), manifest_text).unwrap();
-        let given = [("BERTH_MANIFEST", manifest.path().to_str().unwrap()), ("JWT_SECRET", &"s".repeat(32))];
+        let given = [
+            ("BERTH_MANIFEST", manifest.path().to_str().unwrap()),
+            ("JWT_SECRET", &"s".repeat(32)),
+        ];
         let config = Config::read(&given.into_iter().chain(variables.iter().copied()).collect()).unwrap();
         let settings = AuthSettings {
             secret: config.jwt_secret().unwrap(),
@@ -63,10 +66,16 @@ impl Host {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = Routes::new(&self.app).answer(request.body(Body::empty()).unwrap()).await;
+        let response = Routes::new(&self.app)
+            .answer(request.body(Body::empty()).unwrap())
+            .await;
         let (parts, body) = response.into_parts();
         let body = String::from_utf8_lossy(&to_bytes(body, usize::MAX).await.unwrap()).into_owned();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -112,7 +121,10 @@ async fn a_trailing_slash_changes_nothing() {
 async fn unknown_paths_and_methods_are_told_in_json() {
     let host = Host::started(&[]);
     let unknown = host.get("/nowhere").await;
-    assert_eq!((unknown.status, unknown.json()), (StatusCode::NOT_FOUND, json!({ "detail": "Not Found" })));
+    assert_eq!(
+        (unknown.status, unknown.json()),
+        (StatusCode::NOT_FOUND, json!({ "detail": "Not Found" }))
+    );
     for (method, path, allow) in [
         (Method::POST, "/health", "GET,HEAD"),
         (Method::GET, "/auth/login", "POST"),
@@ -138,9 +150,13 @@ async fn head_works_wherever_get_does() {
 #[tokio::test]
 async fn every_answer_names_its_request() {
     let host = Host::started(&[]);
-    let named = host.ask(Method::GET, "/nowhere", &[("x-request-id", "mine-1")]).await;
+    let named = host
+        .ask(Method::GET, "/nowhere", &[("x-request-id", "mine-1")])
+        .await;
     assert_eq!(named.header("x-request-id"), Some("mine-1"));
-    let unnamed = host.ask(Method::GET, "/nowhere", &[("x-request-id", "not {sane}")]).await;
+    let unnamed = host
+        .ask(Method::GET, "/nowhere", &[("x-request-id", "not {sane}")])
+        .await;
     assert_eq!(unnamed.header("x-request-id").map(str::len), Some(36));
 }
 
@@ -155,7 +171,13 @@ async fn a_host_whose_database_is_away_lives_but_is_not_ready() {
     assert_eq!(health["service"], "todo-backend");
     assert_eq!(health["environment"], "staging");
     assert_eq!(health["components"], json!({}));
-    assert!(health["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    assert!(
+        health["timestamp"]
+            .as_str()
+            .unwrap()
+            .parse::<jiff::Timestamp>()
+            .is_ok()
+    );
 
     let ready = host.get("/ready").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -172,7 +194,11 @@ async fn while_the_host_starts_a_root_that_a_component_claims_is_not_the_hosts()
     let folder = tempfile::tempdir().unwrap();
     let manifest = folder.path().join("berth.toml");
     std::fs::write(folder.path().join("site.wasm"), "").unwrap();
-    std::fs::write(&manifest, "[components.site]\nsource = \"site.wasm\"\nroutes = [\"/{*rest}\"]").unwrap();
+    std::fs::write(
+        &manifest,
+        "[components.site]\nsource = \"site.wasm\"\nroutes = [\"/{*rest}\"]",
+    )
+    .unwrap();
     let host = Host::starting(&[("BERTH_MANIFEST", manifest.to_str().unwrap())]);
     assert_eq!(host.get("/").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(host.get("/health").await.status, StatusCode::OK);
@@ -189,12 +215,26 @@ async fn before_the_components_are_there_no_path_is_called_unknown() {
 async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
     // A starting host answers "starting" on every path that is left to components.
     let host = Host::starting(&[]);
-    for path in host.app.own_routes().paths().into_iter().chain(["/auth/x/y", "/docs/x/y"]) {
+    for path in host
+        .app
+        .own_routes()
+        .paths()
+        .into_iter()
+        .chain(["/auth/x/y", "/docs/x/y"])
+    {
         let answer = host.get(path).await;
-        assert!(!answer.body.contains("starting, try again"), "{path}: {}", answer.body);
+        assert!(
+            !answer.body.contains("starting, try again"),
+            "{path}: {}",
+            answer.body
+        );
     }
     for path in ["/auth/login", "/api/auth/login"] {
-        assert_eq!(host.get(path).await.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(
+            host.get(path).await.status,
+            StatusCode::METHOD_NOT_ALLOWED,
+            "{path}"
+        );
     }
 }
 
@@ -203,11 +243,20 @@ async fn the_hosts_own_routes_are_where_the_manifest_has_them() {
     let manifest = "[http]\nhealth = \"/healthz\"\nready = \"/berth/ready\"\nopenapi = \"/berth/api.json\"\n\
                     docs = \"/berth/docs\"\naccounts = \"/berth/accounts\"";
     let host = Host::starting_with(manifest, &[]);
-    for path in ["/healthz", "/healthz/", "/berth/api.json", "/berth/docs", "/berth/docs/swagger-ui.css"] {
+    for path in [
+        "/healthz",
+        "/healthz/",
+        "/berth/api.json",
+        "/berth/docs",
+        "/berth/docs/swagger-ui.css",
+    ] {
         assert_eq!(host.get(path).await.status, StatusCode::OK, "{path}");
     }
     assert!(host.get("/berth/ready").await.json()["reasons"].is_array());
-    assert_eq!(host.get("/berth/accounts/me").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        host.get("/berth/accounts/me").await.status,
+        StatusCode::UNAUTHORIZED
+    );
     for path in [
         "/health",
         "/ready",
@@ -218,18 +267,36 @@ async fn the_hosts_own_routes_are_where_the_manifest_has_them() {
         "/api/auth/me",
         "/users/me",
     ] {
-        assert!(host.get(path).await.body.contains("starting, try again"), "{path} is a component's");
+        assert!(
+            host.get(path).await.body.contains("starting, try again"),
+            "{path} is a component's"
+        );
     }
     let index = host.get("/").await.json();
-    assert_eq!((&index["docs"], &index["health"]), (&json!("/berth/docs"), &json!("/healthz")));
-    let (page, script) = (host.get("/berth/docs").await.body, host.get("/berth/docs/start.js").await.body);
-    assert!(page.contains("\"/berth/docs/start.js\"") && page.contains("\"/berth/api.json\""), "{page}");
-    assert!(!page.contains("\"/docs") && !page.contains("/openapi.json"), "{page}");
+    assert_eq!(
+        (&index["docs"], &index["health"]),
+        (&json!("/berth/docs"), &json!("/healthz"))
+    );
+    let (page, script) = (
+        host.get("/berth/docs").await.body,
+        host.get("/berth/docs/start.js").await.body,
+    );
+    assert!(
+        page.contains("\"/berth/docs/start.js\"") && page.contains("\"/berth/api.json\""),
+        "{page}"
+    );
+    assert!(
+        !page.contains("\"/docs") && !page.contains("/openapi.json"),
+        "{page}"
+    );
     assert!(script.contains("\"/berth/api.json\""), "{script}");
 
     let off = Host::starting_with("[http]\nopenapi = false\naccounts = false", &[]);
     for path in ["/openapi.json", "/docs", "/auth/login", "/users/me"] {
-        assert!(off.get(path).await.body.contains("starting, try again"), "{path} is a component's");
+        assert!(
+            off.get(path).await.body.contains("starting, try again"),
+            "{path} is a component's"
+        );
     }
     assert_eq!(off.get("/").await.json()["docs"], Value::Null);
 }
@@ -237,7 +304,10 @@ async fn the_hosts_own_routes_are_where_the_manifest_has_them() {
 #[tokio::test]
 async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
     let host = Host::started(&[("BERTH_MAX_IN_FLIGHT", "1")]);
-    let request = Request::get("/docs").header("host", "x").body(Body::empty()).unwrap();
+    let request = Request::get("/docs")
+        .header("host", "x")
+        .body(Body::empty())
+        .unwrap();
     let served = Routes::new(&host.app).answer(request).await;
 
     let refused = host.get("/docs").await;
@@ -253,11 +323,16 @@ async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
 #[tokio::test]
 async fn any_origin_may_read_but_without_credentials() {
     let host = Host::started(&[("CORS_ORIGINS", "*")]);
-    let error = host.ask(Method::GET, "/nowhere", &[("origin", "https://a.example")]).await;
+    let error = host
+        .ask(Method::GET, "/nowhere", &[("origin", "https://a.example")])
+        .await;
     let exposed = "x-request-id, x-component, x-total-count, retry-after";
     assert_eq!(
         error.cors(),
-        [("access-control-allow-origin", "*"), ("access-control-expose-headers", exposed)]
+        [
+            ("access-control-allow-origin", "*"),
+            ("access-control-expose-headers", exposed)
+        ]
     );
     assert!(host.get("/nowhere").await.cors().is_empty());
 }
@@ -265,13 +340,18 @@ async fn any_origin_may_read_but_without_credentials() {
 #[tokio::test]
 async fn listed_origins_may_read_with_credentials_and_others_may_not() {
     let host = Host::started(&[("CORS_ORIGINS", "https://a.example,https://b.example")]);
-    let listed = host.ask(Method::GET, "/nowhere", &[("origin", "https://b.example")]).await;
+    let listed = host
+        .ask(Method::GET, "/nowhere", &[("origin", "https://b.example")])
+        .await;
     assert_eq!(
         listed.cors(),
         [
             ("access-control-allow-credentials", "true"),
             ("access-control-allow-origin", "https://b.example"),
-            ("access-control-expose-headers", "x-request-id, x-component, x-total-count, retry-after"),
+            (
+                "access-control-expose-headers",
+                "x-request-id, x-component, x-total-count, retry-after"
+            ),
             ("vary", "origin"),
         ]
     );
@@ -300,7 +380,10 @@ async fn the_host_answers_preflights_for_any_path() {
         [
             ("access-control-allow-credentials", "true"),
             ("access-control-allow-headers", "authorization,x-mine"),
-            ("access-control-allow-methods", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+            (
+                "access-control-allow-methods",
+                "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+            ),
             ("access-control-allow-origin", "https://a.example"),
             ("access-control-max-age", "600"),
             ("vary", "origin"),
@@ -310,13 +393,18 @@ async fn the_host_answers_preflights_for_any_path() {
     assert_eq!(stranger.status, StatusCode::BAD_REQUEST);
     assert_eq!(stranger.json(), json!({ "detail": "Disallowed CORS origin" }));
     assert_eq!(stranger.cors(), [("vary", "origin")]);
-    assert_eq!(ask("https://a.example", "TRACE").await.json(), json!({ "detail": "Disallowed CORS method" }));
+    assert_eq!(
+        ask("https://a.example", "TRACE").await.json(),
+        json!({ "detail": "Disallowed CORS method" })
+    );
 }
 
 #[tokio::test]
 async fn options_without_a_question_is_an_ordinary_request() {
     let host = Host::started(&[]);
-    let answer = host.ask(Method::OPTIONS, "/health", &[("origin", "https://a.example")]).await;
+    let answer = host
+        .ask(Method::OPTIONS, "/health", &[("origin", "https://a.example")])
+        .await;
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -325,7 +413,10 @@ async fn the_page_of_the_routes_can_be_switched_off() {
     let host = Host::started(&[("BERTH_DOCS", "off")]);
     for path in ["/docs", "/docs/", "/docs/start.js", "/docs/swagger-ui-bundle.js"] {
         let answer = host.get(path).await;
-        assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({ "detail": "Not Found" })));
+        assert_eq!(
+            (answer.status, answer.json()),
+            (StatusCode::NOT_FOUND, json!({ "detail": "Not Found" }))
+        );
     }
     assert_eq!(host.get("/").await.json()["docs"], Value::Null);
     let document = host.get("/openapi.json").await;
@@ -339,7 +430,10 @@ async fn the_page_of_the_routes_needs_no_other_site() {
     let host = Host::started(&[]);
     let page = host.get("/docs").await;
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.starts_with("default-src 'none';") && !policy.contains("http"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none';") && !policy.contains("http"),
+        "{policy}"
+    );
     let places: Vec<&str> = page
         .body
         .split(['"'])

@@ -25,12 +25,17 @@ pub(super) struct Refusals<S> {
 
 impl<S: AsyncWrite + Unpin> Refusals<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, answer: Vec::new() }
+        Self {
+            stream,
+            answer: Vec::new(),
+        }
     }
 
     /// Keeps the bytes if they are a response of hyper, and prepares its replacement.
     fn intercept(&mut self, bytes: &[u8]) -> bool {
-        let Some(answer) = explained(bytes) else { return false };
+        let Some(answer) = explained(bytes) else {
+            return false;
+        };
         self.answer = answer.into_bytes();
         true
     }
@@ -52,7 +57,9 @@ fn explained(bytes: &[u8]) -> Option<String> {
         b"431" => ApiError::HeadersTooLarge,
         _ => return None,
     };
-    let head = str::from_utf8(bytes).ok().filter(|head| !head.contains(X_REQUEST_ID.as_str()))?;
+    let head = str::from_utf8(bytes)
+        .ok()
+        .filter(|head| !head.contains(X_REQUEST_ID.as_str()))?;
     let (before, after) = head.split_once(NO_BODY)?;
     let (body, request_id) = (error.body(), RequestId::new());
     tracing::info!(status = error.status().as_u16(), %request_id, "what came was refused before it was a request");
@@ -135,7 +142,9 @@ mod tests {
         let service = service_fn(async |_| {
             let mut response = Response::new(String::new());
             *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            response.headers_mut().insert(X_REQUEST_ID, http::HeaderValue::from_static("mine"));
+            response
+                .headers_mut()
+                .insert(X_REQUEST_ID, http::HeaderValue::from_static("mine"));
             Ok::<_, Infallible>(response)
         });
         let connection = http1::Builder::new()
@@ -151,7 +160,13 @@ mod tests {
         let mut headers: Vec<&str> = headers
             .lines()
             .filter(|line| !line.starts_with("date:"))
-            .map(|line| if line.len() > 40 { line.split(' ').next().unwrap() } else { line })
+            .map(|line| {
+                if line.len() > 40 {
+                    line.split(' ').next().unwrap()
+                } else {
+                    line
+                }
+            })
             .collect();
         headers.sort_unstable();
         format!("{status} | {} | {body}", headers.join(", "))

@@ -19,18 +19,27 @@ const MODELS: [&str; 6] = [
 
 /// Whether Cohere would take the request.
 pub(crate) fn check(headers: &HeaderMap, body: &Value) -> Result<(), Refusal> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if bearer.and_then(|value| value.strip_prefix("Bearer ")).is_none_or(str::is_empty) {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    if bearer
+        .and_then(|value| value.strip_prefix("Bearer "))
+        .is_none_or(str::is_empty)
+    {
         return Err(Refusal::new(401, "no api key supplied"));
     }
-    let model = body["model"].as_str().ok_or_else(|| invalid("model is required"))?;
+    let model = body["model"]
+        .as_str()
+        .ok_or_else(|| invalid("model is required"))?;
     if !MODELS.contains(&model) {
         let message = format!("model '{model}' not found, make sure the correct model ID was used");
         return Err(Refusal::new(404, message));
     }
     check_tools(&body["tools"])?;
     check_tool_choice(body)?;
-    let messages = body["messages"].as_array().filter(|messages| !messages.is_empty());
+    let messages = body["messages"]
+        .as_array()
+        .filter(|messages| !messages.is_empty());
     check_messages(messages.ok_or_else(|| invalid("messages must hold at least one message"))?)
 }
 
@@ -43,7 +52,9 @@ fn check_tools(tools: &Value) -> Result<(), Refusal> {
         let function = &tool["function"];
         let name = function["name"].as_str().unwrap_or_default();
         let first = name.bytes().next();
-        let letters = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let letters = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         if tool["type"] != "function" || first.is_none_or(|byte| byte.is_ascii_digit()) || !letters {
             return Err(invalid(format_args!("tool name {name:?} is not valid")));
         }
@@ -82,7 +93,10 @@ fn check_messages(messages: &[Value]) -> Result<(), Refusal> {
             }
             "system" | "user" | "tool" => {}
             "assistant" => {
-                let calls = message["tool_calls"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let calls = message["tool_calls"]
+                    .as_array()
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
                 if message["content"].is_null() && calls.is_empty() {
                     return Err(invalid("an assistant message has neither content nor tool_calls"));
                 }
@@ -139,7 +153,10 @@ mod tests {
     #[test]
     fn what_cohere_refuses_is_refused() {
         let hello = with("stream", Value::Bool(true));
-        assert_eq!([status("Bearer ", &hello), status("Basic key", &hello)], [401, 401]);
+        assert_eq!(
+            [status("Bearer ", &hello), status("Basic key", &hello)],
+            [401, 401]
+        );
         assert_eq!(status("Bearer key", &with("model", json!("command-r"))), 404);
         let tool = |name: &str, parameters: Value| json!([{ "type": "function", "function": { "name": name, "parameters": parameters } }]);
         let call = json!({ "id": "a", "function": { "name": "list_tasks", "arguments": "{}" } });
@@ -161,7 +178,10 @@ mod tests {
                     { "role": "user", "content": "Hello" },
                 ]),
             ),
-            with("messages", json!([{ "role": "tool", "tool_call_id": "a", "content": "[]" }])),
+            with(
+                "messages",
+                json!([{ "role": "tool", "tool_call_id": "a", "content": "[]" }]),
+            ),
         ];
         for body in invalid {
             assert_eq!(status("Bearer key", &body), 422, "{body}");

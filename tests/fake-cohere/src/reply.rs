@@ -34,14 +34,19 @@ pub struct Turn {
 impl Turn {
     /// A turn that says this.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), ..Self::silent("COMPLETE") }
+        Self {
+            text: Some(text.into()),
+            ..Self::silent("COMPLETE")
+        }
     }
 
     /// A turn that calls these tools, by name, with these arguments.
     pub fn calls<'a>(calls: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
-        calls.into_iter().fold(Self::silent("TOOL_CALL"), |turn, (name, arguments)| {
-            turn.call_written(name, &arguments.to_string())
-        })
+        calls
+            .into_iter()
+            .fold(Self::silent("TOOL_CALL"), |turn, (name, arguments)| {
+                turn.call_written(name, &arguments.to_string())
+            })
     }
 
     /// A turn without any content, which finishes with this reason.
@@ -118,7 +123,11 @@ pub struct Refusal {
 impl Refusal {
     /// With this status.
     pub fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into(), retry_after: None }
+        Self {
+            status,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// And this `Retry-After`.
@@ -159,7 +168,11 @@ impl Raw {
 
     fn new(content_type: &str) -> Self {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
-        Self { status: 200, headers, steps: Vec::new() }
+        Self {
+            status: 200,
+            headers,
+            steps: Vec::new(),
+        }
     }
 
     /// With this status instead of 200.

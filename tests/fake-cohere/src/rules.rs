@@ -15,7 +15,11 @@ pub(crate) fn answer(body: &Value) -> Turn {
         Some(message) => obey(text(&message["content"]), body),
         None => Turn::text(HELP),
     };
-    let output = [&turn.text, &turn.tool_plan].into_iter().flatten().map(String::len).sum();
+    let output = [&turn.text, &turn.tool_plan]
+        .into_iter()
+        .flatten()
+        .map(String::len)
+        .sum();
     turn.costing(tokens(body["messages"].to_string().len()), tokens(output))
 }
 
@@ -26,7 +30,10 @@ fn obey(order: &str, body: &Value) -> Turn {
     let calls: Option<Vec<_>> = order.split(';').map(parse).collect();
     let offered = |name: &str| {
         let tools = body["tools"].as_array();
-        tools.into_iter().flatten().any(|tool| tool["function"]["name"] == name)
+        tools
+            .into_iter()
+            .flatten()
+            .any(|tool| tool["function"]["name"] == name)
     };
     match calls {
         Some(calls) if body["tool_choice"] != "NONE" && calls.iter().all(|(name, _)| offered(name)) => {
@@ -61,15 +68,29 @@ fn parse(order: &str) -> Option<(&'static str, Value)> {
 
 /// What the tools gave, a line each, in the order of their calls.
 fn summary(messages: &[Value]) -> String {
-    let Some(asked) = messages.iter().rposition(|message| message["role"] == "assistant") else {
+    let Some(asked) = messages
+        .iter()
+        .rposition(|message| message["role"] == "assistant")
+    else {
         return HELP.to_owned();
     };
     let (assistant, results) = (&messages[asked], &messages[asked + 1..]);
     let line = |call: &Value| {
-        let result = results.iter().find(|result| result["tool_call_id"] == call["id"])?;
-        Some(format!("{}: {}", call["function"]["name"].as_str()?, text(&result["content"])))
+        let result = results
+            .iter()
+            .find(|result| result["tool_call_id"] == call["id"])?;
+        Some(format!(
+            "{}: {}",
+            call["function"]["name"].as_str()?,
+            text(&result["content"])
+        ))
     };
-    let lines: Vec<_> = assistant["tool_calls"].as_array().into_iter().flatten().filter_map(line).collect();
+    let lines: Vec<_> = assistant["tool_calls"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(line)
+        .collect();
     lines.join("\n")
 }
 
@@ -91,18 +112,32 @@ mod tests {
 
     fn asked(order: &str) -> Value {
         let tool = |name: &str| json!({ "type": "function", "function": { "name": name, "parameters": {} } });
-        let tools = ["add_task", "list_tasks", "complete_task", "update_task", "delete_task"].map(tool);
+        let tools = [
+            "add_task",
+            "list_tasks",
+            "complete_task",
+            "update_task",
+            "delete_task",
+        ]
+        .map(tool);
         json!({ "messages": [{ "role": "user", "content": order }], "tools": tools })
     }
 
     fn calls(order: &str) -> Vec<(String, String)> {
-        answer(&asked(order)).tool_calls.into_iter().map(|(_, name, arguments)| (name, arguments)).collect()
+        answer(&asked(order))
+            .tool_calls
+            .into_iter()
+            .map(|(_, name, arguments)| (name, arguments))
+            .collect()
     }
 
     #[test]
     fn orders_become_tool_calls() {
         let call = |name: &str, arguments: &str| (name.to_owned(), arguments.to_owned());
-        assert_eq!(calls("add buy milk"), [call("add_task", r#"{"title":"buy milk"}"#)]);
+        assert_eq!(
+            calls("add buy milk"),
+            [call("add_task", r#"{"title":"buy milk"}"#)]
+        );
         assert_eq!(
             calls("List; list pending ; complete #3"),
             [

@@ -54,12 +54,18 @@ impl FakeCohere {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared::default());
-        let router = Router::new().route("/v2/chat", post(chat)).with_state(Arc::clone(&shared));
+        let router = Router::new()
+            .route("/v2/chat", post(chat))
+            .with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
             // Ends with an error never: a failed `accept` is tried again.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, shared, _server: AbortOnDropHandle::new(server) })
+        Ok(Self {
+            address,
+            shared,
+            _server: AbortOnDropHandle::new(server),
+        })
     }
 
     /// What `COHERE_BASE_URL` is to be.
@@ -83,25 +89,43 @@ impl FakeCohere {
     /// Waits until this many requests have come.
     pub async fn arrived(&self, count: usize) {
         // The sender is in `self`, so it is not gone.
-        let _ = self.shared.arrivals.subscribe().wait_for(|seen| *seen >= count).await;
+        let _ = self
+            .shared
+            .arrivals
+            .subscribe()
+            .wait_for(|seen| *seen >= count)
+            .await;
     }
 
     /// Waits until this many clients have left before their answer was complete.
     pub async fn departed(&self, count: usize) {
-        let _ = self.shared.departures.subscribe().wait_for(|seen| *seen >= count).await;
+        let _ = self
+            .shared
+            .departures
+            .subscribe()
+            .wait_for(|seen| *seen >= count)
+            .await;
     }
 }
 
 async fn chat(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let checked = check(&headers, &body);
-    lock(&shared.received).push(Received { headers, body: body.clone() });
+    lock(&shared.received).push(Received {
+        headers,
+        body: body.clone(),
+    });
     shared.arrivals.send_modify(|count| *count += 1);
     let reply = match checked {
-        Ok(()) => lock(&shared.script).pop_front().unwrap_or_else(|| rules::answer(&body).into()),
+        Ok(()) => lock(&shared.script)
+            .pop_front()
+            .unwrap_or_else(|| rules::answer(&body).into()),
         Err(refusal) => refusal.into(),
     };
-    let departure = Departure { shared, complete: false };
+    let departure = Departure {
+        shared,
+        complete: false,
+    };
     match reply {
         Reply::Turn(turn) if body["stream"] == true => respond(wire::streamed(&turn), departure),
         Reply::Turn(turn) => respond(wire::plain(&turn), departure),
@@ -121,25 +145,28 @@ fn refuse(refusal: &Refusal) -> Raw {
 
 fn respond(raw: Raw, departure: Departure) -> Response {
     let status = StatusCode::from_u16(raw.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let body = stream::unfold((raw.steps.into_iter(), departure), |(mut steps, mut departure)| async move {
-        loop {
-            match steps.next() {
-                Some(Step::Send(bytes)) => return Some((Ok(bytes), (steps, departure))),
-                Some(Step::Wait(gate)) => gate.pass().await,
-                Some(Step::BreakOff) => {
-                    // hyper sends what it has when a body makes it wait, and drops it when the body fails.
-                    tokio::task::yield_now().await;
-                    departure.is_complete();
-                    let error = io::Error::from(io::ErrorKind::ConnectionAborted);
-                    return Some((Err(error), (steps, departure)));
-                }
-                None => {
-                    departure.is_complete();
-                    return None;
+    let body = stream::unfold(
+        (raw.steps.into_iter(), departure),
+        |(mut steps, mut departure)| async move {
+            loop {
+                match steps.next() {
+                    Some(Step::Send(bytes)) => return Some((Ok(bytes), (steps, departure))),
+                    Some(Step::Wait(gate)) => gate.pass().await,
+                    Some(Step::BreakOff) => {
+                        // hyper sends what it has when a body makes it wait, and drops it when the body fails.
+                        tokio::task::yield_now().await;
+                        departure.is_complete();
+                        let error = io::Error::from(io::ErrorKind::ConnectionAborted);
+                        return Some((Err(error), (steps, departure)));
+                    }
+                    None => {
+                        departure.is_complete();
+                        return None;
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     let mut response = (status, Body::from_stream(body)).into_response();
     for (name, value) in raw.headers {
         if let (Ok(name), Ok(value)) = (name.parse::<axum::http::HeaderName>(), value.parse()) {

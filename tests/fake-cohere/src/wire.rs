@@ -23,8 +23,11 @@ pub(crate) fn plain(turn: &Turn) -> Raw {
         message["tool_plan"] = plan.as_str().into();
     }
     if !turn.tool_calls.is_empty() {
-        message["tool_calls"] =
-            turn.tool_calls.iter().map(|(id, name, arguments)| call(id, name, arguments)).collect();
+        message["tool_calls"] = turn
+            .tool_calls
+            .iter()
+            .map(|(id, name, arguments)| call(id, name, arguments))
+            .collect();
     }
     let answer =
         json!({ "id": ID, "finish_reason": turn.finish_reason, "message": message, "usage": turn.usage });
@@ -33,7 +36,11 @@ pub(crate) fn plain(turn: &Turn) -> Raw {
 
 /// The answer to a request with `stream`.
 pub(crate) fn streamed(turn: &Turn) -> Raw {
-    let mut script = Script { raw: Raw::events(), gate: turn.gate.as_ref(), pieces: 0 };
+    let mut script = Script {
+        raw: Raw::events(),
+        gate: turn.gate.as_ref(),
+        pieces: 0,
+    };
     script.event(
         &json!({ "type": "message-start", "id": ID, "delta": { "message": { "role": "assistant", "content": [],
             "tool_plan": "", "tool_calls": [], "citations": [] } } }),
@@ -45,7 +52,9 @@ pub(crate) fn streamed(turn: &Turn) -> Raw {
         }
     }
     let content = [("thinking", &turn.thinking), ("text", &turn.text)];
-    let content = content.into_iter().filter_map(|(kind, text)| Some((kind, text.as_ref()?)));
+    let content = content
+        .into_iter()
+        .filter_map(|(kind, text)| Some((kind, text.as_ref()?)));
     for (index, (kind, text)) in content.enumerate() {
         let delta = |text: &str| json!({ "message": { "content": { "type": kind, kind: text } } });
         script.event(&json!({ "type": "content-start", "index": index, "delta": delta("") }));

@@ -41,9 +41,19 @@ impl Host {
         let child = Command::new(workspace.program("debug", "berth"))
             .arg("serve")
             .current_dir(&workspace.root)
-            .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
-            .envs([("ADMIN_ADDR", operators.to_string()), ("DATABASE_URL", postgres.url())])
-            .envs([("LOG_FORMAT", "json"), ("RUST_LOG", "info"), ("ENVIRONMENT", "development")])
+            .envs([
+                ("HOST", address.ip().to_string()),
+                ("PORT", address.port().to_string()),
+            ])
+            .envs([
+                ("ADMIN_ADDR", operators.to_string()),
+                ("DATABASE_URL", postgres.url()),
+            ])
+            .envs([
+                ("LOG_FORMAT", "json"),
+                ("RUST_LOG", "info"),
+                ("ENVIRONMENT", "development"),
+            ])
             // The fake accepts any key.
             .envs([("COHERE_BASE_URL", &*cohere_url), ("COHERE_API_KEY", "fake")])
             .env("BERTH_DATA_DIR", folder.join("data"))
@@ -51,7 +61,13 @@ impl Host {
             .stderr(File::create(&log)?)
             .spawn()
             .context("the host does not start")?;
-        let mut host = Self { address, child, cohere, log, _postgres: postgres };
+        let mut host = Self {
+            address,
+            child,
+            cohere,
+            log,
+            _postgres: postgres,
+        };
         host.wait_until_ready()?;
         Ok(host)
     }
@@ -65,7 +81,11 @@ impl Host {
     pub(super) fn ensure_unharmed(&self) -> Result<()> {
         let log = fs::read_to_string(&self.log)?;
         let error = log.lines().find(|line| line.contains(r#""level":"ERROR""#));
-        ensure!(error.is_none(), "the host has logged an error: {}", error.unwrap_or_default());
+        ensure!(
+            error.is_none(),
+            "the host has logged an error: {}",
+            error.unwrap_or_default()
+        );
         Ok(())
     }
 
@@ -74,7 +94,11 @@ impl Host {
         while !http::get(self.address, "/ready", None).is_ok_and(|answer| answer.status == 200) {
             let ended = self.child.try_wait()?;
             ensure!(ended.is_none(), "the host has ended: see {}", self.log.display());
-            ensure!(start.elapsed() < PATIENCE, "the host is not ready: see {}", self.log.display());
+            ensure!(
+                start.elapsed() < PATIENCE,
+                "the host is not ready: see {}",
+                self.log.display()
+            );
             sleep(Duration::from_millis(50));
         }
         Ok(())

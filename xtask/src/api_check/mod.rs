@@ -37,7 +37,13 @@ pub(crate) fn api_check(workspace: &Workspace) -> Result<()> {
     let host = Host::start(workspace, &folder)?;
     let document = folder.join("openapi.json");
     fs::write(&document, http::get(host.address, "/openapi.json", None)?.body)?;
-    let check = Check { tools, clients, folder, document, url: host.url() };
+    let check = Check {
+        tools,
+        clients,
+        folder,
+        document,
+        url: host.url(),
+    };
     check.validators()?;
     check.python()?;
     check.typescript()?;
@@ -57,10 +63,16 @@ struct Check {
 
 impl Check {
     fn validators(&self) -> Result<()> {
-        run_within(self.tools.python("openapi-spec-validator")?.arg(&self.document), BOUND)?;
+        run_within(
+            self.tools.python("openapi-spec-validator")?.arg(&self.document),
+            BOUND,
+        )?;
         let mut redocly = self.tools.node("redocly");
         run_within(
-            redocly.arg("lint").arg(&self.document).args(["--extends", "recommended", "--format", "stylish"]),
+            redocly
+                .arg("lint")
+                .arg(&self.document)
+                .args(["--extends", "recommended", "--format", "stylish"]),
             BOUND,
         )
     }
@@ -69,10 +81,25 @@ impl Check {
     fn python(&self) -> Result<()> {
         let client = self.folder.join("python-client");
         let mut generate = self.tools.python("openapi-python-client")?;
-        generate.args(["generate", "--meta", "none", "--overwrite", "--fail-on-warning", "--path"]);
-        generate.arg(&self.document).arg("--output-path").arg(client.join("berth_client"));
+        generate.args([
+            "generate",
+            "--meta",
+            "none",
+            "--overwrite",
+            "--fail-on-warning",
+            "--path",
+        ]);
+        generate
+            .arg(&self.document)
+            .arg("--output-path")
+            .arg(client.join("berth_client"));
         fs::create_dir_all(&client)?;
-        run_within(generate.arg("--config").arg(self.clients.join("openapi-python-client.yml")), BOUND)?;
+        run_within(
+            generate
+                .arg("--config")
+                .arg(self.clients.join("openapi-python-client.yml")),
+            BOUND,
+        )?;
         let mut session = Command::new("python3");
         session.env("PYTHONPATH", self.tools.python_path(&client)?);
         run_within(session.arg(self.clients.join("session.py")).arg(&self.url), BOUND)
@@ -86,9 +113,20 @@ impl Check {
                 .with_context(|| format!("{CLIENTS}/{file}"))?;
         }
         let mut generate = self.tools.node("openapi-typescript");
-        run_within(generate.arg(&self.document).arg("--output").arg(folder.join("api.d.ts")), BOUND)?;
+        run_within(
+            generate
+                .arg(&self.document)
+                .arg("--output")
+                .arg(folder.join("api.d.ts")),
+            BOUND,
+        )?;
         run_within(self.tools.node("tsc").arg("--project").arg(folder), BOUND)?;
-        run_within(Command::new("node").arg(folder.join("out/session.js")).arg(&self.url), BOUND)
+        run_within(
+            Command::new("node")
+                .arg(folder.join("out/session.js"))
+                .arg(&self.url),
+            BOUND,
+        )
     }
 
     /// Every operation with examples, limits and random values, with all checks.
@@ -96,7 +134,9 @@ impl Check {
         let token = register(host, "schemathesis")?;
         let me: Value = serde_json::from_str(&http::get(host, "/auth/me", Some(&token))?.body)?;
         let mut schemathesis = self.tools.python("schemathesis")?;
-        schemathesis.arg("--config-file").arg(self.clients.join("schemathesis.toml"));
+        schemathesis
+            .arg("--config-file")
+            .arg(self.clients.join("schemathesis.toml"));
         schemathesis.arg("run").arg(&self.document).args([
             "--url",
             &self.url,
@@ -105,7 +145,9 @@ impl Check {
             "--no-color",
         ]);
         schemathesis.args(["--phases", "examples,coverage,fuzzing"]);
-        schemathesis.env("API_CHECK_TOKEN", token).env("API_CHECK_USER", me["id"].to_string());
+        schemathesis
+            .env("API_CHECK_TOKEN", token)
+            .env("API_CHECK_USER", me["id"].to_string());
         schemathesis.env("PYTHONPATH", self.tools.python_path(&self.clients)?);
         run_within(schemathesis.current_dir(&self.folder), BOUND)
     }

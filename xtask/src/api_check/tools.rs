@@ -35,7 +35,10 @@ impl Tools {
             &["-m", "pip", "--version"],
             "Python 3.11 or newer with pip: `apt-get install python3-pip`",
         )?;
-        let tools = Self { python: folder.join("python"), node: folder.join("node") };
+        let tools = Self {
+            python: folder.join("python"),
+            node: folder.join("node"),
+        };
         install(clients, &tools.python, &["requirements.txt"], |folder| {
             let mut pip = Command::new("python3");
             pip.args([
@@ -47,25 +50,41 @@ impl Tools {
                 "--disable-pip-version-check",
                 "--target",
             ]);
-            pip.arg(folder).arg("--requirement").arg(folder.join("requirements.txt"));
+            pip.arg(folder)
+                .arg("--requirement")
+                .arg(folder.join("requirements.txt"));
             pip
         })?;
-        install(clients, &tools.node, &["package.json", "package-lock.json"], |folder| {
-            let mut npm = Command::new("npm");
-            npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"]).arg(folder);
-            npm
-        })?;
+        install(
+            clients,
+            &tools.node,
+            &["package.json", "package-lock.json"],
+            |folder| {
+                let mut npm = Command::new("npm");
+                npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
+                    .arg(folder);
+                npm
+            },
+        )?;
         Ok(tools)
     }
 
     /// A program of a Python package, with the Python packages on its path.
     pub(super) fn python(&self, program: &str) -> Result<Command> {
-        #[expect(clippy::disallowed_methods, reason = "it is extended for the programs that are run")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it is extended for the programs that are run"
+        )]
         let path = env::var_os("PATH").unwrap_or_default();
         let programs = self.python.join("bin");
         let mut command = Command::new("python3");
-        command.arg(programs.join(program)).env("PYTHONPATH", &self.python);
-        command.env("PATH", env::join_paths(once(programs).chain(env::split_paths(&path)))?);
+        command
+            .arg(programs.join(program))
+            .env("PYTHONPATH", &self.python);
+        command.env(
+            "PATH",
+            env::join_paths(once(programs).chain(env::split_paths(&path)))?,
+        );
         Ok(command)
     }
 
@@ -79,7 +98,10 @@ impl Tools {
         let mut command = Command::new("node");
         command.arg(self.node.join("node_modules/.bin").join(program));
         // The tools send no request to other sites.
-        command.envs([("REDOCLY_TELEMETRY", "off"), ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true")]);
+        command.envs([
+            ("REDOCLY_TELEMETRY", "off"),
+            ("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true"),
+        ]);
         command
     }
 
@@ -91,7 +113,11 @@ impl Tools {
 
 fn needs(program: &str, arguments: &[&str], what: &str) -> Result<()> {
     let mut command = Command::new(program);
-    let status = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = command
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     if !status.is_ok_and(|status| status.success()) {
         bail!("api-check runs other people's tools, for which it needs {what}");
     }
@@ -107,7 +133,10 @@ fn install(
     command: impl FnOnce(&Path) -> Command,
 ) -> Result<()> {
     let installed = folder.join("installed");
-    if lists.iter().all(|list| same(&clients.join(list), &installed.join(list))) {
+    if lists
+        .iter()
+        .all(|list| same(&clients.join(list), &installed.join(list)))
+    {
         return Ok(());
     }
     if folder.exists() {
@@ -144,7 +173,10 @@ mod tests {
             let mut runs = 0;
             let result = install(&clients, &tools, &["list"], |folder| {
                 runs += 1;
-                assert!(folder.join("list").is_file(), "the list is there for the installer");
+                assert!(
+                    folder.join("list").is_file(),
+                    "the list is there for the installer"
+                );
                 Command::new(program)
             });
             (result.is_ok(), runs)

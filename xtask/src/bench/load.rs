@@ -38,7 +38,11 @@ impl Load {
     /// Installs wrk if it is missing, and writes its script into `folder`.
     pub(crate) fn prepare(folder: &Path) -> Result<Self> {
         // Without arguments, wrk only prints its usage.
-        let is_there = Command::new("wrk").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
+        let is_there = Command::new("wrk")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .is_ok();
         if !is_there {
             run(Command::new("apt-get").args(["install", "--yes", "--quiet", "wrk"]))
                 .context("install wrk: `sudo apt-get install wrk`, `brew install wrk`")?;
@@ -56,16 +60,32 @@ impl Load {
         concurrency: u32,
         seconds: u32,
     ) -> Result<Outcome> {
-        let Request { method, path, token, body } = request;
+        let Request {
+            method,
+            path,
+            token,
+            body,
+        } = request;
         let output = Command::new("wrk")
-            .args(["--threads=1", &format!("--connections={concurrency}"), &format!("--duration={seconds}s")])
+            .args([
+                "--threads=1",
+                &format!("--connections={concurrency}"),
+                &format!("--duration={seconds}s"),
+            ])
             .args(["--latency", &format!("--timeout={REQUEST_TIMEOUT}"), "--script"])
             .arg(&self.script)
             .args([&format!("http://{address}{path}"), "--", *method, token, body])
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout);
-        ensure!(output.status.success(), "wrk: {text}{}", String::from_utf8_lossy(&output.stderr));
-        let line = text.lines().rfind(|line| line.starts_with('{')).context("wrk told nothing")?;
+        ensure!(
+            output.status.success(),
+            "wrk: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let line = text
+            .lines()
+            .rfind(|line| line.starts_with('{'))
+            .context("wrk told nothing")?;
         Ok(serde_json::from_str(line)?)
     }
 }

@@ -39,11 +39,20 @@ pub(crate) struct Task {
 
 /// Measures `task` on `server`.
 pub(crate) fn measure(server: &Server, load: &Load, users: &Users, task: &Task) -> Result<Row> {
-    let Task { work, concurrency, round, seconds } = *task;
+    let Task {
+        work,
+        concurrency,
+        round,
+        seconds,
+    } = *task;
     let before = usage::processor_time(server.process())?;
     let outcome = load.run(server.address, &work.request(users), concurrency, seconds)?;
     let used = usage::processor_time(server.process())?.saturating_sub(before);
-    ensure!(outcome.requests > 0, "{} answers no request for {work}", server.kind);
+    ensure!(
+        outcome.requests > 0,
+        "{} answers no request for {work}",
+        server.kind
+    );
     Ok(Row {
         work,
         server: server.kind,

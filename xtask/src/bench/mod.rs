@@ -81,7 +81,12 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let folder = workspace.target.join("bench");
     fs::create_dir_all(&folder)?;
     let load = Load::prepare(&folder)?;
-    let mut json = options.json.as_ref().map(File::create).transpose().context("--json cannot be written")?;
+    let mut json = options
+        .json
+        .as_ref()
+        .map(File::create)
+        .transpose()
+        .context("--json cannot be written")?;
 
     let database = Postgres::start(workspace)?;
     let cohere = Cohere::start(workspace)?;
@@ -94,12 +99,18 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
         servers.extend(peers(&programs)?);
     }
 
-    let works = if options.only.is_empty() { Work::ALL.to_vec() } else { options.only.clone() };
+    let works = if options.only.is_empty() {
+        Work::ALL.to_vec()
+    } else {
+        options.only.clone()
+    };
     let servers: Vec<&Server> = std::iter::once(&started.server).chain(&servers).collect();
     parity::check(&servers, &users, &works)?;
     warm_up(&servers, &load, &users, &works)?;
     let rows = measure_all(options, &works, &servers, &load, &users, |row| {
-        json.as_mut().map_or(Ok(()), |file| Ok(writeln!(file, "{}", serde_json::to_string(row)?)?))
+        json.as_mut().map_or(Ok(()), |file| {
+            Ok(writeln!(file, "{}", serde_json::to_string(row)?)?)
+        })
     })?;
     let once = stress::bear(&started, &programs, &load, &users, &folder, options.seconds)?;
 
@@ -159,7 +170,12 @@ fn measure_all(
         for &work in works {
             for concurrency in CONCURRENCIES {
                 for server in servers.iter().filter(|server| work.is_done_by(server.kind)) {
-                    let task = Task { work, concurrency, round, seconds: options.seconds };
+                    let task = Task {
+                        work,
+                        concurrency,
+                        round,
+                        seconds: options.seconds,
+                    };
                     let row = measure(server, load, users, &task)?;
                     keep(&row)?;
                     rows.push(row);

@@ -17,7 +17,12 @@ pub(crate) fn check(servers: &[&Server], users: &Users, works: &[Work]) -> Resul
         let mut expected: Option<Answer> = None;
         for server in servers.iter().filter(|server| work.is_done_by(server.kind)) {
             let answer = ask(server.address, &request)?;
-            ensure!((200..300).contains(&answer.status), "{work} of {}: {}", server.kind, answer.body);
+            ensure!(
+                (200..300).contains(&answer.status),
+                "{work} of {}: {}",
+                server.kind,
+                answer.body
+            );
             match (&expected, server.kind) {
                 (Some(berth), Kind::Native) => ensure!(
                     is_same(*work, berth, &answer)?,
@@ -48,12 +53,21 @@ fn without_novelty(task: &str) -> Result<String> {
     let fields: Value = serde_json::from_str(task)?;
     let novelties = ["id", "created_at", "updated_at"];
     Ok(novelties.iter().fold(task.to_owned(), |text, name| {
-        text.replacen(&format!(r#""{name}":{}"#, fields[name]), &format!(r#""{name}":{name}"#), 1)
+        text.replacen(
+            &format!(r#""{name}":{}"#, fields[name]),
+            &format!(r#""{name}":{name}"#),
+            1,
+        )
     }))
 }
 
 fn ask(address: SocketAddr, request: &Request) -> Result<Answer> {
-    let Request { method, path, token, body } = request;
+    let Request {
+        method,
+        path,
+        token,
+        body,
+    } = request;
     let token = (!token.is_empty()).then_some(&**token);
     Ok(match *method {
         "GET" => http::get(address, path, token)?,

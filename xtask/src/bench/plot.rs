@@ -15,8 +15,10 @@ use super::workload::Work;
 const SIZE: (u32, u32) = (460, 300);
 
 /// The diagrams of each workload.
-const FIGURES: [(&str, Figure); 2] =
-    [("p99, ms", |row| row.p99_ms), ("CPU per request, µs", |row| row.cpu_us_per_request)];
+const FIGURES: [(&str, Figure); 2] = [
+    ("p99, ms", |row| row.p99_ms),
+    ("CPU per request, µs", |row| row.cpu_us_per_request),
+];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -33,7 +35,9 @@ pub(crate) fn draw(summary: &Summary, file: &Path) -> Result<()> {
     root.fill(&WHITE)?;
     let root = root.titled(&machine::name(), ("sans-serif", 14))?;
     let areas = root.split_evenly((works.len(), FIGURES.len()));
-    let diagrams = works.iter().flat_map(|work| FIGURES.map(|(title, figure)| (*work, title, figure)));
+    let diagrams = works
+        .iter()
+        .flat_map(|work| FIGURES.map(|(title, figure)| (*work, title, figure)));
     for (area, (work, title, figure)) in areas.iter().zip(diagrams) {
         diagram(area, &format!("{work}: {title}"), &lines(summary, work, figure))?;
     }
@@ -50,26 +54,44 @@ struct Line {
 fn lines(summary: &Summary, work: Work, figure: Figure) -> Vec<Line> {
     let line = |server| {
         let points = summary.concurrencies().into_iter().filter_map(|concurrency| {
-            Some((f64::from(concurrency), summary.median(work, server, concurrency, figure)?))
+            Some((
+                f64::from(concurrency),
+                summary.median(work, server, concurrency, figure)?,
+            ))
         });
-        Line { server, points: points.collect() }
+        Line {
+            server,
+            points: points.collect(),
+        }
     };
-    Kind::ALL.into_iter().map(line).filter(|line| !line.points.is_empty()).collect()
+    Kind::ALL
+        .into_iter()
+        .map(line)
+        .filter(|line| !line.points.is_empty())
+        .collect()
 }
 
 /// Draws a diagram. Both axes are logarithmic, because factors matter between servers and between concurrencies.
 fn diagram(area: &Area, title: &str, lines: &[Line]) -> Result<()> {
     let values = || lines.iter().flat_map(|line| &line.points);
-    let (least, most) =
-        values().fold((f64::MAX, 0.0_f64), |(least, most), (_, y)| (least.min(*y), most.max(*y)));
+    let (least, most) = values().fold((f64::MAX, 0.0_f64), |(least, most), (_, y)| {
+        (least.min(*y), most.max(*y))
+    });
     let highest = values().fold(1.0_f64, |highest, (x, _)| highest.max(*x));
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 15))
         .margin(8)
         .x_label_area_size(36)
         .y_label_area_size(56)
-        .build_cartesian_2d((1.0..highest * 1.1).log_scale(), (least / 4.0..most * 2.0).log_scale())?;
-    chart.configure_mesh().x_desc("requests at once").light_line_style(TRANSPARENT).draw()?;
+        .build_cartesian_2d(
+            (1.0..highest * 1.1).log_scale(),
+            (least / 4.0..most * 2.0).log_scale(),
+        )?;
+    chart
+        .configure_mesh()
+        .x_desc("requests at once")
+        .light_line_style(TRANSPARENT)
+        .draw()?;
     for Line { server, points } in lines {
         let colour = colour(*server);
         chart

@@ -64,7 +64,13 @@ impl<'a> Programs<'a> {
     ) -> Result<Self> {
         // No connection on this machine is made from this address, so the port stays free from one start to the next.
         let admin = SocketAddr::from(([127, 0, 0, 2], crate::http::free_address()?.port()));
-        let programs = Self { workspace, folder, database_url, cohere_url, admin };
+        let programs = Self {
+            workspace,
+            folder,
+            database_url,
+            cohere_url,
+            admin,
+        };
         fs::write(programs.manifest(), programs.manifest_text()?)?;
         Ok(programs)
     }
@@ -76,10 +82,20 @@ impl<'a> Programs<'a> {
             let mut command = Command::new(self.workspace.program("release", "berth"));
             command
                 .arg("serve")
-                .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
-                .envs([("DATABASE_URL", &*self.database_url), ("JWT_SECRET", SECRET), ("RUST_LOG", "warn")])
+                .envs([
+                    ("HOST", address.ip().to_string()),
+                    ("PORT", address.port().to_string()),
+                ])
+                .envs([
+                    ("DATABASE_URL", &*self.database_url),
+                    ("JWT_SECRET", SECRET),
+                    ("RUST_LOG", "warn"),
+                ])
                 .envs([("COHERE_BASE_URL", &*self.cohere_url), ("COHERE_API_KEY", "fake")])
-                .envs([("ADMIN_ADDR", &*self.admin.to_string()), ("ADMIN_TOKEN", ADMIN_TOKEN)])
+                .envs([
+                    ("ADMIN_ADDR", &*self.admin.to_string()),
+                    ("ADMIN_TOKEN", ADMIN_TOKEN),
+                ])
                 .env("BERTH_MANIFEST", self.manifest())
                 .env("BERTH_DATA_DIR", self.folder.join("data"));
             command
@@ -105,12 +121,22 @@ impl<'a> Programs<'a> {
         let environment = self.folder.join("fastapi");
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
         run(Command::new(environment.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .args([
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--requirement",
+            ])
             .arg(source.join("requirements.txt")))?;
         let mut server = Server::start(Kind::Fastapi, |address| {
             let mut command = Command::new(environment.join("bin/uvicorn"));
             command
-                .args(["main:app", "--host=127.0.0.1", "--no-access-log", "--log-level=warning"])
+                .args([
+                    "main:app",
+                    "--host=127.0.0.1",
+                    "--no-access-log",
+                    "--log-level=warning",
+                ])
                 .args(["--port", &address.port().to_string(), "--app-dir"])
                 .arg(&source)
                 .envs([("DATABASE_URL", &*self.database_url), ("JWT_SECRET", SECRET)])
@@ -125,7 +151,11 @@ impl<'a> Programs<'a> {
     /// `tools/bin` of the target directory. Returns an empty list if it is not.
     pub(crate) fn wasmtime_serve(&self) -> Result<Vec<Server>> {
         let own = self.workspace.target.join("tools/bin/wasmtime");
-        let program = if own.is_file() { own } else { PathBuf::from("wasmtime") };
+        let program = if own.is_file() {
+            own
+        } else {
+            PathBuf::from("wasmtime")
+        };
         if Command::new(&program).arg("--version").output().is_err() {
             return Ok(Vec::new());
         }
@@ -141,7 +171,10 @@ impl<'a> Programs<'a> {
             server.wait_until_listening()?;
             Ok(server)
         };
-        Ok(vec![start(Kind::WasmtimeServe, &[])?, start(Kind::WasmtimeServeTuned, &TUNED_POOL)?])
+        Ok(vec![
+            start(Kind::WasmtimeServe, &[])?,
+            start(Kind::WasmtimeServeTuned, &TUNED_POOL)?,
+        ])
     }
 
     /// The file of the component that does next to nothing.
@@ -168,7 +201,10 @@ impl<'a> Programs<'a> {
         let own = fs::read_to_string(self.workspace.root.join("berth.toml")).context("no berth.toml")?;
         // Paths are relative to the manifest, which is in another folder here.
         let root = self.workspace.root.display();
-        let own = own.replace("source = \"components/", &format!("source = \"{root}/components/"));
+        let own = own.replace(
+            "source = \"components/",
+            &format!("source = \"{root}/components/"),
+        );
         let hello = self.hello();
         Ok(format!(
             "{own}\n[components.{HELLO}]\nsource = {:?}\nroutes = [\"/hello\"]\nauthentication = \"optional\"\n",

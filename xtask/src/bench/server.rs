@@ -38,8 +38,13 @@ pub(crate) struct Server {
 
 impl Kind {
     /// Every kind, in the order of the table.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Berth, Self::Native, Self::Fastapi, Self::WasmtimeServe, Self::WasmtimeServeTuned];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Berth,
+        Self::Native,
+        Self::Fastapi,
+        Self::WasmtimeServe,
+        Self::WasmtimeServeTuned,
+    ];
 }
 
 impl Server {

@@ -62,7 +62,11 @@ pub(crate) fn start(programs: &Programs) -> Result<Started> {
         if times.len() == STARTS {
             sleep(SETTLING);
             let idle_mib = usage::resident_mib(server.process())?;
-            return Ok(Started { server, ready_ms: median(times).unwrap_or_default(), idle_mib });
+            return Ok(Started {
+                server,
+                ready_ms: median(times).unwrap_or_default(),
+                idle_mib,
+            });
         }
     }
 }
@@ -87,10 +91,16 @@ pub(crate) fn bear(
                 break;
             }
             let pushed = programs.push(version).output()?;
-            ensure!(pushed.status.success(), "no swap: {}", String::from_utf8_lossy(&pushed.stderr));
+            ensure!(
+                pushed.status.success(),
+                "no swap: {}",
+                String::from_utf8_lossy(&pushed.stderr)
+            );
             swaps += 1;
         }
-        let outcome = load.join().map_err(|_| anyhow::anyhow!("the load has panicked"))??;
+        let outcome = load
+            .join()
+            .map_err(|_| anyhow::anyhow!("the load has panicked"))??;
         Ok((swaps, outcome))
     })?;
     let crowd = load.run(address, &Work::List.request(users), CROWD, seconds)?;

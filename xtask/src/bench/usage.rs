@@ -24,10 +24,17 @@ fn tree(process: u32) -> Vec<u32> {
     let mut found = vec![process];
     let mut next = 0;
     while let Some(parent) = found.get(next) {
-        let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
+        let threads = fs::read_dir(format!("/proc/{parent}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
         let children: Vec<u32> = threads
             .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok())
-            .flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>())
+            .flat_map(|list| {
+                list.split_whitespace()
+                    .filter_map(|id| id.parse().ok())
+                    .collect::<Vec<_>>()
+            })
             .collect();
         found.extend(children);
         next += 1;
@@ -46,6 +53,9 @@ fn ticks(process: u32) -> Result<u32> {
 
 fn resident_kib(process: u32) -> Result<u32> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no resident memory")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("no resident memory")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -30,8 +30,9 @@ impl Users {
         for _ in 0..TASKS {
             let created = http::post(berth, "/api/tasks", Some(&reader), TASK)?;
             ensure!(created.status == 201, "a task cannot be made: {}", created.body);
-            task =
-                serde_json::from_str::<Value>(&created.body)?["id"].as_i64().context("a task has no id")?;
+            task = serde_json::from_str::<Value>(&created.body)?["id"]
+                .as_i64()
+                .context("a task has no id")?;
         }
         Ok(Self { reader, writer, task })
     }

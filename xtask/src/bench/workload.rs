@@ -58,9 +58,19 @@ impl Work {
             Self::List => ("GET", "/api/tasks".to_owned(), &**reader, ""),
             Self::Get => ("GET", format!("/api/tasks/{task}"), &**reader, ""),
             Self::Create => ("POST", "/api/tasks".to_owned(), &**writer, TASK),
-            Self::Chat => ("POST", "/api/chat".to_owned(), &**reader, r#"{"message": "list"}"#),
+            Self::Chat => (
+                "POST",
+                "/api/chat".to_owned(),
+                &**reader,
+                r#"{"message": "list"}"#,
+            ),
         };
-        Request { method, path, token: token.to_owned(), body }
+        Request {
+            method,
+            path,
+            token: token.to_owned(),
+            body,
+        }
     }
 }
 

@@ -27,14 +27,24 @@ const DEAF: &str = "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(3600); \
 
 /// Every attack, in the order of the table.
 pub(crate) fn all() -> [Attack; 11] {
-    let attack = |name, concurrency, once| Attack { name, concurrency, once };
+    let attack = |name, concurrency, once| Attack {
+        name,
+        concurrency,
+        once,
+    };
     [
-        attack("16 requests that compute", 16, |host, _, stop| get(host, "/misbehaves/loop", stop)),
+        attack("16 requests that compute", 16, |host, _, stop| {
+            get(host, "/misbehaves/loop", stop)
+        }),
         attack("16 requests of 60 MiB each", 16, |host, _, stop| {
             get(host, "/misbehaves/hoard?bytes=62914560", stop);
         }),
-        attack("16 requests that trap", 16, |host, _, stop| get(host, "/misbehaves/trap", stop)),
-        attack("4 requests that log without end", 4, |host, _, stop| get(host, "/shouts/everywhere", stop)),
+        attack("16 requests that trap", 16, |host, _, stop| {
+            get(host, "/misbehaves/trap", stop)
+        }),
+        attack("4 requests that log without end", 4, |host, _, stop| {
+            get(host, "/shouts/everywhere", stop)
+        }),
         attack("24 statements that sleep for an hour", 24, |host, _, stop| {
             sql(host, "untimed", "SELECT pg_sleep(3600)", stop);
         }),
@@ -45,7 +55,12 @@ pub(crate) fn all() -> [Attack; 11] {
             sql(host, "json", "SELECT repeat('x', 300000000)", stop);
         }),
         attack("4 errors of 300 MB", 4, |host, _, stop| {
-            sql(host, "execute", "DO $$ BEGIN RAISE EXCEPTION '%', repeat('y', 300000000); END $$", stop);
+            sql(
+                host,
+                "execute",
+                "DO $$ BEGIN RAISE EXCEPTION '%', repeat('y', 300000000); END $$",
+                stop,
+            );
         }),
         attack("4 floods of notifications", 4, |host, _, stop| {
             sql(
@@ -55,7 +70,9 @@ pub(crate) fn all() -> [Attack; 11] {
                 stop,
             );
         }),
-        attack("2,100 silent connections", 2_100, |host, _, stop| silent(host, stop)),
+        attack("2,100 silent connections", 2_100, |host, _, stop| {
+            silent(host, stop)
+        }),
         attack("64 wrong logins at once", 64, |host, number, _| {
             let login = format!(r#"{{"email": "user{number}@example.com", "password": "wrong horse"}}"#);
             drop(http::post(host, "/auth/login", None, &login));
@@ -64,13 +81,17 @@ pub(crate) fn all() -> [Attack; 11] {
 }
 
 fn sql(host: SocketAddr, wish: &str, statement: &str, stop: &AtomicBool) {
-    let encoded = statement.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"));
+    let encoded = statement
+        .bytes()
+        .fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"));
     get(host, &format!("/sql/{wish}?sql={encoded}"), stop);
 }
 
 /// Sends one request on a new connection, and waits until it is answered or the attack is over.
 fn get(host: SocketAddr, path: &str, stop: &AtomicBool) {
-    let Ok(mut socket) = TcpStream::connect(host) else { return };
+    let Ok(mut socket) = TcpStream::connect(host) else {
+        return;
+    };
     let request = format!("GET {path} HTTP/1.1\r\nhost: blast\r\nconnection: close\r\n\r\n");
     if socket.set_read_timeout(Some(PAUSE)).is_err() || socket.write_all(request.as_bytes()).is_err() {
         return;
@@ -98,7 +119,10 @@ fn wait(socket: &mut TcpStream, stop: &AtomicBool) {
             Ok(0) => return,
             Ok(_) => {}
             Err(error)
-                if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {}
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) => {}
             Err(_) => return,
         }
     }

@@ -42,10 +42,20 @@ impl Host {
             let mut command = Command::new(workspace.program("release", "berth"));
             command
                 .arg("serve")
-                .envs([("HOST", address.ip().to_string()), ("PORT", address.port().to_string())])
-                .envs([("DATABASE_URL", database_url), ("JWT_SECRET", SECRET), ("ADMIN_ADDR", "127.0.0.1:0")])
+                .envs([
+                    ("HOST", address.ip().to_string()),
+                    ("PORT", address.port().to_string()),
+                ])
+                .envs([
+                    ("DATABASE_URL", database_url),
+                    ("JWT_SECRET", SECRET),
+                    ("ADMIN_ADDR", "127.0.0.1:0"),
+                ])
                 // The access log is off, so that the log shows the lines of an attack.
-                .envs([("LOG_FORMAT", "json"), ("RUST_LOG", "info,berth::routes::access_log=warn")])
+                .envs([
+                    ("LOG_FORMAT", "json"),
+                    ("RUST_LOG", "info,berth::routes::access_log=warn"),
+                ])
                 .env("BERTH_MANIFEST", &manifest)
                 .env("BERTH_DATA_DIR", folder.join("data"))
                 .stderr(errors);
@@ -63,7 +73,10 @@ impl Host {
 fn manifest_text(workspace: &Workspace) -> Result<String> {
     let root = workspace.root.display();
     let own = fs::read_to_string(workspace.root.join("berth.toml")).context("no berth.toml")?;
-    let mut text = own.replace("source = \"components/", &format!("source = \"{root}/components/"));
+    let mut text = own.replace(
+        "source = \"components/",
+        &format!("source = \"{root}/components/"),
+    );
     for (fixture, besides) in FIXTURES {
         write!(
             text,

@@ -53,18 +53,28 @@ pub(crate) fn blast(workspace: &Workspace, options: &Options) -> Result<()> {
     fs::create_dir_all(&folder)?;
     let load = Load::prepare(&folder)?;
     let database = Postgres::start(workspace)?;
-    println!("{}: {} s an attack, {CONCURRENCY} lists at once.\n", machine::name(), options.seconds);
+    println!(
+        "{}: {} s an attack, {CONCURRENCY} lists at once.\n",
+        machine::name(),
+        options.seconds
+    );
     println!(
         "| attack | list alone: requests/s | p99 ms | attacked: requests/s | p99 ms | failed | of its throughput | log MiB | RSS MiB |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut users = None;
     for attack in attacks::all() {
-        if options.only.as_ref().is_none_or(|text| attack.name.contains(text.as_str())) {
+        if options
+            .only
+            .as_ref()
+            .is_none_or(|text| attack.name.contains(text.as_str()))
+        {
             // Each attack has a host of its own, so that no attack affects the next.
             let mut host = Host::start(workspace, &folder, &database.url())?;
             host.server.wait_until_ready()?;
-            let known = users.take().map_or_else(|| Users::register(host.server.address), Ok)?;
+            let known = users
+                .take()
+                .map_or_else(|| Users::register(host.server.address), Ok)?;
             let users = &*users.insert(known);
             let row = measure(&host, &load, users, &attack, options.seconds)?;
             println!("{row}");

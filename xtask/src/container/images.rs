@@ -24,13 +24,20 @@ pub(crate) fn missing_tools() -> Option<String> {
         return None;
     }
     if !are_there(&["apt-get"]) {
-        return Some(format!("{} are missing, and there is no apt-get to install them", TOOLS.join(", ")));
+        return Some(format!(
+            "{} are missing, and there is no apt-get to install them",
+            TOOLS.join(", ")
+        ));
     }
     let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(TOOLS);
+    install
+        .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+        .args(TOOLS);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     let installed = run(Command::new("apt-get").args(["update", "--quiet"])).and_then(|()| run(&mut install));
-    installed.err().map(|error| format!("{} cannot be installed: {error:#}", TOOLS.join(", ")))
+    installed
+        .err()
+        .map(|error| format!("{} cannot be installed: {error:#}", TOOLS.join(", ")))
 }
 
 /// Makes the base images of the Dockerfile that do not exist yet.
@@ -57,7 +64,9 @@ fn base_images(dockerfile: &str) -> Vec<String> {
     let mut images = Vec::new();
     for line in dockerfile.lines() {
         let words: Vec<_> = line.split_whitespace().collect();
-        let ["FROM", image, stage @ ..] = &*words else { continue };
+        let ["FROM", image, stage @ ..] = &*words else {
+            continue;
+        };
         if !stages.contains(image) {
             images.push(if image.contains('/') {
                 (*image).to_owned()
@@ -74,9 +83,17 @@ fn base_images(dockerfile: &str) -> Vec<String> {
 fn rust(name: &str) -> Result<()> {
     let toolchain = output(Command::new("rustc").args(["--print", "sysroot"]))?;
     let toolchain = fs::canonicalize(toolchain.trim()).context("the toolchain's folder")?;
-    let called = toolchain.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let called = toolchain
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let rustup = output(Command::new("sh").args(["-c", "command -v rustup"]))?;
-    let programs = Path::new(rustup.trim()).parent().context("rustup's folder")?.display().to_string();
+    let programs = Path::new(rustup.trim())
+        .parent()
+        .context("rustup's folder")?
+        .display()
+        .to_string();
     let toolchain = toolchain.display();
     let hooks = [
         format!("mkdir -p \"$1/{RUST}/cargo/bin\" \"$1/{RUST}/rustup/toolchains/{called}\""),
@@ -92,7 +109,12 @@ fn rust(name: &str) -> Result<()> {
         format!("ENV RUSTUP_HOME=/{RUST}/rustup"),
         format!("ENV PATH=/{RUST}/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
     ];
-    import(name, &["--variant=minbase", "--include=ca-certificates,gcc,libc6-dev"], &hooks, &variables)
+    import(
+        name,
+        &["--variant=minbase", "--include=ca-certificates,gcc,libc6-dev"],
+        &hooks,
+        &variables,
+    )
 }
 
 /// The C library and the files that belong to it, unpacked without any program run.
@@ -118,25 +140,36 @@ fn import(name: &str, packages: &[&str], hooks: &[String], changes: &[String]) -
         .context("mmdebstrap does not start")?;
     let root = debian.stdout.take().map_or_else(Stdio::null, Stdio::from);
     let mut import = Command::new("podman");
-    import.args(["import", "--quiet"]).args(changes.iter().map(|change| format!("--change={change}")));
+    import
+        .args(["import", "--quiet"])
+        .args(changes.iter().map(|change| format!("--change={change}")));
     run(import.args(["-", name]).stdin(root))?;
     ensure!(debian.wait()?.success(), "mmdebstrap failed");
     Ok(())
 }
 
 fn exists(image: &str) -> bool {
-    Command::new("podman").args(["image", "exists", image]).status().is_ok_and(|status| status.success())
+    Command::new("podman")
+        .args(["image", "exists", image])
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
 fn are_there(programs: &[&str]) -> bool {
     #[expect(clippy::disallowed_methods, reason = "to look for programs")]
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
-    programs.iter().all(|program| folders.iter().any(|folder| folder.join(program).is_file()))
+    programs
+        .iter()
+        .all(|program| folders.iter().any(|folder| folder.join(program).is_file()))
 }
 
 fn output(command: &mut Command) -> Result<String> {
     let output = command.output()?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(String::from_utf8(output.stdout)?)
 }

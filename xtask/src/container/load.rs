@@ -62,7 +62,10 @@ impl Load {
     /// Waits until `count` requests have been answered.
     pub(crate) fn wait_for(&self, count: usize) -> Result<()> {
         while self.shared.answered.load(SeqCst) < count {
-            ensure!(!self.clients.iter().all(JoinHandle::is_finished), "every client has failed");
+            ensure!(
+                !self.clients.iter().all(JoinHandle::is_finished),
+                "every client has failed"
+            );
             sleep(Duration::from_millis(10));
         }
         Ok(())
@@ -75,7 +78,11 @@ impl Load {
 
     /// Waits until the host has refused a request of every client.
     pub(crate) fn finish(self) -> Outcome {
-        let failed = self.clients.into_iter().flat_map(|client| client.join().unwrap_or_default()).collect();
+        let failed = self
+            .clients
+            .into_iter()
+            .flat_map(|client| client.join().unwrap_or_default())
+            .collect();
         Outcome {
             answered: self.shared.answered.load(SeqCst),
             turned_away: self.shared.turned_away.load(SeqCst),
@@ -115,12 +122,23 @@ impl Shared {
 }
 
 fn has_no_answer(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { answered, turned_away, failed } = self;
-        write!(formatter, "{answered} requests answered, {turned_away} turned away, {} failed", failed.len())
+        let Self {
+            answered,
+            turned_away,
+            failed,
+        } = self;
+        write!(
+            formatter,
+            "{answered} requests answered, {turned_away} turned away, {} failed",
+            failed.len()
+        )
     }
 }

@@ -47,8 +47,15 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
     let address = free_address()?;
     let pod = Pod::start(IMAGE, address, &database.url())?;
     let ready = pod.wait_until_ready(START_LIMIT)?;
-    ensure!(pod.version()?.contains(REVISION), "`berth --version` in the image does not have the commit");
-    println!("Ready {} ms after its start; {} resident.", ready.as_millis(), pod.resident()?);
+    ensure!(
+        pod.version()?.contains(REVISION),
+        "`berth --version` in the image does not have the commit"
+    );
+    println!(
+        "Ready {} ms after its start; {} resident.",
+        ready.as_millis(),
+        pod.resident()?
+    );
 
     session::run(workspace, address)?;
     println!("The session of README.md went well.");

@@ -15,12 +15,21 @@ const SHOWN: &str = "localhost:8000";
 /// error, fails.
 pub(crate) fn run(workspace: &Workspace, address: SocketAddr) -> Result<()> {
     let readme = fs::read_to_string(workspace.root.join("README.md"))?;
-    let block = readme.split("```console\n").nth(1).and_then(|rest| rest.split("```").next());
+    let block = readme
+        .split("```console\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     let script = commands(block.context("README.md shows no session")?)
         .replace(SHOWN, &address.to_string())
         .replace("curl -s", "curl --fail --silent --show-error");
-    let output = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).output()?;
-    ensure!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{script}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 

@@ -38,9 +38,17 @@ fn nulls_and_empty_words_are_as_good_as_nothing() {
         due_date: None,
     };
     assert_eq!(read("add_task", &arguments), Ok(Command::Add(bare)));
-    let everything = Filter { completed: None, priority: None, search: None, limit: 50 };
+    let everything = Filter {
+        completed: None,
+        priority: None,
+        search: None,
+        limit: 50,
+    };
     for arguments in ["", "null", "{}", r#"{"search": "", "priority": null}"#] {
-        assert_eq!(Command::read("list_tasks", arguments), Ok(Command::List(everything.clone())));
+        assert_eq!(
+            Command::read("list_tasks", arguments),
+            Ok(Command::List(everything.clone()))
+        );
     }
 }
 
@@ -87,7 +95,11 @@ fn what_is_wrong_is_told_to_the_model() {
             "{}",
             "there is no tool \"drop_table\"; there are add_task, list_tasks, complete_task, update_task, delete_task",
         ),
-        ("add_task", r#"{"title": "#, "the arguments are wrong: they are not JSON, from byte 10 on"),
+        (
+            "add_task",
+            r#"{"title": "#,
+            "the arguments are wrong: they are not JSON, from byte 10 on",
+        ),
         ("add_task", "", "the arguments are wrong: title: Field required"),
         (
             "add_task",
@@ -120,9 +132,17 @@ fn what_is_wrong_is_told_to_the_model() {
             r#"{"task_id": 3, "due_date": "tomorrow"}"#,
             "the arguments are wrong: due_date: Input should be a valid datetime or date, input is too short",
         ),
-        ("delete_task", "{}", "the arguments are wrong: task_id: Field required"),
+        (
+            "delete_task",
+            "{}",
+            "the arguments are wrong: task_id: Field required",
+        ),
     ] {
-        assert_eq!(Command::read(name, arguments), Err(expected.to_owned()), "{arguments}");
+        assert_eq!(
+            Command::read(name, arguments),
+            Err(expected.to_owned()),
+            "{arguments}"
+        );
     }
 }
 

@@ -35,7 +35,10 @@ impl Script {
     }
 
     fn finishes(mut self, reason: FinishReason) -> Self {
-        self.0.push_back(Ok(Reply { finish_reason: reason, ..reply(Some("So far"), &[]) }));
+        self.0.push_back(Ok(Reply {
+            finish_reason: reason,
+            ..reply(Some("So far"), &[])
+        }));
         self
     }
 
@@ -44,7 +47,10 @@ impl Script {
         let requests = Rc::new(RefCell::new(Vec::new()));
         let commands = Rc::new(RefCell::new(Vec::new()));
         let mut turn = Turn::new(
-            vec![Message::System("be good".to_owned()), Message::User("hi".to_owned())],
+            vec![
+                Message::System("be good".to_owned()),
+                Message::User("hi".to_owned()),
+            ],
             model(self, Rc::clone(&requests)),
             tools(Rc::clone(&commands)),
         );
@@ -60,7 +66,12 @@ impl Script {
             }
         };
         let (requests, commands) = (requests.take(), commands.take());
-        Played { steps, error, requests, commands }
+        Played {
+            steps,
+            error,
+            requests,
+            commands,
+        }
     }
 }
 
@@ -75,7 +86,10 @@ struct Played {
 impl Played {
     /// Name and data of every step but the last.
     fn events(&self) -> Vec<(&'static str, Value)> {
-        self.steps.iter().filter_map(|step| answer::event(step, |_| Err(())).ok()).collect()
+        self.steps
+            .iter()
+            .filter_map(|step| answer::event(step, |_| Err(())).ok())
+            .collect()
     }
 
     fn answer(&self) -> &Answer {
@@ -87,7 +101,11 @@ impl Played {
 
     /// The messages of the last round that follow the first messages of the turn.
     fn told(&self) -> String {
-        self.requests.last().unwrap().messages[2..].iter().map(line).collect::<Vec<_>>().join("\n")
+        self.requests.last().unwrap().messages[2..]
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 }
 
@@ -114,8 +132,19 @@ fn reply(text: Option<&str>, calls: &[(&str, &str)]) -> Reply {
         tool_plan: None,
         tool_calls: calls.iter().enumerate().map(call).collect(),
     };
-    let finish_reason = if calls.is_empty() { FinishReason::Complete } else { FinishReason::ToolCall };
-    Reply { message, finish_reason, usage: Usage { input_tokens: 20, output_tokens: 5 } }
+    let finish_reason = if calls.is_empty() {
+        FinishReason::Complete
+    } else {
+        FinishReason::ToolCall
+    };
+    Reply {
+        message,
+        finish_reason,
+        usage: Usage {
+            input_tokens: 20,
+            output_tokens: 5,
+        },
+    }
 }
 
 /// Streams its replies: a text word by word, then the calls, then the end.
@@ -125,10 +154,20 @@ fn model(script: Script, requests: Rc<RefCell<Vec<Request>>>) -> Model {
         requests.borrow_mut().push(request);
         let reply = script.pop_front().unwrap()?;
         let content = reply.message.content.clone().unwrap_or_default();
-        let words: Vec<Event> =
-            content.split_inclusive(' ').map(|word| Event::Text(word.to_owned())).collect();
-        let calls: Vec<Event> = reply.message.tool_calls.iter().cloned().map(Event::ToolCall).collect();
-        Ok(Box::new(words.into_iter().chain(calls).chain([Event::End(reply)]).map(Ok)))
+        let words: Vec<Event> = content
+            .split_inclusive(' ')
+            .map(|word| Event::Text(word.to_owned()))
+            .collect();
+        let calls: Vec<Event> = reply
+            .message
+            .tool_calls
+            .iter()
+            .cloned()
+            .map(Event::ToolCall)
+            .collect();
+        Ok(Box::new(
+            words.into_iter().chain(calls).chain([Event::End(reply)]).map(Ok),
+        ))
     })
 }
 
@@ -151,7 +190,10 @@ fn an_answer_without_tools_is_one_round() {
     let played = Script::default().says("Hello there").play();
     assert_eq!(
         played.events(),
-        [("token", json!({ "text": "Hello " })), ("token", json!({ "text": "there" }))]
+        [
+            ("token", json!({ "text": "Hello " })),
+            ("token", json!({ "text": "there" }))
+        ]
     );
     assert_eq!(played.answer().text, "Hello there");
     assert_eq!(played.answer().tool_calls(), json!([]));
@@ -171,9 +213,15 @@ fn list_then_delete_is_two_rounds() {
     assert_eq!(
         played.events(),
         [
-            ("tool_call", json!({ "id": "call_1", "name": "list_tasks", "arguments": { "search": "milk" } })),
+            (
+                "tool_call",
+                json!({ "id": "call_1", "name": "list_tasks", "arguments": { "search": "milk" } })
+            ),
             ("tool_result", json!({ "id": "call_1", "result": tasks })),
-            ("tool_call", json!({ "id": "call_1", "name": "delete_task", "arguments": { "task_id": 3 } })),
+            (
+                "tool_call",
+                json!({ "id": "call_1", "name": "delete_task", "arguments": { "task_id": 3 } })
+            ),
             ("tool_result", json!({ "id": "call_1", "result": deleted })),
             ("token", json!({ "text": "Gone." })),
         ]
@@ -197,15 +245,29 @@ fn several_calls_in_one_round_all_run() {
         .play();
     assert_eq!(played.commands.len(), 3);
     let names: Vec<&str> = played.events().iter().map(|(name, _)| *name).collect();
-    let expected =
-        ["tool_call", "tool_call", "tool_call", "tool_result", "tool_result", "tool_result", "token"];
+    let expected = [
+        "tool_call",
+        "tool_call",
+        "tool_call",
+        "tool_result",
+        "tool_result",
+        "tool_result",
+        "token",
+    ];
     assert_eq!(names, expected);
-    assert!(played.told().starts_with("assistant: call_1 call_2 call_3\ncall_1: {"));
+    assert!(
+        played
+            .told()
+            .starts_with("assistant: call_1 call_2 call_3\ncall_1: {")
+    );
 }
 
 #[test]
 fn the_tools_are_sent_in_every_round() {
-    let played = Script::default().calls(&[("list_tasks", "{}")]).says("One task.").play();
+    let played = Script::default()
+        .calls(&[("list_tasks", "{}")])
+        .says("One task.")
+        .play();
     for request in &played.requests {
         let names: Vec<&str> = request.tools.iter().map(|tool| &*tool.name).collect();
         assert_eq!(names, tools::NAMES);
@@ -220,8 +282,15 @@ fn a_failure_of_a_tool_goes_back_to_the_model() {
         .calls(&[("complete_task", r#"{"task_id": 3}"#)])
         .says("Done.")
         .play();
-    assert!(played.told().starts_with("assistant: call_1\ncall_1: {\"error\":\"no such task\"}\n"));
-    assert_eq!(played.answer().calls[0].result, json!({ "error": "no such task" }));
+    assert!(
+        played
+            .told()
+            .starts_with("assistant: call_1\ncall_1: {\"error\":\"no such task\"}\n")
+    );
+    assert_eq!(
+        played.answer().calls[0].result,
+        json!({ "error": "no such task" })
+    );
     assert_eq!(played.answer().text, "Done.");
 }
 
@@ -239,8 +308,14 @@ fn calls_that_cannot_be_read_are_not_run_and_are_shown_with_an_object() {
     assert_eq!(played.commands, []);
     let calls = &played.answer().calls;
     let arguments: Vec<&Value> = calls.iter().map(|call| &call.arguments).collect();
-    assert_eq!(arguments, [&json!({}), &json!({}), &json!({ "title": 3 }), &json!({})]);
-    assert!(calls.iter().all(|call| call.result["error"].is_string()), "{calls:?}");
+    assert_eq!(
+        arguments,
+        [&json!({}), &json!({}), &json!({ "title": 3 }), &json!({})]
+    );
+    assert!(
+        calls.iter().all(|call| call.result["error"].is_string()),
+        "{calls:?}"
+    );
 }
 
 #[test]
@@ -260,23 +335,41 @@ fn after_eight_rounds_the_model_can_only_speak() {
     let speaking = eight().says("That is a lot.").play();
     assert_eq!(speaking.commands.len(), 8);
     assert_eq!(speaking.requests.len(), 9);
-    let choices: Vec<ToolChoice> = speaking.requests.iter().map(|request| request.tool_choice).collect();
+    let choices: Vec<ToolChoice> = speaking
+        .requests
+        .iter()
+        .map(|request| request.tool_choice)
+        .collect();
     assert_eq!((choices[7], choices[8]), (ToolChoice::Auto, ToolChoice::None));
     assert_eq!(speaking.answer().text, "That is a lot.");
 
     let calling = eight().calls(&list).play();
     assert_eq!((calling.commands.len(), calling.requests.len()), (8, 9));
     assert_eq!(calling.answer().calls.len(), 8);
-    assert!(calling.answer().text.starts_with("This takes more steps"), "{}", calling.answer().text);
-    let calls = calling.events().iter().filter(|(name, _)| *name == "tool_call").count();
+    assert!(
+        calling.answer().text.starts_with("This takes more steps"),
+        "{}",
+        calling.answer().text
+    );
+    let calls = calling
+        .events()
+        .iter()
+        .filter(|(name, _)| *name == "tool_call")
+        .count();
     assert_eq!(calls, 8);
 }
 
 #[test]
 fn where_the_model_says_nothing_its_tools_are_told() {
-    let played = Script::default().calls(&[("complete_task", r#"{"task_id": 3}"#)]).stays_silent().play();
+    let played = Script::default()
+        .calls(&[("complete_task", r#"{"task_id": 3}"#)])
+        .stays_silent()
+        .play();
     assert_eq!(played.answer().text, "Completed task 3: Buy milk.");
-    assert_eq!(played.events().last().unwrap(), &("token", json!({ "text": "Completed task 3: Buy milk." })));
+    assert_eq!(
+        played.events().last().unwrap(),
+        &("token", json!({ "text": "Completed task 3: Buy milk." }))
+    );
 
     let blank = Script::default().says(" \n").play();
     assert!(blank.answer().text.starts_with("I have no answer"));
@@ -284,8 +377,14 @@ fn where_the_model_says_nothing_its_tools_are_told() {
 
 #[test]
 fn the_tokens_of_all_rounds_are_summed() {
-    let played = Script::default().calls(&[("list_tasks", "{}")]).says("One task.").play();
-    let body = played.answer().body(Stored { conversation: 7, message: 41 });
+    let played = Script::default()
+        .calls(&[("list_tasks", "{}")])
+        .says("One task.")
+        .play();
+    let body = played.answer().body(Stored {
+        conversation: 7,
+        message: 41,
+    });
     assert_eq!(body["usage"], json!({ "input_tokens": 40, "output_tokens": 10 }));
 }
 
@@ -295,7 +394,10 @@ fn a_failure_of_the_model_ends_the_turn() {
     assert!(at_once.steps.is_empty());
     assert!(matches!(at_once.error, Some(Error::RateLimited(Some(3)))));
 
-    let later = Script::default().calls(&[("list_tasks", "{}")]).fails(Error::Unavailable).play();
+    let later = Script::default()
+        .calls(&[("list_tasks", "{}")])
+        .fails(Error::Unavailable)
+        .play();
     assert_eq!(later.steps.len(), 2);
     assert!(matches!(later.error, Some(Error::Unavailable)));
 
@@ -307,7 +409,14 @@ fn a_failure_of_the_model_ends_the_turn() {
 
 #[test]
 fn an_answer_that_is_cut_is_an_answer() {
-    assert_eq!(Script::default().finishes(FinishReason::MaxTokens).play().answer().text, "So far");
+    assert_eq!(
+        Script::default()
+            .finishes(FinishReason::MaxTokens)
+            .play()
+            .answer()
+            .text,
+        "So far"
+    );
 }
 
 #[test]

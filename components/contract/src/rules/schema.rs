@@ -18,7 +18,11 @@ impl Text {
     /// A string. The schema's bounds count white space that the rule removes.
     #[must_use]
     pub fn schema(&self) -> Value {
-        let pattern = if self.trim && self.min > 0 { NOT_BLANK } else { WITHOUT_NUL };
+        let pattern = if self.trim && self.min > 0 {
+            NOT_BLANK
+        } else {
+            WITHOUT_NUL
+        };
         let mut schema = json!({ "type": "string", "pattern": pattern });
         if self.min > 0 {
             schema["minLength"] = self.min.into();
@@ -82,7 +86,10 @@ mod tests {
             Text::of(1, 255).trimmed().schema(),
             json!({ "type": "string", "pattern": NOT_BLANK, "minLength": 1, "maxLength": 255 })
         );
-        assert_eq!(Text::ANY.schema(), json!({ "type": "string", "pattern": WITHOUT_NUL }));
+        assert_eq!(
+            Text::ANY.schema(),
+            json!({ "type": "string", "pattern": WITHOUT_NUL })
+        );
         assert_eq!(
             Integer::between(1, 200).schema(),
             json!({ "type": "integer", "format": "int64", "minimum": 1, "maximum": 200 })

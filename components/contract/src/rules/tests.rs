@@ -27,15 +27,24 @@ fn text_is_counted_in_characters() {
     assert_eq!(text.check(&json!("👩🏽🚀")), Ok("👩🏽🚀".to_owned()));
     assert_eq!(
         refused(&text, json!("äöüx")),
-        ("string_too_long", "String should have at most 3 characters".into())
+        (
+            "string_too_long",
+            "String should have at most 3 characters".into()
+        )
     );
     assert_eq!(
         refused(&text, json!("")),
-        ("string_too_short", "String should have at least 1 character".into())
+        (
+            "string_too_short",
+            "String should have at least 1 character".into()
+        )
     );
     assert_eq!(
         refused(&Text::of(2, 8), json!("x")),
-        ("string_too_short", "String should have at least 2 characters".into())
+        (
+            "string_too_short",
+            "String should have at least 2 characters".into()
+        )
     );
     assert_eq!(
         refused(&Text::of(0, 1), json!("xy")),
@@ -54,7 +63,10 @@ fn text_is_trimmed_before_it_is_counted() {
 #[test]
 fn text_is_a_string_and_nothing_else() {
     for input in [json!(null), json!(1), json!(true), json!([]), json!({})] {
-        assert_eq!(refused(&Text::of(0, 9), input), ("string_type", "Input should be a valid string".into()));
+        assert_eq!(
+            refused(&Text::of(0, 9), input),
+            ("string_type", "Input should be a valid string".into())
+        );
     }
 }
 
@@ -62,26 +74,51 @@ fn text_is_a_string_and_nothing_else() {
 fn text_with_nul_is_refused_since_postgresql_cannot_store_it() {
     assert_eq!(
         refused(&Text::of(0, 9), json!("a\0b")),
-        ("value_error", "Value error, a string cannot hold NUL characters".into())
+        (
+            "value_error",
+            "Value error, a string cannot hold NUL characters".into()
+        )
     );
 }
 
 #[test]
 fn a_boolean_has_many_spellings() {
-    for input in [json!(true), json!(1), json!(1.0), json!("1"), json!("TRUE"), json!("yes"), json!("On")] {
+    for input in [
+        json!(true),
+        json!(1),
+        json!(1.0),
+        json!("1"),
+        json!("TRUE"),
+        json!("yes"),
+        json!("On"),
+    ] {
         assert_eq!(Boolean.check(&input), Ok(true), "{input}");
     }
-    for input in [json!(false), json!(0), json!(0.0), json!("0"), json!("False"), json!("n"), json!("off")] {
+    for input in [
+        json!(false),
+        json!(0),
+        json!(0.0),
+        json!("0"),
+        json!("False"),
+        json!("n"),
+        json!("off"),
+    ] {
         assert_eq!(Boolean.check(&input), Ok(false), "{input}");
     }
     for input in [json!("maybe"), json!(""), json!(" true"), json!(2), json!(-1)] {
         assert_eq!(
             refused(&Boolean, input),
-            ("bool_parsing", "Input should be a valid boolean, unable to interpret input".into())
+            (
+                "bool_parsing",
+                "Input should be a valid boolean, unable to interpret input".into()
+            )
         );
     }
     for input in [json!(null), json!([]), json!({}), json!(0.5)] {
-        assert_eq!(refused(&Boolean, input), ("bool_type", "Input should be a valid boolean".into()));
+        assert_eq!(
+            refused(&Boolean, input),
+            ("bool_type", "Input should be a valid boolean".into())
+        );
     }
 }
 
@@ -105,25 +142,43 @@ fn an_integer_may_be_a_string_or_a_whole_float() {
 
 #[test]
 fn what_is_no_integer_is_refused() {
-    for input in
-        [json!("abc"), json!(""), json!("1e3"), json!("1.5"), json!("--1"), json!("1__0"), json!(".0")]
-    {
+    for input in [
+        json!("abc"),
+        json!(""),
+        json!("1e3"),
+        json!("1.5"),
+        json!("--1"),
+        json!("1__0"),
+        json!(".0"),
+    ] {
         assert_eq!(
             refused(&Integer::ANY, input),
-            ("int_parsing", "Input should be a valid integer, unable to parse string as an integer".into())
+            (
+                "int_parsing",
+                "Input should be a valid integer, unable to parse string as an integer".into()
+            )
         );
     }
     for input in [json!(null), json!([]), json!({})] {
-        assert_eq!(refused(&Integer::ANY, input), ("int_type", "Input should be a valid integer".into()));
+        assert_eq!(
+            refused(&Integer::ANY, input),
+            ("int_type", "Input should be a valid integer".into())
+        );
     }
     assert_eq!(
         refused(&Integer::ANY, json!(1.5)),
-        ("int_from_float", "Input should be a valid integer, got a number with a fractional part".into())
+        (
+            "int_from_float",
+            "Input should be a valid integer, got a number with a fractional part".into()
+        )
     );
     for input in [json!("99999999999999999999"), json!(u64::MAX), json!(1e300)] {
         assert_eq!(
             refused(&Integer::ANY, input),
-            ("int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size".into())
+            (
+                "int_parsing_size",
+                "Unable to parse input string as an integer, exceeded maximum size".into()
+            )
         );
     }
 }
@@ -135,11 +190,17 @@ fn an_integer_stays_within_its_bounds() {
     assert_eq!(limit.check(&json!("200")), Ok(200));
     assert_eq!(
         refused(&limit, json!("0")),
-        ("greater_than_equal", "Input should be greater than or equal to 1".into())
+        (
+            "greater_than_equal",
+            "Input should be greater than or equal to 1".into()
+        )
     );
     assert_eq!(
         refused(&limit, json!("201")),
-        ("less_than_equal", "Input should be less than or equal to 200".into())
+        (
+            "less_than_equal",
+            "Input should be less than or equal to 200".into()
+        )
     );
 }
 
@@ -147,7 +208,10 @@ fn an_integer_stays_within_its_bounds() {
 fn a_choice_names_what_there_is_to_choose_from() {
     let order = Choice(&[("asc", 1), ("desc", 2)]);
     assert_eq!(order.check(&json!("desc")), Ok(2));
-    assert_eq!(refused(&order, json!("up")), ("enum", "Input should be 'asc' or 'desc'".into()));
+    assert_eq!(
+        refused(&order, json!("up")),
+        ("enum", "Input should be 'asc' or 'desc'".into())
+    );
     assert_eq!(refused(&order, json!(1)).0, "enum");
     let status = Choice(&[("all", ()), ("pending", ()), ("completed", ())]);
     assert_eq!(
@@ -160,16 +224,28 @@ fn a_choice_names_what_there_is_to_choose_from() {
 fn a_list_of_texts_is_checked_element_by_element() {
     let tags = TextList::of(Text::of(1, 5), 3);
     assert_eq!(tags.check(&json!([])), Ok(vec![]));
-    assert_eq!(tags.check(&json!(["a", "b"])), Ok(vec!["a".to_owned(), "b".to_owned()]));
+    assert_eq!(
+        tags.check(&json!(["a", "b"])),
+        Ok(vec!["a".to_owned(), "b".to_owned()])
+    );
     for input in [json!("a"), json!(null), json!({})] {
-        assert_eq!(refused(&tags, input), ("list_type", "Input should be a valid list".into()));
+        assert_eq!(
+            refused(&tags, input),
+            ("list_type", "Input should be a valid list".into())
+        );
     }
     assert_eq!(
         refused(&tags, json!(["a", "b", "c", "d"])),
-        ("too_long", "List should have at most 3 items after validation, not 4".into())
+        (
+            "too_long",
+            "List should have at most 3 items after validation, not 4".into()
+        )
     );
     let found = tags.check(&json!(["a", 1, "toolong"])).map_err(|violations| {
-        violations.iter().map(|violation| (violation.kind, violation.location.clone())).collect::<Vec<_>>()
+        violations
+            .iter()
+            .map(|violation| (violation.kind, violation.location.clone()))
+            .collect::<Vec<_>>()
     });
     assert_eq!(
         found,

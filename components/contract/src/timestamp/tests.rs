@@ -50,7 +50,10 @@ fn fractions_are_cut_to_microseconds() {
     assert_eq!(read("2026-11-23T09:30:00.5Z"), Some(MORNING + 500_000));
     assert_eq!(read("2026-11-23T09:30:00,5Z"), Some(MORNING + 500_000));
     assert_eq!(read("2026-11-23T09:30:00.123456Z"), Some(MORNING + 123_456));
-    assert_eq!(read("2026-11-23T09:30:00.123456789+00:00"), Some(MORNING + 123_456));
+    assert_eq!(
+        read("2026-11-23T09:30:00.123456789+00:00"),
+        Some(MORNING + 123_456)
+    );
 }
 
 #[test]
@@ -61,7 +64,10 @@ fn the_calendar_is_right_at_its_corners() {
     assert_eq!(read("2000-03-01"), Some(951_868_800 * SECOND));
     assert_eq!(read("2024-12-31"), Some(1_735_603_200 * SECOND));
     assert_eq!(read("0001-01-01T00:00:00Z"), Some(-62_135_596_800 * SECOND));
-    assert_eq!(read("9999-12-31T23:59:59.999999Z"), Some(253_402_300_800 * SECOND - 1));
+    assert_eq!(
+        read("9999-12-31T23:59:59.999999Z"),
+        Some(253_402_300_800 * SECOND - 1)
+    );
     assert_eq!(read("1900-02-29"), None);
     assert_eq!(read("2026-02-29"), None);
     assert_eq!(read("2026-04-31"), None);
@@ -74,7 +80,11 @@ fn every_day_of_five_centuries_follows_the_one_before() {
     for year in 1800..2300 {
         for month in 1..=12 {
             for day in 1..=days_in_month(year, month) {
-                assert_eq!(days_from_civil(year, month, day), expected, "{year}-{month}-{day}");
+                assert_eq!(
+                    days_from_civil(year, month, day),
+                    expected,
+                    "{year}-{month}-{day}"
+                );
                 expected += 1;
             }
         }
@@ -107,13 +117,20 @@ fn what_is_no_date_is_refused_with_the_reason() {
         ("not a date at all", "invalid character in year"),
         (" 2026-11-23T09:30:00Z", "invalid character in year"),
         ("2026/11/23", "invalid date separator, expected `-`"),
-        ("2026-13-23T09:30:00Z", "month value is outside expected range of 1-12"),
+        (
+            "2026-13-23T09:30:00Z",
+            "month value is outside expected range of 1-12",
+        ),
         ("2026-00-10", "month value is outside expected range of 1-12"),
         ("2026-02-30", "day value is outside expected range"),
         ("2026-11-00", "day value is outside expected range"),
     ] {
         let message = format!("Input should be a valid datetime or date, {reason}");
-        assert_eq!(refused(json!(text)), ("datetime_from_date_parsing", message), "{text}");
+        assert_eq!(
+            refused(json!(text)),
+            ("datetime_from_date_parsing", message),
+            "{text}"
+        );
     }
 }
 
@@ -147,7 +164,11 @@ fn what_follows_a_date_and_is_no_time_is_refused() {
 
 #[test]
 fn years_that_four_digits_cannot_write_are_refused() {
-    for text in ["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"] {
+    for text in [
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00+01:00",
+        "9999-12-31T23:59:59-01:00",
+    ] {
         assert_eq!(refused(json!(text)).0, "datetime_parsing", "{text}");
     }
 }
@@ -155,6 +176,9 @@ fn years_that_four_digits_cannot_write_are_refused() {
 #[test]
 fn only_text_and_numbers_are_timestamps() {
     for input in [json!(null), json!(true), json!([]), json!({})] {
-        assert_eq!(refused(input), ("datetime_type", "Input should be a valid datetime".into()));
+        assert_eq!(
+            refused(input),
+            ("datetime_type", "Input should be a valid datetime".into())
+        );
     }
 }

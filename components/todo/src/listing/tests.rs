@@ -11,7 +11,11 @@ fn read(query: &str) -> Result<Listing, Violations> {
 /// The type of each violation.
 fn faults(query: &str) -> Vec<&'static str> {
     let violations = read(query).err();
-    violations.iter().flat_map(Violations::iter).map(|violation| violation.kind).collect()
+    violations
+        .iter()
+        .flat_map(Violations::iter)
+        .map(|violation| violation.kind)
+        .collect()
 }
 
 #[test]
@@ -34,11 +38,18 @@ fn every_parameter_is_read() {
         &sort=title&order=asc&limit=20&offset=40&unknown=1";
     let listing = read(query);
     let times = listing.as_ref().ok().map(|listing| {
-        (listing.due_before.map(Timestamp::microseconds), listing.due_after.map(Timestamp::microseconds))
+        (
+            listing.due_before.map(Timestamp::microseconds),
+            listing.due_after.map(Timestamp::microseconds),
+        )
     });
     assert_eq!(times, Some((Some(2_000_000), Some(1_000_000))));
     assert_eq!(
-        listing.map(|listing| Listing { due_before: None, due_after: None, ..listing }),
+        listing.map(|listing| Listing {
+            due_before: None,
+            due_after: None,
+            ..listing
+        }),
         Ok(Listing {
             status: Status::Pending,
             completed: Some(false),
@@ -64,7 +75,10 @@ fn an_empty_text_filters_nothing() {
 
 #[test]
 fn created_is_another_word_for_created_at() {
-    assert_eq!(read("sort=created").map(|listing| listing.sort), Ok(Sort::CreatedAt));
+    assert_eq!(
+        read("sort=created").map(|listing| listing.sort),
+        Ok(Sort::CreatedAt)
+    );
 }
 
 #[test]
@@ -74,16 +88,26 @@ fn a_status_has_several_words() {
         (&["completed", "complete", "done"], Status::Completed),
     ] {
         for word in words {
-            assert_eq!(read(&format!("status={word}")).map(|listing| listing.status), Ok(status), "{word}");
+            assert_eq!(
+                read(&format!("status={word}")).map(|listing| listing.status),
+                Ok(status),
+                "{word}"
+            );
         }
     }
 }
 
 #[test]
 fn limit_and_offset_have_bounds() {
-    for good in
-        ["limit=1", "limit=2", "limit=199", "limit=200", "offset=0", "offset=1", "offset=9223372036854775807"]
-    {
+    for good in [
+        "limit=1",
+        "limit=2",
+        "limit=199",
+        "limit=200",
+        "offset=0",
+        "offset=1",
+        "offset=9223372036854775807",
+    ] {
         assert_eq!(faults(good), [""; 0], "{good}");
     }
     for (bad, kind) in [

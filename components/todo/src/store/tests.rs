@@ -11,7 +11,11 @@ fn filter(query: &str) -> (String, Vec<String>) {
         .text()
         .strip_prefix("SELECT count(*) AS total FROM tasks WHERE user_id = $1")
         .unwrap_or_default();
-    let params = statement.params().iter().skip(1).map(|value| format!("{value:?}"));
+    let params = statement
+        .params()
+        .iter()
+        .skip(1)
+        .map(|value| format!("{value:?}"));
     (text.to_owned(), params.collect())
 }
 
@@ -31,7 +35,10 @@ fn every_statement_is_bound_to_the_user() {
         tags: vec![],
         due_date: None,
     };
-    let titled = TaskChanges { title: Some("x".into()), ..TaskChanges::default() };
+    let titled = TaskChanges {
+        title: Some("x".into()),
+        ..TaskChanges::default()
+    };
     for statement in [
         list("ann", &listing, Shape::Api, 10, 0),
         count("ann", &listing),
@@ -45,12 +52,20 @@ fn every_statement_is_bound_to_the_user() {
         overview("ann"),
         stats("ann"),
     ] {
-        let place =
-            statement.params().iter().position(|param| matches!(param, Value::Text(user) if user == "ann"));
-        let bound = place.map(|index| format!("user_id = ${}", index + 1)).unwrap_or_default();
+        let place = statement
+            .params()
+            .iter()
+            .position(|param| matches!(param, Value::Text(user) if user == "ann"));
+        let bound = place
+            .map(|index| format!("user_id = ${}", index + 1))
+            .unwrap_or_default();
         let is_bound = statement.text().ends_with(&bound) || statement.text().contains(&format!("{bound} "));
         let is_insert = statement.text().starts_with("INSERT INTO tasks (user_id, ") && place == Some(0);
-        assert!(!bound.is_empty() && (is_bound || is_insert), "{}", statement.text());
+        assert!(
+            !bound.is_empty() && (is_bound || is_insert),
+            "{}",
+            statement.text()
+        );
     }
 }
 
@@ -71,8 +86,14 @@ fn filters_are_joined_by_and() {
         )
     );
     assert_eq!(filter("status=completed").0, " AND completed");
-    assert_eq!(filter("overdue=true").0, " AND NOT completed AND due_date < now()");
-    assert_eq!(filter("overdue=false").0, " AND (completed OR due_date IS NULL OR due_date >= now())");
+    assert_eq!(
+        filter("overdue=true").0,
+        " AND NOT completed AND due_date < now()"
+    );
+    assert_eq!(
+        filter("overdue=false").0,
+        " AND (completed OR due_date IS NULL OR due_date >= now())"
+    );
     assert_eq!(
         filter("due_before=1970-01-01T00:00:02Z&due_after=1970-01-01T00:00:01Z"),
         (
@@ -100,7 +121,10 @@ fn a_page_has_a_limit_and_an_offset() {
         "SELECT id, user_id, title, description, completed, priority, category, tags, due_date, created_at, \
          updated_at FROM tasks WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3"
     );
-    assert!(matches!(statement.params(), [_, Value::Int8(20), Value::Int8(40)]));
+    assert!(matches!(
+        statement.params(),
+        [_, Value::Int8(20), Value::Int8(40)]
+    ));
 }
 
 #[test]
@@ -114,7 +138,11 @@ fn every_order_ends_with_the_id() {
 
 #[test]
 fn the_dashboard_gets_the_status_too() {
-    assert!(read("ann", 7, Shape::Dashboard).text().contains("completed AS status"));
+    assert!(
+        read("ann", 7, Shape::Dashboard)
+            .text()
+            .contains("completed AS status")
+    );
     assert!(!read("ann", 7, Shape::Api).text().contains("status"));
 }
 

@@ -19,8 +19,14 @@ fn change(body: &Value) -> Result<TaskChanges, Violations> {
 
 /// The field and the type of each violation.
 fn faults<T>(result: Result<T, Violations>) -> Vec<(Value, Value)> {
-    let violations = result.err().map(|violations| violations.detail()).unwrap_or_default();
-    violations.iter().map(|violation| (violation["loc"].clone(), violation["type"].clone())).collect()
+    let violations = result
+        .err()
+        .map(|violations| violations.detail())
+        .unwrap_or_default();
+    violations
+        .iter()
+        .map(|violation| (violation["loc"].clone(), violation["type"].clone()))
+        .collect()
 }
 
 fn fault(field: &str, kind: &str) -> Vec<(Value, Value)> {
@@ -74,37 +80,76 @@ fn null_is_as_good_as_absent_for_what_is_optional() {
 
 #[test]
 fn null_is_refused_for_what_is_not() {
-    assert_eq!(faults(create(&json!({"title": null}))), fault("title", "string_type"));
-    assert_eq!(faults(create(&json!({"title": "x", "completed": null}))), fault("completed", "bool_type"));
-    assert_eq!(faults(change(&json!({"title": null}))), fault("title", "string_type"));
-    assert_eq!(faults(change(&json!({"completed": null}))), fault("completed", "bool_type"));
+    assert_eq!(
+        faults(create(&json!({"title": null}))),
+        fault("title", "string_type")
+    );
+    assert_eq!(
+        faults(create(&json!({"title": "x", "completed": null}))),
+        fault("completed", "bool_type")
+    );
+    assert_eq!(
+        faults(change(&json!({"title": null}))),
+        fault("title", "string_type")
+    );
+    assert_eq!(
+        faults(change(&json!({"completed": null}))),
+        fault("completed", "bool_type")
+    );
 }
 
 #[test]
 fn a_title_has_1_to_255_characters_after_trimming() {
     for length in [1, 254, 255] {
         let title = format!("  {}\n", "ü".repeat(length));
-        assert_eq!(create(&json!({"title": title})).unwrap().title, "ü".repeat(length));
+        assert_eq!(
+            create(&json!({"title": title})).unwrap().title,
+            "ü".repeat(length)
+        );
     }
     assert_eq!(faults(create(&json!({}))), fault("title", "missing"));
     for blank in ["", " ", " \t\n "] {
-        assert_eq!(faults(create(&json!({"title": blank}))), fault("title", "string_too_short"));
-        assert_eq!(faults(change(&json!({"title": blank}))), fault("title", "string_too_short"));
+        assert_eq!(
+            faults(create(&json!({"title": blank}))),
+            fault("title", "string_too_short")
+        );
+        assert_eq!(
+            faults(change(&json!({"title": blank}))),
+            fault("title", "string_too_short")
+        );
     }
-    assert_eq!(faults(create(&json!({"title": "ü".repeat(256)}))), fault("title", "string_too_long"));
-    assert_eq!(faults(change(&json!({"title": "x".repeat(256)}))), fault("title", "string_too_long"));
+    assert_eq!(
+        faults(create(&json!({"title": "ü".repeat(256)}))),
+        fault("title", "string_too_long")
+    );
+    assert_eq!(
+        faults(change(&json!({"title": "x".repeat(256)}))),
+        fault("title", "string_too_long")
+    );
 }
 
 #[test]
 fn the_other_texts_have_their_limits_too() {
     for (field, max) in [("description", 2000), ("priority", 50), ("category", 50)] {
         for length in [0, max - 1, max] {
-            assert!(create(&json!({"title": "x", field: "x".repeat(length)})).is_ok(), "{field} {length}");
-            assert!(change(&json!({field: "x".repeat(length)})).is_ok(), "{field} {length}");
+            assert!(
+                create(&json!({"title": "x", field: "x".repeat(length)})).is_ok(),
+                "{field} {length}"
+            );
+            assert!(
+                change(&json!({field: "x".repeat(length)})).is_ok(),
+                "{field} {length}"
+            );
         }
         let long = "x".repeat(max + 1);
-        assert_eq!(faults(create(&json!({"title": "x", field: long}))), fault(field, "string_too_long"));
-        assert_eq!(faults(change(&json!({field: long}))), fault(field, "string_too_long"));
+        assert_eq!(
+            faults(create(&json!({"title": "x", field: long}))),
+            fault(field, "string_too_long")
+        );
+        assert_eq!(
+            faults(change(&json!({field: long}))),
+            fault(field, "string_too_long")
+        );
     }
 }
 
@@ -113,7 +158,10 @@ fn there_are_at_most_20_tags_of_1_to_50_characters() {
     for count in [0, 19, 20] {
         assert!(change(&json!({"tags": vec!["x"; count]})).is_ok());
     }
-    assert_eq!(faults(change(&json!({"tags": vec!["x"; 21]}))), fault("tags", "too_long"));
+    assert_eq!(
+        faults(change(&json!({"tags": vec!["x"; 21]}))),
+        fault("tags", "too_long")
+    );
     assert!(change(&json!({"tags": ["x", "x".repeat(50)]})).is_ok());
     assert_eq!(
         faults(change(&json!({"tags": ["", "x", "x".repeat(51), 3]}))),
@@ -132,7 +180,10 @@ fn a_due_date_is_a_timestamp() {
         faults(create(&json!({"title": "x", "due_date": "tomorrow"}))),
         fault("due_date", "datetime_from_date_parsing")
     );
-    assert_eq!(faults(change(&json!({"due_date": true}))), fault("due_date", "datetime_type"));
+    assert_eq!(
+        faults(change(&json!({"due_date": true}))),
+        fault("due_date", "datetime_type")
+    );
 }
 
 #[test]
@@ -145,7 +196,10 @@ fn every_violation_is_told_at_once() {
 #[test]
 fn only_what_is_present_is_changed() {
     assert_eq!(change(&json!({})).unwrap(), TaskChanges::default());
-    let title_only = TaskChanges { title: Some("x".into()), ..TaskChanges::default() };
+    let title_only = TaskChanges {
+        title: Some("x".into()),
+        ..TaskChanges::default()
+    };
     assert_eq!(change(&json!({"title": " x "})).unwrap(), title_only);
 }
 
@@ -171,15 +225,23 @@ fn null_clears_what_is_optional() {
 fn the_dashboard_calls_completed_status_as_well() {
     let read = |body: &Value, shape| TaskChanges::read(fields(body), shape).map(|changes| changes.completed);
     assert_eq!(read(&json!({"status": true}), Shape::Dashboard), Ok(Some(true)));
-    assert_eq!(read(&json!({"completed": true}), Shape::Dashboard), Ok(Some(true)));
-    assert_eq!(read(&json!({"status": false, "completed": true}), Shape::Dashboard), Ok(Some(false)));
+    assert_eq!(
+        read(&json!({"completed": true}), Shape::Dashboard),
+        Ok(Some(true))
+    );
+    assert_eq!(
+        read(&json!({"status": false, "completed": true}), Shape::Dashboard),
+        Ok(Some(false))
+    );
     assert_eq!(read(&json!({"status": "anything"}), Shape::Api), Ok(None));
     assert_eq!(
         faults(read(&json!({"status": "pending"}), Shape::Dashboard)),
         fault("status", "bool_parsing")
     );
     assert!(
-        NewTask::read(fields(&json!({"title": "x", "status": true})), Shape::Dashboard).unwrap().completed
+        NewTask::read(fields(&json!({"title": "x", "status": true})), Shape::Dashboard)
+            .unwrap()
+            .completed
     );
 }
 
@@ -190,5 +252,8 @@ fn a_completion_is_set_or_toggled() {
     assert_eq!(read(b"{}"), Ok(None));
     assert_eq!(read(br#"{"completed": true}"#), Ok(Some(true)));
     assert_eq!(read(br#"{"completed": false}"#), Ok(Some(false)));
-    assert_eq!(faults(read(br#"{"completed": "x"}"#)), fault("completed", "bool_parsing"));
+    assert_eq!(
+        faults(read(br#"{"completed": "x"}"#)),
+        fault("completed", "bool_parsing")
+    );
 }

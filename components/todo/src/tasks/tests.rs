@@ -57,7 +57,10 @@ fn a_task_that_crosses_is_the_task_that_a_client_would_send() {
 
 #[test]
 fn what_is_wrong_is_named() {
-    let sent = NewTask { tags: vec!["a".to_owned(), String::new()], ..new_task(" ") };
+    let sent = NewTask {
+        tags: vec!["a".to_owned(), String::new()],
+        ..new_task(" ")
+    };
     assert_eq!(
         added(&sent),
         Err(Error::Invalid(
@@ -78,19 +81,28 @@ fn a_change_keeps_clears_or_sets() {
     };
     assert_eq!(
         present(changes),
-        *json!({"completed": false, "category": null, "description": "Three litres"}).as_object().unwrap()
+        *json!({"completed": false, "category": null, "description": "Three litres"})
+            .as_object()
+            .unwrap()
     );
 }
 
 #[test]
 fn a_filter_has_the_limits_of_the_api() {
     let listing = |limit| {
-        let filter =
-            Filter { completed: Some(false), priority: None, search: Some("milk".to_owned()), limit };
+        let filter = Filter {
+            completed: Some(false),
+            priority: None,
+            search: Some("milk".to_owned()),
+            limit,
+        };
         Listing::read(fields(&filter).unwrap())
     };
     let read = listing(200).unwrap();
-    assert_eq!((read.completed, read.search.as_deref(), read.limit), (Some(false), Some("milk"), Some(200)));
+    assert_eq!(
+        (read.completed, read.search.as_deref(), read.limit),
+        (Some(false), Some("milk"), Some(200))
+    );
     assert!(listing(0).is_err() && listing(201).is_err());
 }
 
@@ -103,7 +115,10 @@ fn a_row_that_the_host_has_encoded_is_a_task() {
     });
     let task: Task = serde_json::from_value(row).unwrap();
     assert_eq!((task.id, task.completed, task.tags.len()), (7, true, 1));
-    assert_eq!((task.due_date, &*task.updated_at), (None, "2026-11-23T09:30:00.5Z"));
+    assert_eq!(
+        (task.due_date, &*task.updated_at),
+        (None, "2026-11-23T09:30:00.5Z")
+    );
 }
 
 #[test]
@@ -111,5 +126,8 @@ fn a_database_that_is_away_is_worth_another_try_and_a_fault_of_ours_is_not_told(
     let away = Error::Unavailable("the database cannot be reached".to_owned());
     assert_eq!(Error::from(postgres::Error::Away), away);
     let fault = Error::Unavailable("the todo component failed".to_owned());
-    assert_eq!(Error::from(postgres::Error::Unsupported("column 3".to_owned())), fault);
+    assert_eq!(
+        Error::from(postgres::Error::Unsupported("column 3".to_owned())),
+        fault
+    );
 }

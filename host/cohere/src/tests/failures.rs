@@ -42,10 +42,18 @@ async fn every_status_has_a_meaning() {
 
 #[tokio::test]
 async fn a_call_that_succeeds_at_last_has_succeeded() {
-    let script = || [Refusal::new(503, "").into(), Refusal::new(429, "").retry_after("0").into()];
+    let script = || {
+        [
+            Refusal::new(503, "").into(),
+            Refusal::new(429, "").retry_after("0").into(),
+        ]
+    };
     let (cohere, client) = fake(script()).await;
     cohere.answer(Turn::text("Here I am."));
-    assert_eq!(client.say_hello().await.unwrap().message.content.as_deref(), Some("Here I am."));
+    assert_eq!(
+        client.say_hello().await.unwrap().message.content.as_deref(),
+        Some("Here I am.")
+    );
     for reply in script() {
         cohere.answer(reply);
     }
@@ -56,7 +64,10 @@ async fn a_call_that_succeeds_at_last_has_succeeded() {
 #[tokio::test]
 async fn a_pause_that_is_too_long_is_left_to_the_caller() {
     let (cohere, client) = fake([Refusal::new(429, "").retry_after("30").into()]).await;
-    assert_eq!(client.say_hello().await, Err(Error::RateLimited(Some(Duration::from_secs(30)))));
+    assert_eq!(
+        client.say_hello().await,
+        Err(Error::RateLimited(Some(Duration::from_secs(30))))
+    );
     assert_eq!(cohere.requests().len(), 1);
 }
 
@@ -67,14 +78,23 @@ async fn an_error_without_coheres_shape_is_an_error_all_the_same() {
     let long = Raw::json("x".repeat(100_000)).status(422);
     let (_cohere, client) = fake([page.into(), cut.into(), long.into()]).await;
     for reason in ["<h1>Badrequest</h1>", "", ""] {
-        assert_eq!(client.say_hello().await, Err(Error::InvalidRequest(reason.to_owned())));
+        assert_eq!(
+            client.say_hello().await,
+            Err(Error::InvalidRequest(reason.to_owned()))
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_understood_is_broken() {
-    let answers =
-        ["", "null", "[]", "{\"finish_reason\": \"COMPLETE\"}", "<html>", "{\"finish_reason\": \"COM"];
+    let answers = [
+        "",
+        "null",
+        "[]",
+        "{\"finish_reason\": \"COMPLETE\"}",
+        "<html>",
+        "{\"finish_reason\": \"COM",
+    ];
     for answer in answers {
         let (cohere, client) = fake([Raw::json(answer).into()]).await;
         assert_eq!(client.say_hello().await, Err(Error::Broken), "{answer:?}");
@@ -87,10 +107,15 @@ async fn an_answer_that_cannot_be_understood_is_broken() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let elsewhere = FakeCohere::start(0).await.unwrap();
-    let redirect = Raw::json("").status(307).header("location", &format!("{}/v2/chat", elsewhere.base_url()));
+    let redirect = Raw::json("")
+        .status(307)
+        .header("location", &format!("{}/v2/chat", elsewhere.base_url()));
     let (_cohere, client) = fake([redirect.into()]).await;
     assert_eq!(client.say_hello().await, Err(Error::Broken));
-    assert!(elsewhere.requests().is_empty(), "the key goes to one address alone");
+    assert!(
+        elsewhere.requests().is_empty(),
+        "the key goes to one address alone"
+    );
 }
 
 #[tokio::test]

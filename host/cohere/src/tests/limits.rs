@@ -15,30 +15,53 @@ async fn what_may_not_be_sent_is_not_sent() {
     let without_key = client(settings);
 
     assert_eq!(without_key.say_hello().await, Err(Error::NotConfigured));
-    let other = Request { model: Some("command-r-08-2024".to_owned()), ..hello() };
-    let long = Request { messages: vec![Message::User("x".repeat(1000))], ..hello() };
+    let other = Request {
+        model: Some("command-r-08-2024".to_owned()),
+        ..hello()
+    };
+    let long = Request {
+        messages: vec![Message::User("x".repeat(1000))],
+        ..hello()
+    };
     let empty = Request::default();
     let errors = [
         (other, Error::ModelUnavailable("command-r-08-2024".to_owned())),
         (long, Error::RequestTooLarge(1000)),
-        (empty, Error::InvalidRequest("`messages` is empty: there must be at least one".to_owned())),
+        (
+            empty,
+            Error::InvalidRequest("`messages` is empty: there must be at least one".to_owned()),
+        ),
     ];
     for (request, error) in errors {
-        assert_eq!(allowed.chat(&request, caller(), in_a_minute()).await, Err(error.clone()));
-        assert_eq!(allowed.stream(&request, caller(), in_a_minute()).await.err(), Some(error));
+        assert_eq!(
+            allowed.chat(&request, caller(), in_a_minute()).await,
+            Err(error.clone())
+        );
+        assert_eq!(
+            allowed.stream(&request, caller(), in_a_minute()).await.err(),
+            Some(error)
+        );
     }
     assert!(cohere.requests().is_empty());
 
     for model in ["command-a-03-2025", "command-r7b-12-2024"] {
-        let request = Request { model: Some(model.to_owned()), ..hello() };
-        assert!(allowed.chat(&request, caller(), in_a_minute()).await.is_ok(), "{model}");
+        let request = Request {
+            model: Some(model.to_owned()),
+            ..hello()
+        };
+        assert!(
+            allowed.chat(&request, caller(), in_a_minute()).await.is_ok(),
+            "{model}"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
     let endless = |raw: Raw| {
-        (0..40).fold(raw, |raw, _| raw.then(format!(": {}\n", "x".repeat(98)))).wait(&Gate::default())
+        (0..40)
+            .fold(raw, |raw, _| raw.then(format!(": {}\n", "x".repeat(98))))
+            .wait(&Gate::default())
     };
     let (cohere, _) = fake([]).await;
     let mut settings = settings(&cohere);
@@ -72,7 +95,11 @@ async fn calls_in_flight_are_bounded() {
     let gate = Gate::default();
     cohere.answer(Turn::text("one two").paced(&gate));
     let mut stream = client.stream_hello().await.unwrap();
-    assert_eq!(client.say_hello().await, Err(Error::Busy), "a stream is in flight until its end");
+    assert_eq!(
+        client.say_hello().await,
+        Err(Error::Busy),
+        "a stream is in flight until its end"
+    );
     gate.open();
     while stream.next().await.unwrap().is_some() {}
     assert!(client.say_hello().await.is_ok());

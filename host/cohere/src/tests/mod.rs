@@ -36,11 +36,17 @@ fn client(settings: Settings) -> Client {
 }
 
 fn caller() -> Caller {
-    Caller { component: "ai".to_owned(), user: Some("ada".to_owned()) }
+    Caller {
+        component: "ai".to_owned(),
+        user: Some("ada".to_owned()),
+    }
 }
 
 fn hello() -> Request {
-    Request { messages: vec![Message::User("Hello".to_owned())], ..Request::default() }
+    Request {
+        messages: vec![Message::User("Hello".to_owned())],
+        ..Request::default()
+    }
 }
 
 fn in_a_minute() -> Instant {
@@ -78,7 +84,11 @@ impl Client {
                 Ok(Some(event)) => events.push(event),
                 Ok(None) => return (events, None),
                 Err(error) => {
-                    assert_eq!(stream.next().await, Ok(None), "an error is the last that a stream says");
+                    assert_eq!(
+                        stream.next().await,
+                        Ok(None),
+                        "an error is the last that a stream says"
+                    );
                     return (events, Some(error));
                 }
             }

@@ -10,9 +10,19 @@ use crate::{AssistantMessage, FinishReason, ToolCall, Usage};
 fn turns() -> Vec<(Turn, Reply)> {
     let reply = |message: AssistantMessage, finish_reason, usage| {
         let (input_tokens, output_tokens) = usage;
-        Reply { message, finish_reason, usage: Usage { input_tokens, output_tokens } }
+        Reply {
+            message,
+            finish_reason,
+            usage: Usage {
+                input_tokens,
+                output_tokens,
+            },
+        }
     };
-    let says = |text: &str| AssistantMessage { content: Some(text.to_owned()), ..Default::default() };
+    let says = |text: &str| AssistantMessage {
+        content: Some(text.to_owned()),
+        ..Default::default()
+    };
     let call = |id: &str, name: &str, arguments: &str| ToolCall {
         id: id.to_owned(),
         name: name.to_owned(),
@@ -32,7 +42,10 @@ fn turns() -> Vec<(Turn, Reply)> {
         .call_written("list_tasks", "{not JSON")
         .planning("I will add and list.");
     let mut turns = vec![
-        (Turn::text("Grüß dich, Ada."), reply(says("Grüß dich, Ada."), FinishReason::Complete, (20, 5))),
+        (
+            Turn::text("Grüß dich, Ada."),
+            reply(says("Grüß dich, Ada."), FinishReason::Complete, (20, 5)),
+        ),
         (
             Turn::text("Well.").thinking("Hm …").costing(7, 3),
             reply(says("Well."), FinishReason::Complete, (7, 3)),
@@ -41,7 +54,10 @@ fn turns() -> Vec<(Turn, Reply)> {
             Turn::silent("COMPLETE").thinking("Hm …"),
             reply(AssistantMessage::default(), FinishReason::Complete, (20, 5)),
         ),
-        (Turn::text(""), reply(AssistantMessage::default(), FinishReason::Complete, (20, 5))),
+        (
+            Turn::text(""),
+            reply(AssistantMessage::default(), FinishReason::Complete, (20, 5)),
+        ),
         (calling, reply(calls, FinishReason::ToolCall, (20, 5))),
     ];
     let reasons = [
@@ -52,7 +68,10 @@ fn turns() -> Vec<(Turn, Reply)> {
         ("ENLIGHTENMENT", FinishReason::Other),
     ];
     turns.extend(reasons.map(|(word, reason)| {
-        (Turn::text("As far as").finishing(word), reply(says("As far as"), reason, (20, 5)))
+        (
+            Turn::text("As far as").finishing(word),
+            reply(says("As far as"), reason, (20, 5)),
+        )
     }));
     turns
 }
@@ -70,7 +89,11 @@ async fn a_stream_ends_with_the_reply_that_chat_would_have_given() {
     for (turn, reply) in turns() {
         let (_cohere, client) = fake([turn.clone().into()]).await;
         let (mut events, error) = client.hear().await;
-        assert_eq!((events.pop(), error), (Some(Event::End(reply.clone())), None), "{turn:?}");
+        assert_eq!(
+            (events.pop(), error),
+            (Some(Event::End(reply.clone())), None),
+            "{turn:?}"
+        );
 
         let mut told = AssistantMessage::default();
         for event in events {
@@ -95,10 +118,19 @@ async fn what_cohere_leaves_away_is_not_missed() {
     let call = json!({ "id": "a", "type": "function", "function": { "name": "list_tasks" } });
     let (_cohere, client) = fake([
         answer(role.clone(), Value::Null),
-        answer(json!({ "content": null, "tool_plan": null, "tool_calls": null }), json!({})),
+        answer(
+            json!({ "content": null, "tool_plan": null, "tool_calls": null }),
+            json!({}),
+        ),
         answer(role.clone(), json!({ "billed_units": { "input_tokens": 3 } })),
-        answer(role, json!({ "tokens": { "input_tokens": 1e300, "output_tokens": -1 } })),
-        answer(json!({ "tool_calls": [call], "content": [{ "type": "picture" }] }), json!({})),
+        answer(
+            role,
+            json!({ "tokens": { "input_tokens": 1e300, "output_tokens": -1 } }),
+        ),
+        answer(
+            json!({ "tool_calls": [call], "content": [{ "type": "picture" }] }),
+            json!({}),
+        ),
     ])
     .await;
     let mut usages = Vec::new();
@@ -108,18 +140,34 @@ async fn what_cohere_leaves_away_is_not_missed() {
         usages.push((reply.usage.input_tokens, reply.usage.output_tokens));
     }
     assert_eq!(usages, [(0, 0), (0, 0), (3, 0), (u64::MAX, 0)]);
-    assert_eq!(client.say_hello().await.unwrap().message.tool_calls[0].arguments, "{}");
+    assert_eq!(
+        client.say_hello().await.unwrap().message.tool_calls[0].arguments,
+        "{}"
+    );
 }
 
 #[tokio::test]
 async fn tokens_are_counted_for_the_caller() {
     let cut = Raw::events().break_off();
-    let (_cohere, client) =
-        fake([Turn::text("One").costing(3, 1).into(), Turn::text("Two").costing(4, 2).into(), cut.into()])
-            .await;
+    let (_cohere, client) = fake([
+        Turn::text("One").costing(3, 1).into(),
+        Turn::text("Two").costing(4, 2).into(),
+        cut.into(),
+    ])
+    .await;
     client.say_hello().await.unwrap();
     assert_eq!(client.hear().await.1, None);
     assert_eq!(client.hear().await.1, Some(Error::Broken));
     let tallies = client.tallies();
-    assert_eq!(tallies, [(caller(), crate::Tally { calls: 2, input_tokens: 7, output_tokens: 3 })]);
+    assert_eq!(
+        tallies,
+        [(
+            caller(),
+            crate::Tally {
+                calls: 2,
+                input_tokens: 7,
+                output_tokens: 3
+            }
+        )]
+    );
 }

@@ -13,7 +13,10 @@ fn conversation() -> Request {
         arguments: arguments.to_owned(),
     };
     let result = |id: &str, content: &str| {
-        Message::Tool(ToolResult { tool_call_id: id.to_owned(), content: content.to_owned() })
+        Message::Tool(ToolResult {
+            tool_call_id: id.to_owned(),
+            content: content.to_owned(),
+        })
     };
     let tool = |name: &str, description: Option<&str>, parameters: serde_json::Value| Tool {
         name: name.to_owned(),
@@ -37,7 +40,10 @@ fn conversation() -> Request {
             }),
             result("add_1", r#"{"id": 1}"#),
             result("list_2", "[]"),
-            Message::Assistant(AssistantMessage { content: Some("Done.".to_owned()), ..Default::default() }),
+            Message::Assistant(AssistantMessage {
+                content: Some("Done.".to_owned()),
+                ..Default::default()
+            }),
             Message::User("Thanks".to_owned()),
         ],
         tools: vec![
@@ -58,7 +64,10 @@ async fn a_request_is_said_in_coheres_words() {
     let mut settings = settings(&cohere);
     settings.models = vec!["command-r7b-12-2024".to_owned()];
     let client = client(settings);
-    client.chat(&conversation(), caller(), in_a_minute()).await.unwrap();
+    client
+        .chat(&conversation(), caller(), in_a_minute())
+        .await
+        .unwrap();
     let received = &cohere.requests()[0];
     insta::assert_json_snapshot!(received.body);
     assert_eq!(received.headers["authorization"], format!("Bearer {KEY}"));
@@ -72,7 +81,11 @@ async fn what_is_not_said_is_not_sent() {
     client.say_hello().await.unwrap();
     let (_, error) = client.hear().await;
     assert_eq!(error, None);
-    let bodies: Vec<_> = cohere.requests().into_iter().map(|received| received.body).collect();
+    let bodies: Vec<_> = cohere
+        .requests()
+        .into_iter()
+        .map(|received| received.body)
+        .collect();
     let body = |stream: bool| {
         json!({
             "model": "command-a-03-2025",

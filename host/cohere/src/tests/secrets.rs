@@ -17,8 +17,10 @@ pub(super) struct Log;
 impl Log {
     /// Begins to write the log, if no other test has.
     pub(super) fn begin() {
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_max_level(Level::TRACE).with_writer(|| Self);
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_max_level(Level::TRACE)
+            .with_writer(|| Self);
         let _ = tracing::subscriber::set_global_default(subscriber.finish());
     }
 
@@ -46,20 +48,31 @@ async fn the_key_is_in_no_log_and_no_error() {
         Raw::json(echo.clone()).status(503).into(),
         Turn::text("Hello.").costing(4711, 42).into(),
         Raw::events()
-            .then(format!("event: message-end\ndata: {{\"delta\": {{\"usage\": \"{KEY}\"}}}}\n\n"))
+            .then(format!(
+                "event: message-end\ndata: {{\"delta\": {{\"usage\": \"{KEY}\"}}}}\n\n"
+            ))
             .into(),
-        Raw::events().event(&json!({ "type": "message-end", "delta": { "error": echo } })).into(),
+        Raw::events()
+            .event(&json!({ "type": "message-end", "delta": { "error": echo } }))
+            .into(),
         Refusal::new(400, format!("{}{KEY}", "x".repeat(490))).into(),
     ])
     .await;
-    let replies = [client.say_hello().await, client.say_hello().await, client.say_hello().await];
+    let replies = [
+        client.say_hello().await,
+        client.say_hello().await,
+        client.say_hello().await,
+    ];
     assert_eq!(client.hear().await.1, Some(Error::Broken));
     assert_eq!(client.hear().await.1, None);
     let cut = client.say_hello().await;
     assert_eq!(cut, Err(Error::InvalidRequest("x".repeat(490) + "…")));
     assert_eq!(cohere.requests().len(), 7);
 
-    assert_eq!(replies[0], Err(Error::InvalidRequest("invalid key: …".to_owned())));
+    assert_eq!(
+        replies[0],
+        Err(Error::InvalidRequest("invalid key: …".to_owned()))
+    );
     assert!(!format!("{replies:?} {client:?}").contains(KEY));
     let log = Log::read();
     for line in [

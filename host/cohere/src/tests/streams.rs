@@ -16,8 +16,15 @@ fn end() -> Value {
 
 /// The events of an answer that says this and nothing else.
 fn heard(texts: &[&str]) -> Vec<Event> {
-    let message = AssistantMessage { content: Some(texts.concat()), ..Default::default() };
-    let reply = Reply { message, finish_reason: FinishReason::Complete, usage: Usage::default() };
+    let message = AssistantMessage {
+        content: Some(texts.concat()),
+        ..Default::default()
+    };
+    let reply = Reply {
+        message,
+        finish_reason: FinishReason::Complete,
+        usage: Usage::default(),
+    };
     let texts = texts.iter().map(|text| Event::Text((*text).to_owned()));
     texts.chain([Event::End(reply)]).collect()
 }
@@ -61,7 +68,10 @@ async fn every_way_to_write_an_event_is_read() {
         .then(": a comment\n\n")
         .then(format!("event:content-delta\r\ndata:{}\r\n\r\n", text("one ")))
         .then(unnamed(&text("two ")))
-        .then(format!("id: 3\nretry: 10\ncolour: red\nevent: content-delta\ndata: {}\n\n", text("three ")))
+        .then(format!(
+            "id: 3\nretry: 10\ncolour: red\nevent: content-delta\ndata: {}\n\n",
+            text("three ")
+        ))
         .then(format!("data: {in_two_lines}\n\n"))
         .then(head.to_vec())
         .wait(&gate)
@@ -69,7 +79,11 @@ async fn every_way_to_write_an_event_is_read() {
         .event(&end());
     let (_cohere, client) = fake([raw.into()]).await;
     let expected = heard(&["one ", "two ", "three ", "four ", "fü"]);
-    assert_eq!(client.hear().await, (expected, None), "and there is no need of [DONE]");
+    assert_eq!(
+        client.hear().await,
+        (expected, None),
+        "and there is no need of [DONE]"
+    );
 }
 
 #[tokio::test]
@@ -90,7 +104,11 @@ async fn an_event_of_another_type_is_passed_over() {
 
 #[tokio::test]
 async fn nothing_after_the_end_is_heard() {
-    let raw = Raw::events().event(&text("one")).event(&end()).event(&text("two")).then("data: {garbage\n\n");
+    let raw = Raw::events()
+        .event(&text("one"))
+        .event(&end())
+        .event(&text("two"))
+        .then("data: {garbage\n\n");
     let (_cohere, client) = fake([raw.into()]).await;
     assert_eq!(client.hear().await, (heard(&["one"]), None));
 }
@@ -102,12 +120,27 @@ async fn a_stream_that_breaks_off_is_an_error_after_what_it_said() {
     let broken = [
         ("a closed connection", said().break_off()),
         ("an end without message-end", said()),
-        ("[DONE] without message-end", said().then("data: [DONE]\n\n").event(&end())),
-        ("an event cut in the middle", said().then("event: message-end\ndata: {\"type\": \"mess")),
-        ("data that is not JSON", said().then("event: content-delta\ndata: {garbage\n\n")),
+        (
+            "[DONE] without message-end",
+            said().then("data: [DONE]\n\n").event(&end()),
+        ),
+        (
+            "an event cut in the middle",
+            said().then("event: message-end\ndata: {\"type\": \"mess"),
+        ),
+        (
+            "data that is not JSON",
+            said().then("event: content-delta\ndata: {garbage\n\n"),
+        ),
         ("unnamed data that is not JSON", said().then("data: garbage\n\n")),
-        ("data of another shape", said().then("event: content-delta\ndata: {\"delta\": 1}\n\n")),
-        ("bytes that are not UTF-8", said().then(&b"event: content-delta\ndata: \xff\n\n"[..])),
+        (
+            "data of another shape",
+            said().then("event: content-delta\ndata: {\"delta\": 1}\n\n"),
+        ),
+        (
+            "bytes that are not UTF-8",
+            said().then(&b"event: content-delta\ndata: \xff\n\n"[..]),
+        ),
         ("a call that never began", said().event(&stray)),
     ];
     for (what, raw) in broken {

@@ -26,7 +26,11 @@ async fn unanswered(silence: Duration, total: Duration, deadline: Duration) {
     pause();
     assert_eq!(chat.await.unwrap(), Err(Error::Timeout));
     assert_eq!(stream.await.unwrap(), Some(Error::Timeout));
-    assert!((MINUTE..HOUR).contains(&started.elapsed()), "{:?}", started.elapsed());
+    assert!(
+        (MINUTE..HOUR).contains(&started.elapsed()),
+        "{:?}",
+        started.elapsed()
+    );
     resume();
     cohere.departed(2).await;
 }
@@ -49,7 +53,10 @@ async fn the_time_of_a_call_is_also_its_callers() {
 #[tokio::test]
 async fn silence_within_a_stream_is_a_timeout() {
     let (cohere, client) = fake([Turn::text("one two").paced(&Gate::default()).into()]).await;
-    let mut stream = client.stream(&hello(), caller(), Instant::now() + HOUR).await.unwrap();
+    let mut stream = client
+        .stream(&hello(), caller(), Instant::now() + HOUR)
+        .await
+        .unwrap();
     assert_eq!(stream.next().await, Ok(Some(Event::Text("one ".to_owned()))));
     pause();
     assert_eq!(stream.next().await, Err(Error::Timeout));

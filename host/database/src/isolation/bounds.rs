@@ -46,7 +46,11 @@ pub(super) async fn set(connection: &mut PgConnection, role: &str, bounded: Boun
         attempt(connection, format!("ALTER ROLE {name} SET {setting} = {value}")).await?;
     }
     if bounded.is_private {
-        attempt(connection, format!("REVOKE EXECUTE ON FUNCTION {LARGE_OBJECTS} FROM PUBLIC")).await?;
+        attempt(
+            connection,
+            format!("REVOKE EXECUTE ON FUNCTION {LARGE_OBJECTS} FROM PUBLIC"),
+        )
+        .await?;
     }
     join(connection, role).await?;
     share_connections(connection, i64::try_from(bounded.connections).unwrap_or(i64::MAX)).await
@@ -59,8 +63,17 @@ async fn join(connection: &mut PgConnection, role: &str) -> sqlx::Result<()> {
         .bind(role)
         .fetch_one(&mut *connection)
         .await?;
-    if !has && !attempt(connection, format!("GRANT {} TO CURRENT_USER", quote_identifier(role))).await? {
-        tracing::warn!(role, "this database does not let the host end what a component leaves running");
+    if !has
+        && !attempt(
+            connection,
+            format!("GRANT {} TO CURRENT_USER", quote_identifier(role)),
+        )
+        .await?
+    {
+        tracing::warn!(
+            role,
+            "this database does not let the host end what a component leaves running"
+        );
     }
     Ok(())
 }
@@ -85,8 +98,11 @@ async fn share_connections(connection: &mut PgConnection, connections: i64) -> s
     .fetch_all(&mut *connection)
     .await?;
     for role in roles {
-        attempt(connection, format!("ALTER ROLE {} CONNECTION LIMIT {limit}", quote_identifier(&role)))
-            .await?;
+        attempt(
+            connection,
+            format!("ALTER ROLE {} CONNECTION LIMIT {limit}", quote_identifier(&role)),
+        )
+        .await?;
     }
     Ok(())
 }

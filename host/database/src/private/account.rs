@@ -27,7 +27,10 @@ impl Account {
         }
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let find = |name| users.lines().find_map(|line| Self::from_line(line, name));
-        find("postgres").or_else(|| find("nobody")).map(Some).ok_or(PrivateError::NoAccount)
+        find("postgres")
+            .or_else(|| find("nobody"))
+            .map(Some)
+            .ok_or(PrivateError::NoAccount)
     }
 
     /// Reads `name:password:uid:gid:…`, see passwd(5).
@@ -93,7 +96,11 @@ mod tests {
 
     #[test]
     fn a_closed_directory_on_the_way_is_noticed() {
-        let stranger = Account { name: "stranger".to_owned(), uid: 54_321, gid: 54_321 };
+        let stranger = Account {
+            name: "stranger".to_owned(),
+            uid: 54_321,
+            gid: 54_321,
+        };
         let open = tempfile::Builder::new()
             .permissions(fs::Permissions::from_mode(0o755))
             .tempdir_in("/tmp")

@@ -42,11 +42,18 @@ pub(super) fn locate(
         let all = found.clone();
         found.retain(|folder| account.reaches(&folder.join("postgres")).unwrap_or(false));
         if let (true, Some(path)) = (found.is_empty(), all.into_iter().next()) {
-            return Err(PrivateError::OutOfReach { path, account: account.name.clone() });
+            return Err(PrivateError::OutOfReach {
+                path,
+                account: account.name.clone(),
+            });
         }
     }
     if found.is_empty() {
-        let tools = search.tools.first().cloned().unwrap_or_else(|| PathBuf::from("DIRECTORY"));
+        let tools = search
+            .tools
+            .first()
+            .cloned()
+            .unwrap_or_else(|| PathBuf::from("DIRECTORY"));
         return Err(PrivateError::NotInstalled { tools });
     }
     // Running `postgres --version` costs a process, so a single candidate is not checked: its own error is enough.
@@ -54,7 +61,9 @@ pub(super) fn locate(
         Some(version) if found.len() > 1 => found
             .into_iter()
             .find(|folder| major_version(folder).is_some_and(|found| found == version))
-            .ok_or_else(|| PrivateError::OtherVersion { version: version.to_owned() }),
+            .ok_or_else(|| PrivateError::OtherVersion {
+                version: version.to_owned(),
+            }),
         _ => Ok(found.swap_remove(0)),
     }
 }
@@ -63,7 +72,10 @@ pub(super) fn locate(
 fn candidates(search: &Search) -> Vec<PathBuf> {
     let path = search.path.iter().flat_map(env::split_paths);
     let system = SYSTEM.iter().flat_map(|folder| versions(Path::new(folder)));
-    let tools = search.tools.iter().flat_map(|folder| [folder.join("bin"), folder.join(WHEEL)]);
+    let tools = search
+        .tools
+        .iter()
+        .flat_map(|folder| [folder.join("bin"), folder.join(WHEEL)]);
     let mut found = Vec::new();
     for folder in path.chain(system).chain(tools) {
         if let Some(folder) = programs(&folder)
@@ -84,7 +96,9 @@ fn programs(folder: &Path) -> Option<PathBuf> {
 
 /// The `bin` folders of the versions installed below `parent`, newest first.
 fn versions(parent: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(parent) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(parent) else {
+        return Vec::new();
+    };
     let mut versions: Vec<(u32, PathBuf)> = entries
         .flatten()
         .filter_map(|entry| {
@@ -102,11 +116,21 @@ fn versions(parent: &Path) -> Vec<PathBuf> {
 /// The major version from the output of `postgres --version`: `postgres (PostgreSQL) 15.14 (Debian
 /// 15.14-0+deb12u1)`.
 fn major_version(folder: &Path) -> Option<String> {
-    let output = Command::new(folder.join("postgres")).arg("--version").env_clear().output().ok()?;
+    let output = Command::new(folder.join("postgres"))
+        .arg("--version")
+        .env_clear()
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let version =
-        text.split_whitespace().find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
-    Some(version.split(|character: char| !character.is_ascii_digit()).next()?.to_owned())
+    let version = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    Some(
+        version
+            .split(|character: char| !character.is_ascii_digit())
+            .next()?
+            .to_owned(),
+    )
 }
 
 #[cfg(test)]
@@ -137,11 +161,21 @@ mod tests {
     #[test]
     fn newer_versions_come_first() {
         let machine = tempfile::tempdir().unwrap();
-        for name in ["9", "15", "postgresql@17", "pgsql-16", "postgresql@broken", "share"] {
+        for name in [
+            "9",
+            "15",
+            "postgresql@17",
+            "pgsql-16",
+            "postgresql@broken",
+            "share",
+        ] {
             fs::create_dir(machine.path().join(name)).unwrap();
         }
         let names = ["postgresql@17", "pgsql-16", "15", "9"];
-        assert_eq!(versions(machine.path()), names.map(|name| machine.path().join(name).join("bin")));
+        assert_eq!(
+            versions(machine.path()),
+            names.map(|name| machine.path().join(name).join("bin"))
+        );
     }
 
     #[test]

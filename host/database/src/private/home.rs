@@ -39,7 +39,12 @@ impl Home {
         let path = place(data_directory, account)?;
         let lock = Lock::take(&path)?;
         let (socket, temporary_socket) = socket(&path, account)?;
-        Ok(Self { path, socket, _temporary_socket: temporary_socket, _lock: lock })
+        Ok(Self {
+            path,
+            socket,
+            _temporary_socket: temporary_socket,
+            _lock: lock,
+        })
     }
 
     /// The directory that `initdb` fills.
@@ -51,7 +56,11 @@ impl Home {
     pub(super) fn new_log(&self) -> Result<File, PrivateError> {
         let log = self.log();
         let _ = fs::rename(&log, log.with_extension("log.old"));
-        OpenOptions::new().create(true).append(true).open(&log).map_err(PrivateError::file(&log))
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .map_err(PrivateError::file(&log))
     }
 
     /// The path of the log.
@@ -69,7 +78,9 @@ impl Home {
             file.take(LOG_TAIL).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
-        String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
+        String::from_utf8_lossy(&read().unwrap_or_default())
+            .trim()
+            .to_owned()
     }
 }
 
@@ -89,7 +100,10 @@ pub(super) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(
 fn place(data_directory: &Path, account: Option<&Account>) -> Result<PathBuf, PrivateError> {
     let make = || {
         fs::create_dir_all(data_directory.parent().unwrap_or(data_directory))?;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(data_directory)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_directory)?;
         let parent = fs::canonicalize(data_directory)?;
         let path = parent.join("postgres");
         // An existing link comes from an earlier run, which had to move the data.
@@ -122,13 +136,18 @@ fn make_reachable(path: PathBuf, parent: &Path, account: &Account) -> Result<Pat
     let elsewhere = || {
         fs::create_dir_all(ELSEWHERE)?;
         let open = fs::Permissions::from_mode(0o711);
-        let elsewhere =
-            tempfile::Builder::new().permissions(open).disable_cleanup(true).tempdir_in(ELSEWHERE)?;
+        let elsewhere = tempfile::Builder::new()
+            .permissions(open)
+            .disable_cleanup(true)
+            .tempdir_in(ELSEWHERE)?;
         symlink(elsewhere.path(), &path)?;
         Ok(elsewhere.path().to_owned())
     };
     if fs::remove_dir(&path).is_err() {
-        return Err(PrivateError::OutOfReach { path, account: account.name.clone() });
+        return Err(PrivateError::OutOfReach {
+            path,
+            account: account.name.clone(),
+        });
     }
     let elsewhere = elsewhere().map_err(PrivateError::file(ELSEWHERE))?;
     tracing::warn!(

@@ -15,7 +15,12 @@ const UNFINISHED: &str = "unfinished-";
 
 /// The major version of the server that created the data, if there are data.
 pub(super) fn version(data: &Path) -> Option<String> {
-    Some(fs::read_to_string(data.join("PG_VERSION")).ok()?.trim().to_owned())
+    Some(
+        fs::read_to_string(data.join("PG_VERSION"))
+            .ok()?
+            .trim()
+            .to_owned(),
+    )
 }
 
 /// Creates the data directory and renames it once it is complete. If a host was killed before that, the next host
@@ -29,7 +34,9 @@ pub(super) async fn run(
     let failed = |error| PrivateError::file(&home.path)(error);
     remove_unfinished(&home.path).map_err(failed)?;
     let mut unfinished = tempfile::Builder::new();
-    unfinished.prefix(UNFINISHED).permissions(Permissions::from_mode(0o700));
+    unfinished
+        .prefix(UNFINISHED)
+        .permissions(Permissions::from_mode(0o700));
     let unfinished = unfinished.tempdir_in(&home.path).map_err(failed)?;
     make_directory(unfinished.path(), account)?;
     // C.UTF-8 knows upper and lower case of every script and is the same everywhere; C is the fallback.
@@ -38,11 +45,15 @@ pub(super) async fn run(
         output = initdb(binaries, account, unfinished.path(), "C", durable).await?;
     }
     if !output.status.success() {
-        return Err(PrivateError::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+        return Err(PrivateError::Initdb(
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        ));
     }
     fs::rename(unfinished.keep(), home.data()).map_err(failed)?;
     // The new name must be on disk before the first commit is.
-    File::open(&home.path).and_then(|directory| directory.sync_all()).map_err(failed)
+    File::open(&home.path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed)
 }
 
 /// Removes the incomplete directories of hosts that were killed.
@@ -65,7 +76,11 @@ async fn initdb(
 ) -> Result<Output, PrivateError> {
     let path = binaries.join("initdb");
     let mut command = program(path.clone(), account);
-    command.arg("-D").arg(data).arg(format!("--username={SUPERUSER}")).arg(format!("--locale={locale}"));
+    command
+        .arg("-D")
+        .arg(data)
+        .arg(format!("--username={SUPERUSER}"))
+        .arg(format!("--locale={locale}"));
     // Every client that can open the socket is trusted, because the socket's directory is closed to other
     // users.
     command.args(["--encoding=UTF8", "--auth=trust", "--no-instructions"]);
@@ -78,5 +93,8 @@ async fn initdb(
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| PrivateError::Program { program: path, source })
+        .map_err(|source| PrivateError::Program {
+            program: path,
+            source,
+        })
 }

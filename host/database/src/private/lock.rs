@@ -13,11 +13,16 @@ impl Lock {
     /// Takes the lock of `folder`.
     pub(super) fn take(folder: &Path) -> Result<Self, PrivateError> {
         let name = folder.join("lock");
-        let file =
-            OpenOptions::new().create(true).append(true).open(&name).map_err(PrivateError::file(&name))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&name)
+            .map_err(PrivateError::file(&name))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(PrivateError::InUse { path: folder.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(PrivateError::InUse {
+                path: folder.to_owned(),
+            }),
             Err(TryLockError::Error(error)) => Err(PrivateError::file(&name)(error)),
         }
     }
@@ -41,7 +46,10 @@ mod tests {
     fn a_lock_is_held_until_it_is_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::take(folder.path()).unwrap();
-        assert!(matches!(Lock::take(folder.path()), Err(PrivateError::InUse { .. })));
+        assert!(matches!(
+            Lock::take(folder.path()),
+            Err(PrivateError::InUse { .. })
+        ));
         drop(lock);
         Lock::take(folder.path()).unwrap();
     }

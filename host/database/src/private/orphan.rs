@@ -27,12 +27,17 @@ pub(super) async fn wait_for_end(data: &Path) -> Result<Option<Pid>, PrivateErro
             return Ok(named);
         };
         if !told {
-            tracing::info!(pid = pid.as_raw_pid(), "waiting for the PostgreSQL of an earlier run to stop");
+            tracing::info!(
+                pid = pid.as_raw_pid(),
+                "waiting for the PostgreSQL of an earlier run to stop"
+            );
             let _ = kill_process(pid, Signal::INT);
             told = true;
         }
         if Instant::now() > deadline {
-            return Err(PrivateError::Orphan { pid: pid.as_raw_pid() });
+            return Err(PrivateError::Orphan {
+                pid: pid.as_raw_pid(),
+            });
         }
         sleep(Duration::from_millis(10)).await;
     }
@@ -51,8 +56,11 @@ fn serves(pid: Pid, data: &Path) -> bool {
     use std::os::unix::ffi::OsStrExt;
 
     let data = data.as_os_str().as_bytes();
-    fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid()))
-        .is_ok_and(|arguments| arguments.split(|byte| *byte == 0).any(|argument| argument == data))
+    fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).is_ok_and(|arguments| {
+        arguments
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == data)
+    })
 }
 
 /// Without `/proc`, the lock file is believed.

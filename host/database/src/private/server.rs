@@ -29,17 +29,22 @@ impl Server {
         let (started, start) = oneshot::channel();
         let (exited, exit) = watch::channel(None);
         // The kernel sees the starting thread as the parent, so the thread must live as long as the server.
-        thread::Builder::new().name("private-postgres".to_owned()).spawn(move || match command.spawn() {
-            Ok(child) => {
-                let _ = started.send(Ok(child.id()));
-                let _ = exited.send(wait(child));
-            }
-            Err(error) => {
-                let _ = started.send(Err(error));
-            }
-        })?;
+        thread::Builder::new()
+            .name("private-postgres".to_owned())
+            .spawn(move || match command.spawn() {
+                Ok(child) => {
+                    let _ = started.send(Ok(child.id()));
+                    let _ = exited.send(wait(child));
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            })?;
         let id = start.await.map_err(io::Error::other)??;
-        let pid = i32::try_from(id).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
+        let pid = i32::try_from(id)
+            .ok()
+            .and_then(Pid::from_raw)
+            .ok_or(io::ErrorKind::InvalidData)?;
         Ok(Self { pid, exit })
     }
 
@@ -80,7 +85,10 @@ fn wait(mut child: Child) -> Option<ExitStatus> {
 
 /// Makes the kernel send SIGINT, a fast shutdown, to the process when the thread that started it is gone.
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the request has to be made by the new process itself, between fork and exec")]
+#[expect(
+    unsafe_code,
+    reason = "the request has to be made by the new process itself, between fork and exec"
+)]
 fn stop_with_parent(command: &mut Command) {
     let host = rustix::process::getpid();
     let request = move || {

@@ -46,7 +46,10 @@ impl PrivatePostgres {
             running = None;
             failures += 1;
             if failures == MAX_FAILURES {
-                return PrivateError::Lost { failures, last: reason };
+                return PrivateError::Lost {
+                    failures,
+                    last: reason,
+                };
             }
             tracing::error!(
                 reason,
@@ -60,14 +63,25 @@ impl PrivatePostgres {
     async fn start_again(&mut self) -> Result<(), PrivateError> {
         let stale = orphan::wait_for_end(&self.home.data()).await?;
         // Missing data are not created anew, because an empty database would look valid.
-        self.server = run(&self.binaries, &self.home, self.account.as_ref(), &self.settings, stale).await?;
+        self.server = run(
+            &self.binaries,
+            &self.home,
+            self.account.as_ref(),
+            &self.settings,
+            stale,
+        )
+        .await?;
         Ok(())
     }
 }
 
 /// The pause before the next start.
 fn pause(failures: u32) -> Duration {
-    if failures < 2 { Duration::ZERO } else { FIRST_PAUSE * 2_u32.saturating_pow(failures - 2) }
+    if failures < 2 {
+        Duration::ZERO
+    } else {
+        FIRST_PAUSE * 2_u32.saturating_pow(failures - 2)
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +90,9 @@ mod tests {
 
     #[test]
     fn pauses_grow_until_the_server_is_given_up() {
-        let pauses: Vec<_> = (1..MAX_FAILURES).map(|failures| pause(failures).as_millis()).collect();
+        let pauses: Vec<_> = (1..MAX_FAILURES)
+            .map(|failures| pause(failures).as_millis())
+            .collect();
         assert_eq!(pauses, [0, 250, 500, 1000, 2000]);
     }
 }

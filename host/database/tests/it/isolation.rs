@@ -15,9 +15,13 @@ const REFUSED: &str = "42501";
 async fn install(host: &PgConnectOptions, component: &str) -> ComponentDatabase {
     host_tables::prepare(host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(2));
-    let database = component_database(&pool, &host.clone().into(), component, 2).await.unwrap();
+    let database = component_database(&pool, &host.clone().into(), component, 2)
+        .await
+        .unwrap();
     let notes = Migration::new(1, "notes", "CREATE TABLE notes AS SELECT 'secret' AS word");
-    migrate(&database.server.direct_target(), &database.schema, &[notes]).await.unwrap();
+    migrate(&database.server.direct_target(), &database.schema, &[notes])
+        .await
+        .unwrap();
     database
 }
 
@@ -27,11 +31,21 @@ async fn a_component_sees_its_own_tables_and_nothing_else() {
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
     let other = install(&server.options(), "other-one").await;
-    assert_eq!((&todo.isolation, other.schema.as_str()), (&Isolation::Role, "other_one"));
+    assert_eq!(
+        (&todo.isolation, other.schema.as_str()),
+        (&Isolation::Role, "other_one")
+    );
 
     let mut connection = connect(todo.server.direct()).await;
-    assert_eq!(text(&mut connection, "SELECT word FROM todo.notes").await, "secret");
-    run(&mut connection, "CREATE TABLE todo.more (id int); CREATE TEMP TABLE scratch (id int)").await;
+    assert_eq!(
+        text(&mut connection, "SELECT word FROM todo.notes").await,
+        "secret"
+    );
+    run(
+        &mut connection,
+        "CREATE TABLE todo.more (id int); CREATE TEMP TABLE scratch (id int)",
+    )
+    .await;
     for statement in [
         "SELECT * FROM other_one.notes",
         "SELECT * FROM other_one.berth_migrations",
@@ -65,8 +79,11 @@ async fn large_objects_cannot_be_made() {
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
     let mut connection = connect(todo.server.direct()).await;
-    for statement in ["SELECT lo_from_bytea(4711, 'secret')", "SELECT lo_create(4711)", "SELECT lo_creat(-1)"]
-    {
+    for statement in [
+        "SELECT lo_from_bytea(4711, 'secret')",
+        "SELECT lo_create(4711)",
+        "SELECT lo_creat(-1)",
+    ] {
         assert_eq!(refusal(&mut connection, statement).await, REFUSED, "{statement}");
     }
     server.stop().await;
@@ -78,11 +95,22 @@ async fn a_role_is_bounded_and_made_good_again() {
     let server = directory.start().await;
     let todo = install(&server.options(), "todo").await;
     let mut connection = connect(todo.server.direct()).await;
-    assert_eq!(text(&mut connection, "current_setting('temp_file_limit')").await, "1GB");
+    assert_eq!(
+        text(&mut connection, "current_setting('temp_file_limit')").await,
+        "1GB"
+    );
     let limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user";
-    assert_eq!(text(&mut connection, limit).await, "8", "as many as four hosts need");
+    assert_eq!(
+        text(&mut connection, limit).await,
+        "8",
+        "as many as four hosts need"
+    );
 
-    run(&mut connection, "ALTER ROLE current_user SET default_transaction_read_only = on").await;
+    run(
+        &mut connection,
+        "ALTER ROLE current_user SET default_transaction_read_only = on",
+    )
+    .await;
     let database = text(&mut connection, "quote_ident(current_database())").await;
     run(
         &mut connection,
@@ -107,10 +135,16 @@ async fn hosts_that_install_a_component_at_once_agree_on_its_role() {
     let (one, two, three) = tokio::join!(install(), install(), install());
     let databases = [one.unwrap(), two.unwrap(), three.unwrap()];
     let password = |database: &ComponentDatabase| {
-        sqlx::ConnectOptions::to_url_lossy(database.server.direct()).password().unwrap().to_owned()
+        sqlx::ConnectOptions::to_url_lossy(database.server.direct())
+            .password()
+            .unwrap()
+            .to_owned()
     };
     for database in &databases {
-        assert_eq!(database.server.direct().get_username(), databases[0].server.direct().get_username());
+        assert_eq!(
+            database.server.direct().get_username(),
+            databases[0].server.direct().get_username()
+        );
         assert_eq!(password(database), password(&databases[0]));
         assert!(!format!("{database:?}").contains(&password(database)));
     }
@@ -125,12 +159,20 @@ async fn a_component_cannot_spoil_its_own_role_for_good() {
     let spoil = "ALTER ROLE CURRENT_USER SET default_transaction_read_only = on";
     run(&mut connect(todo.server.direct()).await, spoil).await;
     assert_eq!(
-        refusal(&mut connect(todo.server.direct()).await, "CREATE TABLE todo.more (id int)").await,
+        refusal(
+            &mut connect(todo.server.direct()).await,
+            "CREATE TABLE todo.more (id int)"
+        )
+        .await,
         "25006"
     );
 
     let todo = install(&server.options(), "todo").await;
-    run(&mut connect(todo.server.direct()).await, "CREATE TABLE todo.more (id int)").await;
+    run(
+        &mut connect(todo.server.direct()).await,
+        "CREATE TABLE todo.more (id int)",
+    )
+    .await;
     server.stop().await;
 }
 
@@ -143,14 +185,29 @@ async fn a_host_that_is_no_superuser_can_keep_components_apart() {
     install(&host, "other").await;
     // Again, as after a restart.
     assert_eq!(install(&host, "todo").await.isolation, Isolation::Role);
-    assert_eq!(refusal(&mut connect(todo.server.direct()).await, "SELECT * FROM other.notes").await, REFUSED);
     assert_eq!(
-        refusal(&mut connect(todo.server.direct()).await, "SELECT * FROM berth.accounts").await,
+        refusal(
+            &mut connect(todo.server.direct()).await,
+            "SELECT * FROM other.notes"
+        )
+        .await,
+        REFUSED
+    );
+    assert_eq!(
+        refusal(
+            &mut connect(todo.server.direct()).await,
+            "SELECT * FROM berth.accounts"
+        )
+        .await,
         REFUSED
     );
 
     // The right to make roles is taken away: those that are there remain.
-    run(&mut connect(&server.options()).await, "ALTER ROLE tenant NOCREATEROLE").await;
+    run(
+        &mut connect(&server.options()).await,
+        "ALTER ROLE tenant NOCREATEROLE",
+    )
+    .await;
     assert_eq!(install(&host, "todo").await.isolation, Isolation::Role);
     server.stop().await;
 }
@@ -163,13 +220,31 @@ async fn where_roles_cannot_be_made_schemas_have_to_do() {
     let todo = install(&host, "todo").await;
     assert!(matches!(&todo.isolation, Isolation::SchemaOnly { reason } if reason.contains("make roles")));
     assert_eq!(todo.server.direct().get_username(), "tenant");
-    assert_eq!(text(&mut connect(todo.server.direct()).await, "SELECT word FROM todo.notes").await, "secret");
+    assert_eq!(
+        text(
+            &mut connect(todo.server.direct()).await,
+            "SELECT word FROM todo.notes"
+        )
+        .await,
+        "secret"
+    );
 
     // The right comes later: the tables that are there stay usable.
-    run(&mut connect(&server.options()).await, "ALTER ROLE tenant CREATEROLE").await;
+    run(
+        &mut connect(&server.options()).await,
+        "ALTER ROLE tenant CREATEROLE",
+    )
+    .await;
     let todo = install(&host, "todo").await;
     assert!(matches!(&todo.isolation, Isolation::SchemaOnly { reason } if reason.contains("belong to")));
-    assert_eq!(text(&mut connect(todo.server.direct()).await, "SELECT word FROM todo.notes").await, "secret");
+    assert_eq!(
+        text(
+            &mut connect(todo.server.direct()).await,
+            "SELECT word FROM todo.notes"
+        )
+        .await,
+        "secret"
+    );
     server.stop().await;
 }
 

@@ -85,8 +85,14 @@ async fn a_connection_begins_with_the_pools_settings() {
     };
     let pool = Pool::new(server.options(), settings);
     let mut connection = pool.acquire().await.unwrap();
-    assert_eq!(text(&mut connection, "current_setting('statement_timeout')").await, "1500ms");
-    assert_eq!(text(&mut connection, "current_setting('search_path')").await, "\"odd\"\"name\"");
+    assert_eq!(
+        text(&mut connection, "current_setting('statement_timeout')").await,
+        "1500ms"
+    );
+    assert_eq!(
+        text(&mut connection, "current_setting('search_path')").await,
+        "\"odd\"\"name\""
+    );
     server.stop().await;
 }
 

@@ -11,7 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::support::{DataDirectory, connect, run, settings, text, try_start};
 
 async fn note(server: &PrivatePostgres) {
-    run(&mut connect(&server.options()).await, "CREATE TABLE notes AS SELECT 'kept' AS word").await;
+    run(
+        &mut connect(&server.options()).await,
+        "CREATE TABLE notes AS SELECT 'kept' AS word",
+    )
+    .await;
 }
 
 async fn noted(server: &PrivatePostgres) -> String {
@@ -54,7 +58,10 @@ async fn a_server_that_is_still_stopping_is_waited_for() {
 #[tokio::test]
 async fn a_server_that_was_killed_has_all_that_was_committed() {
     let directory = DataDirectory::new();
-    let settings = PrivateSettings { durable: true, ..settings(directory.path()) };
+    let settings = PrivateSettings {
+        durable: true,
+        ..settings(directory.path())
+    };
     let server = PrivatePostgres::start(&settings).await.unwrap();
     note(&server).await;
     let lock = fs::read_to_string(server.path().join("data/postmaster.pid")).unwrap();
@@ -84,7 +91,9 @@ async fn a_lock_file_that_names_somebody_elses_process_is_no_obstacle() {
 #[tokio::test]
 async fn a_path_that_is_too_long_for_a_socket_will_do() {
     let directory = DataDirectory::new();
-    let server = try_start(&directory.path().join("long".repeat(30))).await.unwrap();
+    let server = try_start(&directory.path().join("long".repeat(30)))
+        .await
+        .unwrap();
     note(&server).await;
     server.stop().await;
 }
@@ -95,7 +104,11 @@ async fn a_data_directory_that_only_the_host_can_open_will_do() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let server = directory.start().await;
     note(&server).await;
-    assert!(server.path().starts_with(directory.path().canonicalize().unwrap()));
+    assert!(
+        server
+            .path()
+            .starts_with(directory.path().canonicalize().unwrap())
+    );
     server.stop().await;
 }
 
@@ -138,9 +151,16 @@ async fn no_statement_fills_the_servers_log() {
     for _ in 0..2 {
         let server = directory.start().await;
         let mut connection = connect(&server.options()).await;
-        run(&mut connection, "DO $$ BEGIN RAISE LOG 'shouted'; RAISE WARNING 'shouted'; END $$").await;
+        run(
+            &mut connection,
+            "DO $$ BEGIN RAISE LOG 'shouted'; RAISE WARNING 'shouted'; END $$",
+        )
+        .await;
         let log = fs::read_to_string(server.path().join("server.log")).unwrap();
-        assert!(log.contains("ready to accept connections") && !log.contains("shouted"), "{log}");
+        assert!(
+            log.contains("ready to accept connections") && !log.contains("shouted"),
+            "{log}"
+        );
         server.stop().await;
     }
 }
@@ -150,7 +170,18 @@ async fn the_hosts_environment_stays_with_the_host() {
     let directory = DataDirectory::new();
     let server = directory.start().await;
     let mut connection = connect(&server.options()).await;
-    run(&mut connection, "CREATE TEMP TABLE variables (line text); COPY variables FROM PROGRAM 'env'").await;
-    assert_eq!(text(&mut connection, "SELECT count(*) FROM variables WHERE line LIKE 'CARGO%'").await, "0");
+    run(
+        &mut connection,
+        "CREATE TEMP TABLE variables (line text); COPY variables FROM PROGRAM 'env'",
+    )
+    .await;
+    assert_eq!(
+        text(
+            &mut connection,
+            "SELECT count(*) FROM variables WHERE line LIKE 'CARGO%'"
+        )
+        .await,
+        "0"
+    );
     server.stop().await;
 }

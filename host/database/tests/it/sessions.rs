@@ -12,7 +12,12 @@ use crate::support::{DataDirectory, connect, pool_settings, run};
 /// The only value of a query.
 async fn value(pool: &SessionPool, query: &str) -> Option<String> {
     let mut rows = TextRows::with_limit(1024);
-    pool.acquire().await.unwrap().query(query, &mut rows).await.unwrap();
+    pool.acquire()
+        .await
+        .unwrap()
+        .query(query, &mut rows)
+        .await
+        .unwrap();
     rows.rows.pop()?.pop()?
 }
 
@@ -72,9 +77,17 @@ async fn a_role_that_changes_its_password_is_let_in_again() {
             Box::pin(async move { drop(component_database(&host, &reached, "todo", 2).await) })
         })
     };
-    let pool = SessionPool::new(todo.server.clone(), pool_settings(1), Backends::new(host), Some(repair));
+    let pool = SessionPool::new(
+        todo.server.clone(),
+        pool_settings(1),
+        Backends::new(host),
+        Some(repair),
+    );
     let mut session = pool.acquire().await.unwrap();
-    session.execute("ALTER ROLE current_user PASSWORD 'x'").await.unwrap();
+    session
+        .execute("ALTER ROLE current_user PASSWORD 'x'")
+        .await
+        .unwrap();
     session.discard();
     // Its place is free when its backend is gone.
     while matches!(pool.acquire().await, Err(SessionError::Exhausted)) {}

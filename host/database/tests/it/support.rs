@@ -1,5 +1,9 @@
 //! A private server of the test's own, in a directory that goes away with it.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failing test is meant to panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failing test is meant to panic"
+)]
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,9 +42,17 @@ pub(crate) async fn try_start(data_directory: &Path) -> Result<PrivatePostgres, 
     reason = "PATH is where the programs are, and tests have no configuration"
 )]
 pub(crate) fn settings(data_directory: &Path) -> PrivateSettings {
-    let binaries = Search { path: std::env::var_os("PATH"), tools: Vec::new() };
+    let binaries = Search {
+        path: std::env::var_os("PATH"),
+        tools: Vec::new(),
+    };
     let data_directory = data_directory.to_owned();
-    PrivateSettings { data_directory, binaries, durable: false, max_connections: 50 }
+    PrivateSettings {
+        data_directory,
+        binaries,
+        durable: false,
+        max_connections: 50,
+    }
 }
 
 /// Settings for a pool of at most `max_connections` that gives up soon.
@@ -61,7 +73,10 @@ pub(crate) async fn connect(options: &PgConnectOptions) -> PgConnection {
 
 /// Runs statements that have to succeed.
 pub(crate) async fn run(connection: &mut PgConnection, statements: &str) {
-    sqlx::raw_sql(AssertSqlSafe(statements)).execute(connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(connection)
+        .await
+        .unwrap();
 }
 
 /// Runs a statement that has to fail, and returns its SQLSTATE.
@@ -74,5 +89,8 @@ pub(crate) async fn refusal(connection: &mut PgConnection, statement: &str) -> S
 /// The one value that a query returns, as text.
 pub(crate) async fn text(connection: &mut PgConnection, query: &str) -> String {
     let query = format!("SELECT ({query})::text");
-    sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(connection).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(query))
+        .fetch_one(connection)
+        .await
+        .unwrap()
 }

@@ -16,6 +16,16 @@ pub(crate) fn component(path: &str) -> anyhow::Result<Wasm> {
 
 /// A compiler with a code cache in `folder`.
 pub(crate) fn compiler(folder: &Path) -> anyhow::Result<Compiler> {
-    let engine = Engine::new(EngineSettings { instances: 64, guest_memory: u64::MAX })?;
-    Ok(Compiler::new(engine, CodeCache { ahead: None, own: folder.to_owned() }, None))
+    let engine = Engine::new(EngineSettings {
+        instances: 64,
+        guest_memory: u64::MAX,
+    })?;
+    Ok(Compiler::new(
+        engine,
+        CodeCache {
+            ahead: None,
+            own: folder.to_owned(),
+        },
+        None,
+    ))
 }

@@ -11,7 +11,12 @@ fn scheduled<F>(component: &ProcessorUse, guest: F) -> Scheduled<F>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    Scheduled::new(Background::start().unwrap(), component.clone(), CpuMeter::new(), guest)
+    Scheduled::new(
+        Background::start().unwrap(),
+        component.clone(),
+        CpuMeter::new(),
+        guest,
+    )
 }
 
 fn thread_name() -> String {
@@ -50,7 +55,11 @@ async fn a_guest_that_waits_stays_where_it_is() {
 async fn guests_of_a_component_that_computes_a_lot_begin_in_the_background() {
     let component = ProcessorUse::new();
     component.record(Duration::from_hours(1));
-    assert_ne!(scheduled(&component, async { thread_name() }).await, "background", "once is nothing");
+    assert_ne!(
+        scheduled(&component, async { thread_name() }).await,
+        "background",
+        "once is nothing"
+    );
     for _ in 0..10 {
         component.record(2 * FOREGROUND_MEAN);
     }

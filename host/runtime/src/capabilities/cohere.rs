@@ -44,9 +44,20 @@ impl Cohere {
     /// For a request that may take `time` from now on. A twentieth of the time is reserved, so that the component can
     /// still handle a call that timed out.
     pub(crate) fn new(client: Option<Client>, request: &RequestContext, time: Duration) -> Self {
-        let user = request.principal.as_ref().map(|principal| principal.subject.clone());
-        let caller = Caller { component: request.component.clone(), user };
-        Self { client, caller, deadline: Instant::now() + time * 19 / 20, open_streams: 0 }
+        let user = request
+            .principal
+            .as_ref()
+            .map(|principal| principal.subject.clone());
+        let caller = Caller {
+            component: request.component.clone(),
+            user,
+        };
+        Self {
+            client,
+            caller,
+            deadline: Instant::now() + time * 19 / 20,
+            open_streams: 0,
+        }
     }
 
     /// The receiver of the host functions. The table holds the open responses.
@@ -68,7 +79,11 @@ pub(crate) struct View<'a> {
 impl Host for View<'_> {
     async fn chat(&mut self, request: Request) -> Result<Reply, Error> {
         let Cohere { caller, deadline, .. } = &*self.cohere;
-        let reply = self.cohere.client()?.chat(&request.into(), caller.clone(), *deadline).await?;
+        let reply = self
+            .cohere
+            .client()?
+            .chat(&request.into(), caller.clone(), *deadline)
+            .await?;
         Ok(reply.into())
     }
 
@@ -77,7 +92,11 @@ impl Host for View<'_> {
             return Err(Error::Call(client::Error::Busy));
         }
         let Cohere { caller, deadline, .. } = &*self.cohere;
-        let stream = self.cohere.client()?.stream(&request.into(), caller.clone(), *deadline).await?;
+        let stream = self
+            .cohere
+            .client()?
+            .stream(&request.into(), caller.clone(), *deadline)
+            .await?;
         let stream = self.table.push(stream)?;
         self.cohere.open_streams += 1;
         Ok(stream)
@@ -191,16 +210,21 @@ impl From<bindings::Message> for client::Message {
                     })
                     .collect(),
             }),
-            bindings::Message::Tool(result) => {
-                Self::Tool(client::ToolResult { tool_call_id: result.tool_call_id, content: result.content })
-            }
+            bindings::Message::Tool(result) => Self::Tool(client::ToolResult {
+                tool_call_id: result.tool_call_id,
+                content: result.content,
+            }),
         }
     }
 }
 
 impl From<bindings::Tool> for client::Tool {
     fn from(tool: bindings::Tool) -> Self {
-        Self { name: tool.name, description: tool.description, parameters: tool.parameters }
+        Self {
+            name: tool.name,
+            description: tool.description,
+            parameters: tool.parameters,
+        }
     }
 }
 
@@ -210,7 +234,12 @@ impl From<client::Reply> for Reply {
             message: bindings::AssistantMessage {
                 content: reply.message.content,
                 tool_plan: reply.message.tool_plan,
-                tool_calls: reply.message.tool_calls.into_iter().map(bindings::ToolCall::from).collect(),
+                tool_calls: reply
+                    .message
+                    .tool_calls
+                    .into_iter()
+                    .map(bindings::ToolCall::from)
+                    .collect(),
             },
             finish_reason: match reply.finish_reason {
                 client::FinishReason::Complete => bindings::FinishReason::Complete,
@@ -231,7 +260,11 @@ impl From<client::Reply> for Reply {
 
 impl From<client::ToolCall> for bindings::ToolCall {
     fn from(call: client::ToolCall) -> Self {
-        Self { id: call.id, name: call.name, arguments: call.arguments }
+        Self {
+            id: call.id,
+            name: call.name,
+            arguments: call.arguments,
+        }
     }
 }
 

@@ -64,7 +64,9 @@ fn admit(request: &RequestContext, context: &str, message: &str) -> Option<(Stri
         return None;
     }
     let (context, message) = (one_line(context), one_line(message));
-    request.log.charge((context.len() + message.len()).saturating_sub(bytes));
+    request
+        .log
+        .charge((context.len() + message.len()).saturating_sub(bytes));
     Some((context, message))
 }
 

@@ -61,7 +61,10 @@ impl Client {
         if destinations.is_empty() {
             return Ok(Self(None));
         }
-        Ok(Self(Some(Arc::new(Allowed::new(destinations.to_vec(), authorities)?))))
+        Ok(Self(Some(Arc::new(Allowed::new(
+            destinations.to_vec(),
+            authorities,
+        )?))))
     }
 }
 
@@ -74,7 +77,10 @@ impl Allowed {
         let addresses = AllowedAddresses::new(networks.collect());
         let is_https = destinations.iter().any(AllowedDestination::is_https);
         let tls = TlsConnector::from(Arc::new(authorities.client_config(is_https)?));
-        Ok(Self { destinations, http: HttpClient::new(Connector { addresses, tls }) })
+        Ok(Self {
+            destinations,
+            http: HttpClient::new(Connector { addresses, tls }),
+        })
     }
 
     /// The origin of a URL, if the manifest lists it. If the host is an address, nothing is resolved: listing the
@@ -124,7 +130,9 @@ async fn send(
     context: Arc<RequestContext>,
 ) -> Result<http::Response<WasiBody>, Error> {
     let url = url_of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
-    let permitted = client.0.and_then(|allowed| Some((allowed.permitted(&url)?, allowed)));
+    let permitted = client
+        .0
+        .and_then(|allowed| Some((allowed.permitted(&url)?, allowed)));
     let Some((origin, allowed)) = permitted else {
         log_refusal(&context, &url, None);
         return Err(Error::HttpRequestDenied);
@@ -132,7 +140,14 @@ async fn send(
     match allowed.http.send(&origin, request, options).await {
         Ok(response) => Ok(response.map(|inner| {
             let limit = options.between_bytes_timeout;
-            ResponseBody { inner, limit, waiting: None, origin, context }.boxed_unsync()
+            ResponseBody {
+                inner,
+                limit,
+                waiting: None,
+                origin,
+                context,
+            }
+            .boxed_unsync()
         })),
         Err(failure) => {
             match failure {
@@ -155,7 +170,10 @@ fn log_refusal(context: &RequestContext, url: &Url, address: Option<AddressProhi
         None => ("the manifest does not list it".to_owned(), origin.clone()),
         Some(AddressProhibited(address)) => {
             let reason = "is not public, and the manifest does not list it";
-            (format!("its host leads to {address}, which {reason}"), address.to_string())
+            (
+                format!("its host leads to {address}, which {reason}"),
+                address.to_string(),
+            )
         }
     };
     context.warn(format_args!(
@@ -174,7 +192,9 @@ fn log_failure(context: &RequestContext, origin: &Origin, failure: &Failure) {
              [components.{component}] of the manifest, if it is a private one"
         ));
     } else {
-        context.warn(format_args!("a component's request to {origin} failed: {failure}"));
+        context.warn(format_args!(
+            "a component's request to {origin} failed: {failure}"
+        ));
     }
 }
 
@@ -220,6 +240,9 @@ mod tests {
         ] {
             assert!(!permits(&[listed], url), "{url}");
         }
-        assert!(permits(&["https://example.com"], "https://EXAMPLE.com:443/path?query"));
+        assert!(permits(
+            &["https://example.com"],
+            "https://EXAMPLE.com:443/path?query"
+        ));
     }
 }

@@ -44,17 +44,28 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// For a component's pool, with limits on the rows and bytes of a result.
     pub(crate) fn new(pool: Option<SessionPool>, rows: u32, bytes: u64) -> Self {
-        Self { pool, caps: Caps { rows, bytes }, open_transactions: 0, request: None }
+        Self {
+            pool,
+            caps: Caps { rows, bytes },
+            open_transactions: 0,
+            request: None,
+        }
     }
 
     /// Logs PostgreSQL's notices for `request`.
     pub(crate) fn logged_for(self, request: &Arc<RequestContext>) -> Self {
-        Self { request: Some(Arc::clone(request)), ..self }
+        Self {
+            request: Some(Arc::clone(request)),
+            ..self
+        }
     }
 
     /// The receiver of the host functions. The table holds the open transactions.
     pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> View<'a> {
-        View { postgres: self, table }
+        View {
+            postgres: self,
+            table,
+        }
     }
 
     fn pool(&self) -> Result<&SessionPool, Error> {
@@ -65,7 +76,11 @@ impl Postgres {
     fn notices(&self) -> Option<NoticeHandler> {
         let request = Arc::clone(self.request.as_ref()?);
         Some(Box::new(move |notice| {
-            let level = if notice.severity == "WARNING" { LogLevel::Warn } else { LogLevel::Info };
+            let level = if notice.severity == "WARNING" {
+                LogLevel::Warn
+            } else {
+                LogLevel::Info
+            };
             logging::write(&request, level, "postgres", &notice.message);
         }))
     }

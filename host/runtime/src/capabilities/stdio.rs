@@ -37,11 +37,21 @@ struct Pending(Vec<u8>);
 
 impl LogStream {
     pub(crate) fn stdout(request: Arc<RequestContext>) -> Self {
-        Self { name: "stdout", level: LogLevel::Info, request, pending: Arc::default() }
+        Self {
+            name: "stdout",
+            level: LogLevel::Info,
+            request,
+            pending: Arc::default(),
+        }
     }
 
     pub(crate) fn stderr(request: Arc<RequestContext>) -> Self {
-        Self { name: "stderr", level: LogLevel::Warn, request, pending: Arc::default() }
+        Self {
+            name: "stderr",
+            level: LogLevel::Warn,
+            request,
+            pending: Arc::default(),
+        }
     }
 
     fn append(&self, bytes: &[u8]) {

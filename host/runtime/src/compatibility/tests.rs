@@ -26,7 +26,10 @@ fn wit(items: &str) -> String {
 
 async fn fit(imported: &str, exporter: &[u8]) -> Result<(), CompatibilityError> {
     let host = Host::new();
-    let ai = host.verify(spec("ai", &[("test:tasks/tasks", "todo")]), &importer(imported)).await.unwrap();
+    let ai = host
+        .verify(spec("ai", &[("test:tasks/tasks", "todo")]), &importer(imported))
+        .await
+        .unwrap();
     let todo = host.verify(spec("todo", &[]), exporter).await.unwrap();
     check_compatibility([&ai, &todo], [])
 }
@@ -50,7 +53,10 @@ async fn components_that_agree_fit_and_an_exporter_may_have_more() {
 async fn each_function_that_differs_is_shown_from_both_sides() {
     let other = TASKS
         .replace("due: option<s64>", "due: option<string>")
-        .replace("delete: func(id: s64) -> result<_, error>", "delete: func(task: s64) -> bool")
+        .replace(
+            "delete: func(id: s64) -> result<_, error>",
+            "delete: func(task: s64) -> bool",
+        )
         .replace("ping: func();", "pong: func();");
     let error = fit(TASKS, &exporter(&other)).await.unwrap_err();
     insta::assert_snapshot!(error);
@@ -76,7 +82,10 @@ async fn every_kind_of_type_is_told_from_its_like() {
     let mut shown = String::new();
     for (one, other) in kinds {
         let take = |what: &str| format!("{types} take: func(it: {what});");
-        let error = fit(&take(one), &exporter(&take(other))).await.unwrap_err().to_string();
+        let error = fit(&take(one), &exporter(&take(other)))
+            .await
+            .unwrap_err()
+            .to_string();
         shown += error.split_once('\n').unwrap().1;
         shown += "\n";
     }
@@ -91,8 +100,13 @@ async fn the_exporter_must_be_there_and_export_the_interface() {
         @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which does not export it; for other components it exports nothing");
 
     let host = Host::new();
-    let alone =
-        host.verify(spec("ai", &[("test:tasks/tasks@0.1.0", "todo")]), &importer(TASKS)).await.unwrap();
+    let alone = host
+        .verify(
+            spec("ai", &[("test:tasks/tasks@0.1.0", "todo")]),
+            &importer(TASKS),
+        )
+        .await
+        .unwrap();
     insta::assert_snapshot!(check_compatibility([&alone], []).unwrap_err(), @"the component `ai` imports `test:tasks/tasks@0.1.0` from `todo`, which is no component of this host; correct the manifest's `imports`, or add the component");
 }
 
@@ -106,7 +120,10 @@ async fn a_new_exporter_is_checked_against_those_that_are_live() {
 
     let same = host.verify(spec("todo", &[]), &exporter(TASKS)).await.unwrap();
     assert_eq!(check_compatibility([&same], live()), Ok(()));
-    let other = host.verify(spec("todo", &[]), &exporter("ping: func();")).await.unwrap();
+    let other = host
+        .verify(spec("todo", &[]), &exporter("ping: func();"))
+        .await
+        .unwrap();
     assert!(check_compatibility([&other], live()).is_err());
 }
 

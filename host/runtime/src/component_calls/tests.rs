@@ -57,7 +57,12 @@ async fn call(
         interface: TRIAL.to_owned(),
         function: function.to_owned(),
     };
-    let principal = Principal { subject: "user-1".to_owned(), email: None, name: None, anonymous: false };
+    let principal = Principal {
+        subject: "user-1".to_owned(),
+        email: None,
+        name: None,
+        anonymous: false,
+    };
     let context = RequestContext {
         component: version.spec().name.clone(),
         version: version.number(),
@@ -77,9 +82,28 @@ async fn values_of_every_type_cross_both_ways() {
     let strings = |of: &[&str]| Val::List(of.iter().copied().map(text).collect());
     let everything = [
         ("boolean", Val::Bool(true)),
-        ("signed", Val::Tuple(vec![Val::S8(-1), Val::S16(i16::MIN), Val::S32(-3), Val::S64(i64::MIN)])),
-        ("unsigned", Val::Tuple(vec![Val::U8(1), Val::U16(u16::MAX), Val::U32(3), Val::U64(u64::MAX)])),
-        ("floats", Val::Tuple(vec![Val::Float32(-0.0), Val::Float64(f64::INFINITY)])),
+        (
+            "signed",
+            Val::Tuple(vec![
+                Val::S8(-1),
+                Val::S16(i16::MIN),
+                Val::S32(-3),
+                Val::S64(i64::MIN),
+            ]),
+        ),
+        (
+            "unsigned",
+            Val::Tuple(vec![
+                Val::U8(1),
+                Val::U16(u16::MAX),
+                Val::U32(3),
+                Val::U64(u64::MAX),
+            ]),
+        ),
+        (
+            "floats",
+            Val::Tuple(vec![Val::Float32(-0.0), Val::Float64(f64::INFINITY)]),
+        ),
         ("letter", Val::Char('🦀')),
         ("text", text("grün\0✓")),
         ("bytes", Val::List(vec![Val::U8(0), Val::U8(255)])),
@@ -99,7 +123,10 @@ async fn values_of_every_type_cross_both_ways() {
 
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    assert_eq!(call(&host, &relay, "echo", vec![everything.clone()]).await, Ok(everything));
+    assert_eq!(
+        call(&host, &relay, "echo", vec![everything.clone()]).await,
+        Ok(everything)
+    );
 }
 
 #[tokio::test]
@@ -113,20 +140,30 @@ async fn the_callee_answers_for_the_callers_principal() {
 async fn each_call_goes_to_the_version_that_is_live() {
     let host = Host::new();
     let relay_version = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    assert_eq!(call(&host, &relay_version, "number", vec![]).await, Ok(Val::U32(1)));
+    assert_eq!(
+        call(&host, &relay_version, "number", vec![]).await,
+        Ok(Val::U32(1))
+    );
 
     let next = CALLEE.replace("(i32.const 1))", "(i32.const 2))");
     let next = (callee().0, fixtures::component(WIT, "callee", &next));
     host.deploy(vec![relay("relay", "callee"), next]).await;
-    assert_eq!(call(&host, &relay_version, "number", vec![]).await, Ok(Val::U32(2)));
+    assert_eq!(
+        call(&host, &relay_version, "number", vec![]).await,
+        Ok(Val::U32(2))
+    );
 }
 
 #[tokio::test]
 async fn a_compatible_version_of_the_interface_will_do() {
     let later = |text: &str| {
-        text.replace("test:trial@0.1.0", "test:trial@0.1.7").replace(TRIAL, "test:trial/trial@0.1.7")
+        text.replace("test:trial@0.1.0", "test:trial@0.1.7")
+            .replace(TRIAL, "test:trial/trial@0.1.7")
     };
-    let later = (callee().0, fixtures::component(&later(WIT), "callee", &later(CALLEE)));
+    let later = (
+        callee().0,
+        fixtures::component(&later(WIT), "callee", &later(CALLEE)),
+    );
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), later]).await;
     assert_eq!(call(&host, &relay, "number", vec![]).await, Ok(Val::U32(1)));
@@ -144,7 +181,10 @@ async fn a_callee_that_traps_is_unavailable_to_a_caller_that_can_be_told() {
     let hinted = err(Val::Enum(UNAVAILABLE.to_owned()));
     assert_eq!(call(&host, &relay, "trap-and-hint", vec![]).await, Ok(hinted));
 
-    assert_eq!(call(&host, &relay, "trap", vec![]).await, Err(HandleError::Failed));
+    assert_eq!(
+        call(&host, &relay, "trap", vec![]).await,
+        Err(HandleError::Failed)
+    );
 }
 
 #[tokio::test]
@@ -153,7 +193,10 @@ async fn a_callee_over_its_time_fails_its_caller_as_itself() {
     callee.0.limits.cpu = Duration::from_millis(1);
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee]).await;
-    assert_eq!(call(&host, &relay, "spin", vec![]).await, Err(HandleError::TimedOut));
+    assert_eq!(
+        call(&host, &relay, "spin", vec![]).await,
+        Err(HandleError::TimedOut)
+    );
 }
 
 #[tokio::test]
@@ -169,18 +212,33 @@ async fn a_callee_ends_with_its_caller() {
     relay.0.limits.time = Duration::from_millis(50);
     let host = Host::new();
     let relay = host.deploy(vec![relay, callee]).await;
-    assert_eq!(call(&host, &relay, "spin", vec![]).await, Err(HandleError::TimedOut));
+    assert_eq!(
+        call(&host, &relay, "spin", vec![]).await,
+        Err(HandleError::TimedOut)
+    );
 
     let callee = host.registry.current().version("callee").unwrap();
-    assert!(callee.resources.permits.try_acquire().is_ok(), "the callee's only place is free again");
+    assert!(
+        callee.resources.permits.try_acquire().is_ok(),
+        "the callee's only place is free again"
+    );
 }
 
 #[tokio::test]
 async fn a_busy_callee_makes_its_caller_busy() {
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee"), callee()]).await;
-    host.registry.current().version("callee").unwrap().resources.permits.close();
-    assert_eq!(call(&host, &relay, "number", vec![]).await, Err(HandleError::Busy));
+    host.registry
+        .current()
+        .version("callee")
+        .unwrap()
+        .resources
+        .permits
+        .close();
+    assert_eq!(
+        call(&host, &relay, "number", vec![]).await,
+        Err(HandleError::Busy)
+    );
 }
 
 #[tokio::test]
@@ -200,5 +258,8 @@ async fn calls_are_nested_four_deep_and_no_deeper() {
 async fn a_component_that_is_not_live_cannot_be_called() {
     let host = Host::new();
     let relay = host.deploy(vec![relay("relay", "callee")]).await;
-    assert_eq!(call(&host, &relay, "number", vec![]).await, Err(HandleError::Failed));
+    assert_eq!(
+        call(&host, &relay, "number", vec![]).await,
+        Err(HandleError::Failed)
+    );
 }

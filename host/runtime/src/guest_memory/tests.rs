@@ -9,7 +9,11 @@ use super::*;
 /// Charges `account` with free bytes.
 fn take(account: &MemoryAccount, bytes: u64) -> Charge {
     let mut charge = account.charge();
-    assert!(charge.try_grow(bytes), "{bytes} are free: {}", account.none_left());
+    assert!(
+        charge.try_grow(bytes),
+        "{bytes} are free: {}",
+        account.none_left()
+    );
     charge
 }
 
@@ -33,7 +37,10 @@ fn half_of_a_share_is_never_lent() {
     let memory = GuestMemory::new(800);
     let (one, other) = (memory.account("one"), memory.account("other"));
     let borrowed = take(&one, 525);
-    assert!(!is_free(&one, 1), "its share is 350, and half of the other's is kept");
+    assert!(
+        !is_free(&one, 1),
+        "its share is 350, and half of the other's is kept"
+    );
     let kept = take(&other, 175);
     assert!(!is_free(&other, 1), "the other half is lent");
     drop(borrowed);
@@ -78,7 +85,10 @@ fn a_component_within_its_share_comes_before_those_that_borrow() {
     assert!(!is_free(&one, 1), "those that wait come before those that come");
 
     drop(first);
-    assert!(asks.as_mut().now_or_never().is_some(), "it came later, for what is its own");
+    assert!(
+        asks.as_mut().now_or_never().is_some(),
+        "it came later, for what is its own"
+    );
     assert!(borrows.as_mut().now_or_never().is_none());
     drop(second);
     assert!(borrows.as_mut().now_or_never().is_some());
@@ -93,7 +103,10 @@ fn a_charge_that_waits_no_longer_makes_way() {
     let mut large = Box::pin(large.grow(300));
     assert!((&mut large).now_or_never().is_none());
     let mut small = pin!(small.grow(200));
-    assert!(small.as_mut().now_or_never().is_none(), "the one before it is served first");
+    assert!(
+        small.as_mut().now_or_never().is_none(),
+        "the one before it is served first"
+    );
     drop(large);
     assert!(small.as_mut().now_or_never().is_some());
 }

@@ -50,7 +50,11 @@ fn write_moment(microseconds: i64, zone: &str, out: &mut Vec<u8>) {
 
 /// `P1Y2M3DT4H5M6.5S`, each part with a sign of its own, as PostgreSQL's `intervalstyle = iso_8601` has it.
 pub(crate) fn write_interval(interval: Interval, out: &mut Vec<u8>) {
-    let Interval { months, days, microseconds } = interval;
+    let Interval {
+        months,
+        days,
+        microseconds,
+    } = interval;
     let start = out.len();
     out.push(b'P');
     write_part(i64::from(months / 12), b'Y', out);
@@ -127,7 +131,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_cycle - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let (month, next_year) = if from_march < 10 { (from_march + 3, 0) } else { (from_march - 9, 1) };
+    let (month, next_year) = if from_march < 10 {
+        (from_march + 3, 0)
+    } else {
+        (from_march - 9, 1)
+    };
     (400 * cycle + year_of_cycle + next_year, month, day)
 }
 

@@ -41,8 +41,18 @@ struct JsonColumn {
 
 impl JsonRows {
     pub(crate) fn new(caps: Caps) -> Self {
-        let body = Body { bytes: Vec::new(), limit: caps.bytes, beside: 0 };
-        Self { columns: Vec::new(), leads: Vec::new(), body, count: 0, caps }
+        let body = Body {
+            bytes: Vec::new(),
+            limit: caps.bytes,
+            beside: 0,
+        };
+        Self {
+            columns: Vec::new(),
+            leads: Vec::new(),
+            body,
+            count: 0,
+            caps,
+        }
     }
 
     pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
@@ -51,7 +61,10 @@ impl JsonRows {
         if self.body.is_too_long() {
             return Err(Error::TooManyBytes(self.caps.bytes));
         }
-        Ok(Encoded { body: self.body.bytes, count: self.count })
+        Ok(Encoded {
+            body: self.body.bytes,
+            count: self.count,
+        })
     }
 }
 
@@ -67,7 +80,11 @@ impl Collect for JsonRows {
             let _ = serde_json::to_writer(&mut self.leads, &column.name);
             self.leads.push(b':');
             let (name, kind) = (column.name.clone(), kind_of(index, column)?);
-            self.columns.push(JsonColumn { name, kind, lead: start..self.leads.len() });
+            self.columns.push(JsonColumn {
+                name,
+                kind,
+                lead: start..self.leads.len(),
+            });
         }
         Ok(())
     }
@@ -96,22 +113,34 @@ impl Rows for JsonRows {
             0
         };
         let length = (written + length) as u64;
-        if length > self.caps.bytes { Err(Error::TooManyBytes(self.caps.bytes)) } else { Ok(()) }
+        if length > self.caps.bytes {
+            Err(Error::TooManyBytes(self.caps.bytes))
+        } else {
+            Ok(())
+        }
     }
 
     fn field(&mut self, index: usize, field: Option<Cow<'_, [u8]>>) -> Result<(), Error> {
-        let Some(column) = self.columns.get(index) else { return Ok(()) };
+        let Some(column) = self.columns.get(index) else {
+            return Ok(());
+        };
         self.body.beside = match &field {
             Some(Cow::Owned(long)) => long.len() as u64,
             _ => 0,
         };
         self.body.make_room();
-        self.body.bytes.extend_from_slice(&self.leads[column.lead.clone()]);
-        self.body.field(column.kind, field.as_deref()).map_err(|stop| stop.at(index, &column.name))
+        self.body
+            .bytes
+            .extend_from_slice(&self.leads[column.lead.clone()]);
+        self.body
+            .field(column.kind, field.as_deref())
+            .map_err(|stop| stop.at(index, &column.name))
     }
 
     fn row_end(&mut self) -> Result<(), Error> {
-        self.body.bytes.extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
+        self.body
+            .bytes
+            .extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
         self.count += 1;
         Ok(())
     }
@@ -147,7 +176,11 @@ impl Body {
             (Kind::Array(scalar), Some(bytes)) => self.array(scalar, bytes)?,
         }
         // Checked at each element of an array as well: a few bytes of `numeric` can become many digits.
-        if self.is_too_long() { Err(Stop::TooManyBytes(self.limit)) } else { Ok(()) }
+        if self.is_too_long() {
+            Err(Stop::TooManyBytes(self.limit))
+        } else {
+            Ok(())
+        }
     }
 
     fn array(&mut self, scalar: Scalar, bytes: &[u8]) -> Result<(), Stop> {
@@ -202,5 +235,9 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn write_uuid(uuid: Uuid, out: &mut Vec<u8>) {
-    out.extend_from_slice(uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+    out.extend_from_slice(
+        uuid.hyphenated()
+            .encode_lower(&mut Uuid::encode_buffer())
+            .as_bytes(),
+    );
 }

@@ -81,7 +81,10 @@ pub(crate) fn encode(text: &str, out: &mut Vec<u8>) -> Result<(), ValueError> {
         Some(magnitude) => (NEGATIVE, magnitude.as_bytes()),
         None => (0, text.strip_prefix('+').unwrap_or(text).as_bytes()),
     };
-    let point = magnitude.iter().position(|&byte| byte == b'.').unwrap_or(magnitude.len());
+    let point = magnitude
+        .iter()
+        .position(|&byte| byte == b'.')
+        .unwrap_or(magnitude.len());
     let (integer, fraction) = magnitude.split_at(point);
     let fraction = fraction.get(1..).unwrap_or_default();
     let only_digits = integer.iter().chain(fraction).all(u8::is_ascii_digit);
@@ -119,7 +122,9 @@ fn encode_parts(sign: u16, integer: &[u8], fraction: &[u8], out: &mut Vec<u8>) -
 
 /// The value of up to four decimal digits.
 fn value(digits: &[u8]) -> u16 {
-    digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'))
+    digits
+        .iter()
+        .fold(0, |value, digit| value * 10 + u16::from(digit - b'0'))
 }
 
 #[cfg(test)]
@@ -137,8 +142,17 @@ mod tests {
 
     #[test]
     fn decimal_notation_survives_the_binary_format() {
-        for text in ["0", "1", "-12.50", "10000", "0.0001", "0.00001", "123456789.987654321", "1.000", "-0.5"]
-        {
+        for text in [
+            "0",
+            "1",
+            "-12.50",
+            "10000",
+            "0.0001",
+            "0.00001",
+            "123456789.987654321",
+            "1.000",
+            "-0.5",
+        ] {
             assert_eq!(there_and_back(text), text);
         }
         assert_eq!(there_and_back("+007."), "7");
@@ -149,12 +163,28 @@ mod tests {
 
     #[test]
     fn what_is_not_decimal_notation_is_refused() {
-        for text in
-            ["", "-", ".", "1e5", "NaN", "Infinity", "1.2.3", "٣", " 1", &format!("0.{}", "1".repeat(16_384))]
-        {
-            assert_eq!(encode(text, &mut Vec::new()), Err(ValueError::NotNumeric), "{text:?}");
+        for text in [
+            "",
+            "-",
+            ".",
+            "1e5",
+            "NaN",
+            "Infinity",
+            "1.2.3",
+            "٣",
+            " 1",
+            &format!("0.{}", "1".repeat(16_384)),
+        ] {
+            assert_eq!(
+                encode(text, &mut Vec::new()),
+                Err(ValueError::NotNumeric),
+                "{text:?}"
+            );
         }
-        assert_eq!(encode(&"1".repeat(131_073), &mut Vec::new()), Err(ValueError::TooLong));
+        assert_eq!(
+            encode(&"1".repeat(131_073), &mut Vec::new()),
+            Err(ValueError::TooLong)
+        );
     }
 
     #[test]

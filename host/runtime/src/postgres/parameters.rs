@@ -44,7 +44,9 @@ pub(crate) fn mark(value: &Value) -> char {
 /// How many bytes of the component's limit a parameter takes.
 pub(crate) fn size(value: &Value) -> usize {
     let more = match value {
-        Value::Array(array) => elements(array).map(|element| FIELD + element.map_or(0, Plain::length)).sum(),
+        Value::Array(array) => elements(array)
+            .map(|element| FIELD + element.map_or(0, Plain::length))
+            .sum(),
         value => plain(value).map_or(0, Plain::length),
     };
     FIELD + more
@@ -149,7 +151,11 @@ impl Plain<'_> {
             Self::Timestamp(value) | Self::Timestamptz(value) => {
                 out.extend_from_slice(&postgres_microseconds(value)?.to_be_bytes());
             }
-            Self::Interval(Interval { months, days, microseconds }) => {
+            Self::Interval(Interval {
+                months,
+                days,
+                microseconds,
+            }) => {
                 out.extend_from_slice(&microseconds.to_be_bytes());
                 out.extend_from_slice(&days.to_be_bytes());
                 out.extend_from_slice(&months.to_be_bytes());

@@ -25,9 +25,15 @@ impl TypedRows {
     pub(crate) fn new(caps: Caps) -> Self {
         Self {
             kinds: Vec::new(),
-            rows: Rows { columns: Vec::new(), values: Vec::new() },
+            rows: Rows {
+                columns: Vec::new(),
+                values: Vec::new(),
+            },
             rows_left: caps.rows,
-            budget: Budget { left: caps.bytes, whole: caps.bytes },
+            budget: Budget {
+                left: caps.bytes,
+                whole: caps.bytes,
+            },
             caps,
         }
     }
@@ -42,7 +48,10 @@ impl Collect for TypedRows {
         *self = Self::new(self.caps);
         for (index, column) in columns.iter().enumerate() {
             self.kinds.push(kind_of(index, column)?);
-            self.rows.columns.push(Column { name: column.name.clone(), type_name: type_name(&column.ty) });
+            self.rows.columns.push(Column {
+                name: column.name.clone(),
+                type_name: type_name(&column.ty),
+            });
         }
         Ok(())
     }
@@ -52,12 +61,19 @@ impl postgres::Rows for TypedRows {
     type Error = Error;
 
     fn row(&mut self) -> Result<(), Error> {
-        self.rows_left = self.rows_left.checked_sub(1).ok_or(Error::TooManyRows(self.caps.rows))?;
+        self.rows_left = self
+            .rows_left
+            .checked_sub(1)
+            .ok_or(Error::TooManyRows(self.caps.rows))?;
         Ok(())
     }
 
     fn admit(&mut self, _: usize, length: usize) -> Result<(), Error> {
-        if length as u64 > self.budget.left { Err(Error::TooManyBytes(self.budget.whole)) } else { Ok(()) }
+        if length as u64 > self.budget.left {
+            Err(Error::TooManyBytes(self.budget.whole))
+        } else {
+            Ok(())
+        }
     }
 
     fn field(&mut self, index: usize, field: Option<Cow<'_, [u8]>>) -> Result<(), Error> {
@@ -77,7 +93,10 @@ struct Budget {
 
 impl Budget {
     fn spend(&mut self, bytes: usize) -> Result<(), Stop> {
-        self.left = self.left.checked_sub(bytes as u64).ok_or(Stop::TooManyBytes(self.whole))?;
+        self.left = self
+            .left
+            .checked_sub(bytes as u64)
+            .ok_or(Stop::TooManyBytes(self.whole))?;
         Ok(())
     }
 
@@ -187,6 +206,14 @@ fn timestamp(_: &mut Budget, bytes: &[u8]) -> Result<i64, Stop> {
 }
 
 fn interval(bytes: &[u8]) -> Result<Interval, ValueError> {
-    let wire::Interval { months, days, microseconds } = wire::interval(bytes)?;
-    Ok(Interval { months, days, microseconds })
+    let wire::Interval {
+        months,
+        days,
+        microseconds,
+    } = wire::interval(bytes)?;
+    Ok(Interval {
+        months,
+        days,
+        microseconds,
+    })
 }

@@ -74,7 +74,11 @@ impl Session {
         lease.set_limit(caps.bytes);
         lease.set_notice_handler(notices);
         let bounds = lease.transaction_scope();
-        Ok(Self { lease: Some(lease), in_transaction: false, bounds })
+        Ok(Self {
+            lease: Some(lease),
+            in_transaction: false,
+            bounds,
+        })
     }
 
     /// Runs a statement, and returns how many rows it affected.
@@ -87,9 +91,17 @@ impl Session {
             TransactionScope::Pooler => self.run_here(statement, to, Some(End::Commit.and_undo())).await,
             _ => self.run_here(statement, to, None).await,
         };
-        self.in_transaction = self.lease.as_ref().is_some_and(|lease| lease.status() != Status::Idle);
+        self.in_transaction = self
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.status() != Status::Idle);
         if self.in_transaction {
-            self.end(if result.is_ok() { End::Commit } else { End::RollBack }).await?;
+            self.end(if result.is_ok() {
+                End::Commit
+            } else {
+                End::RollBack
+            })
+            .await?;
         }
         result
     }
@@ -105,7 +117,11 @@ impl Session {
             Err(error) if error.is_stale_statement() => {
                 self.lease()?.forget_statements()?;
                 // The refusal has aborted a transaction: there, only the next one will do better.
-                if self.in_transaction { Err(error) } else { self.attempt(statement, to, after).await }
+                if self.in_transaction {
+                    Err(error)
+                } else {
+                    self.attempt(statement, to, after).await
+                }
             }
             result => result,
         }
@@ -200,5 +216,7 @@ fn check_count(statement: &Statement, prepared: &Prepared) -> Result<(), Error> 
     if given == wanted {
         return Ok(());
     }
-    Err(Error::Unsupported(format!("the statement has {wanted} parameters, and {given} were given")))
+    Err(Error::Unsupported(format!(
+        "the statement has {wanted} parameters, and {given} were given"
+    )))
 }

@@ -40,10 +40,19 @@ impl Statement {
                     "LISTEN cannot cross: a request does not last long enough to hear anything",
                 ));
             }
-            "copy" => return Err(unsupported("COPY cannot cross: use INSERT … SELECT unnest($1::text[])")),
+            "copy" => {
+                return Err(unsupported(
+                    "COPY cannot cross: use INSERT … SELECT unnest($1::text[])",
+                ));
+            }
             word => leaves_traces(word, rest),
         };
-        Ok(Self { sql: key(text, &parameters), parameters, leaves_traces, prepares })
+        Ok(Self {
+            sql: key(text, &parameters),
+            parameters,
+            leaves_traces,
+            prepares,
+        })
     }
 
     /// The text to send. It names the types of the parameters in a last comment, because a prepared statement is looked up
@@ -58,7 +67,10 @@ impl Statement {
 
     /// The identifiers of the types to prepare the statement with. PostgreSQL infers a type with identifier 0.
     pub(crate) fn types(&self) -> Vec<u32> {
-        self.parameters.iter().map(|value| parameters::declared_type(value).unwrap_or(0)).collect()
+        self.parameters
+            .iter()
+            .map(|value| parameters::declared_type(value).unwrap_or(0))
+            .collect()
     }
 
     /// The parameters in binary format.
@@ -85,21 +97,31 @@ impl Statement {
 
 fn check_text(text: &str) -> Result<(), Error> {
     if text.len() > TEXT_MAX {
-        return Err(unsupported("the statement is longer than 1 MiB: send what is long as a parameter"));
+        return Err(unsupported(
+            "the statement is longer than 1 MiB: send what is long as a parameter",
+        ));
     }
     // The protocol ends the text at the first NUL: what followed would be read as something else than text.
     if text.contains('\0') {
-        return Err(unsupported("the statement contains the character NUL: send bytes as a parameter"));
+        return Err(unsupported(
+            "the statement contains the character NUL: send bytes as a parameter",
+        ));
     }
     Ok(())
 }
 
 fn check_parameters(parameters: &[Value], caps: Caps) -> Result<(), Error> {
     if parameters.len() > PARAMETERS_MAX {
-        return Err(unsupported("the statement has more than 65535 parameters: send arrays"));
+        return Err(unsupported(
+            "the statement has more than 65535 parameters: send arrays",
+        ));
     }
     let bytes: usize = parameters.iter().map(parameters::size).sum();
-    if bytes as u64 > caps.bytes { Err(Error::TooManyBytes(caps.bytes)) } else { Ok(()) }
+    if bytes as u64 > caps.bytes {
+        Err(Error::TooManyBytes(caps.bytes))
+    } else {
+        Ok(())
+    }
 }
 
 fn unsupported(reason: &str) -> Error {
@@ -148,7 +170,9 @@ fn first_word(mut text: &str) -> (&str, &str) {
         } else if text.starts_with("/*") {
             after_comment(text)
         } else {
-            let end = text.find(|character| !is_of_word(character)).unwrap_or(text.len());
+            let end = text
+                .find(|character| !is_of_word(character))
+                .unwrap_or(text.len());
             return text.split_at(end);
         };
     }
@@ -249,7 +273,10 @@ mod tests {
     fn a_text_is_limited_in_length_and_has_no_nul() {
         let of = |length: usize| format!("SELECT 1{}", " ".repeat(length - 8));
         assert!(statement(&of(1024 * 1024)).is_ok());
-        assert!(matches!(statement(&of(1024 * 1024 + 1)), Err(Error::Unsupported(_))));
+        assert!(matches!(
+            statement(&of(1024 * 1024 + 1)),
+            Err(Error::Unsupported(_))
+        ));
         assert!(matches!(statement("SELECT 1\0"), Err(Error::Unsupported(_))));
         assert!(statement(&of(16 * 1024)).unwrap().is_kept());
         assert!(!statement(&of(16 * 1024 + 1)).unwrap().is_kept());

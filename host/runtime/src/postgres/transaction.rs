@@ -32,7 +32,10 @@ impl Transaction {
     ) -> Result<Self, Error> {
         let mut session = Session::open(pool, caps, notices).await?;
         session.begin().await?;
-        Ok(Self { session: Some(session), aborted: false })
+        Ok(Self {
+            session: Some(session),
+            aborted: false,
+        })
     }
 
     /// See [`Session::run`].

@@ -106,8 +106,12 @@ pub(crate) fn unix_days(days: i32) -> Result<i32, ValueError> {
 
 /// Days since 1970-01-01 to days since 2000-01-01.
 pub(crate) fn postgres_days(days: i32) -> Result<i32, ValueError> {
-    shift(days.into(), (-EPOCH_DAYS).into(), (i32::MIN.into(), i32::MAX.into()))
-        .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
+    shift(
+        days.into(),
+        (-EPOCH_DAYS).into(),
+        (i32::MIN.into(), i32::MAX.into()),
+    )
+    .and_then(|shifted| shifted.try_into().map_err(|_| ValueError::OutOfRange))
 }
 
 /// Microseconds since 2000-01-01 to microseconds since 1970-01-01; the infinities stay.
@@ -169,7 +173,9 @@ impl<'a> Elements<'a> {
     fn take(&mut self) -> Result<Option<&'a [u8]>, ValueError> {
         let (length, rest) = take_int4(self.rest)?;
         self.rest = rest;
-        let Ok(length) = usize::try_from(length) else { return Ok(None) };
+        let Ok(length) = usize::try_from(length) else {
+            return Ok(None);
+        };
         let (element, rest) = rest.split_at_checked(length).ok_or(ValueError::Malformed)?;
         self.rest = rest;
         Ok(Some(element))

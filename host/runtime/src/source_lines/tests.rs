@@ -36,10 +36,20 @@ fn lines(module: &str) -> String {
             _ => {}
         }
     }
-    let encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 4 };
+    let encoding = Encoding {
+        format: Format::Dwarf32,
+        version: 4,
+        address_size: 4,
+    };
     let path = |text: &str| LineString::String(text.into());
-    let mut program =
-        LineProgram::new(encoding, LineEncoding::default(), path("/work"), None, path("src/lib.rs"), None);
+    let mut program = LineProgram::new(
+        encoding,
+        LineEncoding::default(),
+        path("/work"),
+        None,
+        path("src/lib.rs"),
+        None,
+    );
     let directory = program.add_directory(path("src"));
     let file = program.add_file(path("documents.rs"), directory, None);
     program.begin_sequence(Some(Address::Constant((last.start - code_start) as u64)));
@@ -48,7 +58,12 @@ fn lines(module: &str) -> String {
     program.end_sequence(last.len() as u64);
     let mut section = gimli::write::DebugLine(EndianVec::new(LittleEndian));
     program
-        .write(&mut section, encoding, &mut LineStringTable::default(), &mut StringTable::default())
+        .write(
+            &mut section,
+            encoding,
+            &mut LineStringTable::default(),
+            &mut StringTable::default(),
+        )
         .unwrap();
     custom(section.0.slice())
 }
@@ -66,7 +81,11 @@ fn custom(content: &[u8]) -> String {
 async fn refusal(module: &str) -> String {
     let host = Host::new();
     let wasm = component(WIT, "fails", module);
-    host.verify(spec("fails", &[]), &wasm).await.err().unwrap().to_string()
+    host.verify(spec("fails", &[]), &wasm)
+        .await
+        .err()
+        .unwrap()
+        .to_string()
 }
 
 #[tokio::test]
@@ -96,7 +115,12 @@ async fn dwarf_that_is_malformed_says_nothing() {
 #[test]
 fn a_file_without_lines_has_none() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    for content in [&b""[..], b"short", b"longer than a trailer", b"\xff\xff\xff\x0fBERTHLN1"] {
+    for content in [
+        &b""[..],
+        b"short",
+        b"longer than a trailer",
+        b"\xff\xff\xff\x0fBERTHLN1",
+    ] {
         std::fs::write(file.path(), content).unwrap();
         assert!(SourceLines::open(file.path()).unwrap().is_none());
     }

@@ -74,18 +74,29 @@ impl<'a> Module<'a> {
     }
 
     fn section(&self, id: SectionId) -> Slice<'a> {
-        EndianSlice::new(self.debug_sections.get(id.name()).copied().unwrap_or_default(), LittleEndian)
+        EndianSlice::new(
+            self.debug_sections.get(id.name()).copied().unwrap_or_default(),
+            LittleEndian,
+        )
     }
 
     /// The path of a file, relative where the compiler's was; empty if there is none.
     fn path(&self, header: &LineProgramHeader<Slice<'a>>, index: u64) -> String {
-        let Some(file) = header.file(index) else { return String::new() };
+        let Some(file) = header.file(index) else {
+            return String::new();
+        };
         let name = self.text(&file.path_name());
         // Directory 0 is the one that the compiler ran in.
         let directory = file.directory(header).filter(|_| file.directory_index() != 0);
-        let directory = directory.map(|directory| self.text(&directory)).unwrap_or_default();
+        let directory = directory
+            .map(|directory| self.text(&directory))
+            .unwrap_or_default();
         let is_whole = name.starts_with('/') || directory.is_empty();
-        let mut path = if is_whole { name } else { format!("{directory}/{name}") };
+        let mut path = if is_whole {
+            name
+        } else {
+            format!("{directory}/{name}")
+        };
         path.truncate(path.floor_char_boundary(MAX_PATH_BYTES));
         path
     }
@@ -152,9 +163,13 @@ impl Table {
             let path = if row.end_sequence() {
                 0
             } else {
-                *paths.entry(index).or_insert_with(|| self.place_of_path(&module.path(header, index)))
+                *paths
+                    .entry(index)
+                    .or_insert_with(|| self.place_of_path(&module.path(header, index)))
             };
-            let line = row.line().map_or(0, |line| u32::try_from(line.get()).unwrap_or(u32::MAX));
+            let line = row
+                .line()
+                .map_or(0, |line| u32::try_from(line.get()).unwrap_or(u32::MAX));
             match place(row.address()) {
                 Some(place) => sequence.push(Row { place, path, line }),
                 None => is_there = false,
@@ -177,7 +192,8 @@ impl Table {
             return *place;
         }
         let place = u32::try_from(self.paths.len() + 1).unwrap_or_default();
-        self.paths.extend(u16::try_from(path.len()).unwrap_or_default().to_le_bytes());
+        self.paths
+            .extend(u16::try_from(path.len()).unwrap_or_default().to_le_bytes());
         self.paths.extend_from_slice(path.as_bytes());
         self.places_of_paths.insert(path.to_owned(), place);
         place
@@ -195,12 +211,20 @@ impl Table {
     }
 
     fn write(self, code_bytes: u64, output: &mut impl Write) -> io::Result<()> {
-        let Ok(paths_start) = u32::try_from(code_bytes) else { return Ok(()) };
+        let Ok(paths_start) = u32::try_from(code_bytes) else {
+            return Ok(());
+        };
         let rows = Self::sorted(self.rows);
         output.write_all(&self.paths)?;
         for Row { place, path, line } in &rows {
-            let path = if *path == 0 { 0 } else { paths_start.saturating_add(path - 1) };
-            [*place, path, *line].iter().try_for_each(|number| output.write_all(&number.to_le_bytes()))?;
+            let path = if *path == 0 {
+                0
+            } else {
+                paths_start.saturating_add(path - 1)
+            };
+            [*place, path, *line]
+                .iter()
+                .try_for_each(|number| output.write_all(&number.to_le_bytes()))?;
         }
         output.write_all(&u32::try_from(rows.len()).unwrap_or_default().to_le_bytes())?;
         output.write_all(MARK)

@@ -13,14 +13,26 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 
 /// Eight failures in a row for an address, then two a minute.
-const PER_ADDRESS: Rate = Rate { burst: 8, each: Duration::from_secs(30), longest: Duration::from_mins(15) };
+const PER_ADDRESS: Rate = Rate {
+    burst: 8,
+    each: Duration::from_secs(30),
+    longest: Duration::from_mins(15),
+};
 
 /// Far more failures for a client, because many people share the address of a proxy or an office.
-const PER_CLIENT: Rate = Rate { burst: 200, each: Duration::from_secs(1), longest: Duration::from_mins(5) };
+const PER_CLIENT: Rate = Rate {
+    burst: 200,
+    each: Duration::from_secs(1),
+    longest: Duration::from_mins(5),
+};
 
 /// A hundred failures for an account from a known client, then six an hour: NIST SP 800-63B allows a hundred in a row
 /// for an account. A client that has spent them counts as unknown.
-const PER_KNOWN: Rate = Rate { burst: 100, each: Duration::from_mins(10), longest: Duration::from_hours(24) };
+const PER_KNOWN: Rate = Rate {
+    burst: 100,
+    each: Duration::from_mins(10),
+    longest: Duration::from_hours(24),
+};
 
 /// How many failures are answered without delay, because people mistype.
 const FORGIVEN: u32 = 3;
@@ -133,7 +145,10 @@ impl Budget {
 fn make_room(debts: &mut Map, now: Instant) {
     debts.retain(|_, paid_at| *paid_at > now);
     if debts.len() >= REMEMBERED
-        && let Some(least) = debts.iter().min_by_key(|(_, paid_at)| **paid_at).map(|(key, _)| *key)
+        && let Some(least) = debts
+            .iter()
+            .min_by_key(|(_, paid_at)| **paid_at)
+            .map(|(key, _)| *key)
     {
         debts.remove(&least);
     }
@@ -142,7 +157,9 @@ fn make_room(debts: &mut Map, now: Instant) {
 fn delay(failures: u32) -> Duration {
     match failures.checked_sub(FORGIVEN + 1) {
         None => Duration::ZERO,
-        Some(doublings) => FIRST_DELAY.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_DELAY),
+        Some(doublings) => FIRST_DELAY
+            .saturating_mul(2_u32.saturating_pow(doublings))
+            .min(MAX_DELAY),
     }
 }
 
@@ -170,7 +187,10 @@ mod tests {
     fn the_ninth_failure_of_an_address_has_to_wait() {
         let now = Instant::now();
         assert_eq!(after_failures(7, ann(), now).wait(ann(), now), Duration::ZERO);
-        assert_eq!(after_failures(8, ann(), now).wait(ann(), now), Duration::from_secs(30));
+        assert_eq!(
+            after_failures(8, ann(), now).wait(ann(), now),
+            Duration::from_secs(30)
+        );
     }
 
     #[test]
@@ -187,7 +207,10 @@ mod tests {
     #[test]
     fn no_debt_lasts_for_ever() {
         let now = Instant::now();
-        assert_eq!(after_failures(10, ann(), now).wait(ann(), now), Duration::from_secs(90));
+        assert_eq!(
+            after_failures(10, ann(), now).wait(ann(), now),
+            Duration::from_secs(90)
+        );
         assert!(after_failures(1000, ann(), now).wait(ann(), now) < PER_ADDRESS.longest);
     }
 
@@ -195,10 +218,14 @@ mod tests {
     fn a_client_has_200_failures_and_an_account_100_from_a_client_that_it_knows() {
         let now = Instant::now();
         let known = Budget::Known(digest("ann@example.com"), IpAddr::from([192, 0, 2, 1]));
-        for (budget, burst, wait) in
-            [(office(), 200, Duration::from_secs(1)), (known, 100, Duration::from_mins(10))]
-        {
-            assert_eq!(after_failures(burst - 1, budget, now).wait(budget, now), Duration::ZERO);
+        for (budget, burst, wait) in [
+            (office(), 200, Duration::from_secs(1)),
+            (known, 100, Duration::from_mins(10)),
+        ] {
+            assert_eq!(
+                after_failures(burst - 1, budget, now).wait(budget, now),
+                Duration::ZERO
+            );
             assert_eq!(after_failures(burst, budget, now).wait(budget, now), wait);
         }
     }

@@ -40,7 +40,11 @@ impl<K: Copy + Eq + Hash> Lanes<K> {
     /// Waits in the lane of `key`. None if the lane is full, or the wait exceeds 10 seconds.
     pub(super) async fn enter(&self, key: K) -> Option<Place<'_, K>> {
         let turn = self.join(key)?;
-        let mut place = Place { lanes: self, key, turn: None };
+        let mut place = Place {
+            lanes: self,
+            key,
+            turn: None,
+        };
         place.turn = Some(timeout(LANE_TIMEOUT, turn.lock_owned()).await.ok()?);
         Some(place)
     }

@@ -11,7 +11,10 @@ use crate::config::{Manifest, Variables};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn asked(name: &str, path: PathBuf) -> Result<()> {
-    new(&New { name: name.to_owned(), path: Some(path) })
+    new(&New {
+        name: name.to_owned(),
+        path: Some(path),
+    })
 }
 
 fn refusal(name: &str, path: PathBuf) -> String {
@@ -31,7 +34,10 @@ fn a_package_is_written_under_its_name() {
         let text = fs::read_to_string(hello.join(path)).unwrap();
         assert!(!text.is_empty() && !text.contains("{{"), "{path}");
     }
-    assert_eq!(table(&hello.join("Cargo.toml"))["package"]["name"].as_str(), Some("hello-2"));
+    assert_eq!(
+        table(&hello.join("Cargo.toml"))["package"]["name"].as_str(),
+        Some("hello-2")
+    );
 }
 
 #[test]
@@ -41,8 +47,12 @@ fn its_manifest_is_one_that_the_host_takes() {
     let wasm = folder.path().join("target/wasm32-wasip2/release/hello.wasm");
     fs::create_dir_all(wasm.parent().unwrap()).unwrap();
     fs::write(&wasm, "").unwrap();
-    let manifest =
-        Manifest::read(&folder.path().join("berth.toml"), &Limits::default(), &Variables::default()).unwrap();
+    let manifest = Manifest::read(
+        &folder.path().join("berth.toml"),
+        &Limits::default(),
+        &Variables::default(),
+    )
+    .unwrap();
     assert_eq!(manifest.components[0].source, wasm);
 }
 
@@ -52,7 +62,10 @@ fn only_an_empty_folder_is_written_into() {
     let file = folder.path().join("mine");
     fs::write(&file, "").unwrap();
     let refused = refusal("hello", folder.path().to_owned());
-    assert!(refused.ends_with("is not empty: name another folder with --path"), "{refused}");
+    assert!(
+        refused.ends_with("is not empty: name another folder with --path"),
+        "{refused}"
+    );
     assert!(refusal("hello", file.clone()).ends_with("mine is no folder"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     fs::remove_file(file).unwrap();
@@ -61,8 +74,9 @@ fn only_an_empty_folder_is_written_into() {
 
 #[test]
 fn a_name_that_no_host_or_cargo_takes_is_refused() {
-    for name in ["", "Hello", "2hello", "hello_2", "../hello", "berth", "pg-hello", "health", "docs", "deps"]
-    {
+    for name in [
+        "", "Hello", "2hello", "hello_2", "../hello", "berth", "pg-hello", "health", "docs", "deps",
+    ] {
         let folder = tempfile::tempdir().unwrap();
         assert!(asked(name, folder.path().join("new")).is_err(), "{name:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{name:?}");
@@ -88,7 +102,8 @@ fn its_lock_file_has_the_versions_of_the_workspaces() {
         let text = |package: &Value, key| package[key].as_str().unwrap().to_owned();
         let key = |package: &Value| (text(package, "name"), text(package, "version"));
         let all = lock["package"].as_array().unwrap().iter();
-        all.map(|package| (key(package), package.get("checksum").cloned())).collect()
+        all.map(|package| (key(package), package.get("checksum").cloned()))
+            .collect()
     };
     let workspace = packages(&table(&Path::new(ROOT).join("Cargo.lock")));
     let own = packages(&include_str!("Cargo.lock").parse().unwrap());
@@ -105,7 +120,14 @@ fn every_interface_of_the_host_is_there() {
     for package in fs::read_dir(Path::new(ROOT).join("wit/deps")).unwrap().flatten() {
         let package = package.path();
         for file in fs::read_dir(&package).unwrap().flatten() {
-            files.insert(file.path().strip_prefix(ROOT).unwrap().to_str().unwrap().to_owned());
+            files.insert(
+                file.path()
+                    .strip_prefix(ROOT)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned(),
+            );
         }
     }
     files.remove("wit/deps/tasks/tasks.wit");

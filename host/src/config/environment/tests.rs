@@ -14,7 +14,12 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let manifest = tempfile::NamedTempFile::new().unwrap();
     let path = manifest.path().to_str().unwrap();
-    Config::read(&[("BERTH_MANIFEST", path)].into_iter().chain(variables.iter().copied()).collect())
+    Config::read(
+        &[("BERTH_MANIFEST", path)]
+            .into_iter()
+            .chain(variables.iter().copied())
+            .collect(),
+    )
 }
 
 fn refusal(name: &str, value: &str) -> String {
@@ -39,9 +44,26 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
     assert_eq!(config.cohere.default_model, "command-a-03-2025");
     assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
     assert_eq!(config.admin.address.to_string(), "127.0.0.1:8001");
-    assert_eq!(config.log, Log { format: LogFormat::Pretty, filter: "info".to_owned() });
-    let Sizes { max_connections, max_in_flight, .. } = config.sizes;
-    assert_eq!(config.edge, Edge { max_connections, max_in_flight, ..Edge::default() });
+    assert_eq!(
+        config.log,
+        Log {
+            format: LogFormat::Pretty,
+            filter: "info".to_owned()
+        }
+    );
+    let Sizes {
+        max_connections,
+        max_in_flight,
+        ..
+    } = config.sizes;
+    assert_eq!(
+        config.edge,
+        Edge {
+            max_connections,
+            max_in_flight,
+            ..Edge::default()
+        }
+    );
 }
 
 #[test]
@@ -58,7 +80,10 @@ fn every_variable_is_read() {
     let config = read(&[
         ("HOST", "::1"),
         ("PORT", "80"),
-        ("DATABASE_URL", "postgresql+asyncpg://berth:hidden@db/berth?ssl=require"),
+        (
+            "DATABASE_URL",
+            "postgresql+asyncpg://berth:hidden@db/berth?ssl=require",
+        ),
         ("BERTH_DATA_DIR", "/var/lib/berth"),
         ("BERTH_CODE_CACHE", "/opt/berth/cache"),
         ("JWT_EXPIRES_IN", "3600"),
@@ -91,15 +116,27 @@ fn every_variable_is_read() {
     assert_eq!(config.code_cache.own, PathBuf::from("/var/lib/berth/cache"));
     assert_eq!(config.jwt_lifetime, Duration::from_hours(1));
     assert_eq!(config.anonymous_user.as_deref(), Some("demo"));
-    assert_eq!(config.cors_origins, CorsOrigins::Listed(vec!["https://a.example".to_owned()]));
+    assert_eq!(
+        config.cors_origins,
+        CorsOrigins::Listed(vec!["https://a.example".to_owned()])
+    );
     assert!(config.manifest.own_routes.docs.is_none());
     assert!(config.trusted_proxies.contains(Ipv4Addr::new(10, 0, 0, 1).into()));
     assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
     assert_eq!(config.cohere.default_model, "command-r-08-2024");
-    assert_eq!(config.cohere.models, ["command-r7b-12-2024", "command-a-plus-05-2026"]);
+    assert_eq!(
+        config.cohere.models,
+        ["command-r7b-12-2024", "command-a-plus-05-2026"]
+    );
     assert!(config.cohere.api_key.is_some());
     assert_eq!(config.admin.address.to_string(), "0.0.0.0:9001");
-    assert_eq!(config.log, Log { format: LogFormat::Json, filter: "warn,berth=debug".to_owned() });
+    assert_eq!(
+        config.log,
+        Log {
+            format: LogFormat::Json,
+            filter: "warn,berth=debug".to_owned()
+        }
+    );
     assert_eq!(
         config.edge,
         Edge {
@@ -112,13 +149,18 @@ fn every_variable_is_read() {
             drain_timeout: Duration::from_mins(1),
         }
     );
-    assert_eq!((config.sizes.guest_memory, config.sizes.component_connections), (64 * MIB, 5));
+    assert_eq!(
+        (config.sizes.guest_memory, config.sizes.component_connections),
+        (64 * MIB, 5)
+    );
 }
 
 #[test]
 fn connections_are_shared_among_clients_and_some_are_kept_for_probes() {
     let edge = |all: &str, in_flight: &str| {
-        let edge = read(&[("BERTH_MAX_CONNECTIONS", all), ("BERTH_MAX_IN_FLIGHT", in_flight)]).unwrap().edge;
+        let edge = read(&[("BERTH_MAX_CONNECTIONS", all), ("BERTH_MAX_IN_FLIGHT", in_flight)])
+            .unwrap()
+            .edge;
         (edge.max_connections_per_client, edge.max_in_flight)
     };
     assert_eq!(edge("2048", "1024"), (512, 1024));
@@ -130,7 +172,10 @@ fn connections_are_shared_among_clients_and_some_are_kept_for_probes() {
 #[test]
 fn lifetimes_are_seconds_or_have_a_unit() {
     let lifetime = |value: &str| read(&[("JWT_EXPIRES_IN", value)]).unwrap().jwt_lifetime.as_secs();
-    assert_eq!(["7d", "24h", "1", "2 days"].map(lifetime), [604_800, 86_400, 1, 172_800]);
+    assert_eq!(
+        ["7d", "24h", "1", "2 days"].map(lifetime),
+        [604_800, 86_400, 1, 172_800]
+    );
 }
 
 #[test]
@@ -142,10 +187,18 @@ fn a_secret_may_come_from_a_file_and_is_never_shown() {
     let config = read(&[("JWT_SECRET_FILE", path), ("COHERE_API_KEY", "key-to-hide")]).unwrap();
     assert_eq!(config.jwt_secret().unwrap().expose(), SECRET);
     let shown = format!("{config:?}");
-    assert!(!shown.contains(SECRET) && !shown.contains("key-to-hide"), "{shown}");
+    assert!(
+        !shown.contains(SECRET) && !shown.contains("key-to-hide"),
+        "{shown}"
+    );
 
-    let both = read(&[("JWT_SECRET_FILE", path), ("JWT_SECRET", SECRET)]).unwrap_err().to_string();
-    assert_eq!(both, "JWT_SECRET_FILE: JWT_SECRET is set too: keep one of the two");
+    let both = read(&[("JWT_SECRET_FILE", path), ("JWT_SECRET", SECRET)])
+        .unwrap_err()
+        .to_string();
+    assert_eq!(
+        both,
+        "JWT_SECRET_FILE: JWT_SECRET is set too: keep one of the two"
+    );
     std::fs::write(&file, "\n").unwrap();
     assert!(refusal("JWT_SECRET_FILE", path).ends_with("is empty: write the secret into it"));
 }
@@ -169,14 +222,20 @@ fn a_mistyped_variable_is_told_with_the_nearest_name() {
     ]);
     let told = config.unwrap().unknown_variables();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[0].ends_with("did you mean BERTH_MAX_CONNECTIONS?"), "{told:?}");
+    assert!(
+        told[0].ends_with("did you mean BERTH_MAX_CONNECTIONS?"),
+        "{told:?}"
+    );
     assert!(told[1].starts_with("BERTH_WEATHER is not"), "{told:?}");
 }
 
 #[test]
 fn every_variable_of_berths_own_is_known() {
-    for source in [include_str!("../environment.rs"), include_str!("../sizes.rs"), include_str!("../mod.rs")]
-    {
+    for source in [
+        include_str!("../environment.rs"),
+        include_str!("../sizes.rs"),
+        include_str!("../mod.rs"),
+    ] {
         let code = source.split("#[cfg(test)]").next().unwrap_or_default();
         let names = code.split('"').filter(|text| {
             text.starts_with("BERTH_") && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -189,8 +248,13 @@ fn every_variable_of_berths_own_is_known() {
 
 #[test]
 fn a_blank_variable_counts_as_unset() {
-    let config =
-        read(&[("PORT", ""), ("CORS_ORIGINS", " "), ("JWT_SECRET", ""), ("DATABASE_URL", "")]).unwrap();
+    let config = read(&[
+        ("PORT", ""),
+        ("CORS_ORIGINS", " "),
+        ("JWT_SECRET", ""),
+        ("DATABASE_URL", ""),
+    ])
+    .unwrap();
     assert_eq!(config.address.port(), 8000);
     assert!(config.database_url.is_none());
 }
@@ -230,6 +294,11 @@ fn a_value_that_cannot_be_used_is_refused_in_one_line() {
 
 #[test]
 fn a_value_that_is_not_text_is_refused() {
-    let variables = [(OsString::from("PORT"), OsString::from_vec(vec![0xff]))].into_iter().collect();
-    assert_eq!(address(&variables).unwrap_err().to_string(), "PORT: it is not UTF-8: write it as plain text");
+    let variables = [(OsString::from("PORT"), OsString::from_vec(vec![0xff]))]
+        .into_iter()
+        .collect();
+    assert_eq!(
+        address(&variables).unwrap_err().to_string(),
+        "PORT: it is not UTF-8: write it as plain text"
+    );
 }

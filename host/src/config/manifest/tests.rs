@@ -38,18 +38,29 @@ fn every_key_is_read() {
     let directory = directory();
     let path = directory.path().join("berth.toml");
     fs::write(&path, WHOLE).unwrap();
-    let components = Manifest::read(&path, &Limits::default(), &Variables::default()).unwrap().components;
+    let components = Manifest::read(&path, &Limits::default(), &Variables::default())
+        .unwrap()
+        .components;
     assert_eq!(components.len(), 2);
     let (hello, todo) = (&components[0], &components[1]);
 
-    assert_eq!((&*hello.name, hello.authentication), ("hello", Authentication::Required));
+    assert_eq!(
+        (&*hello.name, hello.authentication),
+        ("hello", Authentication::Required)
+    );
     assert_eq!(hello.limits, Limits::default());
     assert!(hello.capabilities.is_empty() && hello.outgoing.is_empty() && hello.probes.is_empty());
 
-    assert_eq!((&*todo.name, todo.authentication), ("todo", Authentication::Optional));
+    assert_eq!(
+        (&*todo.name, todo.authentication),
+        ("todo", Authentication::Optional)
+    );
     assert_eq!(todo.source, directory.path().join("todo.wasm"));
     assert_eq!(todo.routes[0].parent(), Some("/api/tasks"));
-    assert_eq!(todo.capabilities, [Capability::Postgres, Capability::Identity, Capability::Config].into());
+    assert_eq!(
+        todo.capabilities,
+        [Capability::Postgres, Capability::Identity, Capability::Config].into()
+    );
     assert_eq!(
         todo.limits,
         Limits {
@@ -60,13 +71,26 @@ fn every_key_is_read() {
             body: 1_048_577,
             rows: 5,
             result: 1024,
-            log: LogLimits { lines: 7, bytes: 2048, burst: Duration::from_secs(3) },
+            log: LogLimits {
+                lines: 7,
+                bytes: 2048,
+                burst: Duration::from_secs(3)
+            },
         }
     );
-    let probe = Probe { method: Method::GET, path: "/dashboard/stats?day=1".to_owned() };
+    let probe = Probe {
+        method: Method::GET,
+        path: "/dashboard/stats?day=1".to_owned(),
+    };
     assert_eq!(todo.probes, [probe]);
     let config = [("greeting", "hello"), ("retries", "3"), ("verbose", "true")];
-    assert!(todo.config.0.iter().map(|(key, value)| (&**key, &**value)).eq(config));
+    assert!(
+        todo.config
+            .0
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .eq(config)
+    );
     let destinations =
         ["https://api.example.com", "http://localhost:9000"].map(|origin| origin.parse().unwrap());
     assert_eq!(todo.outgoing, destinations);
@@ -74,7 +98,12 @@ fn every_key_is_read() {
 }
 
 fn parse(text: &str, directory: &Path, variables: &Variables) -> Result<Manifest, Vec<Misplaced>> {
-    let around = Around { directory, default: &Limits::default(), docs_page: true, variables };
+    let around = Around {
+        directory,
+        default: &Limits::default(),
+        docs_page: true,
+        variables,
+    };
     Manifest::parse(text, &around)
 }
 
@@ -87,7 +116,9 @@ fn refusal_of(text: &str) -> String {
     let directory = directory();
     let faults = parse(text, directory.path(), &Variables::default()).unwrap_err();
     let shown = faults.iter().map(|fault| {
-        let ManifestFault { line, column, reason, .. } = ManifestFault::new("", text, fault);
+        let ManifestFault {
+            line, column, reason, ..
+        } = ManifestFault::new("", text, fault);
         let reason = reason.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
         assert!(!reason.contains('\n'), "{reason}");
         format!("{line}:{column}: {reason}")
@@ -147,7 +178,11 @@ fn routes_that_cannot_be_used_are_refused() {
         "/api/auth/{*rest}",
         "/auth",
     ];
-    insta::assert_snapshot!(refusals.map(|route| refusal(&format!("routes = [{route:?}]"))).join("\n"));
+    insta::assert_snapshot!(
+        refusals
+            .map(|route| refusal(&format!("routes = [{route:?}]")))
+            .join("\n")
+    );
 }
 
 #[test]
@@ -197,7 +232,9 @@ fn all_faults_are_told_at_once_and_none_that_follows_from_another() {
 fn values_come_from_the_hosts_environment_and_from_files() {
     let directory = directory();
     fs::write(directory.path().join("token"), "from a file\r\n").unwrap();
-    let variables = [("STRIPE_KEY", "hidden"), ("JWT_SECRET", "hidden")].into_iter().collect();
+    let variables = [("STRIPE_KEY", "hidden"), ("JWT_SECRET", "hidden")]
+        .into_iter()
+        .collect();
     let parse_with = |more: &str| {
         let text = format!("[components.todo]\nsource = \"todo.wasm\"\nroutes = []\n{more}");
         parse(&text, directory.path(), &variables)
@@ -208,10 +245,16 @@ fn values_come_from_the_hosts_environment_and_from_files() {
     );
     let todo = &manifest.unwrap().components[0];
     assert_eq!(todo.config.0["key"], "hidden");
-    assert_eq!((&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]), ("1", "from a file"));
+    assert_eq!(
+        (&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]),
+        ("1", "from a file")
+    );
     assert!(!format!("{todo:?} {:?} {variables:?}", todo.spec()).contains("hidden"));
     for (value, reason) in [
-        ("{ env = \"MISSING\" }", "the environment of the host has no MISSING"),
+        (
+            "{ env = \"MISSING\" }",
+            "the environment of the host has no MISSING",
+        ),
         ("{ env = \"JWT_SECRET\" }", "no component reads"),
         ("{ file = \"missing\" }", "cannot be read"),
         ("{ evn = \"A\" }", "write a string, { env"),
@@ -243,8 +286,11 @@ fn a_literal_segment_beside_a_parameter_is_no_clash() {
 
 #[test]
 fn components_have_names_that_a_database_takes_and_files_that_exist() {
-    let named =
-        |name: &str| refusal_of(&format!("[components.{name:?}]\nsource = \"todo.wasm\"\nroutes = []"));
+    let named = |name: &str| {
+        refusal_of(&format!(
+            "[components.{name:?}]\nsource = \"todo.wasm\"\nroutes = []"
+        ))
+    };
     let long = "a".repeat(32);
     let refusals = ["", "Todo", "1st", "a_b", "public", "pg-catalog", &long].map(named);
     let missing = refusal_of("[components.todo]\nsource = \"missing.wasm\"\nroutes = []");
@@ -254,9 +300,13 @@ fn components_have_names_that_a_database_takes_and_files_that_exist() {
 
 #[test]
 fn a_manifest_that_is_not_there_is_refused_by_its_variable() {
-    let error = Manifest::read(Path::new("/nowhere/berth.toml"), &Limits::default(), &Variables::default())
-        .unwrap_err()
-        .to_string();
+    let error = Manifest::read(
+        Path::new("/nowhere/berth.toml"),
+        &Limits::default(),
+        &Variables::default(),
+    )
+    .unwrap_err()
+    .to_string();
     insta::assert_snapshot!(error, @"BERTH_MANIFEST: /nowhere/berth.toml cannot be read (No such file or directory (os error 2)): name the manifest, or start in the directory of berth.toml");
 }
 

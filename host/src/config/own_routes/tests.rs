@@ -11,13 +11,19 @@ fn read_text(text: &str) -> Result<OwnRoutes, String> {
     let table = faults.parse(text);
     let routes = read(table, true, &mut faults);
     faults.none_or(routes).map_err(|faults| {
-        let shown = faults.iter().map(|fault| ManifestFault::new("berth.toml", text, fault).to_string());
+        let shown = faults
+            .iter()
+            .map(|fault| ManifestFault::new("berth.toml", text, fault).to_string());
         shown.collect::<Vec<_>>().join("\n")
     })
 }
 
 fn hidden_from(routes: &OwnRoutes, pattern: &str) -> Vec<String> {
-    routes.hidden_from(&pattern.parse().unwrap()).into_iter().map(str::to_owned).collect()
+    routes
+        .hidden_from(&pattern.parse().unwrap())
+        .into_iter()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -30,11 +36,19 @@ fn without_a_table_every_route_is_where_clients_expect_it() {
     assert_eq!(hidden_from(&routes, "/{*rest}"), all);
     assert_eq!(hidden_from(&routes, "/{name}"), roots);
     assert_eq!(hidden_from(&routes, "/health/{*rest}"), ["/health"]);
-    assert_eq!(hidden_from(&routes, "/api/{*rest}"), ["/api/auth", "/api/users/me"]);
+    assert_eq!(
+        hidden_from(&routes, "/api/{*rest}"),
+        ["/api/auth", "/api/users/me"]
+    );
     for none in ["/", "/x", "/api/{user_id}/tasks/{*rest}"] {
         assert!(hidden_from(&routes, none).is_empty(), "{none}");
     }
-    for (probe, is_probe) in [("/health", true), ("/ready/", true), ("/healthy", false), ("/", false)] {
+    for (probe, is_probe) in [
+        ("/health", true),
+        ("/ready/", true),
+        ("/healthy", false),
+        ("/", false),
+    ] {
         assert_eq!(routes.is_probe(probe), is_probe, "{probe}");
     }
 }
@@ -44,13 +58,20 @@ fn routes_are_moved_and_switched_off() {
     let routes =
         read_text("health = \"/healthz\"\nready = true\ndocs = false\naccounts = \"/berth/accounts\"")
             .unwrap();
-    assert_eq!(routes.paths(), ["/healthz", "/ready", "/openapi.json", "/berth/accounts"]);
+    assert_eq!(
+        routes.paths(),
+        ["/healthz", "/ready", "/openapi.json", "/berth/accounts"]
+    );
     assert!(routes.check(&"/health".parse().unwrap()).is_ok());
     assert!(routes.check(&"/auth/login".parse().unwrap()).is_ok());
     assert!(routes.check(&"/berth/accounts/{*rest}".parse().unwrap()).is_err());
 
     let routes = read_text("openapi = false\naccounts = false").unwrap();
-    assert_eq!(routes.paths(), ["/health", "/ready"], "the page goes with its document");
+    assert_eq!(
+        routes.paths(),
+        ["/health", "/ready"],
+        "the page goes with its document"
+    );
 }
 
 #[test]

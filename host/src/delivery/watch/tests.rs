@@ -29,7 +29,9 @@ impl Folder {
 
     /// Watches `hello.wasm`, in which there is `one`.
     fn with_one() -> Self {
-        Self::watching("hello.wasm", |folder| fs::write(folder.join("hello.wasm"), "one").unwrap())
+        Self::watching("hello.wasm", |folder| {
+            fs::write(folder.join("hello.wasm"), "one").unwrap()
+        })
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -48,9 +50,14 @@ impl Folder {
     fn look_by(&mut self, read: impl Fn(&Path) -> io::Result<Vec<u8>>) -> Vec<String> {
         self.files.look(read);
         let text = |change: Change| {
-            let text =
-                change.content.map_or_else(|_| "gone".to_owned(), |bytes| String::from_utf8(bytes).unwrap());
-            if change.is_new { text } else { format!("{text} again") }
+            let text = change
+                .content
+                .map_or_else(|_| "gone".to_owned(), |bytes| String::from_utf8(bytes).unwrap());
+            if change.is_new {
+                text
+            } else {
+                format!("{text} again")
+            }
         };
         self.files.changes.drain(..).map(text).collect()
     }
@@ -113,8 +120,12 @@ fn a_file_that_is_renamed_over_is_a_change() {
 #[test]
 fn a_file_that_is_only_touched_is_told_as_not_new() {
     let mut folder = Folder::with_one();
-    let file = File::options().write(true).open(folder.path("hello.wasm")).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_mins(1)).unwrap();
+    let file = File::options()
+        .write(true)
+        .open(folder.path("hello.wasm"))
+        .unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_mins(1))
+        .unwrap();
     assert_eq!(folder.looks(), ["one again"]);
     folder.write("second");
     assert_eq!(folder.looks(), ["second"]);
@@ -204,9 +215,15 @@ fn a_volume_of_kubernetes_that_is_updated_is_a_change() {
 #[test]
 fn of_a_file_that_is_too_large_one_byte_more_is_read_than_a_component_may_have() {
     let mut folder = Folder::with_one();
-    File::create(folder.path("hello.wasm")).unwrap().set_len(3 * MAX_READ_BYTES).unwrap();
+    File::create(folder.path("hello.wasm"))
+        .unwrap()
+        .set_len(3 * MAX_READ_BYTES)
+        .unwrap();
     let told = folder.looks();
-    assert_eq!(told.iter().map(String::len).collect::<Vec<_>>(), [64 * 1024 * 1024 + 1]);
+    assert_eq!(
+        told.iter().map(String::len).collect::<Vec<_>>(),
+        [64 * 1024 * 1024 + 1]
+    );
 }
 
 #[test]
@@ -214,8 +231,14 @@ fn files_come_and_go() {
     let mut folder = Folder::with_one();
     fs::write(folder.path("other.wasm"), "other").unwrap();
     folder.write("second");
-    folder.files.keep(vec![folder.path("hello.wasm"), folder.path("other.wasm")]);
-    assert_eq!(folder.looks(), ["second"], "what was watched before is not forgotten");
+    folder
+        .files
+        .keep(vec![folder.path("hello.wasm"), folder.path("other.wasm")]);
+    assert_eq!(
+        folder.looks(),
+        ["second"],
+        "what was watched before is not forgotten"
+    );
     fs::write(folder.path("other.wasm"), "another").unwrap();
     assert_eq!(folder.looks(), ["another"]);
     folder.files.keep(vec![folder.path("other.wasm")]);
@@ -226,7 +249,11 @@ fn files_come_and_go() {
 #[test]
 fn a_file_that_is_half_written_when_it_is_first_seen_is_told_when_it_is_whole() {
     let mut folder = Folder::with_one();
-    let half = Watched { read_at: None, known: None, ..Watched::from_now_on(&folder.path("hello.wasm")) };
+    let half = Watched {
+        read_at: None,
+        known: None,
+        ..Watched::from_now_on(&folder.path("hello.wasm"))
+    };
     folder.files.watched.insert(folder.path("hello.wasm"), half);
     assert_eq!(folder.looks(), ["one"]);
 }

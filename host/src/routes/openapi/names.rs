@@ -9,14 +9,20 @@ pub(super) fn settle(part: &mut Value, known: &Value, component: &str) {
     // Each name is renamed at most once, because the new name is free. A definition that refers to a renamed part
     // differs from then on.
     while let Some((kind, name)) = taken(part, known) {
-        let is_free =
-            |new: &str| part["components"][&kind].get(new).or(known["components"][&kind].get(new)).is_none();
+        let is_free = |new: &str| {
+            part["components"][&kind]
+                .get(new)
+                .or(known["components"][&kind].get(new))
+                .is_none()
+        };
         let new = free_name(&format!("{}{}", prefix(component), capitalized(&name)), is_free);
         rename(part, &kind, &name, &new);
     }
     for id in shared_operations(part, known) {
         let ids = [operation_ids(part), operation_ids(known)].concat();
-        let new = free_name(&format!("{component}_{id}"), |new| !ids.iter().any(|id| id == new));
+        let new = free_name(&format!("{component}_{id}"), |new| {
+            !ids.iter().any(|id| id == new)
+        });
         each_object(part, &mut |object| replace(object, "operationId", &id, &new));
     }
 }
@@ -39,7 +45,12 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
     {
         parts.insert(new.to_owned(), value);
     }
-    let pointer = |name: &str| format!("#/components/{kind}/{}", name.replace('~', "~0").replace('/', "~1"));
+    let pointer = |name: &str| {
+        format!(
+            "#/components/{kind}/{}",
+            name.replace('~', "~0").replace('/', "~1")
+        )
+    };
     let (old_pointer, new_pointer) = (pointer(old), pointer(new));
     each_object(part, &mut |object| {
         if let Some(reference) = object.get_mut("$ref") {
@@ -47,8 +58,14 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
         }
         match kind {
             "schemas" => {
-                let mapping = object.get_mut("discriminator").and_then(|of| of.get_mut("mapping"));
-                for target in mapping.and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+                let mapping = object
+                    .get_mut("discriminator")
+                    .and_then(|of| of.get_mut("mapping"));
+                for target in mapping
+                    .and_then(Value::as_object_mut)
+                    .into_iter()
+                    .flat_map(Map::values_mut)
+                {
                     if target == old {
                         *target = new.into();
                     }
@@ -57,7 +74,10 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
             }
             "securitySchemes" => {
                 let requirements = object.get_mut("security").and_then(Value::as_array_mut);
-                requirements.into_iter().flatten().for_each(|one| rename_requirement(one, old, new));
+                requirements
+                    .into_iter()
+                    .flatten()
+                    .for_each(|one| rename_requirement(one, old, new));
             }
             _ => {}
         }
@@ -66,14 +86,21 @@ fn rename(part: &mut Value, kind: &str, old: &str, new: &str) {
 
 /// Changes a reference to `old`, or to a part of it, into a reference to `new`.
 fn redirect(reference: &mut Value, old: &str, new: &str) {
-    let Value::String(reference) = reference else { return };
-    if let Some(rest) = reference.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+    let Value::String(reference) = reference else {
+        return;
+    };
+    if let Some(rest) = reference
+        .strip_prefix(old)
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
         *reference = format!("{new}{rest}");
     }
 }
 
 fn rename_requirement(requirement: &mut Value, old: &str, new: &str) {
-    let Some(requirement) = requirement.as_object_mut() else { return };
+    let Some(requirement) = requirement.as_object_mut() else {
+        return;
+    };
     if let Some(scopes) = requirement.remove(old) {
         requirement.insert(new.to_owned(), scopes);
     }
@@ -92,7 +119,9 @@ fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value
             change(object);
             object.values_mut().for_each(|value| each_object(value, change));
         }
-        Value::Array(elements) => elements.iter_mut().for_each(|element| each_object(element, change)),
+        Value::Array(elements) => elements
+            .iter_mut()
+            .for_each(|element| each_object(element, change)),
         _ => {}
     }
 }
@@ -100,30 +129,45 @@ fn each_object(value: &mut Value, change: &mut impl FnMut(&mut Map<String, Value
 /// The identifiers of operations that both documents have.
 fn shared_operations(part: &Value, known: &Value) -> Vec<String> {
     let known = operation_ids(known);
-    operation_ids(part).into_iter().filter(|id| known.contains(id)).collect()
+    operation_ids(part)
+        .into_iter()
+        .filter(|id| known.contains(id))
+        .collect()
 }
 
 fn operation_ids(document: &Value) -> Vec<String> {
     let paths = document["paths"].as_object().into_iter().flat_map(Map::values);
     let operations = paths.filter_map(Value::as_object).flat_map(Map::values);
-    operations.filter_map(|operation| Some(operation.get("operationId")?.as_str()?.to_owned())).collect()
+    operations
+        .filter_map(|operation| Some(operation.get("operationId")?.as_str()?.to_owned()))
+        .collect()
 }
 
 /// `wanted`, or `wanted` with the first number that makes the name free.
 fn free_name(wanted: &str, is_free: impl Fn(&str) -> bool) -> String {
     let numbered = (2_usize..).map(|number| format!("{wanted}{number}"));
     let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-    names.find(|name| is_free(name)).unwrap_or_else(|| wanted.to_owned())
+    names
+        .find(|name| is_free(name))
+        .unwrap_or_else(|| wanted.to_owned())
 }
 
 /// `MyTodo` for a component `my-todo`: a prefix for names that generated clients use as types.
 fn prefix(component: &str) -> String {
-    component.split(|c: char| !c.is_ascii_alphanumeric()).map(capitalized).collect()
+    component
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(capitalized)
+        .collect()
 }
 
 fn capitalized(word: &str) -> String {
     let mut characters = word.chars();
-    characters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(characters).collect()
+    characters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(characters)
+        .collect()
 }
 
 #[cfg(test)]
@@ -184,18 +228,29 @@ mod tests {
         });
         settle(&mut part, &known, "todo");
         let operation = &part["paths"]["/x"]["get"];
-        assert_eq!(operation["security"], json!([{}, { "TodoBearer": [], "key": [] }]));
+        assert_eq!(
+            operation["security"],
+            json!([{}, { "TodoBearer": [], "key": [] }])
+        );
         assert_eq!(operation["operationId"], "todo_list");
-        assert_eq!(operation["responses"]["200"]["links"]["self"]["operationId"], "todo_list");
-        assert_eq!(part["components"]["securitySchemes"], json!({ "TodoBearer": 2, "key": 3 }));
+        assert_eq!(
+            operation["responses"]["200"]["links"]["self"]["operationId"],
+            "todo_list"
+        );
+        assert_eq!(
+            part["components"]["securitySchemes"],
+            json!({ "TodoBearer": 2, "key": 3 })
+        );
     }
 
     #[test]
     fn a_document_of_another_shape_is_left_as_it_is() {
         let known = json!({ "paths": [], "components": { "schemas": { "A": 1 } } });
-        for mut part in
-            [json!({}), json!({ "components": 1, "paths": 2 }), json!({ "components": { "schemas": [1] } })]
-        {
+        for mut part in [
+            json!({}),
+            json!({ "components": 1, "paths": 2 }),
+            json!({ "components": { "schemas": [1] } }),
+        ] {
             let before = part.clone();
             settle(&mut part, &known, "todo");
             assert_eq!(part, before);

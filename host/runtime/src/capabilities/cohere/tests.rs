@@ -33,7 +33,12 @@ impl Guest {
         settings.backoff.first = Duration::ZERO;
         let client = Client::new(settings).unwrap();
         let cohere = Cohere::new(Some(client.clone()), &request(), Duration::from_mins(1));
-        Self { fake, client, cohere, table: ResourceTable::new() }
+        Self {
+            fake,
+            client,
+            cohere,
+            table: ResourceTable::new(),
+        }
     }
 
     async fn chat(&mut self, request: Request) -> Answer<Reply> {
@@ -56,7 +61,12 @@ impl Guest {
 }
 
 fn request() -> RequestContext {
-    let ada = Principal { subject: "ada".to_owned(), email: None, name: None, anonymous: false };
+    let ada = Principal {
+        subject: "ada".to_owned(),
+        email: None,
+        name: None,
+        anonymous: false,
+    };
     RequestContext {
         component: "ai".to_owned(),
         version: 1,
@@ -141,7 +151,9 @@ async fn everything_that_a_guest_says_is_sent() {
 
 #[tokio::test]
 async fn a_stream_tells_piece_by_piece_what_chat_tells_at_once() {
-    let turn = Turn::calls([("list_tasks", json!({}))]).planning("I will list.").costing(3, 1);
+    let turn = Turn::calls([("list_tasks", json!({}))])
+        .planning("I will list.")
+        .costing(3, 1);
     let mut guest = Guest::start().await;
     guest.fake.answer(turn.clone());
     guest.fake.answer(turn);
@@ -154,8 +166,15 @@ async fn a_stream_tells_piece_by_piece_what_chat_tells_at_once() {
     }
     insta::assert_debug_snapshot!((reply, events));
     assert!(matches!(guest.next(&stream).await, Ok(None)));
-    let ada = Caller { component: "ai".to_owned(), user: Some("ada".to_owned()) };
-    let tally = berth_cohere::Tally { calls: 2, input_tokens: 6, output_tokens: 2 };
+    let ada = Caller {
+        component: "ai".to_owned(),
+        user: Some("ada".to_owned()),
+    };
+    let tally = berth_cohere::Tally {
+        calls: 2,
+        input_tokens: 6,
+        output_tokens: 2,
+    };
     assert_eq!(guest.client.tallies(), [(ada, tally)]);
 }
 
@@ -165,8 +184,14 @@ async fn a_pause_is_given_in_whole_seconds() {
     for _ in 0..2 {
         guest.fake.answer(Refusal::new(429, "").retry_after("29.2"));
     }
-    assert!(matches!(guest.chat(hello()).await, Err(bindings::Error::RateLimited(Some(30)))));
-    assert!(matches!(guest.stream().await, Err(bindings::Error::RateLimited(Some(30)))));
+    assert!(matches!(
+        guest.chat(hello()).await,
+        Err(bindings::Error::RateLimited(Some(30)))
+    ));
+    assert!(matches!(
+        guest.stream().await,
+        Err(bindings::Error::RateLimited(Some(30)))
+    ));
 }
 
 #[tokio::test]

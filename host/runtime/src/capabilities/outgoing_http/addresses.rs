@@ -33,7 +33,9 @@ impl AllowedAddresses {
             return Ok(vec![SocketAddr::new(address, origin.port)]);
         }
         let lookup = tokio::net::lookup_host((&*origin.host, origin.port));
-        let found = timeout(RESOLVE_TIMEOUT, lookup).await.map_err(|_| Failure::UnresolvedInTime)?;
+        let found = timeout(RESOLVE_TIMEOUT, lookup)
+            .await
+            .map_err(|_| Failure::UnresolvedInTime)?;
         let allowed = self.filter(found.map_err(Failure::Unresolved)?)?;
         if allowed.is_empty() {
             return Err(Failure::Unresolved(io::ErrorKind::NotFound.into()));
@@ -70,7 +72,9 @@ fn is_public(address: IpAddr) -> bool {
             let shared = a == 100 && (64..128).contains(&b);
             let benchmark = a == 198 && (b == 18 || b == 19);
             let special = v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_documentation();
-            let special_24 = [[192, 0, 0], [192, 88, 99]].iter().any(|net| v4.octets().starts_with(net));
+            let special_24 = [[192, 0, 0], [192, 88, 99]]
+                .iter()
+                .any(|net| v4.octets().starts_with(net));
             !(special || shared || benchmark || special_24 || a == 0 || a >= 224)
         }
         IpAddr::V6(v6) => {
@@ -113,7 +117,10 @@ mod tests {
             "2002:7f00:1::",
             "64:ff9b::7f00:1",
         ] {
-            assert!(special.parse().is_ok_and(|address| !is_public(address)), "{special}");
+            assert!(
+                special.parse().is_ok_and(|address| !is_public(address)),
+                "{special}"
+            );
         }
         for public in ["1.1.1.1", "100.128.0.1", "172.32.0.1", "2606:4700::1111"] {
             assert!(public.parse().is_ok_and(is_public), "{public}");
@@ -123,27 +130,55 @@ mod tests {
     #[test]
     fn a_mapped_address_is_the_address_that_it_maps() {
         let addresses = AllowedAddresses(vec![]);
-        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| !addresses.contains(address)));
+        assert!(
+            "::ffff:127.0.0.1"
+                .parse()
+                .is_ok_and(|address| !addresses.contains(address))
+        );
         let listed = AllowedAddresses(vec![IpNet::from(IpAddr::from([127, 0, 0, 1]))]);
-        assert!("::ffff:127.0.0.1".parse().is_ok_and(|address| listed.contains(address)));
+        assert!(
+            "::ffff:127.0.0.1"
+                .parse()
+                .is_ok_and(|address| listed.contains(address))
+        );
     }
 
     #[test]
     fn only_allowed_addresses_of_a_name_are_tried() {
         let addresses = |texts: &[&str]| -> Vec<SocketAddr> {
-            texts.iter().filter_map(|text| text.parse().ok()).map(|ip| SocketAddr::new(ip, 0)).collect()
+            texts
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .map(|ip| SocketAddr::new(ip, 0))
+                .collect()
         };
         let filter = |listed: &[IpNet], found: &[&str]| {
             AllowedAddresses(listed.to_vec()).filter(addresses(found).into_iter())
         };
         let loopback = IpAddr::from([127, 0, 0, 1]);
-        assert_eq!(filter(&[], &["1.1.1.1", "127.0.0.1", "::1"]), Ok(addresses(&["1.1.1.1"])));
-        assert_eq!(filter(&[], &["127.0.0.1", "::1"]), Err(AddressProhibited(loopback)));
-        assert_eq!(filter(&[], &["::ffff:127.0.0.1"]), Err(AddressProhibited(loopback)));
-        assert_eq!(filter(&[loopback.into()], &["127.0.0.1", "::1"]), Ok(addresses(&["127.0.0.1"])));
-        for special in
-            ["64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1", "::ffff:0:7f00:1", "64:ff9b:1::7f00:1"]
-        {
+        assert_eq!(
+            filter(&[], &["1.1.1.1", "127.0.0.1", "::1"]),
+            Ok(addresses(&["1.1.1.1"]))
+        );
+        assert_eq!(
+            filter(&[], &["127.0.0.1", "::1"]),
+            Err(AddressProhibited(loopback))
+        );
+        assert_eq!(
+            filter(&[], &["::ffff:127.0.0.1"]),
+            Err(AddressProhibited(loopback))
+        );
+        assert_eq!(
+            filter(&[loopback.into()], &["127.0.0.1", "::1"]),
+            Ok(addresses(&["127.0.0.1"]))
+        );
+        for special in [
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "::7f00:1",
+            "::ffff:0:7f00:1",
+            "64:ff9b:1::7f00:1",
+        ] {
             assert!(filter(&[loopback.into()], &[special]).is_err(), "{special}");
         }
     }

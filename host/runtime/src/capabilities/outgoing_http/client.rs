@@ -24,7 +24,10 @@ pub(super) struct HttpClient {
 
 impl HttpClient {
     pub(super) fn new(connector: Connector) -> Self {
-        Self { connector, kept: Arc::default() }
+        Self {
+            connector,
+            kept: Arc::default(),
+        }
     }
 
     /// Sends a request to `origin`, with the guest's path, query and headers unchanged.

@@ -59,8 +59,18 @@ impl Connector {
         limit: Option<Duration>,
     ) -> Result<(Connection, impl Future<Output = ()> + Send + 'static), Failure> {
         let deadline = limit.map(|limit| Instant::now() + limit);
-        let addresses = within(deadline, Failure::UnresolvedInTime, self.addresses.resolve(origin)).await?;
-        let stream = within(deadline, Failure::UnconnectedInTime, self.open(origin, &addresses)).await?;
+        let addresses = within(
+            deadline,
+            Failure::UnresolvedInTime,
+            self.addresses.resolve(origin),
+        )
+        .await?;
+        let stream = within(
+            deadline,
+            Failure::UnconnectedInTime,
+            self.open(origin, &addresses),
+        )
+        .await?;
         let received = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&received);
         let stream = InspectReader::new(stream, move |bytes: &[u8]| {
@@ -81,7 +91,11 @@ impl Connector {
         }
         let name = ServerName::try_from(origin.host.clone())
             .map_err(|_| Failure::Tls(format!("`{}` is no name for a server", origin.host)))?;
-        let stream = self.tls.connect(name, stream).await.map_err(|error| Failure::handshaking(&error))?;
+        let stream = self
+            .tls
+            .connect(name, stream)
+            .await
+            .map_err(|error| Failure::handshaking(&error))?;
         Ok(Box::new(stream))
     }
 }
@@ -111,7 +125,9 @@ async fn connect(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         Ok(Err(error)) => ready(Err(error)).boxed(),
         Err(_) => preferred,
     };
-    select_ok([preferred, TcpStream::connect(&*others).boxed()]).await.map(|(stream, _)| stream)
+    select_ok([preferred, TcpStream::connect(&*others).boxed()])
+        .await
+        .map(|(stream, _)| stream)
 }
 
 impl Connection {
@@ -134,15 +150,19 @@ impl Connection {
         let before = self.received.load(Ordering::Relaxed);
         let sending = self.sender.try_send_request(request);
         let result = match limit {
-            Some(limit) => timeout(limit, sending)
-                .await
-                .map_err(|_| Unanswered { failure: Failure::Unanswered, is_unsent: false })?,
+            Some(limit) => timeout(limit, sending).await.map_err(|_| Unanswered {
+                failure: Failure::Unanswered,
+                is_unsent: false,
+            })?,
             None => sending.await,
         };
         result.map_err(|mut error| {
             let has_begun = self.received.load(Ordering::Relaxed) > before;
             let failure = Failure::answering(error.error(), has_begun);
-            Unanswered { failure, is_unsent: error.take_message().is_some() }
+            Unanswered {
+                failure,
+                is_unsent: error.take_message().is_some(),
+            }
         })
     }
 }
@@ -164,7 +184,11 @@ mod tests {
         // No server listens at port 0.
         let bad: [SocketAddr; 2] = [([127, 0, 0, 1], 0).into(), ([0, 0, 0, 0, 0, 0, 0, 1], 0).into()];
         for addresses in [vec![bad[0], good], vec![bad[1], bad[0], good], vec![good, bad[1]]] {
-            assert_eq!(connect(&addresses).await.unwrap().peer_addr().unwrap(), good, "{addresses:?}");
+            assert_eq!(
+                connect(&addresses).await.unwrap().peer_addr().unwrap(),
+                good,
+                "{addresses:?}"
+            );
         }
         assert!(connect(&bad).await.is_err());
     }
@@ -176,7 +200,9 @@ mod tests {
             (Failure::UnresolvedInTime, "DNS lookup timed out"),
             (Failure::UnconnectedInTime, "connection timeout"),
         ] {
-            let Err(failure) = within::<()>(deadline, late, pending()).await else { unreachable!("{code}") };
+            let Err(failure) = within::<()>(deadline, late, pending()).await else {
+                unreachable!("{code}")
+            };
             assert_eq!(wasmtime_wasi_http::Error::from(failure).to_string(), code);
         }
     }

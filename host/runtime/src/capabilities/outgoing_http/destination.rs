@@ -48,7 +48,10 @@ impl FromStr for AllowedDestination {
         }
         let url = Url::parse(text).map_err(|_| refuse())?;
         let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
-        Origin::of(&url).filter(|_| !has_more).map(Self::Origin).ok_or_else(refuse)
+        Origin::of(&url)
+            .filter(|_| !has_more)
+            .map(Self::Origin)
+            .ok_or_else(refuse)
     }
 }
 
@@ -71,8 +74,16 @@ impl Origin {
         if !url.username().is_empty() || url.password().is_some() {
             return None;
         }
-        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']').to_owned();
-        Some(Self { is_https, host, port: url.port_or_known_default()? })
+        let host = url
+            .host_str()?
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        Some(Self {
+            is_https,
+            host,
+            port: url.port_or_known_default()?,
+        })
     }
 
     /// The origin's host, if the host is an address.
@@ -90,7 +101,11 @@ impl fmt::Display for Origin {
         } else {
             write!(formatter, "{scheme}://{host}")?;
         }
-        if *port == own_port { Ok(()) } else { write!(formatter, ":{port}") }
+        if *port == own_port {
+            Ok(())
+        } else {
+            write!(formatter, ":{port}")
+        }
     }
 }
 
@@ -107,16 +122,27 @@ mod tests {
     use super::*;
 
     fn allowed(destinations: &[&str]) -> Vec<AllowedDestination> {
-        destinations.iter().map(|text| text.parse().unwrap_or_else(|error| unreachable!("{error}"))).collect()
+        destinations
+            .iter()
+            .map(|text| text.parse().unwrap_or_else(|error| unreachable!("{error}")))
+            .collect()
     }
 
     #[test]
     fn an_origin_has_a_scheme_a_host_and_a_port() {
         let origin = |is_https, host: &str, port| {
-            AllowedDestination::Origin(Origin { is_https, host: host.to_owned(), port })
+            AllowedDestination::Origin(Origin {
+                is_https,
+                host: host.to_owned(),
+                port,
+            })
         };
         assert_eq!(
-            allowed(&["https://API.example.com/", "http://example.com:8080", "http://[::1]:1"]),
+            allowed(&[
+                "https://API.example.com/",
+                "http://example.com:8080",
+                "http://[::1]:1"
+            ]),
             [
                 origin(true, "api.example.com", 443),
                 origin(false, "example.com", 8080),
@@ -138,8 +164,15 @@ mod tests {
 
     #[test]
     fn an_origin_is_shown_as_the_manifest_writes_it() {
-        for text in ["https://example.com", "http://example.com:8080", "http://[::1]:1", "https://[::1]"] {
-            let [AllowedDestination::Origin(origin)] = &allowed(&[text])[..] else { unreachable!("{text}") };
+        for text in [
+            "https://example.com",
+            "http://example.com:8080",
+            "http://[::1]:1",
+            "https://[::1]",
+        ] {
+            let [AllowedDestination::Origin(origin)] = &allowed(&[text])[..] else {
+                unreachable!("{text}")
+            };
             assert_eq!(origin.to_string(), text);
         }
     }

@@ -78,7 +78,10 @@ impl Failure {
         if error.is_user() || error.is_body_write_aborted() {
             return Self::RequestBody;
         }
-        if let Some(error) = error.source().and_then(|source| source.downcast_ref::<io::Error>()) {
+        if let Some(error) = error
+            .source()
+            .and_then(|source| source.downcast_ref::<io::Error>())
+        {
             return tls_error(error).map_or(broken, Self::from);
         }
         if error.is_parse_too_large() {
@@ -116,7 +119,10 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Prohibited(_) => Self::DestinationIpProhibited,
-            Failure::Unresolved(_) => Self::DnsError { rcode: None, info_code: None },
+            Failure::Unresolved(_) => Self::DnsError {
+                rcode: None,
+                info_code: None,
+            },
             Failure::UnresolvedInTime => Self::DnsTimeout,
             Failure::Refused => Self::ConnectionRefused,
             Failure::Unreachable(_) => Self::DestinationIpUnroutable,

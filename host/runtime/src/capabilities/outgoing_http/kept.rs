@@ -44,7 +44,10 @@ impl KeptConnections {
                 let mut all = kept.lock();
                 let idle = all.entry(origin).or_default();
                 if idle.len() < MAX_IDLE {
-                    idle.push(Idle { connection, since: Instant::now() });
+                    idle.push(Idle {
+                        connection,
+                        since: Instant::now(),
+                    });
                 }
             }
         });

@@ -34,7 +34,12 @@ pub(super) struct RequestBody {
 impl RepeatableBody {
     pub(super) fn new(body: WasiBody) -> Self {
         let (size, has_ended) = (body.size_hint(), body.is_end_stream());
-        Self(Arc::new(Mutex::new(Sent { rest: body, size, beginning: Some(Vec::new()), has_ended })))
+        Self(Arc::new(Mutex::new(Sent {
+            rest: body,
+            size,
+            beginning: Some(Vec::new()),
+            has_ended,
+        })))
     }
 
     /// Whether the sent part of the body can be sent again.
@@ -44,7 +49,10 @@ impl RepeatableBody {
 
     /// Returns the body from its beginning. An earlier returned body must not be read any more.
     pub(super) fn sent_from_beginning(&self) -> RequestBody {
-        RequestBody { body: self.clone(), sent: 0 }
+        RequestBody {
+            body: self.clone(),
+            sent: 0,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Sent> {
@@ -77,7 +85,11 @@ impl Body for RequestBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Self { body, sent: count } = &mut *self;
         let mut sent = body.lock();
-        if let Some(data) = sent.beginning.as_ref().and_then(|beginning| beginning.get(*count)) {
+        if let Some(data) = sent
+            .beginning
+            .as_ref()
+            .and_then(|beginning| beginning.get(*count))
+        {
             *count += 1;
             return Poll::Ready(Some(Ok(Frame::data(data.clone()))));
         }
@@ -92,7 +104,10 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         let sent = self.body.lock();
-        let is_repeating = sent.beginning.as_ref().is_some_and(|beginning| self.sent < beginning.len());
+        let is_repeating = sent
+            .beginning
+            .as_ref()
+            .is_some_and(|beginning| self.sent < beginning.len());
         !is_repeating && (sent.has_ended || sent.rest.is_end_stream())
     }
 
@@ -128,7 +143,10 @@ mod tests {
     async fn a_long_body_is_sent_once() {
         let long = Full::new(Bytes::from(vec![b'x'; MAX_KEPT_BYTES + 1]));
         let body = RepeatableBody::new(long.map_err(|never| match never {}).boxed_unsync());
-        assert_eq!(body.sent_from_beginning().size_hint().exact(), Some(MAX_KEPT_BYTES as u64 + 1));
+        assert_eq!(
+            body.sent_from_beginning().size_hint().exact(),
+            Some(MAX_KEPT_BYTES as u64 + 1)
+        );
         assert!(body.can_be_sent_again());
         let sent = body.sent_from_beginning().collect().await.unwrap().to_bytes();
         assert_eq!(sent.len(), MAX_KEPT_BYTES + 1);

@@ -47,7 +47,9 @@ impl Body for ResponseBody {
             let failed = |error| self.fail(Failure::answering(&error, true));
             return Poll::Ready(frame.map(|frame| frame.map_err(failed)));
         }
-        let Some(limit) = self.limit else { return Poll::Pending };
+        let Some(limit) = self.limit else {
+            return Poll::Pending;
+        };
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(waiting.as_mut().poll(context));
         Poll::Ready(Some(Err(self.fail(Failure::Stalled))))

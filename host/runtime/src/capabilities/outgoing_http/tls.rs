@@ -34,8 +34,9 @@ pub enum AuthoritiesError {
 impl Authorities {
     /// Reads the certificates of a PEM file; other items in the file are skipped.
     pub fn from_pem(text: &[u8]) -> Result<Self, AuthoritiesError> {
-        let certificates: Vec<_> =
-            CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>().map_err(AuthoritiesError::Pem)?;
+        let certificates: Vec<_> = CertificateDer::pem_slice_iter(text)
+            .collect::<Result<_, _>>()
+            .map_err(AuthoritiesError::Pem)?;
         if certificates.is_empty() {
             return Err(AuthoritiesError::None);
         }
@@ -48,7 +49,10 @@ impl Authorities {
         for (index, certificate) in self.0.iter().enumerate() {
             roots
                 .add(certificate.clone())
-                .map_err(|error| AuthoritiesError::Certificate { number: index + 1, error })?;
+                .map_err(|error| AuthoritiesError::Certificate {
+                    number: index + 1,
+                    error,
+                })?;
         }
         Ok(())
     }
@@ -79,9 +83,18 @@ mod tests {
         let refusal = |text: &str| Authorities::from_pem(text.as_bytes()).map_err(|error| error.to_string());
         for (text, reason) in [
             ("", "it has no certificate"),
-            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "it has no certificate"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "its PEM is not well-formed"),
-            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certificate number 1"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+                "it has no certificate",
+            ),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n",
+                "its PEM is not well-formed",
+            ),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "certificate number 1",
+            ),
         ] {
             assert!(refusal(text).is_err_and(|error| error.contains(reason)), "{text}");
         }

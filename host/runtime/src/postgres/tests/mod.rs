@@ -43,7 +43,12 @@ impl Guest {
         let host = Pool::new(database.clone(), self::settings());
         let pool = SessionPool::new(database.clone(), settings, Backends::new(host), None);
         let postgres = Postgres::new(Some(pool.clone()), 1_000, 10 * 1024 * 1024);
-        Self { database, pool, postgres, table: ResourceTable::new() }
+        Self {
+            database,
+            pool,
+            postgres,
+            table: ResourceTable::new(),
+        }
     }
 
     /// The next request, with limits of its own.
@@ -59,28 +64,39 @@ impl Guest {
 
     async fn query(&mut self, statement: &str, params: Vec<Value>) -> Answer<Rows> {
         let mut view = self.postgres.view(&mut self.table);
-        Host::query(&mut view, statement.to_owned(), params).await.map_err(answer)
+        Host::query(&mut view, statement.to_owned(), params)
+            .await
+            .map_err(answer)
     }
 
     async fn query_json(&mut self, statement: &str, params: Vec<Value>) -> Answer<JsonRows> {
         let mut view = self.postgres.view(&mut self.table);
-        Host::query_json(&mut view, statement.to_owned(), params).await.map_err(answer)
+        Host::query_json(&mut view, statement.to_owned(), params)
+            .await
+            .map_err(answer)
     }
 
     async fn execute(&mut self, statement: &str, params: Vec<Value>) -> Answer<u64> {
         let mut view = self.postgres.view(&mut self.table);
-        Host::execute(&mut view, statement.to_owned(), params).await.map_err(answer)
+        Host::execute(&mut view, statement.to_owned(), params)
+            .await
+            .map_err(answer)
     }
 
     async fn begin(&mut self) -> Answer<Handle> {
         let mut view = self.postgres.view(&mut self.table);
-        view.begin().await.map(|transaction| Handle(transaction.rep())).map_err(answer)
+        view.begin()
+            .await
+            .map(|transaction| Handle(transaction.rep()))
+            .map_err(answer)
     }
 
     async fn query_in(&mut self, handle: Handle, statement: &str) -> Answer<Rows> {
         let mut view = self.postgres.view(&mut self.table);
         let transaction = Resource::new_borrow(handle.0);
-        HostTransaction::query(&mut view, transaction, statement.to_owned(), Vec::new()).await.map_err(answer)
+        HostTransaction::query(&mut view, transaction, statement.to_owned(), Vec::new())
+            .await
+            .map_err(answer)
     }
 
     async fn execute_in(&mut self, handle: Handle, statement: &str) -> Answer<u64> {
@@ -103,7 +119,9 @@ impl Guest {
 
     async fn drop_transaction(&mut self, handle: Handle) {
         let mut view = self.postgres.view(&mut self.table);
-        HostTransaction::drop(&mut view, Resource::new_own(handle.0)).await.unwrap();
+        HostTransaction::drop(&mut view, Resource::new_own(handle.0))
+            .await
+            .unwrap();
     }
 
     /// The only value of a statement without parameters.
@@ -162,5 +180,8 @@ fn unsupported<T: std::fmt::Debug>(answer: Answer<T>) -> String {
 }
 
 async fn run(connection: &mut PgConnection, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(connection)
+        .await
+        .unwrap();
 }

@@ -4,9 +4,21 @@ use super::{Guest, text, unsupported};
 use crate::capabilities::postgres::bindings::{ArrayValue, Interval, Value};
 
 const INTERVALS: [Interval; 3] = [
-    Interval { months: 14, days: -3, microseconds: 14_706_500_000 },
-    Interval { months: i32::MIN, days: i32::MIN, microseconds: i64::MIN },
-    Interval { months: i32::MAX, days: i32::MAX, microseconds: i64::MAX - 1 },
+    Interval {
+        months: 14,
+        days: -3,
+        microseconds: 14_706_500_000,
+    },
+    Interval {
+        months: i32::MIN,
+        days: i32::MIN,
+        microseconds: i64::MIN,
+    },
+    Interval {
+        months: i32::MAX,
+        days: i32::MAX,
+        microseconds: i64::MAX - 1,
+    },
 ];
 
 /// The least and the greatest timestamp that both PostgreSQL and a count of microseconds since 1970 can hold.
@@ -56,7 +68,13 @@ fn scalars() -> Vec<Value> {
 }
 
 fn arrays() -> Vec<ArrayValue> {
-    let texts = |texts: &[&str]| texts.iter().map(|text| Some((*text).to_owned())).chain([None]).collect();
+    let texts = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| Some((*text).to_owned()))
+            .chain([None])
+            .collect()
+    };
     vec![
         ArrayValue::Boolean(vec![Some(true), None, Some(false)]),
         ArrayValue::Int2(vec![Some(i16::MIN), None, Some(i16::MAX)]),
@@ -82,11 +100,20 @@ fn arrays() -> Vec<ArrayValue> {
 #[tokio::test]
 async fn every_type_survives_the_way_there_and_back() {
     let mut guest = Guest::start().await;
-    for value in scalars().into_iter().chain(arrays().into_iter().map(Value::Array)) {
-        let rows = guest.query("SELECT $1, $1 IS NULL", vec![value.clone()]).await.unwrap();
+    for value in scalars()
+        .into_iter()
+        .chain(arrays().into_iter().map(Value::Array))
+    {
+        let rows = guest
+            .query("SELECT $1, $1 IS NULL", vec![value.clone()])
+            .await
+            .unwrap();
         assert_eq!(rows.values, [value, Value::Boolean(false)]);
     }
-    let rows = guest.query("SELECT $1", vec![Value::Float8(f64::NAN)]).await.unwrap();
+    let rows = guest
+        .query("SELECT $1", vec![Value::Float8(f64::NAN)])
+        .await
+        .unwrap();
     assert!(matches!(rows.values[..], [Value::Float8(number)] if number.is_nan()));
 }
 
@@ -103,9 +130,27 @@ async fn null_has_the_type_that_its_place_expects() {
     let insert = "INSERT INTO every VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING *";
     let rows = guest.query(insert, vec![Value::Null; 7]).await.unwrap();
     assert_eq!(rows.values, vec![Value::Null; 7]);
-    let types: Vec<_> = rows.columns.iter().map(|column| column.type_name.as_str()).collect();
-    assert_eq!(types, ["bool", "int2", "jsonb", "uuid", "timestamptz", "interval[]", "bytea"]);
-    let rows = guest.query("SELECT coalesce($1, $2)", vec![Value::Null, Value::Int8(5)]).await.unwrap();
+    let types: Vec<_> = rows
+        .columns
+        .iter()
+        .map(|column| column.type_name.as_str())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "bool",
+            "int2",
+            "jsonb",
+            "uuid",
+            "timestamptz",
+            "interval[]",
+            "bytea"
+        ]
+    );
+    let rows = guest
+        .query("SELECT coalesce($1, $2)", vec![Value::Null, Value::Int8(5)])
+        .await
+        .unwrap();
     assert_eq!(rows.values, [Value::Int8(5)]);
 }
 
@@ -124,13 +169,23 @@ async fn one_text_with_other_types_is_another_statement() {
             Value::Timestamptz(7),
         ] {
             // The text ends in a comment, to which the types are added.
-            let rows = guest.query("SELECT $1 -- as it is", vec![value.clone()]).await.unwrap();
+            let rows = guest
+                .query("SELECT $1 -- as it is", vec![value.clone()])
+                .await
+                .unwrap();
             assert_eq!(rows.values, [value]);
         }
     }
     // Neither is a text that looks like another one with its types.
     assert!(guest.query("SELECT $1\n--c", vec![]).await.is_err());
-    assert_eq!(guest.query("SELECT $1", vec![Value::Int4(1)]).await.unwrap().values, [Value::Int4(1)]);
+    assert_eq!(
+        guest
+            .query("SELECT $1", vec![Value::Int4(1)])
+            .await
+            .unwrap()
+            .values,
+        [Value::Int4(1)]
+    );
     assert_eq!(guest.process().await, before);
 }
 
@@ -161,12 +216,26 @@ async fn further_types_are_read_as_the_nearest_one() {
         ("'{a}'::char(1)[]", "char[]", one("a")),
         ("'{A}'::citext[]", "citext[]", one("A")),
         ("'{sad}'::mood[]", "mood[]", one("sad")),
-        ("'{7}'::age[]", "age[]", Value::Array(ArrayValue::Int4(vec![Some(7)]))),
-        ("'[5:6]={1,2}'::int2[]", "int2[]", Value::Array(ArrayValue::Int2(vec![Some(1), Some(2)]))),
+        (
+            "'{7}'::age[]",
+            "age[]",
+            Value::Array(ArrayValue::Int4(vec![Some(7)])),
+        ),
+        (
+            "'[5:6]={1,2}'::int2[]",
+            "int2[]",
+            Value::Array(ArrayValue::Int2(vec![Some(1), Some(2)])),
+        ),
     ] {
-        let rows = guest.query(&format!("SELECT {expression} AS it"), vec![]).await.unwrap();
+        let rows = guest
+            .query(&format!("SELECT {expression} AS it"), vec![])
+            .await
+            .unwrap();
         assert_eq!(rows.values, [value], "{expression}");
-        assert_eq!((rows.columns[0].name.as_str(), rows.columns[0].type_name.as_str()), ("it", type_name));
+        assert_eq!(
+            (rows.columns[0].name.as_str(), rows.columns[0].type_name.as_str()),
+            ("it", type_name)
+        );
     }
 }
 
@@ -175,11 +244,26 @@ async fn what_cannot_cross_is_named_with_its_place() {
     let mut guest = Guest::start().await;
     let before = guest.process().await;
     for (column, reason) in [
-        ("'1'::money", "column 2 (`it`) is of type `money`, which cannot cross"),
-        ("point(1, 2)", "column 2 (`it`) is of type `point`, which cannot cross"),
-        ("ROW(1, 2)", "column 2 (`it`) is of type `record`, which cannot cross"),
-        ("'{}'::money[]", "column 2 (`it`) is of type `money[]`, which cannot cross"),
-        ("'[1,2)'::int4range", "column 2 (`it`) is of type `int4range`, which cannot cross"),
+        (
+            "'1'::money",
+            "column 2 (`it`) is of type `money`, which cannot cross",
+        ),
+        (
+            "point(1, 2)",
+            "column 2 (`it`) is of type `point`, which cannot cross",
+        ),
+        (
+            "ROW(1, 2)",
+            "column 2 (`it`) is of type `record`, which cannot cross",
+        ),
+        (
+            "'{}'::money[]",
+            "column 2 (`it`) is of type `money[]`, which cannot cross",
+        ),
+        (
+            "'[1,2)'::int4range",
+            "column 2 (`it`) is of type `int4range`, which cannot cross",
+        ),
     ] {
         let answer = guest.query(&format!("SELECT 1, {column} AS it"), vec![]).await;
         let said = unsupported(answer);

@@ -25,20 +25,29 @@ pub(super) async fn new_database() -> PgConnectOptions {
     let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let statement = format!("CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy");
     let mut connection = PgConnection::connect_with(&options).await.unwrap();
-    sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(&mut connection)
+        .await
+        .unwrap();
     let database = options.database(&name);
     host_tables::prepare(&database).await.unwrap();
     database
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test has no configuration that could tell it the PATH")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test has no configuration that could tell it the PATH"
+)]
 async fn start() -> PrivatePostgres {
     remove_old();
     let folder = folder(process::id());
     fs::create_dir_all(&folder).unwrap();
     PrivatePostgres::start(&PrivateSettings {
         data_directory: folder,
-        binaries: Search { path: env::var_os("PATH"), tools: Vec::new() },
+        binaries: Search {
+            path: env::var_os("PATH"),
+            tools: Vec::new(),
+        },
         durable: false,
         max_connections: 50,
     })

@@ -12,7 +12,13 @@ use crate::capabilities::postgres::bindings::{Error, Value};
 #[tokio::test]
 async fn a_refusal_says_what_postgresql_says() {
     let mut guest = Guest::start().await;
-    guest.execute("CREATE TABLE notes (id int4 CONSTRAINT one_each PRIMARY KEY)", vec![]).await.unwrap();
+    guest
+        .execute(
+            "CREATE TABLE notes (id int4 CONSTRAINT one_each PRIMARY KEY)",
+            vec![],
+        )
+        .await
+        .unwrap();
     let before = guest.process().await;
     let insert = "INSERT INTO notes VALUES ($1)";
     assert_eq!(guest.execute(insert, vec![Value::Int4(1)]).await, Ok(1));
@@ -40,9 +46,16 @@ async fn a_refusal_says_what_postgresql_says() {
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_cancelled() {
     let statement_timeout = Duration::from_millis(100);
-    let mut guest = Guest::start_with(PoolSettings { statement_timeout, ..settings() }).await;
+    let mut guest = Guest::start_with(PoolSettings {
+        statement_timeout,
+        ..settings()
+    })
+    .await;
     let before = guest.process().await;
-    assert_eq!(guest.query("SELECT pg_sleep(60)", vec![]).await, Err(Error::Timeout));
+    assert_eq!(
+        guest.query("SELECT pg_sleep(60)", vec![]).await,
+        Err(Error::Timeout)
+    );
     assert_eq!(guest.process().await, before);
 }
 
@@ -57,7 +70,11 @@ async fn a_connection_that_breaks_is_away_and_replaced() {
 #[tokio::test]
 async fn a_request_that_finds_no_connection_is_told_so() {
     let queue_timeout = Duration::from_millis(10);
-    let mut guest = Guest::start_with(PoolSettings { queue_timeout, ..settings() }).await;
+    let mut guest = Guest::start_with(PoolSettings {
+        queue_timeout,
+        ..settings()
+    })
+    .await;
     let transaction = guest.begin().await.unwrap();
     assert_eq!(guest.query("SELECT 1", vec![]).await, Err(Error::PoolExhausted));
     guest.roll_back(transaction).await.unwrap();
@@ -120,7 +137,11 @@ async fn what_a_view_or_a_trigger_hides_ends_with_its_request() {
     let clean = guest.value("SELECT current_setting('application_name')").await;
     for statement in ["INSERT INTO notes VALUES (1)", "SELECT * FROM hidden"] {
         guest.query(statement, vec![]).await.unwrap();
-        assert_eq!(guest.value("SELECT current_setting('application_name')").await, clean, "{statement}");
+        assert_eq!(
+            guest.value("SELECT current_setting('application_name')").await,
+            clean,
+            "{statement}"
+        );
         let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'";
         assert_eq!(guest.value(locks).await, Value::Int8(0), "{statement}");
     }
@@ -147,7 +168,9 @@ async fn a_guest_that_goes_in_the_middle_of_a_statement_takes_its_backend_along(
     ] {
         let mut guest = Guest::start().await;
         let mut other = guest.other_connection().await;
-        let Value::Int4(before) = guest.process().await else { panic!("not a number") };
+        let Value::Int4(before) = guest.process().await else {
+            panic!("not a number")
+        };
         let sleeps = format!("state = 'active' AND wait_event = 'PgSleep' AND pid = {before}");
         select! {
             biased;
@@ -155,10 +178,15 @@ async fn a_guest_that_goes_in_the_middle_of_a_statement_takes_its_backend_along(
             () = wait_for(&mut other, &sleeps) => {}
         }
         // There is one place in the pool: it is free when the backend is gone.
-        let Value::Int4(after) = guest.process().await else { panic!("not a number") };
+        let Value::Int4(after) = guest.process().await else {
+            panic!("not a number")
+        };
         assert_ne!(after, before);
         let there = format!("SELECT FROM pg_stat_activity WHERE pid = {before}");
-        let there = sqlx::query(sqlx::AssertSqlSafe(there)).fetch_optional(&mut other).await.unwrap();
+        let there = sqlx::query(sqlx::AssertSqlSafe(there))
+            .fetch_optional(&mut other)
+            .await
+            .unwrap();
         assert!(there.is_none(), "{statement}");
     }
 }
@@ -166,10 +194,16 @@ async fn a_guest_that_goes_in_the_middle_of_a_statement_takes_its_backend_along(
 #[tokio::test]
 async fn a_transaction_that_a_guest_leaves_open_is_rolled_back_and_its_session_kept() {
     let mut guest = Guest::start().await;
-    guest.execute("CREATE TABLE notes (id int4)", vec![]).await.unwrap();
+    guest
+        .execute("CREATE TABLE notes (id int4)", vec![])
+        .await
+        .unwrap();
     let before = guest.process().await;
     let transaction = guest.begin().await.unwrap();
-    guest.execute_in(transaction, "INSERT INTO notes VALUES (1)").await.unwrap();
+    guest
+        .execute_in(transaction, "INSERT INTO notes VALUES (1)")
+        .await
+        .unwrap();
     guest.next_request(10, 1_000_000);
     assert_eq!(guest.value("SELECT count(*) FROM notes").await, Value::Int8(0));
     assert_eq!(guest.process().await, before);
@@ -215,16 +249,29 @@ async fn wait_for_waiter(connection: &mut sqlx::PgConnection) {
 async fn an_altered_table_does_not_spoil_prepared_statements() {
     let mut guest = Guest::start().await;
     let mut other = guest.other_connection().await;
-    run(&mut other, "CREATE TABLE notes (id int4); INSERT INTO notes VALUES (1)").await;
+    run(
+        &mut other,
+        "CREATE TABLE notes (id int4); INSERT INTO notes VALUES (1)",
+    )
+    .await;
     let statement = "SELECT * FROM notes";
-    assert_eq!(guest.query(statement, vec![]).await.unwrap().values, [Value::Int4(1)]);
+    assert_eq!(
+        guest.query(statement, vec![]).await.unwrap().values,
+        [Value::Int4(1)]
+    );
     run(&mut other, "ALTER TABLE notes ADD COLUMN word text DEFAULT 'a'").await;
-    assert_eq!(guest.query(statement, vec![]).await.unwrap().values, [Value::Int4(1), text("a")]);
+    assert_eq!(
+        guest.query(statement, vec![]).await.unwrap().values,
+        [Value::Int4(1), text("a")]
+    );
 
     run(&mut other, "ALTER TABLE notes DROP COLUMN word").await;
     let transaction = guest.begin().await.unwrap();
     assert_eq!(sqlstate(guest.query_in(transaction, statement).await), "0A000");
     guest.roll_back(transaction).await.unwrap();
     let transaction = guest.begin().await.unwrap();
-    assert_eq!(guest.query_in(transaction, statement).await.unwrap().values, [Value::Int4(1)]);
+    assert_eq!(
+        guest.query_in(transaction, statement).await.unwrap().values,
+        [Value::Int4(1)]
+    );
 }
