@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use crate::background::Background;
-use crate::guest_memory::GuestMemory;
-use crate::meter::TABLE_ENTRY_BYTES;
+use crate::run::background::Background;
+use crate::run::guest_memory::GuestMemory;
+use crate::run::meter::TABLE_ENTRY_BYTES;
 
 /// Interval of the epoch: the resolution of a component's `cpu` limit, and the longest time that a guest can
 /// block a worker thread's other requests.
@@ -158,7 +158,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
     use super::*;
-    use crate::compile::compatibility;
+    use crate::load::compile::compatibility;
 
     #[test]
     fn what_one_engine_compiles_every_other_takes() {

@@ -25,60 +25,40 @@
 //!
 //! The crate knows no status code of the HTTP contract, no account and no token: the package `berth` does.
 
-mod background;
-mod backtrace;
-mod candidate;
+mod ambient;
 mod capabilities;
 mod capability;
-mod compatibility;
-mod compile;
-mod compile_process;
-mod component_calls;
 mod engine;
 #[cfg(test)]
 mod fixtures;
-mod guest_body;
-mod guest_memory;
-mod incident;
-mod instance;
 mod limits;
-mod link;
-mod log_budget;
-mod meter;
-mod postgres;
+mod load;
 mod principal;
-mod refused_statement;
-mod registry;
-mod request_body;
-mod resources;
+mod request;
+mod run;
 mod settings;
 mod source_lines;
-mod state;
-mod uncompiled;
-mod version;
-mod wasm;
-mod wit_type;
 
-pub use candidate::{Authority, Candidate, CandidateError};
-pub use capabilities::outgoing_http::{
+pub use ambient::outgoing_http::{
     AllowedDestination, Authorities, AuthoritiesError, DestinationError, Origin,
 };
 pub use capability::{Capability, UnknownCapability};
-pub use compatibility::{CompatibilityError, Difference, Incompatibility, check_compatibility};
-pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
-pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};
 pub use engine::{Engine, EngineError, EngineSettings};
-pub use guest_body::{GuestBody, GuestBodyError};
-pub use instance::{HandleError, RequestContext};
 pub use limits::Limits;
-pub use link::LinkError;
-pub use log_budget::{LogBudget, LogLimits};
+pub use load::candidate::{Authority, Candidate, CandidateError};
+pub use load::compatibility::{CompatibilityError, Difference, Incompatibility, check_compatibility};
+pub use load::compile::{CodeCache, CompileError, Compiled, Compiler, digest};
+pub use load::compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};
+pub use load::link::LinkError;
+pub use load::uncompiled::{Counted, Uncompiled};
+pub use load::wasm::{IncomingWasm, Wasm};
 pub use principal::Principal;
-pub use refused_statement::LastRefusal;
-pub use registry::{Deployment, Registry, RouteError};
-pub use request_body::RequestBodyError;
-pub use resources::Resources;
+pub use request::log_budget::{LogBudget, LogLimits};
+pub use request::refused_statement::LastRefusal;
+pub use run::guest_body::{GuestBody, GuestBodyError};
+pub use run::instance::{HandleError, RequestContext};
+pub use run::registry::{Deployment, Registry, RouteError};
+pub use run::request_body::RequestBodyError;
+pub use run::resources::Resources;
+pub use run::version::{ComponentSpec, Version};
 pub use settings::Settings;
-pub use uncompiled::{Counted, Uncompiled};
-pub use version::{ComponentSpec, Version};
-pub use wasm::{IncomingWasm, Wasm};

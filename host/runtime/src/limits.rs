@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::Trap;
 
-use crate::log_budget::LogLimits;
+use crate::request::log_budget::LogLimits;
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::*;
 use crate::LastRefusal;
-use crate::log_budget::{LogBudget, LogLimits};
 use crate::principal::Principal;
+use crate::request::log_budget::{LogBudget, LogLimits};
 
 /// A guest that serves a request of Ada's.
 struct Guest {
