@@ -2,7 +2,6 @@
 //!
 //! - [`url`]: `DATABASE_URL`, in every dialect
 //! - [`server`]: a database's address, and any pooler in front of it
-//! - [`private`]: a server of the host's own, if no URL is given
 //! - [`connect`]: opening one connection, with retries while a server is starting
 //! - [`trouble`]: why a server cannot be used
 //! - [`pool`]: the host's own connections, which requests share
@@ -30,7 +29,6 @@ pub mod migrating;
 pub mod migrations;
 pub mod pool;
 pub mod pooled_transaction;
-pub mod private;
 pub mod server;
 pub mod session_pool;
 mod sql;
@@ -46,7 +44,6 @@ pub use migrating::Migrating;
 pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError, PoolSettings};
 pub use pooled_transaction::End;
-pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
 pub use session_pool::{Repair, SessionError, SessionPool};
 pub use trouble::Trouble;

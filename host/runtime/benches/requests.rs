@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use berth_database::{
-    Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool, host_tables,
-};
+use berth_database::{Backends, Pool, PoolSettings, SessionPool, host_tables};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use berth_runtime::{
     Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources,
     Settings, Uncompiled, Version, digest,
@@ -53,7 +52,7 @@ fn main() -> anyhow::Result<()> {
 
     let settings = PrivateSettings {
         data_directory: folder.path().join("data"),
-        binaries: berth_database::private::Search::default(),
+        binaries: Search::default(),
         durable: false,
         max_connections: 20,
     };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use berth_database::host_tables;
-use berth_database::private::{PrivatePostgres, PrivateSettings, Search};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::OnceCell;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::PrivateError;
-use super::account::Account;
-use super::lock::Lock;
+use crate::PrivateError;
+use crate::account::Account;
+use crate::lock::Lock;
 
 /// The folder for the data if the server's user cannot reach the data directory.
 const ELSEWHERE: &str = "/var/lib/berth-postgres";
@@ -24,18 +24,18 @@ const LOG_TAIL: u64 = 2_000;
 
 /// A private server's folder, locked by this process for as long as this value lives.
 #[derive(Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     /// The folder itself, links resolved.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The directory of the socket.
-    pub(super) socket: PathBuf,
+    pub(crate) socket: PathBuf,
     _temporary_socket: Option<TempDir>,
     _lock: Lock,
 }
 
 impl Home {
     /// Creates the folder `postgres` in `data_directory` if it is missing, and locks it.
-    pub(super) fn take(data_directory: &Path, account: Option<&Account>) -> Result<Self, PrivateError> {
+    pub(crate) fn take(data_directory: &Path, account: Option<&Account>) -> Result<Self, PrivateError> {
         let path = place(data_directory, account)?;
         let lock = Lock::take(&path)?;
         let (socket, temporary_socket) = socket(&path, account)?;
@@ -48,12 +48,12 @@ impl Home {
     }
 
     /// The directory that `initdb` fills.
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.path.join("data")
     }
 
     /// Creates a log file. The log of the previous run is kept beside it.
-    pub(super) fn new_log(&self) -> Result<File, PrivateError> {
+    pub(crate) fn new_log(&self) -> Result<File, PrivateError> {
         let log = self.log();
         let _ = fs::rename(&log, log.with_extension("log.old"));
         OpenOptions::new()
@@ -64,12 +64,12 @@ impl Home {
     }
 
     /// The path of the log.
-    pub(super) fn log(&self) -> PathBuf {
+    pub(crate) fn log(&self) -> PathBuf {
         self.path.join("server.log")
     }
 
     /// The last lines of the log, as far as they can be read.
-    pub(super) fn log_tail(&self) -> String {
+    pub(crate) fn log_tail(&self) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(self.log())?;
             let length = file.metadata()?.len();
@@ -85,7 +85,7 @@ impl Home {
 }
 
 /// Creates `path` and makes the server's user its owner, if there is such a user.
-pub(super) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(), PrivateError> {
+pub(crate) fn make_directory(path: &Path, account: Option<&Account>) -> Result<(), PrivateError> {
     let make = || {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         account.map_or(Ok(()), |account| account.own(path))

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::time::{Instant, sleep};
 
-use super::PrivateError;
+use crate::PrivateError;
 
 /// How long a server may take for its shutdown checkpoint.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
@@ -18,7 +18,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_mins(1);
 ///
 /// Returns the process that the server's lock file still names. A process with this identifier is no server on these
 /// data.
-pub(super) async fn wait_for_end(data: &Path) -> Result<Option<Pid>, PrivateError> {
+pub(crate) async fn wait_for_end(data: &Path) -> Result<Option<Pid>, PrivateError> {
     let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
     let mut told = false;
     loop {

@@ -15,14 +15,14 @@ const STOP: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping the value sends the shutdown signal and does not wait.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     pid: Pid,
     exit: watch::Receiver<Option<ExitStatus>>,
 }
 
 impl Server {
     /// Starts `command` as a process that the kernel stops when the host ends, even by a crash.
-    pub(super) async fn start(mut command: Command) -> io::Result<Self> {
+    pub(crate) async fn start(mut command: Command) -> io::Result<Self> {
         // Ctrl-C in the terminal is for the host, which still needs the server to finish its requests.
         command.process_group(0);
         stop_with_parent(&mut command);
@@ -49,13 +49,13 @@ impl Server {
     }
 
     /// Waits until the process has ended, and returns its exit status, if known.
-    pub(super) async fn exited(&self) -> Option<ExitStatus> {
+    pub(crate) async fn exited(&self) -> Option<ExitStatus> {
         *self.exit.clone().wait_for(Option::is_some).await.ok()?
     }
 
     /// Stops the server by a fast shutdown, which ends all sessions, rolls back and writes a checkpoint.
     /// Returns whether the server stopped in time; if not, the process is killed.
-    pub(super) async fn stop(&self) -> bool {
+    pub(crate) async fn stop(&self) -> bool {
         self.signal(Signal::INT);
         let stopped = timeout(STOP, self.exited()).await.is_ok();
         if !stopped {

@@ -25,7 +25,7 @@ use tokio::time::{Instant, sleep};
 
 pub use self::binaries::Search;
 use self::{account::Account, home::Home, server::Server};
-use crate::connect::connect_when_ready;
+use berth_database::connect::connect_when_ready;
 
 /// The superuser, which only the host uses.
 const SUPERUSER: &str = "postgres";

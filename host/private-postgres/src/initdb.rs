@@ -6,15 +6,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use super::account::Account;
-use super::home::{Home, make_directory};
-use super::{PrivateError, SUPERUSER, program};
+use crate::account::Account;
+use crate::home::{Home, make_directory};
+use crate::{PrivateError, SUPERUSER, program};
 
 /// Prefix of the directory's name while `initdb` runs.
 const UNFINISHED: &str = "unfinished-";
 
 /// The major version of the server that created the data, if there are data.
-pub(super) fn version(data: &Path) -> Option<String> {
+pub(crate) fn version(data: &Path) -> Option<String> {
     Some(
         fs::read_to_string(data.join("PG_VERSION"))
             .ok()?
@@ -25,7 +25,7 @@ pub(super) fn version(data: &Path) -> Option<String> {
 
 /// Creates the data directory and renames it once it is complete. If a host was killed before that, the next host
 /// starts over.
-pub(super) async fn run(
+pub(crate) async fn run(
     binaries: &Path,
     home: &Home,
     account: Option<&Account>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{PrivateError, PrivatePostgres, orphan, run};
+use crate::{PrivateError, PrivatePostgres, orphan, run};
 
 /// How often in a row the server may end, or fail to start, before the host gives up.
 const MAX_FAILURES: u32 = 6;

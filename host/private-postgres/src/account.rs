@@ -7,13 +7,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::PrivateError;
+use crate::PrivateError;
 
 /// An unprivileged system user.
 #[derive(Debug)]
-pub(super) struct Account {
+pub(crate) struct Account {
     /// The user's name, for messages.
-    pub(super) name: String,
+    pub(crate) name: String,
     uid: u32,
     gid: u32,
 }
@@ -21,7 +21,7 @@ pub(super) struct Account {
 impl Account {
     /// The user for the server if the host is root, `postgres` before `nobody`. `None` if the host is not root:
     /// the server then runs as the host's user.
-    pub(super) fn instead_of_root() -> Result<Option<Self>, PrivateError> {
+    pub(crate) fn instead_of_root() -> Result<Option<Self>, PrivateError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
         }
@@ -43,12 +43,12 @@ impl Account {
     }
 
     /// Makes `command` run as this user.
-    pub(super) fn run(&self, command: &mut Command) {
+    pub(crate) fn run(&self, command: &mut Command) {
         command.uid(self.uid).gid(self.gid);
     }
 
     /// Changes the owner of `path` and everything below it to this user, unless this user owns `path` already.
-    pub(super) fn own(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn own(&self, path: &Path) -> io::Result<()> {
         let metadata = fs::symlink_metadata(path)?;
         if metadata.uid() == self.uid {
             return Ok(());
@@ -63,7 +63,7 @@ impl Account {
     }
 
     /// Whether this user can pass through every directory above `path`, which must be absolute.
-    pub(super) fn reaches(&self, path: &Path) -> io::Result<bool> {
+    pub(crate) fn reaches(&self, path: &Path) -> io::Result<bool> {
         for directory in path.ancestors().skip(1) {
             let metadata = fs::metadata(directory)?;
             let class = match (metadata.uid() == self.uid, metadata.gid() == self.gid) {

@@ -1,14 +1,16 @@
 //! The private server: it starts, stops, keeps its data, and belongs to one host at a time.
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
+mod support;
+
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
-use berth_database::{PrivateError, PrivatePostgres, PrivateSettings};
+use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{DataDirectory, connect, run, settings, text, try_start};
+use self::support::{DataDirectory, connect, run, settings, text, try_start};
 
 async fn note(server: &PrivatePostgres) {
     run(

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
-use super::PrivateError;
-use super::account::Account;
+use crate::PrivateError;
+use crate::account::Account;
 
 /// Folders with one folder for each installed version: Debian's, Red Hat's, Homebrew's and Postgres.app's.
 const SYSTEM: [&str; 5] = [
@@ -32,7 +32,7 @@ pub struct Search {
 
 /// The folder of the first PostgreSQL that can serve `version`, the major version that created the data, if
 /// there are data.
-pub(super) fn locate(
+pub(crate) fn locate(
     search: &Search,
     account: Option<&Account>,
     version: Option<&str>,

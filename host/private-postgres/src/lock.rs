@@ -3,15 +3,15 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use super::PrivateError;
+use crate::PrivateError;
 
 /// The lock, held for as long as this value lives. The kernel releases it however this process ends.
 #[derive(Debug)]
-pub(super) struct Lock(File);
+pub(crate) struct Lock(File);
 
 impl Lock {
     /// Takes the lock of `folder`.
-    pub(super) fn take(folder: &Path) -> Result<Self, PrivateError> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, PrivateError> {
         let name = folder.join("lock");
         let file = OpenOptions::new()
             .create(true)
