@@ -1,6 +1,6 @@
 //! One request in a fresh instance, without a socket: an empty one, one in which a second component is called, and ones
-//! in which rows cross into the guest. The rows come from a private PostgreSQL; what the statement costs without them is
-//! `rows/none`.
+//! in which rows cross into the guest. The rows come from a private PostgreSQL; `rows/none` is the cost of the statement without
+//! rows.
 
 mod support;
 
@@ -73,7 +73,7 @@ fn a_call(criterion: &mut Criterion, runtime: &Runtime, compiler: &Compiler) -> 
         .insert("fixtures:greeting/greeting".to_owned(), "greets".to_owned());
     let asks = runtime.block_on(load(compiler, asking, None))?;
     let greets = runtime.block_on(load(compiler, spec("greets", &[]), None))?;
-    let registry = Arc::new(Registry::of(Deployment::new([Arc::clone(&asks), greets])?));
+    let registry = Arc::new(Registry::new(Deployment::new([Arc::clone(&asks), greets])?));
     runtime.block_on(ask(&asks, "/", &registry))?;
     criterion.bench_function("and a call to another component", |bencher| {
         bencher.to_async(runtime).iter(|| ask(&asks, "/", &registry));
@@ -109,7 +109,7 @@ fn rows(
     Ok(())
 }
 
-/// Percent-encodes what cannot stand in a query.
+/// Percent-encodes characters that a query cannot contain.
 fn percent_encoded(text: &str) -> String {
     text.bytes()
         .fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))
@@ -159,7 +159,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
     ))
 }
 
-/// What a manifest says of a component with these grants, and nothing else.
+/// The manifest entry of a component with these grants and the defaults.
 fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
     ComponentSpec {
         name: name.to_owned(),

@@ -217,7 +217,7 @@ impl Place<'_> {
                 faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?,
             ))
         };
-        Settings(written.into_iter().filter_map(resolve).collect())
+        written.into_iter().filter_map(resolve).collect()
     }
 }
 

@@ -240,7 +240,7 @@ impl Swap<'_> {
             );
         }
         let deployment = deployment(versions, Step::Probe)?;
-        let trial = self.delivery.trial(Registry::of(deployment));
+        let trial = self.delivery.trial(Registry::new(deployment));
         let (routes, token) = trial.map_err(|failure| Refusal {
             component: plan.first(),
             failure,

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
+use tracing::Level;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::capabilities::logging::{self, LogLevel};
-use crate::run::instance::RequestContext;
+use crate::request::RequestContext;
 
 /// The longest part of an unfinished line that is kept, in bytes.
 const MAX_PENDING: usize = 8 * 1024;
@@ -26,7 +26,7 @@ const MAX_WRITE: usize = 64 * 1024;
 #[derive(Clone)]
 pub(crate) struct LogStream {
     name: &'static str,
-    level: LogLevel,
+    level: Level,
     request: Arc<RequestContext>,
     /// The unfinished line, which all handles of the guest on the stream share.
     pending: Arc<Mutex<Pending>>,
@@ -39,7 +39,7 @@ impl LogStream {
     pub(crate) fn stdout(request: Arc<RequestContext>) -> Self {
         Self {
             name: "stdout",
-            level: LogLevel::Info,
+            level: Level::INFO,
             request,
             pending: Arc::default(),
         }
@@ -48,7 +48,7 @@ impl LogStream {
     pub(crate) fn stderr(request: Arc<RequestContext>) -> Self {
         Self {
             name: "stderr",
-            level: LogLevel::Warn,
+            level: Level::WARN,
             request,
             pending: Arc::default(),
         }
@@ -70,7 +70,7 @@ impl LogStream {
         let text = text.trim_end_matches(['\r', '\n']);
         // Rust's advice after a panic. A component has no such variable, and the host logs a backtrace itself.
         if !text.is_empty() && !text.starts_with("note: run with `RUST_BACKTRACE=1`") {
-            logging::write(&self.request, self.level, self.name, text);
+            self.request.component_line(self.level, self.name, text);
         }
     }
 }

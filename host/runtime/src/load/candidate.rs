@@ -1,16 +1,20 @@
 //! A component that is linked against its grants, before it becomes a version.
 
+use std::sync::Arc;
+
 use berth_database::Migration;
 use bytesize::ByteSize;
 
+use super::compile::Compiled;
 use super::exports::{migrations, openapi};
+use super::link::link;
+use super::link_error::LinkError;
 use crate::ambient::outgoing_http::{Client, ClientError};
-use crate::capability::Capability;
+use crate::capabilities::Capability;
 use crate::limits::{MIB, size};
-use crate::load::compile::Compiled;
-use crate::load::link::{LinkError, link};
 use crate::run::resources::Resources;
-use crate::run::version::{ComponentSpec, Version};
+use crate::run::version::{Authority, Version};
+use crate::spec::ComponentSpec;
 
 /// Why a component cannot become a version.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +71,14 @@ impl Candidate {
         let client =
             Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
         Ok(Self {
-            unnumbered: Version::new(spec, compiled, pre, client),
+            unnumbered: Version::new(
+                spec,
+                Arc::clone(&compiled.digest),
+                compiled.lines.clone(),
+                pre,
+                client,
+                &compiled.engine,
+            ),
         })
     }
 
@@ -130,15 +141,6 @@ impl Candidate {
     pub(crate) fn linked(&self) -> &Version {
         &self.unnumbered
     }
-}
-
-/// The interfaces of a component, in alphabetical order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Authority {
-    /// The imported interfaces.
-    pub imports: Vec<String>,
-    /// The exported interfaces.
-    pub exports: Vec<String>,
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::fmt;
 
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 
-use crate::load::candidate::Candidate;
-use crate::load::wit_type;
-use crate::run::component_calls;
+use super::callees;
+use super::candidate::Candidate;
+use super::wit_type;
 use crate::run::version::Version;
 
 /// Two components that cannot be live together.
@@ -66,7 +66,7 @@ pub fn check_compatibility<'a>(
         .map(|version| (version.spec().name.as_str(), version))
         .collect();
     for importer in together.values() {
-        for (import, interface) in component_calls::imports(importer.component()) {
+        for (import, interface) in callees::imports(importer.component()) {
             // An import without an assignment fails to link earlier.
             let Some(exporter) = importer.spec().callee(&import) else {
                 continue;
@@ -94,7 +94,7 @@ fn check_import(
     // The lookup also finds another version of the interface, if it is compatible.
     let Some((ComponentItem::ComponentInstance(exported), _)) = from.get_export(None, import) else {
         return Err(Incompatibility::NotExported {
-            exports: component_calls::exports(from),
+            exports: callees::exports(from),
         });
     };
     let engine = from.engine();

@@ -5,7 +5,7 @@
 //! files and sockets, and can open none.
 //!
 //! The process does not make hostile input harmless. Its output is machine code that the host loads, so input that
-//! takes over the compiler takes over the host: the operator must decide who may push.
+//! takes over the compiler takes over the host: only people whom the operator trusts may push.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, Write as _};
@@ -18,9 +18,9 @@ use rustix::process::{Resource, Rlimit, nice, setrlimit};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, Command};
 
+use super::compile_error::CompileError;
+use super::wasm::map;
 use crate::engine::Engine;
-use crate::load::compile::CompileError;
-use crate::load::wasm::map;
 use crate::source_lines;
 
 /// The argument that makes the host's program compile. The component's file and the memory limit in bytes follow.

@@ -11,13 +11,8 @@ use wasmparser::{
     ComponentType, ComponentTypeRef, InstanceTypeDeclaration, Parser, Payload, TypeBounds, TypeSectionReader,
 };
 
-use crate::load::compile::CompileError;
-use crate::load::link::{LinkError, check_names};
-use crate::load::wasm::Wasm;
-use crate::run::version::ComponentSpec;
-
-/// The largest component that is compiled, in bytes.
-pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
+use super::compile_error::{CompileError, Counted, MAX_BYTES};
+use super::wasm::Wasm;
 
 /// The limits of a component, including its modules and inner components.
 const LIMITS: [(Counted, u64); 6] = [
@@ -28,42 +23,6 @@ const LIMITS: [(Counted, u64); 6] = [
     (Counted::Definitions, 100_000),
     (Counted::Depth, 8),
 ];
-
-/// The counted kinds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// Functions with code.
-    Functions,
-    /// Bytes of the largest function's code.
-    FunctionBytes,
-    /// Types of core modules and of components.
-    Types,
-    /// Core modules and inner components.
-    Modules,
-    /// Imports, exports, aliases, instances, adapted functions, globals, tables, memories and segments.
-    Definitions,
-    /// Components within components.
-    Depth,
-}
-
-impl Counted {
-    fn says(self) -> &'static str {
-        match self {
-            Self::Functions => "functions",
-            Self::FunctionBytes => "bytes of code in one function",
-            Self::Types => "types",
-            Self::Modules => "modules and inner components",
-            Self::Definitions => "imports, exports and other definitions",
-            Self::Depth => "components within one another",
-        }
-    }
-}
-
-impl std::fmt::Display for Counted {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(self.says())
-    }
-}
 
 /// A component whose sections have been read, and that is no more than the host compiles.
 #[derive(Clone, Debug)]
@@ -122,11 +81,6 @@ impl Uncompiled {
                 exports,
             }),
         }
-    }
-
-    /// Checks the names of its imports and exports against `spec`.
-    pub fn check(&self, spec: &ComponentSpec) -> Result<(), LinkError> {
-        check_names(self, spec)
     }
 }
 
@@ -236,7 +190,8 @@ struct Counts {
     types: u64,
     modules: u64,
     definitions: u64,
-    /// Whether what encloses the place that is read, from the outside to the inside, is a component.
+    /// The modules and components that enclose the place that is read, from the outside to the inside: whether each is a
+    /// component.
     enclosing: Vec<bool>,
 }
 
@@ -341,7 +296,7 @@ mod tests {
         Uncompiled::read(wat::parse_str(wat).unwrap().into())
     }
 
-    /// Which limit a component exceeds, and by how much of what.
+    /// The limit that a component exceeds, and the number that exceeds the limit.
     fn refusal(wat: &str) -> Option<(Counted, u64)> {
         match read(wat) {
             Err(CompileError::TooMuch { kind, found, .. }) => Some((kind, found)),

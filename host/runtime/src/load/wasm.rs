@@ -13,7 +13,7 @@ use memmap2::Mmap;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::load::compile::{PARTIAL, create_private};
+use super::private_directory::{PARTIAL, create_private};
 
 /// The bytes of a component. Clones share them.
 #[derive(Clone)]

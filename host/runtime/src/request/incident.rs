@@ -2,15 +2,9 @@
 //! budget.
 
 use std::fmt::{self, Display, Write};
-use std::sync::Arc;
 
-use tracing::field::display;
-
-use crate::request::log_budget::LogBudget;
-use crate::run::backtrace::Backtrace;
-use crate::run::instance::RequestContext;
-use crate::run::version::Version;
-use crate::source_lines::SourceLines;
+use super::RequestContext;
+use super::log_budget::LogBudget;
 
 /// The longest log line that a component causes, in bytes; longer lines are cut.
 pub(crate) const MAX_LINE: usize = 8 * 1024;
@@ -40,54 +34,10 @@ impl RequestContext {
             tracing::error!(component, version, request_id, error, "{message}");
         }
     }
-
-    /// Logs why the component failed, and where.
-    pub(crate) async fn failure(
-        &self,
-        error: impl Display,
-        backtrace: Backtrace,
-        lines: Option<&Arc<SourceLines>>,
-    ) {
-        let error = one_line(error);
-        if !self.log.admit(error.len()) {
-            return;
-        }
-        let Self {
-            component,
-            version,
-            request_id,
-            ..
-        } = self;
-        let backtrace = backtrace.in_words(lines).await;
-        self.log.charge(backtrace.len());
-        // Last, because each function has a line of its own in the log for people.
-        let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
-        tracing::error!(
-            component,
-            version,
-            request_id,
-            error,
-            backtrace,
-            "the component failed"
-        );
-    }
 }
 
-impl Version {
-    /// Logs what is wrong with the response to a request, if the component's log budget allows it. The line is cut at 8
-    /// KiB.
-    pub fn warn(&self, request_id: &str, message: impl Display) {
-        warn(
-            &self.resources.log,
-            &self.spec.name,
-            self.number,
-            request_id,
-            message,
-        );
-    }
-}
-
-fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, message: impl Display) {
+/// Logs what is wrong with a response of a component, if the component's log budget allows the line.
+pub(crate) fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, message: impl Display) {
     let message = one_line(message);
     if log.admit(message.len()) {
         tracing::warn!(component, version, request_id, "{message}");

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use berth_postgres::ServerMessage;
 
-use crate::request::incident::one_line;
-use crate::run::instance::RequestContext;
+use super::RequestContext;
+use super::incident::one_line;
 
 /// The last refusal of a request, including those in called components. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct LastRefusal(Arc<Mutex<Option<Refusal>>>);
+pub(crate) struct LastRefusal(Arc<Mutex<Option<Refusal>>>);
 
 #[derive(Clone, Debug)]
 struct Refusal {

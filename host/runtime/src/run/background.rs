@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::PollSemaphore;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::run::meter::{CpuMeter, nanoseconds};
+use super::meter::{CpuMeter, nanoseconds};
 
 /// Processor time after which a guest moves to the background.
 const FOREGROUND_TIME: Duration = Duration::from_millis(10);

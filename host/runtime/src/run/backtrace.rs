@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use rustc_demangle::demangle;
 use tokio::task::spawn_blocking;
+use tracing::field::display;
 use wasmtime::{Trap, WasmBacktrace};
 
+use crate::request::RequestContext;
 use crate::request::incident::one_line;
 use crate::source_lines::SourceLines;
 
@@ -54,7 +56,7 @@ pub(crate) struct Backtrace(Vec<Frame>);
 
 impl Backtrace {
     /// The backtrace of an error; empty if the guest was not running.
-    pub(crate) fn of(error: &wasmtime::Error) -> Self {
+    pub(crate) fn from_error(error: &wasmtime::Error) -> Self {
         let frames = error
             .downcast_ref::<WasmBacktrace>()
             .map_or(&[][..], WasmBacktrace::frames);
@@ -89,6 +91,39 @@ impl Backtrace {
             }
         }
         text
+    }
+}
+
+impl RequestContext {
+    /// Logs why the component failed, and where.
+    pub(crate) async fn failure(
+        &self,
+        error: impl Display,
+        backtrace: Backtrace,
+        lines: Option<&Arc<SourceLines>>,
+    ) {
+        let error = one_line(error);
+        if !self.log.admit(error.len()) {
+            return;
+        }
+        let Self {
+            component,
+            version,
+            request_id,
+            ..
+        } = self;
+        let backtrace = backtrace.in_words(lines).await;
+        self.log.charge(backtrace.len());
+        // Last, because each function has a line of its own in the log for people.
+        let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
+        tracing::error!(
+            component,
+            version,
+            request_id,
+            error,
+            backtrace,
+            "the component failed"
+        );
     }
 }
 

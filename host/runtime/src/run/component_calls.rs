@@ -1,7 +1,6 @@
 //! Calls from one component to another: an import that another component's export serves.
 //!
-//! Values are copied by their WIT types, so any two components can be linked without the host knowing their
-//! interface. The callee is the version that is live at the moment of the call. The callee runs in a fresh instance,
+//! The callee is the version that is live at the moment of the call. The callee runs in a fresh instance,
 //! with its own grants and limits, for the caller's request and principal, and ends when its caller does.
 //!
 //! If the callee returns no result, the caller is told if possible: a function that returns a `result` whose error
@@ -11,17 +10,14 @@
 use std::sync::Arc;
 
 use tokio_util::task::AbortOnDropHandle;
-use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
-use wasmtime::component::{Component, ComponentExportIndex, Linker, LinkerInstance, Type, Val};
+use wasmtime::component::types::ComponentFunc;
+use wasmtime::component::{Component, ComponentExportIndex, LinkerInstance, Type, Val};
 
-use crate::load::link::LinkError;
-use crate::load::wit_type;
-use crate::run::instance::{HandleError, RequestContext};
-use crate::run::state::State;
-use crate::run::version::{ComponentSpec, Version};
-
-/// The namespaces of the host's interfaces. Every other import must be served by another component.
-const HOST_NAMESPACES: [&str; 2] = ["wasi:", "berth:"];
+use super::handle_error::HandleError;
+use super::registry::Registry;
+use super::state::State;
+use super::version::Version;
+use crate::request::RequestContext;
 
 /// The maximum depth of calls, counted from the component that serves the client's request.
 const MAX_DEPTH: usize = 4;
@@ -29,131 +25,53 @@ const MAX_DEPTH: usize = 4;
 /// The error case for a callee that returned no result.
 const UNAVAILABLE: &str = "unavailable";
 
-/// Whether an interface belongs to the host.
-pub(crate) fn is_of_the_host(interface: &str) -> bool {
-    HOST_NAMESPACES
-        .iter()
-        .any(|namespace| interface.starts_with(namespace))
+/// The calls that an instance can make.
+#[derive(Clone, Default)]
+pub(crate) struct Calls {
+    /// The callers of the instance's component, from the component that the client reached; empty for that component.
+    callers: Vec<String>,
+    /// The registry of the versions that can be called.
+    registry: Arc<Registry>,
 }
 
-/// The interfaces that a component imports from others.
-pub(crate) fn imports(component: &Component) -> Vec<(String, ComponentInstance)> {
-    let ty = component.component_type();
-    ty.imports(component.engine())
-        .filter(|(name, _)| !is_of_the_host(name))
-        .filter_map(|(name, item)| match item.ty {
-            ComponentItem::ComponentInstance(interface) => Some((name.to_owned(), interface)),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The interfaces that a component exports to others, as text.
-pub(crate) fn exports(component: &Component) -> String {
-    let ty = component.component_type();
-    let names: Vec<_> = ty
-        .exports(component.engine())
-        .filter(|(name, _)| !is_of_the_host(name))
-        .map(|(name, _)| format!("`{name}`"))
-        .collect();
-    if names.is_empty() {
-        "nothing".to_owned()
-    } else {
-        names.join(", ")
-    }
-}
-
-/// Links each import that the manifest assigns to another component. The callee's exports are not checked here,
-/// because they may change before the call; [`check_compatibility`](crate::check_compatibility) ensures that they
-/// stay compatible.
-pub(crate) fn add_to_linker(
-    linker: &mut Linker<State>,
-    component: &Component,
-    spec: &ComponentSpec,
-) -> Result<(), LinkError> {
-    for (import, interface) in imports(component) {
-        let callee = callee(&import, spec)?;
-        let functions = functions(&import, &interface, component.engine())?;
-        let mut instance = linker.instance(&import).map_err(LinkError::Mismatch)?;
-        for function in functions {
-            let target = Target {
-                callee: callee.to_owned(),
-                interface: import.clone(),
-                function,
-            };
-            target.define(&mut instance).map_err(LinkError::Mismatch)?;
+impl Calls {
+    /// The calls of the component that the client reached.
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        Self {
+            callers: Vec::new(),
+            registry,
         }
     }
-    Ok(())
-}
 
-/// The component that the manifest assigns to an import.
-pub(crate) fn callee<'a>(import: &str, spec: &'a ComponentSpec) -> Result<&'a str, LinkError> {
-    spec.callee(import).ok_or_else(|| LinkError::Unassigned {
-        interface: without_version(import).to_owned(),
-        component: spec.name.clone(),
-        import: import.to_owned(),
-    })
-}
-
-/// `todo:tasks/tasks@0.1.0` → `todo:tasks/tasks`
-pub(crate) fn without_version(interface: &str) -> &str {
-    interface.split_once('@').map_or(interface, |(name, _)| name)
-}
-
-/// The functions of an interface, if all their values can be copied from one component to another.
-fn functions(
-    import: &str,
-    interface: &ComponentInstance,
-    engine: &wasmtime::Engine,
-) -> Result<Vec<String>, LinkError> {
-    let refuse = |what: String| LinkError::CannotCross {
-        import: import.to_owned(),
-        what,
-    };
-    let mut functions = Vec::new();
-    for (name, item) in interface.exports(engine) {
-        match item.ty {
-            ComponentItem::Resource(_) => return Err(refuse(format!("has the resource `{name}`"))),
-            ComponentItem::ComponentFunc(function) => {
-                if let Some(place) = wit_type::find(&function, is_tied_to_its_instance) {
-                    let signature = wit_type::signature(&function);
-                    return Err(refuse(format!(
-                        "has `{name}: {signature}` ({})",
-                        place.join(", ")
-                    )));
-                }
-                functions.push(name.to_owned());
-            }
-            _ => {}
+    /// The calls of a component that `caller` has called.
+    fn called_by(&self, caller: &str) -> Self {
+        let callers = self.callers.iter().map(String::as_str).chain([caller]);
+        Self {
+            callers: callers.map(str::to_owned).collect(),
+            registry: Arc::clone(&self.registry),
         }
     }
-    Ok(functions)
-}
-
-fn is_tied_to_its_instance(ty: &Type) -> bool {
-    matches!(
-        ty,
-        Type::Own(_) | Type::Borrow(_) | Type::Future(_) | Type::Stream(_) | Type::ErrorContext
-    )
 }
 
 /// A function of another component.
-struct Target {
-    callee: String,
-    interface: String,
-    function: String,
+pub(crate) struct Target {
+    pub(crate) callee: String,
+    pub(crate) interface: String,
+    pub(crate) function: String,
 }
 
 impl Target {
-    fn define(self, linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    /// Links the function.
+    pub(crate) fn define(self, linker: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         let target = Arc::new(self);
         let name = target.function.clone();
         linker.func_new_async(&name, move |store, signature, params, results| {
             let target = Arc::clone(&target);
-            let caller = Arc::clone(&store.data().request);
+            let State { request, calls, .. } = store.data();
+            let (caller, calls) = (Arc::clone(request), calls.called_by(&request.component));
             Box::new(async move {
-                let values = match target.call(&caller, params.to_vec(), results.len()).await {
+                let answer = target.call(&caller, calls, params.to_vec(), results.len());
+                let values = match answer.await {
                     Ok(values) => values,
                     Err(error) => vec![unavailable(&signature, &error).ok_or(error)?],
                 };
@@ -165,26 +83,22 @@ impl Target {
         })
     }
 
-    /// Calls the live version on behalf of `caller`.
+    /// Calls the live version on behalf of `caller`. The callee can make `calls`.
     async fn call(
         self: Arc<Self>,
         caller: &RequestContext,
+        calls: Calls,
         params: Vec<Val>,
         results: usize,
     ) -> Result<Vec<Val>, CallError> {
-        let callers: Vec<String> = caller
-            .callers
-            .iter()
-            .chain([&caller.component])
-            .cloned()
-            .collect();
+        let callers = &calls.callers;
         if callers.len() > MAX_DEPTH {
             let error = CallError::TooDeep {
                 chain: format!("{} → {}", callers.join(" → "), self.callee),
             };
             return Err(error.logged(caller));
         }
-        let Some(version) = caller.registry.current().version(&self.callee) else {
+        let Some(version) = calls.registry.current().version(&self.callee) else {
             let error = CallError::NotLive {
                 callee: self.callee.clone(),
             };
@@ -195,13 +109,11 @@ impl Target {
             version: version.number(),
             request_id: caller.request_id.clone(),
             principal: caller.principal.clone(),
-            callers,
-            registry: Arc::clone(&caller.registry),
             log: version.resources.log.clone(),
             last_refusal: caller.last_refusal.clone(),
         };
         let name = self.callee.clone();
-        self.run(&version, context, params, results)
+        self.run(&version, context, calls, params, results)
             .await
             .map_err(|error| CallError::Failed { callee: name, error })
     }
@@ -211,12 +123,14 @@ impl Target {
         self: Arc<Self>,
         version: &Arc<Version>,
         context: RequestContext,
+        calls: Calls,
         params: Vec<Val>,
         results: usize,
     ) -> Result<Vec<Val>, HandleError> {
         let admission = version.admit(&context).await?;
         let work = version.run(
             Arc::new(context),
+            calls,
             admission,
             move |version, mut store| async move {
                 let function = self.find(version.component())?;

@@ -19,7 +19,8 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::run::instance::{HandleError, RequestContext};
+use super::handle_error::HandleError;
+use crate::request::RequestContext;
 
 /// Why a body ended early after its response had begun.
 #[derive(Debug, thiserror::Error)]
@@ -274,7 +275,12 @@ mod tests {
         let nothing = Empty::new().map_err(|never| match never {}).boxed_unsync();
         let guest = AbortOnDropHandle::new(tokio::spawn(async { Err(HandleError::Failed) }));
         tokio::task::yield_now().await;
-        let mut body = GuestBody::new(nothing, Some(guest), None, RequestContext::of_a_test());
+        let mut body = GuestBody::new(
+            nothing,
+            Some(guest),
+            None,
+            RequestContext::for_tests("tested", None),
+        );
         assert!(body.frame().now_or_never().is_none(), "hyper sends the head now");
         let frame = body.frame().now_or_never().flatten();
         assert!(matches!(

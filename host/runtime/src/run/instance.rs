@@ -19,68 +19,25 @@ use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-use crate::limits::Overdrawn;
+use super::background::Scheduled;
+use super::backtrace::{Backtrace, Reason};
+use super::component_calls::{CallError, Calls};
+use super::guest_body::{Guest, GuestBody};
+use super::guest_memory::{Charge, NoGuestMemory};
+use super::handle_error::HandleError;
+use super::meter::CpuMeter;
+use super::overdrawn::Overdrawn;
+use super::registry::Registry;
+use super::request_body::{LimitedBody, RequestBodyError};
+use super::state::State;
+use super::version::Version;
+use crate::limits::QUEUE_TIME;
 use crate::principal::Principal;
-use crate::request::log_budget::LogBudget;
+use crate::request::RequestContext;
 use crate::request::refused_statement::LastRefusal;
-use crate::run::background::Scheduled;
-use crate::run::backtrace::{Backtrace, Reason};
-use crate::run::component_calls::CallError;
-use crate::run::guest_body::{Guest, GuestBody};
-use crate::run::guest_memory::{Charge, NoGuestMemory};
-use crate::run::meter::CpuMeter;
-use crate::run::registry::Registry;
-use crate::run::request_body::{LimitedBody, RequestBodyError};
-use crate::run::state::State;
-use crate::run::version::Version;
-
-/// How long a request waits for a free permit when the maximum of instances run, and for memory that others
-/// hold.
-pub(crate) const QUEUE_TIME: Duration = Duration::from_secs(5);
 
 /// Processor time that a guest may use between the head of its response and its first wait, before the head is sent.
 const MAX_HEAD_DELAY: Duration = Duration::from_millis(50);
-
-/// The host's data about a request. A guest sees the principal if it is granted `identity`; the rest is for the log.
-#[derive(Clone, Debug)]
-pub struct RequestContext {
-    /// The component that serves the request.
-    pub component: String,
-    /// The number of the component's version.
-    pub version: u32,
-    /// The request's `x-request-id`.
-    pub request_id: String,
-    /// The principal, if any.
-    pub principal: Option<Principal>,
-    /// The callers of this component, from the one that the client reached; empty for that one.
-    pub callers: Vec<String>,
-    /// The registry of the versions that the component may call.
-    pub registry: Arc<Registry>,
-    /// The component's log budget.
-    pub log: LogBudget,
-    /// The last statement that PostgreSQL refused.
-    pub last_refusal: LastRefusal,
-}
-
-/// Why a component gave no response, or an incomplete one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HandleError {
-    /// The guest trapped, exited, returned without a response, or responded with an error.
-    #[error("the component failed")]
-    Failed,
-    /// The guest exceeded its time limit.
-    #[error("the component did not answer in time")]
-    TimedOut,
-    /// Too many requests are in flight.
-    #[error("the component is busy")]
-    Busy,
-    /// The request's body is longer than the component's limit, which is given in bytes.
-    #[error("the request's body is larger than {0} bytes")]
-    BodyTooLarge(u64),
-    /// The request's body is incomplete, or its framing violates HTTP.
-    #[error("the request's body broke off")]
-    BodyBroken,
-}
 
 /// The permit to run one more instance.
 pub(crate) struct Admission {
@@ -123,12 +80,11 @@ impl Version {
             version: self.number,
             request_id,
             principal,
-            callers: Vec::new(),
-            registry: Arc::clone(registry),
             log: self.resources.log.clone(),
             last_refusal: LastRefusal::default(),
         });
-        let response = self.respond(request, is_head, faults, &context).await;
+        let calls = Calls::new(Arc::clone(registry));
+        let response = self.respond(request, is_head, faults, &context, calls).await;
         let has_failed = match &response {
             Ok(response) => response.status().is_server_error(),
             Err(error) => matches!(error, HandleError::Failed | HandleError::TimedOut),
@@ -146,6 +102,7 @@ impl Version {
         is_head: bool,
         mut faults: oneshot::Receiver<HandleError>,
         context: &Arc<RequestContext>,
+        calls: Calls,
     ) -> Result<Response<GuestBody>, HandleError>
     where
         B: Body<Data = Bytes, Error: Into<RequestBodyError>> + Send + Unpin + 'static,
@@ -155,6 +112,7 @@ impl Version {
         let meter = CpuMeter::new();
         let guest = self.run_metered(
             Arc::clone(context),
+            calls,
             admission,
             Arc::clone(&meter),
             |version, store| async move { version.answer(store, request, sender).await },
@@ -203,6 +161,7 @@ impl Version {
     pub(crate) fn run<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
+        calls: Calls,
         admission: Admission,
         work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
     ) -> Running<R>
@@ -210,13 +169,14 @@ impl Version {
         F: Future<Output = wasmtime::Result<R>> + Send + 'static,
         R: Send + 'static,
     {
-        self.run_metered(context, admission, CpuMeter::new(), work)
+        self.run_metered(context, calls, admission, CpuMeter::new(), work)
     }
 
     /// Like [`run`](Self::run), with a given `meter`.
     fn run_metered<R, F>(
         self: &Arc<Self>,
         context: Arc<RequestContext>,
+        calls: Calls,
         admission: Admission,
         meter: Arc<CpuMeter>,
         work: impl FnOnce(Arc<Self>, Store<State>) -> F + Send + 'static,
@@ -228,7 +188,7 @@ impl Version {
         let version = Arc::clone(self);
         let guest = async move {
             let Admission { permit, memory } = admission;
-            let store = version.store(Arc::clone(&context), &meter, memory);
+            let store = version.store(Arc::clone(&context), calls, &meter, memory);
             let time = version.spec.limits.time;
             let (background, processors) = (version.background.clone(), version.resources.processors.clone());
             let work = work(Arc::clone(&version), store);
@@ -291,7 +251,7 @@ impl Version {
         }
         let limit = overdrawn.map(|overdrawn| format!(" ({})", overdrawn.in_words(&self.spec.limits)));
         let reason = format!("{}{}", Reason(error), limit.unwrap_or_default());
-        let backtrace = Backtrace::of(error);
+        let backtrace = Backtrace::from_error(error);
         context.failure(reason, backtrace, self.lines.as_ref()).await;
         HandleError::Failed
     }

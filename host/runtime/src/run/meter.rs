@@ -10,9 +10,12 @@ use async_trait::async_trait;
 use futures_util::task::AtomicWaker;
 use wasmtime::ResourceLimiterAsync;
 
-use crate::engine::TICK;
-use crate::run::guest_memory::{Charge, NoGuestMemory};
-use crate::run::instance::QUEUE_TIME;
+use super::guest_memory::{Charge, NoGuestMemory};
+use crate::limits::QUEUE_TIME;
+
+/// Interval of the epoch: the resolution of a component's `cpu` limit, and the longest time that a guest can
+/// block a worker thread's other requests.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
 
 /// Bytes that an entry of a table takes.
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;

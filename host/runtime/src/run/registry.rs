@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::run::version::Version;
+use super::version::Version;
 
 /// A route that cannot be added.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +93,7 @@ pub struct Registry {
 impl Registry {
     /// A separate registry, for a deployment that is tried before requests see it.
     #[must_use]
-    pub fn of(deployment: Deployment) -> Self {
+    pub fn new(deployment: Deployment) -> Self {
         Self {
             current: ArcSwap::from_pointee(deployment),
         }

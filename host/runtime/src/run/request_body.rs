@@ -8,7 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::Error;
 
-use crate::run::instance::HandleError;
+use super::handle_error::HandleError;
 
 /// An error of a client's body. The guest sees an I/O error; the log has the reason.
 pub type RequestBodyError = Box<dyn std::error::Error + Send + Sync>;

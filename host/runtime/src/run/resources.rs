@@ -6,9 +6,10 @@ use std::sync::Arc;
 use berth_database::SessionPool;
 use tokio::sync::Semaphore;
 
+use super::background::ProcessorUse;
+use crate::capabilities::Services;
 use crate::request::log_budget::LogBudget;
-use crate::run::background::ProcessorUse;
-use crate::run::version::ComponentSpec;
+use crate::spec::ComponentSpec;
 
 /// Instances of a version that is tried: the probed one, and those that called components call in turn.
 const TRIAL_CONCURRENCY: usize = 4;
@@ -22,10 +23,8 @@ pub struct Resources {
     pub(crate) processors: ProcessorUse,
     /// Whether the version with these resources is being tried, and not live.
     pub(crate) is_trial: bool,
-    /// The component's own schema, if it is granted.
-    pub(crate) database: Option<SessionPool>,
-    /// The host's client, if it is granted.
-    pub(crate) cohere: Option<berth_cohere::Client>,
+    /// The services behind the grants.
+    pub(crate) services: Services,
     /// The component's log budget.
     pub(crate) log: LogBudget,
 }
@@ -45,8 +44,10 @@ impl Resources {
             permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
             processors: ProcessorUse::new(),
             is_trial: false,
-            database,
-            cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
+            services: Services {
+                database,
+                cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
+            },
             log,
         }
     }
@@ -59,7 +60,10 @@ impl Resources {
             permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)),
             processors: ProcessorUse::new(),
             is_trial: true,
-            database,
+            services: Services {
+                database,
+                ..self.services.clone()
+            },
             ..self.clone()
         }
     }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use super::component_calls::Calls;
+use super::meter::MemoryMeter;
 use crate::ambient::outgoing_http::OutgoingHttp;
-use crate::capabilities::cohere::Cohere;
-use crate::capabilities::postgres::Postgres;
-use crate::run::instance::RequestContext;
-use crate::run::meter::MemoryMeter;
+use crate::capabilities::{CapabilitiesView, Contexts};
+use crate::request::RequestContext;
 
 /// The data of a store. Made for one request and dropped with it, and with it everything that the guest held.
 pub(crate) struct State {
@@ -19,9 +18,8 @@ pub(crate) struct State {
     pub(crate) wasi: WasiCtx,
     pub(crate) http: WasiHttpCtx,
     pub(crate) outgoing_http: OutgoingHttp,
-    pub(crate) config: Arc<WasiConfigVariables>,
-    pub(crate) cohere: Cohere,
-    pub(crate) postgres: Postgres,
+    pub(crate) capabilities: Contexts,
+    pub(crate) calls: Calls,
     pub(crate) memory: MemoryMeter,
     pub(crate) request: Arc<RequestContext>,
 }
@@ -42,5 +40,11 @@ impl WasiHttpView for State {
             table: &mut self.table,
             ctx: &mut self.http,
         }
+    }
+}
+
+impl CapabilitiesView for State {
+    fn capabilities(&mut self) -> (&mut Contexts, &mut ResourceTable) {
+        (&mut self.capabilities, &mut self.table)
     }
 }

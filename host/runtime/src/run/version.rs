@@ -1,35 +1,27 @@
 //! One linked version of a component, ready to make instances.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 
 use berth_database::Migration;
 use wasmtime::component::{Component, ResourceTable};
 use wasmtime::{Store, UpdateDeadline};
-use wasmtime_wasi::WasiCtx;
-use wasmtime_wasi_config::WasiConfigVariables;
 use wasmtime_wasi_http::WasiHttpCtx;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use crate::ambient::outgoing_http::{AllowedDestination, Authorities, Client, OutgoingHttp};
-use crate::ambient::stdio::LogStream;
-use crate::capabilities::cohere::Cohere;
-use crate::capabilities::postgres::Postgres;
-use crate::capability::Capability;
-use crate::limits::{Limits, Overdrawn};
-use crate::load::candidate::Authority;
-use crate::load::compile::Compiled;
-use crate::request::refused_statement::LastRefusal;
-use crate::run::background::Background;
-use crate::run::backtrace::{Backtrace, Reason};
-use crate::run::component_calls;
-use crate::run::guest_memory::{Charge, MemoryAccount};
-use crate::run::instance::RequestContext;
-use crate::run::meter::{CpuMeter, MemoryMeter, Metered};
-use crate::run::resources::Resources;
-use crate::run::state::State;
-use crate::settings::Settings;
+use super::background::Background;
+use super::component_calls::Calls;
+use super::guest_memory::{Charge, MemoryAccount};
+use super::meter::{CpuMeter, MemoryMeter};
+use super::resources::Resources;
+use super::state::State;
+use crate::ambient;
+use crate::ambient::outgoing_http::{Client, OutgoingHttp};
+use crate::capabilities::{Contexts, Scope};
+use crate::engine::Engine;
+use crate::request::{RequestContext, incident};
 use crate::source_lines::SourceLines;
+use crate::spec::ComponentSpec;
 
 /// Host resources that an instance may hold at a time: bodies, streams, transactions.
 const MAX_RESOURCES: usize = 1000;
@@ -39,45 +31,6 @@ const MAX_FIELDS: usize = 64 * 1024;
 
 /// The bytes that a guest may pass to the host in one call, besides the parameters of a statement.
 const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
-
-/// A component's entry in the manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentSpec {
-    /// The component's name: `[a-z][a-z0-9-]*`.
-    pub name: String,
-    /// The granted capabilities.
-    pub capabilities: BTreeSet<Capability>,
-    /// The limits of a request.
-    pub limits: Limits,
-    /// The values of `wasi:config/store`.
-    pub config: Settings,
-    /// The component's environment variables.
-    pub environment: Settings,
-    /// The destinations of outgoing requests.
-    pub outgoing: Vec<AllowedDestination>,
-    /// The authorities that the component trusts besides the public ones.
-    pub outgoing_authorities: Authorities,
-    /// The callee of each import: interfaces, with or without a version, to names of components.
-    pub imports: BTreeMap<String, String>,
-    /// Path patterns, as axum writes them.
-    pub routes: Vec<String>,
-    /// Whether the host turns away requests without a token, before an instance is made.
-    pub authentication_required: bool,
-    /// Whether the component authenticates requests by itself, so that the host looks for no token, and `Authorization`
-    /// reaches the component.
-    pub authenticates_itself: bool,
-}
-
-impl ComponentSpec {
-    /// The component that answers an import.
-    pub(crate) fn callee(&self, import: &str) -> Option<&str> {
-        let assigned = self
-            .imports
-            .get(import)
-            .or_else(|| self.imports.get(component_calls::without_version(import)));
-        assigned.map(String::as_str)
-    }
-}
 
 /// A version of a component: its code, linked against its grants. Clones share the version.
 #[derive(Clone)]
@@ -93,7 +46,6 @@ pub struct Version {
     pub(crate) migrations: Arc<[Migration]>,
     /// The resources for its grants.
     pub(crate) resources: Resources,
-    config: Arc<WasiConfigVariables>,
     client: Client,
     /// The account of trials for a version without a number.
     pub(crate) memory: MemoryAccount,
@@ -104,21 +56,22 @@ impl Version {
     /// A version without a number, and without resources for its grants.
     pub(crate) fn new(
         spec: ComponentSpec,
-        compiled: &Compiled,
+        digest: Arc<str>,
+        lines: Option<Arc<SourceLines>>,
         pre: ProxyPre<State>,
         client: Client,
+        engine: &Engine,
     ) -> Self {
         Self {
             number: 0,
-            digest: Arc::clone(&compiled.digest),
-            lines: compiled.lines.clone(),
-            memory: compiled.engine.memory().trials(),
-            background: compiled.engine.background().clone(),
+            digest,
+            lines,
+            memory: engine.memory().trials(),
+            background: engine.background().clone(),
             pre,
             openapi: None,
             migrations: Arc::default(),
             resources: Resources::new(&spec, None, None),
-            config: Arc::new(spec.config.0.clone().into_iter().collect()),
             client,
             spec: Arc::new(spec),
         }
@@ -195,23 +148,28 @@ impl Version {
     pub(crate) fn store(
         &self,
         request: Arc<RequestContext>,
+        calls: Calls,
         meter: &Arc<CpuMeter>,
         memory: Charge,
     ) -> Store<State> {
         let limits = &self.spec.limits;
+        let capabilities = Contexts::new(&Scope {
+            request: &request,
+            limits,
+            config: &self.spec.config,
+            services: &self.resources.services,
+        });
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(MAX_FIELDS);
         let state = State {
             table,
-            wasi: wasi(&request, &self.spec.environment),
+            wasi: ambient::wasi(&request, &self.spec.environment),
             http,
             outgoing_http: OutgoingHttp::new(self.client.clone(), Arc::clone(&request)),
-            config: Arc::clone(&self.config),
-            cohere: Cohere::new(self.resources.cohere.clone(), &request, limits.time),
-            postgres: Postgres::new(self.resources.database.clone(), limits.rows, limits.result)
-                .logged_for(&request),
+            capabilities,
+            calls,
             memory: MemoryMeter::new(limits.memory, memory, Arc::clone(meter)),
             request,
         };
@@ -243,96 +201,33 @@ impl Version {
     pub(crate) fn component(&self) -> &Component {
         self.pre.instance_pre().component()
     }
-
-    /// How much memory an instance asks for at its start, in bytes, if that is more than the component may have.
-    pub(crate) async fn memory_at_start_beyond_limit(&self) -> Option<u64> {
-        let (limit, unlimited) = (self.spec.limits.memory, u64::MAX);
-        let (_, is_short) = self.memory_at_start(limit).await;
-        if !is_short {
-            return None;
-        }
-        let (used, _) = self.memory_at_start(unlimited).await;
-        let resources = self.component().resources_required();
-        let largest = resources
-            .and_then(|resources| resources.max_initial_memory_size)
-            .unwrap_or_default();
-        Some(used.max(largest).max(limit + 1))
-    }
-
-    /// How much memory an instance has at its start, in bytes, and whether it asked for more than `limit`.
-    async fn memory_at_start(&self, limit: u64) -> (u64, bool) {
-        let meter = CpuMeter::new();
-        let mut store = self.store(self.outside_of_requests(), &meter, self.memory.charge());
-        store.data_mut().memory.set_limit(limit);
-        let start = Metered::new(Arc::clone(&meter), async {
-            // Other errors of starting are reported by its first request: the host may have no memory free at the
-            // moment.
-            let _ = self.pre.instance_pre().instantiate_async(&mut store).await;
-            store.data().memory.used()
-        });
-        let used = tokio::time::timeout(self.spec.limits.time, start)
-            .await
-            .unwrap_or_default();
-        (used, meter.has_reached_memory_limit())
-    }
-
-    /// The context of calls outside of requests.
-    fn outside_of_requests(&self) -> Arc<RequestContext> {
-        Arc::new(RequestContext {
-            component: self.spec.name.clone(),
-            version: self.number,
-            request_id: String::new(),
-            principal: None,
-            callers: Vec::new(),
-            registry: Arc::default(),
-            log: self.resources.log.clone(),
-            last_refusal: LastRefusal::default(),
-        })
-    }
-
-    /// Calls the component outside of any request: without a caller, without the database, within the limits of a
-    /// request.
-    pub(crate) async fn ask<R>(
-        &self,
-        call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
-    ) -> Result<R, String> {
-        let meter = CpuMeter::new();
-        let store = self.store(self.outside_of_requests(), &meter, self.memory.charge());
-        let call = Metered::new(Arc::clone(&meter), call(store));
-        match tokio::time::timeout(self.spec.limits.time, call).await {
-            Ok(Ok(result)) => Ok(result),
-            Ok(Err(error)) => {
-                let (limits, has_reached) = (&self.spec.limits, meter.has_reached_memory_limit());
-                let why = match Overdrawn::by(&error, has_reached) {
-                    Some(overdrawn) => overdrawn.in_words(limits),
-                    None => Reason(&error).to_string(),
-                };
-                let backtrace = Backtrace::of(&error).in_words(self.lines.as_ref()).await;
-                Err(why + &backtrace.replace("\n   ", ""))
-            }
-            Err(_) => Err(Overdrawn::Time.in_words(&self.spec.limits)),
-        }
-    }
 }
 
-/// The whole `wasi:cli` world without access to anything, except that output is logged and the manifest's variables are
-/// set.
-fn wasi(request: &Arc<RequestContext>, environment: &Settings) -> WasiCtx {
-    let mut builder = WasiCtx::builder();
-    builder
-        .stdout(LogStream::stdout(Arc::clone(request)))
-        .stderr(LogStream::stderr(Arc::clone(request)))
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false);
-    for (name, value) in &environment.0 {
-        builder.env(name, value);
+impl Version {
+    /// Logs what is wrong with the response to a request, if the component's log budget allows it. The line is cut at 8
+    /// KiB.
+    pub fn warn(&self, request_id: &str, message: impl Display) {
+        incident::warn(
+            &self.resources.log,
+            &self.spec.name,
+            self.number,
+            request_id,
+            message,
+        );
     }
-    builder.build()
 }
 
 impl std::fmt::Debug for Version {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}@{}", self.spec.name, self.number)
     }
+}
+
+/// The interfaces of a component, in alphabetical order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authority {
+    /// The imported interfaces.
+    pub imports: Vec<String>,
+    /// The exported interfaces.
+    pub exports: Vec<String>,
 }

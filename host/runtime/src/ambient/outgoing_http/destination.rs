@@ -48,7 +48,7 @@ impl FromStr for AllowedDestination {
         }
         let url = Url::parse(text).map_err(|_| refuse())?;
         let has_more = url.path() != "/" || url.query().is_some() || url.fragment().is_some();
-        Origin::of(&url)
+        Origin::from_url(&url)
             .filter(|_| !has_more)
             .map(Self::Origin)
             .ok_or_else(refuse)
@@ -65,7 +65,7 @@ impl AllowedDestination {
 
 impl Origin {
     /// The origin of a URL; `None` if its scheme is not HTTP's or the URL contains credentials.
-    pub(super) fn of(url: &Url) -> Option<Self> {
+    pub(super) fn from_url(url: &Url) -> Option<Self> {
         let is_https = match url.scheme() {
             "https" => true,
             "http" => false,

@@ -34,7 +34,7 @@ pub use self::destination::{AllowedDestination, DestinationError, Origin};
 use self::failure::Failure;
 use self::response_body::ResponseBody;
 pub use self::tls::{Authorities, AuthoritiesError};
-use crate::run::instance::RequestContext;
+use crate::request::RequestContext;
 
 /// The longest host name in a log line, in bytes: the longest name of DNS.
 const MAX_LOGGED_HOST_BYTES: usize = 253;
@@ -86,7 +86,7 @@ impl Allowed {
     /// The origin of a URL, if the manifest lists it. If the host is an address, nothing is resolved: listing the
     /// origin allows its address.
     fn permitted(&self, url: &Url) -> Option<Origin> {
-        let origin = Origin::of(url)?;
+        let origin = Origin::from_url(url)?;
         let is_listed = |listed: &AllowedDestination| matches!(listed, AllowedDestination::Origin(listed) if *listed == origin);
         self.destinations.iter().any(is_listed).then_some(origin)
     }

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::Error;
 use super::destination::Origin;
 use super::failure::Failure;
 use super::log_failure;
-use crate::run::instance::RequestContext;
+use crate::request::RequestContext;
 
 /// A body that fails when the next piece does not arrive in time.
 pub(super) struct ResponseBody {

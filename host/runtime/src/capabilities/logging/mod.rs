@@ -1,12 +1,12 @@
-//! `wasi:logging/logging`: a component's lines in the host's log, each with the component, its version and the
-//! request.
+//! `wasi:logging/logging`: a component's lines in the host's log.
 
-use wasmtime::component::{HasSelf, Linker};
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use self::bindings::wasi::logging::logging::{self, Level};
-use crate::request::incident::{MAX_LINE, one_line};
-use crate::run::instance::RequestContext;
-use crate::run::state::State;
+use super::Scope;
+use crate::request::RequestContext;
 
 mod bindings {
     wasmtime::component::bindgen!({
@@ -16,58 +16,52 @@ mod bindings {
     });
 }
 
-/// Links the capability.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    logging::add_to_linker::<_, HasSelf<State>>(linker, |state| state)
+/// The request that the lines belong to.
+pub(crate) struct Context(Arc<RequestContext>);
+
+impl Context {
+    pub(crate) fn new(scope: &Scope<'_>) -> Self {
+        Self(Arc::clone(scope.request))
+    }
+
+    /// The receiver of the host functions.
+    pub(crate) fn view(&mut self, _: &mut ResourceTable) -> View<'_> {
+        View(&self.0)
+    }
 }
 
-impl logging::Host for State {
+/// See [`Context::view`].
+pub(crate) struct View<'a>(&'a RequestContext);
+
+impl logging::Host for View<'_> {
     fn log(&mut self, level: Level, context: String, message: String) {
-        write(&self.request, level, &context, &message);
+        self.0.component_line(level.into(), &context, &message);
     }
 }
 
-/// Writes one line of a component, if the log budget allows it. A refused line costs almost nothing.
-pub(crate) fn write(request: &RequestContext, level: Level, context: &str, message: &str) {
-    // tracing needs the level at compile time.
-    macro_rules! line {
-        ($level:ident) => {
-            if tracing::event_enabled!(target: "component", tracing::Level::$level)
-                && let Some((context, message)) = admit(request, context, message)
-            {
-                let RequestContext { component, version, request_id, .. } = request;
-                tracing::event!(
-                    target: "component",
-                    tracing::Level::$level,
-                    component,
-                    version,
-                    request_id,
-                    context,
-                    "{message}"
-                );
-            }
-        };
-    }
-    match level {
-        Level::Trace => line!(TRACE),
-        Level::Debug => line!(DEBUG),
-        Level::Info => line!(INFO),
-        Level::Warn => line!(WARN),
-        Level::Error | Level::Critical => line!(ERROR),
+/// tracing has no level above `ERROR`.
+impl From<Level> for tracing::Level {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Trace => Self::TRACE,
+            Level::Debug => Self::DEBUG,
+            Level::Info => Self::INFO,
+            Level::Warn => Self::WARN,
+            Level::Error | Level::Critical => Self::ERROR,
+        }
     }
 }
 
-/// Both texts as they are logged, if the component's log budget allows them.
-fn admit(request: &RequestContext, context: &str, message: &str) -> Option<(String, String)> {
-    let bytes = context.len().min(MAX_LINE) + message.len().min(MAX_LINE);
-    if !request.log.admit(bytes) {
-        return None;
-    }
-    let (context, message) = (one_line(context), one_line(message));
-    request
-        .log
-        .charge((context.len() + message.len()).saturating_sub(bytes));
-    Some((context, message))
+/// Links the capability.
+pub(crate) fn add_to_linker<T: Send + 'static>(
+    linker: &mut Linker<T>,
+    view: fn(&mut T) -> View<'_>,
+) -> wasmtime::Result<()> {
+    logging::add_to_linker::<T, HasView>(linker, view)
 }
 
-pub(crate) use self::bindings::wasi::logging::logging::Level as LogLevel;
+struct HasView;
+
+impl HasData for HasView {
+    type Data<'a> = View<'a>;
+}

@@ -7,8 +7,8 @@ use berth_database::SessionError;
 use berth_postgres::ServerMessage;
 use wasmtime::component::ResourceTableError;
 
+use super::bindings;
 use super::transaction::MAX_OPEN;
-use crate::capabilities::postgres::bindings;
 
 /// See the WIT's `error`.
 #[derive(Debug, thiserror::Error)]

@@ -8,12 +8,12 @@ use berth_postgres::{Column, Rows};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::bindings::JsonRows as Encoded;
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar};
 use super::session::Collect;
 use super::wire::{self, ValueError};
 use super::{Caps, Error, calendar, numeric};
-use crate::capabilities::postgres::bindings::JsonRows as Encoded;
 
 /// Bytes that a body starts with room for: a few rows.
 const FIRST_ALLOCATION: usize = 1024;

@@ -31,6 +31,7 @@ mod wire;
 use std::sync::Arc;
 
 use berth_database::SessionPool;
+use tracing::Level;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use self::bindings::{Host, HostTransaction, Rows, Value};
@@ -42,8 +43,8 @@ use self::statement::Statement;
 use self::transaction::MAX_OPEN;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use self::transaction::Transaction;
-use super::logging::{self, LogLevel};
-use crate::run::instance::RequestContext;
+use super::Scope;
+use crate::request::RequestContext;
 
 pub(crate) mod bindings {
     //! The types and traits of the WIT interface.
@@ -73,41 +74,32 @@ pub(crate) struct Caps {
 /// string: what the canonical ABI lays out for one `value`. So rows of nothing but NULLs have a limit too.
 const FIELD: usize = 24;
 
-/// One request's access to its component's schema. Cheap to create.
-pub(crate) struct Postgres {
+/// One request's access to its component's schema. Cheap to make.
+pub(crate) struct Context {
     /// `None` for a component without the grant, to which none of these functions is linked.
     pool: Option<SessionPool>,
     caps: Caps,
     open_transactions: usize,
     /// The request that PostgreSQL's notices are logged for.
-    request: Option<Arc<RequestContext>>,
+    request: Arc<RequestContext>,
 }
 
-impl Postgres {
-    /// For a component's pool, with limits on the rows and bytes of a result.
-    pub(crate) fn new(pool: Option<SessionPool>, rows: u32, bytes: u64) -> Self {
+impl Context {
+    pub(crate) fn new(scope: &Scope<'_>) -> Self {
         Self {
-            pool,
-            caps: Caps { rows, bytes },
+            pool: scope.services.database.clone(),
+            caps: Caps {
+                rows: scope.limits.rows,
+                bytes: scope.limits.result,
+            },
             open_transactions: 0,
-            request: None,
-        }
-    }
-
-    /// Logs PostgreSQL's notices for `request`.
-    pub(crate) fn logged_for(self, request: &Arc<RequestContext>) -> Self {
-        Self {
-            request: Some(Arc::clone(request)),
-            ..self
+            request: Arc::clone(scope.request),
         }
     }
 
     /// The receiver of the host functions. The table holds the open transactions.
     pub(crate) fn view<'a>(&'a mut self, table: &'a mut ResourceTable) -> View<'a> {
-        View {
-            postgres: self,
-            table,
-        }
+        View { context: self, table }
     }
 
     fn pool(&self) -> Result<&SessionPool, Error> {
@@ -115,22 +107,22 @@ impl Postgres {
     }
 
     /// Logs notices as lines of the component, because the component's statements or functions cause them.
-    fn notices(&self) -> Option<NoticeHandler> {
-        let request = Arc::clone(self.request.as_ref()?);
-        Some(Box::new(move |notice| {
+    fn notices(&self) -> NoticeHandler {
+        let request = Arc::clone(&self.request);
+        Box::new(move |notice| {
             let level = if notice.severity == "WARNING" {
-                LogLevel::Warn
+                Level::WARN
             } else {
-                LogLevel::Info
+                Level::INFO
             };
-            logging::write(&request, level, "postgres", &notice.message);
-        }))
+            request.component_line(level, "postgres", &notice.message);
+        })
     }
 }
 
-/// See [`Postgres::view`].
+/// See [`Context::view`].
 pub(crate) struct View<'a> {
-    postgres: &'a mut Postgres,
+    context: &'a mut Context,
     table: &'a mut ResourceTable,
 }
 
@@ -142,9 +134,9 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect,
     ) -> Result<u64, Error> {
-        let statement = Statement::new(statement, params, self.postgres.caps)?;
-        let caps = self.postgres.caps;
-        let mut session = Session::open(self.postgres.pool()?, caps, self.postgres.notices()).await?;
+        let statement = Statement::new(statement, params, self.context.caps)?;
+        let caps = self.context.caps;
+        let mut session = Session::open(self.context.pool()?, caps, Some(self.context.notices())).await?;
         session.run(&statement, to).await
     }
 
@@ -156,21 +148,21 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect,
     ) -> Result<u64, Error> {
-        let statement = Statement::new(statement, params, self.postgres.caps)?;
+        let statement = Statement::new(statement, params, self.context.caps)?;
         self.table.get_mut(transaction)?.run(&statement, to).await
     }
 
     /// Takes a transaction from the guest to end it.
     fn take(&mut self, transaction: Resource<Transaction>) -> Result<Transaction, Error> {
         let transaction = self.table.delete(transaction)?;
-        self.postgres.open_transactions -= 1;
+        self.context.open_transactions -= 1;
         Ok(transaction)
     }
 }
 
 impl Host for View<'_> {
     async fn query(&mut self, statement: String, params: Vec<Value>) -> Result<Rows, Error> {
-        let mut rows = TypedRows::new(self.postgres.caps);
+        let mut rows = TypedRows::new(self.context.caps);
         self.run(statement, params, &mut rows).await?;
         Ok(rows.finish())
     }
@@ -180,7 +172,7 @@ impl Host for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<bindings::JsonRows, Error> {
-        let mut rows = JsonRows::new(self.postgres.caps);
+        let mut rows = JsonRows::new(self.context.caps);
         self.run(statement, params, &mut rows).await?;
         rows.finish()
     }
@@ -190,20 +182,20 @@ impl Host for View<'_> {
     }
 
     async fn begin(&mut self) -> Result<Resource<Transaction>, Error> {
-        if self.postgres.open_transactions == MAX_OPEN {
+        if self.context.open_transactions == MAX_OPEN {
             return Err(Error::TooManyTransactions);
         }
-        let pool = self.postgres.pool()?;
-        let transaction = Transaction::begin(pool, self.postgres.caps, self.postgres.notices()).await?;
+        let pool = self.context.pool()?;
+        let transaction = Transaction::begin(pool, self.context.caps, Some(self.context.notices())).await?;
         let transaction = self.table.push(transaction)?;
-        self.postgres.open_transactions += 1;
+        self.context.open_transactions += 1;
         Ok(transaction)
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
-        match (&error, &self.postgres.request) {
-            (Error::Away(_), Some(request)) => request.warn(&error),
-            (Error::Refused(refusal), Some(request)) => request.note_refusal(refusal),
+        match &error {
+            Error::Away(_) => self.context.request.warn(&error),
+            Error::Refused(refusal) => self.context.request.note_refusal(refusal),
             _ => {}
         }
         error.try_into()
@@ -217,7 +209,7 @@ impl HostTransaction for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<Rows, Error> {
-        let mut rows = TypedRows::new(self.postgres.caps);
+        let mut rows = TypedRows::new(self.context.caps);
         self.run_in(&this, statement, params, &mut rows).await?;
         Ok(rows.finish())
     }
@@ -228,7 +220,7 @@ impl HostTransaction for View<'_> {
         statement: String,
         params: Vec<Value>,
     ) -> Result<bindings::JsonRows, Error> {
-        let mut rows = JsonRows::new(self.postgres.caps);
+        let mut rows = JsonRows::new(self.context.caps);
         self.run_in(&this, statement, params, &mut rows).await?;
         rows.finish()
     }

@@ -3,10 +3,10 @@
 use berth_postgres::Parameters;
 use uuid::Uuid;
 
+use super::bindings::{ArrayValue, Interval, Value};
 use super::kind::Scalar;
 use super::wire::{ValueError, postgres_days, postgres_microseconds};
 use super::{Error, FIELD, numeric};
-use crate::capabilities::postgres::bindings::{ArrayValue, Interval, Value};
 
 /// The parameters as a message carries them.
 pub(crate) fn encode(values: &[Value]) -> Result<Parameters, Error> {

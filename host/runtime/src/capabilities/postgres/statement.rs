@@ -2,8 +2,8 @@
 
 use berth_postgres::Parameters;
 
+use super::bindings::Value;
 use super::{Caps, Error, parameters};
-use crate::capabilities::postgres::bindings::Value;
 
 /// The longest text of a statement, in bytes.
 const TEXT_MAX: usize = 1024 * 1024;

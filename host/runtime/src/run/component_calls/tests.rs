@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::fixtures::{self, Host, spec};
-use crate::{Capability, LastRefusal, Principal};
+use crate::request::refused_statement::LastRefusal;
+use crate::{Capability, ComponentSpec, Principal};
 
 const TRIAL: &str = "test:trial/trial@0.1.0";
 const WIT: &str = include_str!("tests/trial.wit");
@@ -68,12 +69,11 @@ async fn call(
         version: version.number(),
         request_id: "request-1".to_owned(),
         principal: Some(principal),
-        callers: Vec::new(),
-        registry: Arc::clone(&host.registry),
         log: version.resources().log.clone(),
         last_refusal: LastRefusal::default(),
     };
-    let mut results = Arc::new(target).run(version, context, params, 1).await?;
+    let calls = Calls::new(Arc::clone(&host.registry));
+    let mut results = Arc::new(target).run(version, context, calls, params, 1).await?;
     Ok(results.remove(0))
 }
 

@@ -3,23 +3,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::*;
-use crate::request::log_budget::LogLimits;
 use crate::run::meter::Metered;
-
-impl RequestContext {
-    pub(crate) fn of_a_test() -> Arc<Self> {
-        Arc::new(Self {
-            component: "tested".to_owned(),
-            version: 1,
-            request_id: "the-request".to_owned(),
-            principal: None,
-            callers: Vec::new(),
-            registry: Arc::default(),
-            log: LogBudget::new("tested", &LogLimits::default()),
-            last_refusal: LastRefusal::default(),
-        })
-    }
-}
 
 /// Runs a guest that sends its head and then does `work`. Returns whether it still runs when its head is sent.
 async fn goes_on<F>(work: impl FnOnce(Arc<CpuMeter>) -> F) -> Result<bool, HandleError>
@@ -35,7 +19,7 @@ where
         work.await
     };
     let guest: Running<()> = Box::pin(Metered::new(Arc::clone(&meter), guest));
-    let (_, guest) = wait_for_head(head, guest, &meter, &RequestContext::of_a_test()).await?;
+    let (_, guest) = wait_for_head(head, guest, &meter, &RequestContext::for_tests("tested", None)).await?;
     Ok(guest.is_some())
 }
 
@@ -92,7 +76,13 @@ async fn a_guest_that_drops_its_sender_of_the_head_may_wait_before_it_ends() {
             }
             ended
         });
-        let response = wait_for_head(head, guest, &CpuMeter::new(), &RequestContext::of_a_test()).await;
+        let response = wait_for_head(
+            head,
+            guest,
+            &CpuMeter::new(),
+            &RequestContext::for_tests("tested", None),
+        )
+        .await;
         assert_eq!(response.err(), ended.err().or(Some(HandleError::Failed)));
     }
 }

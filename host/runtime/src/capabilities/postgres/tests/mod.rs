@@ -15,18 +15,19 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use wasmtime::component::{Resource, ResourceTable};
 
-use super::Error;
-use crate::capabilities::postgres::Postgres;
-use crate::capabilities::postgres::bindings::{
-    self, DatabaseError, Host, HostTransaction, JsonRows, Rows, Value,
-};
+use super::bindings::{self, DatabaseError, Host, HostTransaction, JsonRows, Rows, Value};
+use super::{Context, Error};
+use crate::capabilities::{Scope, Services};
+use crate::limits::Limits;
+use crate::request::RequestContext;
+use crate::settings::Settings;
 
-/// A guest with a database of its own. There is a single connection, so that every statement meets what an
-/// earlier one left behind.
+/// A guest with a database of its own. There is a single connection, so that every statement meets any
+/// traces of an earlier statement.
 struct Guest {
     database: PgConnectOptions,
     pool: SessionPool,
-    postgres: Postgres,
+    context: Context,
     table: ResourceTable,
 }
 
@@ -42,11 +43,11 @@ impl Guest {
         let database = server::new_database().await;
         let host = Pool::new(database.clone(), self::settings());
         let pool = SessionPool::new(database.clone(), settings, Backends::new(host), None);
-        let postgres = Postgres::new(Some(pool.clone()), 1_000, 10 * 1024 * 1024);
+        let context = context(&pool, 1_000, 10 * 1024 * 1024);
         Self {
             database,
             pool,
-            postgres,
+            context,
             table: ResourceTable::new(),
         }
     }
@@ -54,7 +55,7 @@ impl Guest {
     /// The next request, with limits of its own.
     fn next_request(&mut self, rows: u32, bytes: u64) {
         self.table = ResourceTable::new();
-        self.postgres = Postgres::new(Some(self.pool.clone()), rows, bytes);
+        self.context = context(&self.pool, rows, bytes);
     }
 
     /// A connection beside the guest's.
@@ -63,28 +64,28 @@ impl Guest {
     }
 
     async fn query(&mut self, statement: &str, params: Vec<Value>) -> Answer<Rows> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         Host::query(&mut view, statement.to_owned(), params)
             .await
             .map_err(answer)
     }
 
     async fn query_json(&mut self, statement: &str, params: Vec<Value>) -> Answer<JsonRows> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         Host::query_json(&mut view, statement.to_owned(), params)
             .await
             .map_err(answer)
     }
 
     async fn execute(&mut self, statement: &str, params: Vec<Value>) -> Answer<u64> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         Host::execute(&mut view, statement.to_owned(), params)
             .await
             .map_err(answer)
     }
 
     async fn begin(&mut self) -> Answer<Handle> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         view.begin()
             .await
             .map(|transaction| Handle(transaction.rep()))
@@ -92,7 +93,7 @@ impl Guest {
     }
 
     async fn query_in(&mut self, handle: Handle, statement: &str) -> Answer<Rows> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         let transaction = Resource::new_borrow(handle.0);
         HostTransaction::query(&mut view, transaction, statement.to_owned(), Vec::new())
             .await
@@ -100,7 +101,7 @@ impl Guest {
     }
 
     async fn execute_in(&mut self, handle: Handle, statement: &str) -> Answer<u64> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         let transaction = Resource::new_borrow(handle.0);
         HostTransaction::execute(&mut view, transaction, statement.to_owned(), Vec::new())
             .await
@@ -108,17 +109,17 @@ impl Guest {
     }
 
     async fn commit(&mut self, handle: Handle) -> Answer<()> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         view.commit(Resource::new_own(handle.0)).await.map_err(answer)
     }
 
     async fn roll_back(&mut self, handle: Handle) -> Answer<()> {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         view.rollback(Resource::new_own(handle.0)).await.map_err(answer)
     }
 
     async fn drop_transaction(&mut self, handle: Handle) {
-        let mut view = self.postgres.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         HostTransaction::drop(&mut view, Resource::new_own(handle.0))
             .await
             .unwrap();
@@ -135,6 +136,24 @@ impl Guest {
     async fn process(&mut self) -> Value {
         self.value("SELECT pg_backend_pid()").await
     }
+}
+
+/// The context of a request whose results have these limits.
+fn context(pool: &SessionPool, rows: u32, result: u64) -> Context {
+    let services = Services {
+        database: Some(pool.clone()),
+        ..Services::default()
+    };
+    Context::new(&Scope {
+        request: &RequestContext::for_tests("tested", None),
+        limits: &Limits {
+            rows,
+            result,
+            ..Limits::default()
+        },
+        config: &Settings::default(),
+        services: &services,
+    })
 }
 
 /// A guest's handle of a transaction.
