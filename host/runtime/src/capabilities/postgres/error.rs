@@ -3,12 +3,11 @@
 //! The guest handles all but the last two, which it gets as the WIT's `error`; those two are faults of the
 //! host, and trap.
 
-use berth_database::SessionError;
+use berth_database::{SessionError, StatementError};
 use berth_postgres::ServerMessage;
 use wasmtime::component::ResourceTableError;
 
-use super::bindings;
-use super::transaction::MAX_OPEN;
+use super::{MAX_OPEN, bindings};
 
 /// See the WIT's `error`.
 #[derive(Debug, thiserror::Error)]
@@ -37,23 +36,11 @@ pub(crate) enum Error {
     Table(#[from] ResourceTableError),
 }
 
-impl Error {
-    /// Whether PostgreSQL itself ended the statement, so that the connection is ready for the next one.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Timeout)
-    }
-
-    /// Whether a prepared statement is out of date: a table that it reads was altered, or a function of the component
-    /// dropped the statement. The statement did not run.
-    pub(crate) fn is_stale_statement(&self) -> bool {
+impl StatementError for Error {
+    fn refusal(&self) -> Option<&ServerMessage> {
         match self {
-            Self::Refused(error) => match error.code.as_str() {
-                "0A000" => error.routine.as_deref() == Some("RevalidateCachedQuery"),
-                // The name of a prepared statement is unknown.
-                "26000" => true,
-                _ => false,
-            },
-            _ => false,
+            Self::Refused(refusal) => Some(refusal),
+            _ => None,
         }
     }
 }
@@ -79,6 +66,11 @@ impl From<SessionError> for Error {
         match error {
             SessionError::Exhausted => Self::PoolExhausted,
             SessionError::Away(error) => Self::Away(error),
+            SessionError::Command(error) => error.into(),
+            SessionError::Ended => Self::TransactionAborted,
+            SessionError::PreparesBehindPooler | SessionError::ParameterCount { .. } => {
+                Self::Unsupported(error.to_string())
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use super::wire::ValueError;
 
 /// The kind as which a column's fields are read. `index` is counted from 0.
 pub(crate) fn kind_of(index: usize, column: &Column) -> Result<Kind, Error> {
-    Kind::of(&column.ty).ok_or_else(|| {
+    Kind::from_type(&column.ty).ok_or_else(|| {
         Error::Unsupported(format!(
             "column {} (`{}`) is of type `{}`, which cannot cross: cast it in the statement, for example \
              to text",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use berth_database::Collect;
 use berth_postgres::{Column, Rows};
 use serde::Serialize;
 use uuid::Uuid;
@@ -11,7 +12,6 @@ use uuid::Uuid;
 use super::bindings::JsonRows as Encoded;
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar};
-use super::session::Collect;
 use super::wire::{self, ValueError};
 use super::{Caps, Error, calendar, numeric};
 

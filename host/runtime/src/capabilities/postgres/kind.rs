@@ -15,12 +15,12 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// The kind of a type; `None` if the type is not supported.
-    pub(crate) fn of(ty: &Type) -> Option<Self> {
+    pub(crate) fn from_type(ty: &Type) -> Option<Self> {
         match ty.kind() {
-            TypeKind::Simple | TypeKind::Pseudo => Self::of_plain(ty),
+            TypeKind::Simple | TypeKind::Pseudo => Self::from_plain_type(ty),
             TypeKind::Enum(_) => Some(Self::Scalar(Scalar::Text)),
-            TypeKind::Domain(base) => Self::of(base),
-            TypeKind::Array(element) => match Self::of(element)? {
+            TypeKind::Domain(base) => Self::from_type(base),
+            TypeKind::Array(element) => match Self::from_type(element)? {
                 Self::Scalar(scalar) => Some(Self::Array(scalar)),
                 Self::Void | Self::Array(_) => None,
             },
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    fn of_plain(ty: &Type) -> Option<Self> {
+    fn from_plain_type(ty: &Type) -> Option<Self> {
         let scalar = match ty.oid() {
             16 => Scalar::Boolean,
             17 => Scalar::Bytea,

@@ -4,15 +4,16 @@
 //! transaction takes a connection for one statement; a transaction keeps a connection until it ends. A request
 //! that needs a second connection while it holds a transaction waits for at most the pool's queue timeout.
 //!
-//! - `statement`: one checked statement with its parameters; its possible effects on a session
-//! - `session`: one connection and the statements that run on it; when it may go back to the pool
-//! - `transaction`: a session between `BEGIN` and its end
-//! - `kind`: which PostgreSQL types cross, and as what
+//! - `statement`: checks a statement with its parameters, and finds out its possible effects on a session
+//! - `kind`: the PostgreSQL types that cross, and their representation
 //! - `parameters`, `wire`, `numeric`: values to and from PostgreSQL's binary format
 //! - `field`: one field of a row
-//! - `rows`, `json`, `calendar`: a result as typed values, or as JSON
-//! - `error`: every way in which it fails
+//! - `rows`, `json`, `calendar`: a result as typed values, or as JSON; `affected`: a result without its rows
+//! - `error`: every way in which a statement fails
+//!
+//! [`berth_database::session`] runs the statements.
 
+mod affected;
 mod calendar;
 mod error;
 mod field;
@@ -21,28 +22,22 @@ mod kind;
 mod numeric;
 mod parameters;
 mod rows;
-mod session;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod transaction;
 mod wire;
 
 use std::sync::Arc;
 
-use berth_database::SessionPool;
+use berth_database::{Collect, NoticeHandler, Session, SessionPool, Transaction};
 use tracing::Level;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
+use self::affected::Affected;
 use self::bindings::{Host, HostTransaction, Rows, Value};
 use self::error::Error;
 use self::json::JsonRows;
 use self::rows::TypedRows;
-use self::session::{Affected, Collect, NoticeHandler, Session};
-use self::statement::Statement;
-use self::transaction::MAX_OPEN;
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub use self::transaction::Transaction;
 use super::Scope;
 use crate::request::RequestContext;
 
@@ -54,24 +49,27 @@ pub(crate) mod bindings {
         inline: "package berth:host; world postgres { import berth:postgres/client@0.1.0; }",
         world: "berth:host/postgres",
         imports: { default: async | trappable },
-        with: { "berth:postgres/client.transaction": crate::capabilities::postgres::Transaction },
+        with: { "berth:postgres/client.transaction": berth_database::Transaction },
         trappable_error_type: { "berth:postgres/client.error" => crate::capabilities::postgres::Error },
         additional_derives: [PartialEq],
     });
 }
+
+/// How many transactions a request may have open at once, so that it cannot take every connection for itself.
+const MAX_OPEN: usize = 2;
 
 /// The limits of one result, from the component's manifest entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caps {
     /// Rows.
     pub(crate) rows: u32,
-    /// Bytes, of a result and of a statement's parameters. What counts, the WIT says at
-    /// `error.too-many-bytes`.
+    /// Bytes, of a result and of a statement's parameters. The WIT says at `error.too-many-bytes` how they are
+    /// counted.
     pub(crate) bytes: u64,
 }
 
-/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte
-/// string: what the canonical ABI lays out for one `value`. So rows of nothing but NULLs have a limit too.
+/// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string: the
+/// size of one `value` in the canonical ABI. So rows of NULLs have a limit too.
 const FIELD: usize = 24;
 
 /// One request's access to its component's schema. Cheap to make.
@@ -102,8 +100,10 @@ impl Context {
         View { context: self, table }
     }
 
-    fn pool(&self) -> Result<&SessionPool, Error> {
-        self.pool.as_ref().ok_or(Error::NotGranted)
+    /// Takes a session of the pool.
+    async fn session(&self) -> Result<Session, Error> {
+        let pool = self.pool.as_ref().ok_or(Error::NotGranted)?;
+        Ok(pool.acquire(self.caps.bytes, Some(self.notices())).await?)
     }
 
     /// Logs notices as lines of the component, because the component's statements or functions cause them.
@@ -127,28 +127,26 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Runs a statement on a connection of its own.
+    /// Runs a statement on a session of its own.
     async fn run(
         &mut self,
         statement: String,
         params: Vec<Value>,
-        to: &mut impl Collect,
+        to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = Statement::new(statement, params, self.context.caps)?;
-        let caps = self.context.caps;
-        let mut session = Session::open(self.context.pool()?, caps, Some(self.context.notices())).await?;
-        session.run(&statement, to).await
+        let statement = statement::check(statement, &params, self.context.caps)?;
+        self.context.session().await?.run(&statement, to).await
     }
 
-    /// Runs a statement on the connection of a transaction.
+    /// Runs a statement on the session of a transaction.
     async fn run_in(
         &mut self,
         transaction: &Resource<Transaction>,
         statement: String,
         params: Vec<Value>,
-        to: &mut impl Collect,
+        to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = Statement::new(statement, params, self.context.caps)?;
+        let statement = statement::check(statement, &params, self.context.caps)?;
         self.table.get_mut(transaction)?.run(&statement, to).await
     }
 
@@ -185,8 +183,7 @@ impl Host for View<'_> {
         if self.context.open_transactions == MAX_OPEN {
             return Err(Error::TooManyTransactions);
         }
-        let pool = self.context.pool()?;
-        let transaction = Transaction::begin(pool, self.context.caps, Some(self.context.notices())).await?;
+        let transaction = self.context.session().await?.begin().await?;
         let transaction = self.table.push(transaction)?;
         self.context.open_transactions += 1;
         Ok(transaction)
@@ -235,11 +232,11 @@ impl HostTransaction for View<'_> {
     }
 
     async fn commit(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
-        self.take(this)?.commit().await
+        Ok(self.take(this)?.commit().await?)
     }
 
     async fn rollback(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
-        self.take(this)?.roll_back().await
+        Ok(self.take(this)?.roll_back().await?)
     }
 
     async fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {

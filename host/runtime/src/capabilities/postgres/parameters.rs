@@ -25,11 +25,12 @@ pub(crate) fn encode(values: &[Value]) -> Result<Parameters, Error> {
     Ok(parameters)
 }
 
-/// The type that a parameter is declared with. NULL has none: PostgreSQL infers it from the statement.
-pub(crate) fn declared_type(value: &Value) -> Option<u32> {
+/// The identifier of the type that a parameter is declared with. NULL has type 0: PostgreSQL infers it from the
+/// statement.
+pub(crate) fn declared_type(value: &Value) -> u32 {
     match value {
-        Value::Array(array) => Some(element_type(array).array_oid()),
-        value => plain(value).map(|value| value.scalar().oid()),
+        Value::Array(array) => element_type(array).array_oid(),
+        value => plain(value).map_or(0, |value| value.scalar().oid()),
     }
 }
 

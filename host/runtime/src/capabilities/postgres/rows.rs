@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
+use berth_database::Collect;
 use berth_postgres as postgres;
 use uuid::Uuid;
 
 use super::bindings::{ArrayValue, Column, Interval, Rows, Value};
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar, type_name};
-use super::session::Collect;
 use super::wire::{self, ValueError, unix_days, unix_microseconds};
 use super::{Caps, Error, FIELD, numeric};
 

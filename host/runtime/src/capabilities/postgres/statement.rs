@@ -1,107 +1,65 @@
 //! One statement with its parameters, checked before it reaches a connection.
 
-use berth_postgres::Parameters;
+use berth_database::Statement;
 
 use super::bindings::Value;
 use super::{Caps, Error, parameters};
 
 /// The longest text of a statement, in bytes.
-const TEXT_MAX: usize = 1024 * 1024;
+const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// The longest text of a statement that a connection keeps prepared, in bytes: a connection keeps a hundred
 /// statements, in its own memory and in PostgreSQL's.
-const KEPT_MAX: usize = 16 * 1024;
+const MAX_KEPT_BYTES: usize = 16 * 1024;
 
 /// Begins the comment with the types. On a line of its own, since the text may end in a comment of that kind.
 const COMMENT: &str = "\n--";
 
 /// The most parameters that PostgreSQL's protocol can count.
-const PARAMETERS_MAX: usize = u16::MAX as usize;
+const MAX_PARAMETERS: usize = u16::MAX as usize;
 
-/// A statement that may be sent.
-pub(crate) struct Statement {
-    sql: String,
-    parameters: Vec<Value>,
-    leaves_traces: bool,
-    prepares: bool,
-}
-
-impl Statement {
-    pub(crate) fn new(text: String, parameters: Vec<Value>, caps: Caps) -> Result<Self, Error> {
-        check_text(&text)?;
-        check_parameters(&parameters, caps)?;
-        let (word, rest) = first_word(&text);
-        let prepares = word.eq_ignore_ascii_case("prepare");
-        let leaves_traces = match word.to_ascii_lowercase().as_str() {
-            "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
-            "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
-            "listen" => {
-                return Err(unsupported(
-                    "LISTEN cannot cross: a request does not last long enough to hear anything",
-                ));
-            }
-            "copy" => {
-                return Err(unsupported(
-                    "COPY cannot cross: use INSERT … SELECT unnest($1::text[])",
-                ));
-            }
-            word => leaves_traces(word, rest),
-        };
-        Ok(Self {
-            sql: key(text, &parameters),
-            parameters,
-            leaves_traces,
-            prepares,
-        })
-    }
-
-    /// The text to send. It names the types of the parameters in a last comment, because a prepared statement is looked up
-    /// by its text alone: values of other types would be read in the format of the first ones.
-    pub(crate) fn sql(&self) -> &str {
-        &self.sql
-    }
-
-    pub(crate) fn parameter_count(&self) -> usize {
-        self.parameters.len()
-    }
-
-    /// The identifiers of the types to prepare the statement with. PostgreSQL infers a type with identifier 0.
-    pub(crate) fn types(&self) -> Vec<u32> {
-        self.parameters
-            .iter()
-            .map(|value| parameters::declared_type(value).unwrap_or(0))
-            .collect()
-    }
-
-    /// The parameters in binary format.
-    pub(crate) fn encode(&self) -> Result<Parameters, Error> {
-        parameters::encode(&self.parameters)
-    }
-
-    /// Whether a session may keep the statement prepared.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.sql.len() <= KEPT_MAX + self.parameters.len() + COMMENT.len()
-    }
-
-    /// Whether the statement prepares another statement by name.
-    pub(crate) fn prepares(&self) -> bool {
-        self.prepares
-    }
-
-    /// Whether the statement may prepare another statement, or drop statements that the session keeps. The first word
-    /// decides. All other effects on the session are undone after every request.
-    pub(crate) fn leaves_traces(&self) -> bool {
-        self.leaves_traces
-    }
+/// Checks a statement of a guest. The text to send names the types of the parameters in a last comment, because a
+/// prepared statement is looked up by its text alone: values of other types would be read in the format of the first ones.
+///
+/// The first word decides whether the statement may prepare another statement, or drop statements that the session
+/// keeps.
+pub(crate) fn check(text: String, parameters: &[Value], caps: Caps) -> Result<Statement, Error> {
+    check_text(&text)?;
+    check_parameters(parameters, caps)?;
+    let (word, rest) = first_word(&text);
+    let prepares = word.eq_ignore_ascii_case("prepare");
+    let leaves_traces = match word.to_ascii_lowercase().as_str() {
+        "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
+        "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
+        "listen" => {
+            return Err(unsupported(
+                "LISTEN cannot cross: a request does not last long enough to hear anything",
+            ));
+        }
+        "copy" => {
+            return Err(unsupported(
+                "COPY cannot cross: use INSERT … SELECT unnest($1::text[])",
+            ));
+        }
+        word => leaves_traces(word, rest),
+    };
+    Ok(Statement {
+        is_kept: text.len() <= MAX_KEPT_BYTES,
+        sql: key(text, parameters),
+        types: parameters.iter().map(parameters::declared_type).collect(),
+        parameters: parameters::encode(parameters)?,
+        prepares,
+        leaves_traces,
+    })
 }
 
 fn check_text(text: &str) -> Result<(), Error> {
-    if text.len() > TEXT_MAX {
+    if text.len() > MAX_TEXT_BYTES {
         return Err(unsupported(
             "the statement is longer than 1 MiB: send what is long as a parameter",
         ));
     }
-    // The protocol ends the text at the first NUL: what followed would be read as something else than text.
+    // The protocol ends the text at the first NUL: PostgreSQL would read the rest as another part of the message.
     if text.contains('\0') {
         return Err(unsupported(
             "the statement contains the character NUL: send bytes as a parameter",
@@ -111,7 +69,7 @@ fn check_text(text: &str) -> Result<(), Error> {
 }
 
 fn check_parameters(parameters: &[Value], caps: Caps) -> Result<(), Error> {
-    if parameters.len() > PARAMETERS_MAX {
+    if parameters.len() > MAX_PARAMETERS {
         return Err(unsupported(
             "the statement has more than 65535 parameters: send arrays",
         ));
@@ -208,10 +166,10 @@ fn is_of_word(character: char) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::{Caps, Error, Statement};
+    use super::{Caps, Error, Statement, check};
 
     fn statement(text: &str) -> Result<Statement, Error> {
-        Statement::new(text.to_owned(), Vec::new(), Caps { rows: 1, bytes: 1 })
+        check(text.to_owned(), &[], Caps { rows: 1, bytes: 1 })
     }
 
     #[test]
@@ -227,7 +185,7 @@ mod tests {
             "/* SELECT /* */ */ SET a.b = 1",
             ";;set a.b = 1",
         ] {
-            assert!(statement(text).unwrap().leaves_traces(), "{text}");
+            assert!(statement(text).unwrap().leaves_traces, "{text}");
         }
     }
 
@@ -249,7 +207,7 @@ mod tests {
             "",
             "/* unfinished",
         ] {
-            assert!(!statement(text).unwrap().leaves_traces(), "{text}");
+            assert!(!statement(text).unwrap().leaves_traces, "{text}");
         }
     }
 
@@ -278,7 +236,7 @@ mod tests {
             Err(Error::Unsupported(_))
         ));
         assert!(matches!(statement("SELECT 1\0"), Err(Error::Unsupported(_))));
-        assert!(statement(&of(16 * 1024)).unwrap().is_kept());
-        assert!(!statement(&of(16 * 1024 + 1)).unwrap().is_kept());
+        assert!(statement(&of(16 * 1024)).unwrap().is_kept);
+        assert!(!statement(&of(16 * 1024 + 1)).unwrap().is_kept);
     }
 }

@@ -126,7 +126,7 @@ pub(crate) fn postgres_microseconds(microseconds: i64) -> Result<i64, ValueError
     shift(microseconds, -EPOCH_MICROSECONDS, (i64::MIN, i64::MAX))
 }
 
-/// Adds `offset`, but to the infinities; what would become one of them is out of range.
+/// Adds `offset`, except to the infinities; a sum that equals an infinity is out of range.
 fn shift(value: i64, offset: i64, infinities: (i64, i64)) -> Result<i64, ValueError> {
     if value == infinities.0 || value == infinities.1 {
         return Ok(value);

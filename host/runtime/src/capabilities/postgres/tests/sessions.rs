@@ -1,4 +1,4 @@
-//! Connections: what is refused on them, what breaks them, and what they pass on to the next request.
+//! Sessions: refusals, broken connections, and a clean session for the next request.
 
 use std::time::Duration;
 
