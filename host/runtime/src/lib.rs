@@ -20,6 +20,8 @@ mod capabilities;
 mod engine;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod layers;
 mod limits;
 mod load;
 mod principal;

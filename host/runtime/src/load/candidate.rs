@@ -13,7 +13,7 @@ use crate::ambient::outgoing_http::{Client, ClientError};
 use crate::capabilities::Capability;
 use crate::limits::{MIB, size};
 use crate::run::resources::Resources;
-use crate::run::version::{Authority, Version};
+use crate::run::version::{Authority, LinkedCode, Version};
 use crate::spec::ComponentSpec;
 
 /// Why a component cannot become a version.
@@ -70,14 +70,18 @@ impl Candidate {
         let pre = link(&compiled.component, &spec)?;
         let client =
             Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
+        let code = LinkedCode {
+            digest: Arc::clone(&compiled.digest),
+            lines: compiled.lines.clone(),
+            pre,
+        };
         Ok(Self {
             unnumbered: Version::new(
                 spec,
-                Arc::clone(&compiled.digest),
-                compiled.lines.clone(),
-                pre,
+                code,
                 client,
-                &compiled.engine,
+                compiled.engine.memory().trials(),
+                compiled.engine.background().clone(),
             ),
         })
     }

@@ -18,7 +18,6 @@ use super::state::State;
 use crate::ambient;
 use crate::ambient::outgoing_http::{Client, OutgoingHttp};
 use crate::capabilities::{Contexts, Scope};
-use crate::engine::Engine;
 use crate::request::{RequestContext, incident};
 use crate::source_lines::SourceLines;
 use crate::spec::ComponentSpec;
@@ -52,22 +51,30 @@ pub struct Version {
     pub(crate) background: Background,
 }
 
+/// The code of a component, linked against its grants.
+pub(crate) struct LinkedCode {
+    /// The SHA-256 of the component's bytes, in lower-case hexadecimal.
+    pub(crate) digest: Arc<str>,
+    pub(crate) lines: Option<Arc<SourceLines>>,
+    pub(crate) pre: ProxyPre<State>,
+}
+
 impl Version {
-    /// A version without a number, and without resources for its grants.
+    /// A version without a number, and without resources for its grants. `memory` is the account of trials.
     pub(crate) fn new(
         spec: ComponentSpec,
-        digest: Arc<str>,
-        lines: Option<Arc<SourceLines>>,
-        pre: ProxyPre<State>,
+        code: LinkedCode,
         client: Client,
-        engine: &Engine,
+        memory: MemoryAccount,
+        background: Background,
     ) -> Self {
+        let LinkedCode { digest, lines, pre } = code;
         Self {
             number: 0,
             digest,
             lines,
-            memory: engine.memory().trials(),
-            background: engine.background().clone(),
+            memory,
+            background,
             pre,
             openapi: None,
             migrations: Arc::default(),

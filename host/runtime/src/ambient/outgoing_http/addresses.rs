@@ -11,7 +11,7 @@ use ipnet::IpNet;
 use tokio::time::timeout;
 
 use super::destination::Origin;
-use super::failure::Failure;
+use super::failure::{AddressProhibited, Failure};
 
 /// Timeout of resolving a name. Shorter than the default timeout of a request, so that the component learns the
 /// reason.
@@ -57,11 +57,6 @@ impl AllowedAddresses {
         }
     }
 }
-
-/// A name has only addresses that are neither public nor listed; this is the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the address {0} is neither public nor listed")]
-pub(super) struct AddressProhibited(pub(super) IpAddr);
 
 /// Whether an address is public: not of this machine, not of a private network, and not special (IANA's
 /// special-purpose registries for IPv4 and IPv6).

@@ -2,11 +2,10 @@
 
 use std::error::Error as _;
 use std::io;
+use std::net::IpAddr;
 
 use rustls::{AlertDescription, CertificateError};
 use wasmtime_wasi_http::Error;
-
-use super::addresses::AddressProhibited;
 
 /// Why a request got no response, or an incomplete one.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +50,11 @@ pub(super) enum Failure {
     #[error("a component cannot send CONNECT")]
     Method,
 }
+
+/// A name has only addresses that are neither public nor listed; this is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the address {0} is neither public nor listed")]
+pub(super) struct AddressProhibited(pub(super) IpAddr);
 
 impl Failure {
     /// Why no connection was opened.

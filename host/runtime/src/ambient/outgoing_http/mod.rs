@@ -26,12 +26,12 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use self::addresses::{AddressProhibited, AllowedAddresses};
+use self::addresses::AllowedAddresses;
 use self::client::HttpClient;
 use self::connection::Connector;
 use self::destination::url_of;
 pub use self::destination::{AllowedDestination, DestinationError, Origin};
-use self::failure::Failure;
+use self::failure::{AddressProhibited, Failure};
 use self::response_body::ResponseBody;
 pub use self::tls::{Authorities, AuthoritiesError};
 use crate::request::RequestContext;
