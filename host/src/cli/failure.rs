@@ -200,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_the_same_exit_codes() {
-        let readme = include_str!("../../../README.md").replace('`', "");
+    fn the_page_of_operations_has_the_same_exit_codes() {
+        let page = include_str!("../../../docs/operations.md").replace('`', "");
         let codes: Vec<_> = EXIT_CODES.lines().filter(|line| line.starts_with(' ')).collect();
         assert_eq!(codes.len(), 15);
         for line in codes {
             let words: Vec<_> = line.split_whitespace().collect();
             let row = format!("| {} | {} |", words[0], words[1..].join(" "));
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 
