@@ -1,4 +1,4 @@
-//! What a component is told and may do, beside its database.
+//! The capabilities of a component beside its database.
 
 use serde_json::json;
 

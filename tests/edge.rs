@@ -1,11 +1,11 @@
-//! The rules for every route, whoever answers it.
+//! The rules for every route, of the host and of components.
 
 use serde_json::json;
 
 use crate::support::raw::{self, Raw, exchange};
 use crate::support::{App, Send, User, tokens};
 
-/// A path of each who answers: the host itself, its accounts, its docs, a component.
+/// A path of each kind: the host itself, its accounts, its docs, a component.
 const PATHS: [&str; 6] = [
     "/",
     "/health",

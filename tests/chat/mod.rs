@@ -4,7 +4,7 @@
 //! - `events`: the same, event by event
 //! - `questions`: what a client may send
 //! - `conversations`: what is kept
-//! - `callers`: whose it all is
+//! - `callers`: the owner of each conversation
 //! - `upstream`: what Cohere is sent
 //! - `failures`: what a client sees when Cohere fails
 
@@ -124,7 +124,7 @@ fn names(events: &[(String, Value)]) -> Vec<&str> {
     events.iter().map(|(name, _)| &**name).collect()
 }
 
-/// Who said what in a conversation, as `role: content`.
+/// The messages of a conversation, as `role: content`.
 async fn said(user: &User<'_>, conversation: &Value) -> Vec<String> {
     let messages = user
         .get(&format!("/api/conversations/{conversation}/messages"))

@@ -1,4 +1,4 @@
-//! What `sslmode` asks of a server, on a real one with an authority of its own.
+//! Each `sslmode` with a real server that has an authority of its own.
 
 use std::path::Path;
 use std::time::Duration;

@@ -33,7 +33,7 @@ const SHOWN: &[&str] = &["email", "username", "name"];
 /// A login's fields only have to be present: their values either match an account or do not.
 const ANYTHING: Text = Text::of(1, usize::MAX);
 
-/// What a registration says.
+/// The body of a registration.
 #[derive(ToSchema)]
 pub struct Registration {
     /// The new account's address.
@@ -42,7 +42,7 @@ pub struct Registration {
     /// 8 to 128 characters.
     #[schema(format = Password, min_length = 8, max_length = 128, pattern = r"^[^\x00]*$", example = "correct horse")]
     pub password: String,
-    /// What they want to be called.
+    /// The person's name.
     #[schema(max_length = 255, pattern = r"^[^\x00]*$", example = "Ann")]
     pub name: Option<String>,
 }

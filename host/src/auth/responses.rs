@@ -16,7 +16,7 @@ pub struct User {
     /// Where the domain has been put in lower case.
     #[schema(format = Email, example = "ann@example.com")]
     email: String,
-    /// What they want to be called.
+    /// The person's name.
     #[schema(required = true, example = "Ann")]
     name: Option<String>,
     /// False once an operator has disabled the account.
@@ -45,7 +45,7 @@ pub struct Guest {
     created_at: Option<String>,
 }
 
-/// Whoever a token stands for.
+/// The account of a token.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Me {
@@ -115,7 +115,7 @@ pub struct CurrentSession {
     session: TokenSession,
 }
 
-/// What a good token says of itself.
+/// The claims of a valid token.
 #[derive(Serialize, ToSchema)]
 pub struct TokenSession {
     /// The token's `sub`.

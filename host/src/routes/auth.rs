@@ -175,7 +175,7 @@ async fn log_out(
     ))
 }
 
-/// Who am I
+/// Read the caller's account
 ///
 /// The account that the token stands for. For another issuer's token, whose `sub` is nobody's here: what the token
 /// itself says, with the `sub` as `id`.
