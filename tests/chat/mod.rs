@@ -36,7 +36,7 @@ struct Chat {
 impl Chat {
     /// As the project's own `berth.toml` describes it.
     async fn start() -> Self {
-        Self::of(App::here()).await
+        Self::with(App::here()).await
     }
 
     /// The same, where a message may take only so long.
@@ -53,14 +53,14 @@ impl Chat {
             .route("/api/conversations/{*rest}")
             .limited("time", time);
         let ai = ai.granted(&["postgres", "identity", "logging", "cohere"]);
-        Self::of(App::serving([
+        Self::with(App::serving([
             todo,
             ai.saying(r#"imports = { "todo:tasks/tasks" = "todo" }"#),
         ]))
         .await
     }
 
-    async fn of(app: AppBuilder) -> Self {
+    async fn with(app: AppBuilder) -> Self {
         let cohere = FakeCohere::start(0).await.unwrap();
         let app = app
             .with("COHERE_API_KEY", KEY)

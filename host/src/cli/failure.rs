@@ -126,7 +126,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// The failure for an error status. `detail` is the sentence in the response.
-    pub(super) fn of_status(status: StatusCode, detail: String) -> Self {
+    pub(super) fn from_status(status: StatusCode, detail: String) -> Self {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::NotAllowed(detail),
             StatusCode::NOT_FOUND => Self::Unknown(detail),
@@ -155,8 +155,8 @@ impl Failure {
             Self::NotAllowed(_) => 4,
             Self::Busy(_) => 5,
             Self::Unknown(_) => 6,
-            Self::TooLarge(_) => of_step(Step::Size),
-            Self::Refused { step, .. } => of_step(*step),
+            Self::TooLarge(_) => exit_code_of_step(Step::Size),
+            Self::Refused { step, .. } => exit_code_of_step(*step),
             Self::Config(_)
             | Self::Address(_)
             | Self::Token
@@ -173,7 +173,7 @@ impl Failure {
 }
 
 /// The exit code of a step: from 10, in the order of the steps.
-fn of_step(step: Step) -> u8 {
+fn exit_code_of_step(step: Step) -> u8 {
     10 + step as u8
 }
 
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn statuses_are_told_apart() {
-        let code = |status| Failure::of_status(status, String::new()).exit_code();
+        let code = |status| Failure::from_status(status, String::new()).exit_code();
         assert_eq!(code(StatusCode::UNAUTHORIZED), 4);
         assert_eq!(code(StatusCode::FORBIDDEN), 4);
         assert_eq!(code(StatusCode::CONFLICT), 5);

@@ -198,7 +198,7 @@ async fn log_out(
 )]
 async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -> Result<Json<Me>, ApiError> {
     let account = auth.account_of(&caller).await?;
-    Ok(Json(Me::of(caller, account.as_ref())))
+    Ok(Json(Me::new(caller, account.as_ref())))
 }
 
 /// Current session
@@ -223,7 +223,7 @@ async fn session(
         return Ok(Json(None));
     };
     match auth.account_of(&caller).await {
-        Ok(account) => Ok(Json(CurrentSession::of(caller, account.as_ref()))),
+        Ok(account) => Ok(Json(CurrentSession::new(caller, account.as_ref()))),
         Err(error) if error.is_bad_token() => Ok(Json(None)),
         Err(error) => Err(error.into()),
     }
