@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<()> {
 
     criterion.bench_function("compile todo", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            // The directory is missing in the first round.
+            // The entry may be missing.
             let _ = fs::remove_dir_all(folder.path().join("cache"));
             compiler.compile(&uncompiled, &digest).await.map(drop)
         });

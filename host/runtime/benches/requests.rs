@@ -159,7 +159,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
     ))
 }
 
-/// The manifest entry of a component with these grants and the defaults.
+/// The specification of a component with these grants only.
 fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
     ComponentSpec {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! Migrations: each runs once, in order, all or none, also when several hosts run them.
+//! Migrations: each runs once, in order, all or none, also beside other hosts.
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
 use berth_database::server::target;
