@@ -96,7 +96,7 @@ pub(crate) fn callee<'a>(import: &str, spec: &'a ComponentSpec) -> Result<&'a st
     })
 }
 
-/// `todo:tasks/tasks@0.1.0` → `todo:tasks/tasks`
+/// `shop:orders/orders@0.1.0` → `shop:orders/orders`
 pub(crate) fn without_version(interface: &str) -> &str {
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }

@@ -70,7 +70,7 @@ enum Command {
 
 #[derive(Args)]
 struct Push {
-    /// The component's wasm; todo.wasm is a version of the component `todo`
+    /// The component's wasm; orders.wasm is a version of the component `orders`
     file: PathBuf,
     /// The component, if the file is not called by its name
     #[arg(long, value_name = "NAME", value_parser = component_name)]

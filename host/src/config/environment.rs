@@ -7,6 +7,7 @@ use std::time::Duration;
 use berth_cohere::{ApiKeyError, BaseUrl, BaseUrlError};
 use tracing_subscriber::EnvFilter;
 
+use super::http_table::{HttpTable, MAX_NAME_CHARACTERS, is_name};
 use super::quantity::{Count, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::{
     Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, TrustedProxies, Variables,
@@ -14,17 +15,6 @@ use super::{
 
 /// The shortest secret that HS256 allows, in bytes: the length of its hash (RFC 7518, section 3.2).
 pub(super) const SHORTEST_JWT_SECRET: usize = 32;
-
-/// Path segments in the place of a `{user_id}`, so no user may have these names.
-const RESERVED_USERS: [&str; 7] = [
-    "auth",
-    "chat",
-    "conversations",
-    "dashboard",
-    "stats",
-    "tasks",
-    "users",
-];
 
 /// The variables whose names begin with `BERTH_`.
 pub(super) const OWN_VARIABLES: [&str; 15] = [
@@ -187,16 +177,25 @@ pub(super) fn jwt_lifetime(variables: &Variables) -> Result<Duration, ConfigErro
 /// `ANONYMOUS_USER`: the user of requests without a token, if set.
 pub(super) fn anonymous_user(variables: &Variables) -> Result<Option<String>, ConfigError> {
     variables.parse_or("ANONYMOUS_USER", None, |value| {
-        if value.chars().count() > 100 || value.chars().any(char::is_control) {
-            Err("it is not a user id: write 1 to 100 characters".to_owned())
-        } else if RESERVED_USERS.contains(&value) {
-            Err(format!(
-                "{value:?} is a word of the routes, never a user id: choose another"
-            ))
-        } else {
+        if is_name(value) {
             Ok(Some(value.to_owned()))
+        } else {
+            Err(format!(
+                "it is not a user id: write 1 to {MAX_NAME_CHARACTERS} characters"
+            ))
         }
     })
+}
+
+/// Returns an error if `ANONYMOUS_USER` is a word of the routes.
+pub(super) fn check_anonymous_user(user: Option<&str>, http: &HttpTable) -> Result<(), ConfigError> {
+    match user {
+        Some(user) if http.reserves(user) => Err(ConfigError::variable(
+            "ANONYMOUS_USER",
+            format!("{user:?} is a word of the routes, never a user id: choose another"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `CORS_ORIGINS`.

@@ -8,6 +8,7 @@
 
 mod environment;
 mod faults;
+mod http_table;
 mod machine;
 mod manifest;
 mod origins;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use faults::ManifestFault;
+pub use http_table::HttpTable;
 pub use machine::{Machine, Share};
 pub use manifest::{Authentication, Component, Manifest, Probe};
 pub use origins::CorsOrigins;
@@ -86,7 +88,7 @@ pub struct Config {
     pub follow_interval: Option<Duration>,
     /// `BERTH_MANIFEST`
     pub manifest_path: PathBuf,
-    /// The components of the manifest, and the host's own routes.
+    /// The components of the manifest, and the table `[http]`.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
     /// The variables, for values of a manifest that is read again.
@@ -164,7 +166,7 @@ impl Config {
         let manifest_path = environment::manifest(variables)?;
         let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let sizes = Sizes::read(Machine::read(Path::new("/"), threads), variables)?;
-        Ok(Self {
+        let config = Self {
             address: environment::address(variables)?,
             database_url: environment::database_url(variables)?,
             code_cache: CodeCache {
@@ -192,7 +194,9 @@ impl Config {
             manifest_path,
             sizes,
             environment,
-        })
+        };
+        environment::check_anonymous_user(config.anonymous_user.as_deref(), &config.manifest.http)?;
+        Ok(config)
     }
 
     /// Reads the manifest again, as it is now.

@@ -13,6 +13,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// The `Config` of these variables and a manifest without components.
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let manifest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&manifest, "[http]\nreserved_users = [\"tasks\"]").unwrap();
     let path = manifest.path().to_str().unwrap();
     Config::read(
         &[("BERTH_MANIFEST", path)]
