@@ -29,7 +29,7 @@ pub use ledger::{Caller, Tally};
 pub use reply::{Event, FinishReason, Reply, Usage};
 pub use request::{AssistantMessage, Message, Request, Tool, ToolCall, ToolChoice, ToolResult};
 pub use retry::Backoff;
-pub use settings::{ApiKey, ApiKeyError, BaseUrl, BaseUrlError, Settings};
+pub use settings::{ApiKey, ApiKeyError, BaseUrl, BaseUrlError, DEFAULT_MODEL, Settings};
 pub use stream::ChatStream;
 
 #[cfg(test)]

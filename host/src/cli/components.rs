@@ -273,7 +273,7 @@ fn component_name(text: &str) -> Result<String, String> {
 
 /// The name of the operator who pushes: `me@laptop`, as far as the system has it.
 fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
-    let user = Config::user(variables)?.map(str::to_owned);
+    let user = Config::user(variables)?;
     let parts: Vec<_> = [user, Config::machine_name()]
         .into_iter()
         .flatten()

@@ -15,8 +15,9 @@ use super::http_table::{self, HttpTable};
 use super::own_routes::OwnRoutes;
 use super::pattern::{Claims, Pattern};
 use super::schema::{File, Interface, OneOrMore, Parsed, RawComponent};
+use super::table::BERTH_DOCS;
 use super::value::{Value, VariableName};
-use super::{ConfigError, Variables, environment};
+use super::{ConfigError, Variables};
 
 /// The components, by name, and what the host itself answers.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +91,7 @@ impl Manifest {
         };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        let docs_page = environment::docs_page(variables)?;
+        let docs_page = BERTH_DOCS.read(variables)?;
         let around = Around {
             directory,
             default,
