@@ -133,7 +133,7 @@ pub(super) async fn roll_back(
 /// Answers with the report, or with events if the client asks for them.
 async fn answer(requested: Requested, headers: &HeaderMap) -> Result<Response, AdminError> {
     if events::are_wanted(headers) {
-        return Ok(events::of(requested));
+        return Ok(events::run(requested));
     }
     let report = requested.run(None).await.ok_or(AdminError::Internal)?;
     Ok((status(&report), Json(report)).into_response())

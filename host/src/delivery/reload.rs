@@ -50,9 +50,9 @@ impl Delivery {
             let may_pass = refused.as_ref().is_some_and(|refused| refused.may_pass);
             let again = async {
                 if may_pass {
-                    sleep(RETRY_PAUSE).await
+                    sleep(RETRY_PAUSE).await;
                 } else {
-                    std::future::pending().await
+                    std::future::pending::<()>().await;
                 }
             };
             tokio::select! {
