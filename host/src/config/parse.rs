@@ -135,7 +135,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn cohere_key(key: Secret) -> Result<ApiKey, String> {
+pub(super) fn cohere_key(key: &Secret) -> Result<ApiKey, String> {
     let key = key.expose().trim().parse();
     key.map_err(|error: ApiKeyError| error.to_string())
 }

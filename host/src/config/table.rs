@@ -86,7 +86,7 @@ variables! {
     RUST_LOG: Variable<String> = "info", parse::log_filter;
 
     /// The key for components that chat. Without a key, chat is 503.
-    COHERE_API_KEY: SecretVariable<ApiKey> = "none", parse::cohere_key;
+    COHERE_API_KEY: SecretVariable<ApiKey> = "none", |key| parse::cohere_key(&key);
 
     /// The address of Cohere, or of a service that speaks its protocol.
     COHERE_BASE_URL: Variable<BaseUrl> = "https://api.cohere.com", parse::from_text;

@@ -244,7 +244,7 @@ fn code_below(folder: &Path) -> Vec<(PathBuf, String)> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(code_below(&path));
-        } else if !path.ends_with("tests.rs") && !path.ends_with("test_database.rs") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
             all.push((path, code.to_owned()));
@@ -255,8 +255,8 @@ fn code_below(folder: &Path) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn no_code_beside_the_table_names_a_variable() {
-    let code = code_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
-    assert!(code.len() > 100, "{} files", code.len());
+    let code = code_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config"));
+    assert!(code.len() > 15, "{} files", code.len());
     for (path, code) in code {
         // Names without an underscore are words that have other meanings too.
         for name in ALL.iter().map(|row| row.name).filter(|name| name.contains('_')) {
