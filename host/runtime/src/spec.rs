@@ -46,7 +46,7 @@ impl ComponentSpec {
     }
 }
 
-/// `todo:tasks/tasks@0.1.0` → `todo:tasks/tasks`
+/// `shop:orders/orders@0.1.0` → `shop:orders/orders`
 pub(crate) fn without_version(interface: &str) -> &str {
     interface.split_once('@').map_or(interface, |(name, _)| name)
 }

@@ -78,9 +78,10 @@ impl Delivery {
         before: Option<Refused>,
     ) -> Option<Refused> {
         let result = match config.read_manifest() {
-            Ok(manifest) if manifest.own_routes != config.manifest.own_routes => {
+            Ok(manifest) if manifest.http != config.manifest.http => {
                 let reason =
-                    "[http] has changed: start the host again, for its own routes to move".to_owned();
+                    "[http] has changed: start the host again, because [http] is read at the start only"
+                        .to_owned();
                 Err(Refused {
                     reason,
                     may_pass: false,

@@ -45,7 +45,7 @@ pub enum Incompatibility {
 /// A place where importer and exporter differ, with the WIT of both sides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The function, and the path to the place in its type: ``add, parameter `task`, field `due-date` ``.
+    /// The function, and the path to the place in its type: ``add, parameter `order`, field `due-date` ``.
     pub place: String,
     /// The importer's WIT.
     pub imported: String,

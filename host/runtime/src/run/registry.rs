@@ -74,7 +74,7 @@ impl Deployment {
             reason: reason.to_string(),
         };
         self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
-        // `/api/tasks/{*rest}` also matches `/api/tasks`: a component that owns the paths below a path owns the
+        // `/api/orders/{*rest}` also matches `/api/orders`: a component that owns the paths below a path owns the
         // path.
         let Some((parent, _)) = pattern.rsplit_once("/{*") else {
             return Ok(());
