@@ -13,7 +13,7 @@
 //! - [`client`]: the client of a request, behind proxies
 //! - [`auth`]: accounts, passwords, tokens, and the identity of callers
 //! - [`admin`]: the admin API
-//! - [`error`]: the failures of a request, and `storage`: statements on the host's own tables
+//! - [`error`]: the failures of a request
 
 pub mod admin;
 pub mod app;
@@ -23,6 +23,7 @@ pub mod client;
 pub mod config;
 mod connections;
 pub mod database;
+#[path = "../rollout/src/lib.rs"]
 pub mod delivery;
 mod drain_body;
 pub mod error;
@@ -32,4 +33,3 @@ pub mod routes;
 pub mod serve;
 pub mod server;
 pub mod shutdown;
-mod storage;

@@ -14,6 +14,7 @@
 //! - [`migrating`]: migrations that have run and can still be rolled back
 //! - [`host_tables`]: the host's own schema
 //! - [`isolation`]: a schema and a login role for each component
+//! - `storage`: statements on the host's own tables, and their errors
 //! - [`lock`], [`listen`]: several hosts on one database
 //!
 //! The crate knows no HTTP, knows components only by name, and reads no configuration: callers pass settings.
@@ -34,6 +35,7 @@ pub mod private;
 pub mod server;
 pub mod session_pool;
 mod sql;
+mod storage;
 pub mod trouble;
 pub mod url;
 
@@ -49,4 +51,5 @@ pub use pooled_transaction::End;
 pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
 pub use server::{Server, Sessions};
 pub use session_pool::{Repair, SessionError, SessionPool};
+pub use storage::{StorageError, with_connection};
 pub use trouble::Trouble;

@@ -106,7 +106,7 @@ impl IntoResponse for AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::StorageError;
+    use berth_database::StorageError;
 
     fn answer_to(cause: sqlx::Error) -> (StatusCode, String) {
         let error = AdminError::from(OperatorError::from(StorageError::from(cause)));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use berth_database::SwapLock;
+use berth_database::{StorageError, SwapLock};
 use berth_runtime::{EngineError, Wasm};
 
 use super::plan::{Change, Plan, Source};
@@ -16,7 +16,6 @@ use super::swap::{Refused, swap};
 use super::versions::StoredVersion;
 use super::{Delivery, SWAP_LOCK, instances};
 use crate::config::{Component, Manifest};
-use crate::storage::StorageError;
 
 /// Why the host could not apply a manifest.
 #[derive(Debug, thiserror::Error)]

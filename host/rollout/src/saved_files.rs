@@ -14,7 +14,7 @@ use super::report::Origin;
 use super::swap::swap;
 use super::watch::{self, Watcher};
 use crate::config::{Config, Manifest};
-use crate::storage::StorageError;
+use berth_database::StorageError;
 
 /// How soon a refused manifest is tried again, because a file that it names may have been built meanwhile.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);

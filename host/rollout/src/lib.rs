@@ -12,7 +12,7 @@
 //! - `operator`: the requests of operators: pushes, rollbacks, and status
 //! - `check`: whether a manifest could be applied
 //! - `sync`: takes the versions that other hosts on the same database have made live
-//! - `reload`: swaps in files that are saved while the host runs, as `watch` finds them
+//! - `saved_files`: swaps in files that are saved while the host runs, as `watch` finds them
 //! - `versions`, `hosts`: the records of versions and hosts in the database
 //! - `status`: the state of each component on this host
 
@@ -24,8 +24,8 @@ mod plan;
 mod prepare;
 mod probe;
 mod recorder;
-mod reload;
 pub mod report;
+mod saved_files;
 mod status;
 mod swap;
 mod sync;
@@ -57,8 +57,8 @@ pub use check::{Checked, check};
 use hosts::Hosts;
 pub use operator::{OperatorError, Requested};
 use recorder::Listeners;
-pub use reload::Watched;
 use report::{Failure, Progress};
+pub use saved_files::Watched;
 pub use status::{Status, Statuses};
 use versions::Versions;
 

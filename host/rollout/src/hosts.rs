@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use berth_database::Pool;
+use berth_database::{Pool, StorageError, with_connection};
 use jiff::{Timestamp, Unit};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -12,7 +12,6 @@ use sqlx::postgres::PgRow;
 use super::report::{Replica, ReplicaState};
 use super::status::Status;
 use super::versions::number;
-use crate::storage::{StorageError, with_connection};
 
 /// The hosts on a database, seen from one of them.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use berth_database::Listener;
+use berth_database::{Listener, StorageError};
 use berth_runtime::digest;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -13,7 +13,6 @@ use super::swap::{Refused, swap};
 use super::versions::{CHANNEL, StoredVersion};
 use super::{Delivery, Precedence};
 use crate::config::Component;
-use crate::storage::StorageError;
 
 /// How many polls a host may miss before the others count it as gone.
 const MISSED_LOOKS: u32 = 3;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use berth_database::SwapLock;
+use berth_database::{StorageError, SwapLock};
 use berth_runtime::{IncomingWasm, Wasm};
 use tokio::sync::mpsc;
 
@@ -18,7 +18,6 @@ use super::swap::{Refused, swap};
 use super::versions::StoredVersion;
 use super::{Delivery, SWAP_LOCK};
 use crate::config::Component;
-use crate::storage::StorageError;
 
 /// Why a request was refused before its swap began.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,10 @@
 //! Statements on the host's own tables, and their errors.
 
-use berth_database::{Connection, End, Pool, PoolError, Sessions};
 use sqlx::postgres::PgConnection;
+
+use crate::pool::{Connection, Pool, PoolError};
+use crate::pooled_transaction::End;
+use crate::server::Sessions;
 
 /// Why a row could be neither read nor written.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +40,7 @@ impl StorageError {
 }
 
 /// Runs `work` on a pooled connection; a connection that failed is not used again.
-pub(crate) async fn with_connection<T>(
+pub async fn with_connection<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> Result<T, StorageError> {

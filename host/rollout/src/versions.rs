@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use berth_database::{Pool, SwapLock};
+use berth_database::{Pool, StorageError, SwapLock, with_connection};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::report::{Origin, VersionState, VersionSummary};
-use crate::storage::{StorageError, with_connection};
 
 /// The channel of notifications that another version has gone live. Listeners then read the table.
 pub(super) const CHANNEL: &str = "berth_versions";
