@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use berth_database::{Pool, PoolError, Trouble};
-use berth_runtime::Registry;
+use berth_runtime::{Registry, RoutePattern};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, Pattern, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, TrustedProxies};
 use crate::delivery::Statuses;
 use crate::routes::InFlight;
 
@@ -56,7 +56,7 @@ impl App {
                 .components
                 .iter()
                 .flat_map(|one| &one.routes)
-                .any(Pattern::answers_root),
+                .any(RoutePattern::answers_root),
         };
         let in_flight = InFlight::new(config.edge.max_in_flight);
         Self {

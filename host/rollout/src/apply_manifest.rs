@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use berth_database::{StorageError, SwapLock};
-use berth_runtime::{EngineError, Wasm};
+use berth_runtime::{ComponentSpec, EngineError, Wasm};
 
 use super::plan::{Change, Plan, Source};
 use super::report::{Failure, Origin, VersionState, VersionSummary};
 use super::swap::{Refused, swap};
 use super::versions::StoredVersion;
 use super::{Delivery, SWAP_LOCK, instances};
-use crate::config::{Component, Manifest};
+use crate::config::Manifest;
 
 /// Why the host could not apply a manifest.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +159,7 @@ impl Delivery {
 
     async fn source(
         &self,
-        component: &Component,
+        component: &Arc<ComponentSpec>,
         bytes: &Wasm,
         live: Option<&StoredVersion>,
     ) -> Result<(Source, Option<Conflict>), StorageError> {
@@ -188,7 +188,7 @@ impl Delivery {
     }
 
     /// Whether the wanted version of a component is live already.
-    fn is_done(&self, current: &Manifest, component: &Component, source: &Source) -> bool {
+    fn is_done(&self, current: &Manifest, component: &Arc<ComponentSpec>, source: &Source) -> bool {
         let Source::Live(known) = source else { return false };
         current.components.contains(component)
             && self
@@ -253,7 +253,8 @@ impl Conflict {
 /// Reads the components' files.
 pub(super) async fn read(manifest: &Manifest) -> Result<Files, ApplyManifestError> {
     let mut files = Files::new();
-    for Component { name, source, .. } in &manifest.components {
+    for component in &manifest.components {
+        let ComponentSpec { name, source, .. } = &**component;
         let bytes = tokio::fs::read(source)
             .await
             .map_err(|error| ApplyManifestError::Read {

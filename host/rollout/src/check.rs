@@ -1,15 +1,17 @@
 //! `berth check`: makes those checks of a swap that need no database, for every component of a manifest.
 
+use std::sync::Arc;
+
 use berth_runtime::{
-    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, Engine, EngineSettings, Wasm,
-    check_compatibility, digest,
+    Candidate, CandidateError, CodeCache, Compiler, CompilerProcess, ComponentSpec, Engine, EngineSettings,
+    Wasm, check_compatibility, digest,
 };
 
 use super::apply_manifest::{self, ApplyManifestError};
 use super::instances;
 use super::report::{Failure, Step};
 use super::verify;
-use crate::config::{Component, Manifest};
+use crate::config::Manifest;
 
 /// A component that passed the checks.
 pub struct Checked {
@@ -49,16 +51,18 @@ pub async fn check(
     Ok(candidates.iter().map(checked).collect())
 }
 
-async fn candidate(compiler: &Compiler, component: &Component, bytes: &Wasm) -> Result<Candidate, Failure> {
+async fn candidate(
+    compiler: &Compiler,
+    component: &Arc<ComponentSpec>,
+    bytes: &Wasm,
+) -> Result<Candidate, Failure> {
     let uncompiled = verify::read(bytes.clone()).await?;
-    uncompiled
-        .check(&component.spec())
-        .map_err(CandidateError::from)?;
+    uncompiled.check(component).map_err(CandidateError::from)?;
     let code = compiler
         .compile(&uncompiled, &digest(bytes))
         .await
         .map_err(|error| Failure::from(&error))?;
-    let mut candidate = Candidate::link(&code, component.spec())?;
+    let mut candidate = Candidate::link(&code, Arc::clone(component))?;
     candidate.ask().await?;
     Ok(candidate)
 }

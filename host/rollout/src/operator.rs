@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use berth_database::{StorageError, SwapLock};
-use berth_runtime::{IncomingWasm, Wasm};
+use berth_runtime::{ComponentSpec, IncomingWasm, Wasm};
 use tokio::sync::mpsc;
 
 use super::hosts::in_words;
@@ -17,7 +17,6 @@ use super::report::{
 use super::swap::{Refused, swap};
 use super::versions::StoredVersion;
 use super::{Delivery, SWAP_LOCK};
-use crate::config::Component;
 
 /// Why a request was refused before its swap began.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +99,7 @@ impl Delivery {
         by: &str,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let component = self.component(component)?.name;
+        let component = self.component(component)?.name.clone();
         let source = Source::bytes(bytes, Origin::Push, by);
         self.request(component, source, is_dry_run).await
     }
@@ -121,7 +120,7 @@ impl Delivery {
         to: Option<u32>,
         is_dry_run: bool,
     ) -> Result<Requested, OperatorError> {
-        let component = self.component(component)?.name;
+        let component = self.component(component)?.name.clone();
         let history = self.versions.history(&component).await?;
         let known = destination(&component, to, &history)?;
         self.request(component, Source::Kept(known), is_dry_run).await
@@ -187,7 +186,7 @@ impl Delivery {
 
     async fn summary(
         &self,
-        component: &Component,
+        component: &ComponentSpec,
         replicas: Option<Vec<Replica>>,
     ) -> Result<ComponentSummary, OperatorError> {
         let history = self.versions.history(&component.name).await?;
@@ -207,7 +206,7 @@ impl Delivery {
     }
 
     /// A component of the manifest as it is now.
-    fn component(&self, name: &str) -> Result<Component, OperatorError> {
+    fn component(&self, name: &str) -> Result<Arc<ComponentSpec>, OperatorError> {
         let manifest = self.manifest.load();
         if !self.app.registry().current().is_complete() {
             return Err(OperatorError::Starting);

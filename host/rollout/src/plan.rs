@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use berth_database::SwapLock;
-use berth_runtime::{Wasm, digest};
+use berth_runtime::{ComponentSpec, Wasm, digest};
 use tokio::sync::mpsc;
 
 use super::report::{Origin, Progress};
 use super::versions::StoredVersion;
-use crate::config::{Component, Manifest};
+use crate::config::Manifest;
 
 /// The code that a component shall have.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Source {
 
 /// A component that is to change.
 pub(super) struct Change {
-    pub(super) component: Component,
+    pub(super) component: Arc<ComponentSpec>,
     pub(super) source: Source,
 }
 

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
+use berth_runtime::Probe;
 use http::{HeaderValue, Request, header};
 use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use super::recorder::milliseconds;
 use super::report::{Failure, ProbeAnswer, Step};
-use crate::config::Probe;
 use crate::routes::{Probe as ProbeMark, Routes};
 
 /// The `sub` of the probes' token, which no account has.

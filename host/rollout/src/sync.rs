@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use berth_database::{Listener, StorageError};
-use berth_runtime::digest;
+use berth_runtime::{ComponentSpec, digest};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::plan::{Change, Plan, Source};
 use super::swap::{Refused, swap};
 use super::versions::{CHANNEL, StoredVersion};
 use super::{Delivery, Precedence};
-use crate::config::Component;
 
 /// How many polls a host may miss before the others count it as gone.
 const MISSED_LOOKS: u32 = 3;
@@ -161,8 +160,8 @@ impl Delivery {
     }
 
     /// Logs that a developer's file no longer runs, because another host has made `live` the version of all hosts.
-    async fn warn_of_file(&self, component: &Component, live: &StoredVersion) {
-        let Component { name, source, .. } = component;
+    async fn warn_of_file(&self, component: &ComponentSpec, live: &StoredVersion) {
+        let ComponentSpec { name, source, .. } = component;
         if self.precedence == Precedence::Database {
             return;
         }

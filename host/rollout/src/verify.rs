@@ -1,9 +1,11 @@
 //! The first steps of a swap, which need only the component itself: from bytes to a linked component whose metadata is
 //! known.
 
+use std::sync::Arc;
+
 use berth_database::Migration;
 use berth_runtime::{
-    Authority, Candidate, CandidateError, CompileError, Compiled, LinkError, Uncompiled, Wasm,
+    Authority, Candidate, CandidateError, CompileError, Compiled, ComponentSpec, LinkError, Uncompiled, Wasm,
 };
 use tokio::task::spawn_blocking;
 
@@ -12,7 +14,6 @@ use super::plan::{Change, Source};
 use super::recorder::{Recorder, Remark};
 use super::report::{Difference, Failure, Step};
 use super::versions::StoredVersion;
-use crate::config::Component;
 
 /// Takes the steps from [`Step::Size`] to [`Step::Exports`]. Bytes that are a component get a number, except in a dry
 /// run.
@@ -51,7 +52,7 @@ pub(super) async fn verify(
                 .await?
         }
     };
-    let link = async { Ok((Candidate::link(&compiled, component.spec())?, None)) };
+    let link = async { Ok((Candidate::link(&compiled, Arc::clone(component))?, None)) };
     let mut candidate = record.step(Step::Imports, link).await?;
     record
         .step(Step::Exports, async { Ok((candidate.ask().await?, None)) })
@@ -61,11 +62,9 @@ pub(super) async fn verify(
 }
 
 /// Checks, before compilation, the size of the bytes and the names of the component's imports and exports.
-async fn look_at(component: &Component, bytes: &Wasm) -> Result<Uncompiled, Failure> {
+async fn look_at(component: &ComponentSpec, bytes: &Wasm) -> Result<Uncompiled, Failure> {
     let uncompiled = read(bytes.clone()).await?;
-    uncompiled
-        .check(&component.spec())
-        .map_err(CandidateError::from)?;
+    uncompiled.check(component).map_err(CandidateError::from)?;
     Ok(uncompiled)
 }
 

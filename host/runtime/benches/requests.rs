@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +12,8 @@ use berth_database::{
     Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool, host_tables,
 };
 use berth_runtime::{
-    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources,
-    Settings, Uncompiled, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Registry, Resources, Uncompiled, Version,
+    digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -126,7 +125,7 @@ async fn load(
     let machine_code = compiler
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
-    let candidate = Candidate::link(&machine_code, spec)?;
+    let candidate = Candidate::link(&machine_code, Arc::new(spec))?;
     let resources = Resources::new(candidate.spec(), database, None);
     Ok(Arc::new(candidate.version(1, resources)))
 }
@@ -163,16 +162,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
 /// What a manifest says of a component with these grants, and nothing else.
 fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
     ComponentSpec {
-        name: name.to_owned(),
         capabilities: capabilities.iter().copied().collect(),
-        limits: Limits::default(),
-        config: Settings::default(),
-        environment: Settings::default(),
-        outgoing: Vec::new(),
-        outgoing_authorities: Authorities::default(),
-        imports: BTreeMap::new(),
-        routes: Vec::new(),
-        authentication_required: false,
-        authenticates_itself: false,
+        ..ComponentSpec::new(name)
     }
 }

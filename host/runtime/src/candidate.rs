@@ -1,5 +1,7 @@
 //! A component that is linked against its grants, before it becomes a version.
 
+use std::sync::Arc;
+
 use berth_database::Migration;
 use bytesize::ByteSize;
 
@@ -7,10 +9,11 @@ use crate::capabilities::outgoing_http::{Client, ClientError};
 use crate::capabilities::{migrations, openapi};
 use crate::capability::Capability;
 use crate::compile::Compiled;
+use crate::component_spec::ComponentSpec;
 use crate::limits::{MIB, size};
 use crate::link::{LinkError, link};
 use crate::resources::Resources;
-use crate::version::{ComponentSpec, Version};
+use crate::version::Version;
 
 /// Why a component cannot become a version.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +65,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Links `compiled` according to `spec`.
-    pub fn link(compiled: &Compiled, spec: ComponentSpec) -> Result<Self, CandidateError> {
+    pub fn link(compiled: &Compiled, spec: Arc<ComponentSpec>) -> Result<Self, CandidateError> {
         let pre = link(&compiled.component, &spec)?;
         let client =
             Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
@@ -83,7 +86,7 @@ impl Candidate {
                 limit,
             });
         }
-        if migrations::is_exported(version) && !version.spec.capabilities.contains(&Capability::Postgres) {
+        if migrations::is_exported(version) && !version.spec.has(Capability::Postgres) {
             return Err(CandidateError::MigrationsWithoutDatabase {
                 component: version.spec.name.clone(),
             });
@@ -96,9 +99,9 @@ impl Candidate {
         Ok(())
     }
 
-    /// The component's entry in the manifest.
+    /// The component, as the manifest describes it.
     #[must_use]
-    pub fn spec(&self) -> &ComponentSpec {
+    pub fn spec(&self) -> &Arc<ComponentSpec> {
         self.unnumbered.spec()
     }
 

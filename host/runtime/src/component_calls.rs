@@ -14,10 +14,11 @@ use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Linker, LinkerInstance, Type, Val};
 
+use crate::component_spec::ComponentSpec;
 use crate::instance::{HandleError, RequestContext};
 use crate::link::LinkError;
 use crate::state::State;
-use crate::version::{ComponentSpec, Version};
+use crate::version::Version;
 use crate::wit_type;
 
 /// The namespaces of the host's interfaces. Every other import must be served by another component.

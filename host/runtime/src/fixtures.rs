@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +10,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Authorities, Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine,
-    EngineSettings, Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
+    Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
+    Registry, Resources, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use the packages of the project's own wit/.
@@ -50,20 +49,11 @@ fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
 /// The manifest entry of a component without grants, except for `imports`.
 pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
     ComponentSpec {
-        name: name.to_owned(),
-        capabilities: BTreeSet::new(),
-        limits: Limits::default(),
-        config: Settings::default(),
-        environment: Settings::default(),
-        outgoing: Vec::new(),
-        outgoing_authorities: Authorities::default(),
         imports: imports
             .iter()
             .map(|(import, name)| ((*import).to_owned(), (*name).to_owned()))
             .collect(),
-        routes: Vec::new(),
-        authentication_required: false,
-        authenticates_itself: false,
+        ..ComponentSpec::new(name)
     }
 }
 
@@ -106,7 +96,7 @@ impl Host {
             .compile(&uncompiled, &digest(component))
             .await
             .unwrap();
-        let mut candidate = Candidate::link(&compiled, spec)?;
+        let mut candidate = Candidate::link(&compiled, Arc::new(spec))?;
         candidate.ask().await?;
         Ok(candidate)
     }

@@ -2,6 +2,7 @@
 //!
 //! The modules, in the order in which a component passes them:
 //!
+//! - `component_spec`, `route_pattern`: a component, as the manifest describes it
 //! - [`engine`](Engine): wasmtime, configured in one function
 //! - `wasm`: the bytes of a component, in memory or in a mapped file
 //! - `uncompiled`: bytes → a component within the host's limits, or an error
@@ -34,6 +35,7 @@ mod compatibility;
 mod compile;
 mod compile_process;
 mod component_calls;
+mod component_spec;
 mod engine;
 #[cfg(test)]
 mod fixtures;
@@ -51,6 +53,7 @@ mod refused_statement;
 mod registry;
 mod request_body;
 mod resources;
+mod route_pattern;
 mod settings;
 mod source_lines;
 mod state;
@@ -67,6 +70,7 @@ pub use capability::{Capability, UnknownCapability};
 pub use compatibility::{CompatibilityError, Difference, Incompatibility, check_compatibility};
 pub use compile::{CodeCache, CompileError, Compiled, Compiler, digest};
 pub use compile_process::{COMPILE_ARGUMENT, CompilerProcess, compile_file};
+pub use component_spec::{Authentication, ComponentSpec, Probe};
 pub use engine::{Engine, EngineError, EngineSettings};
 pub use guest_body::{GuestBody, GuestBodyError};
 pub use instance::{HandleError, RequestContext};
@@ -78,7 +82,8 @@ pub use refused_statement::LastRefusal;
 pub use registry::{Deployment, Registry, RouteError};
 pub use request_body::RequestBodyError;
 pub use resources::Resources;
+pub use route_pattern::RoutePattern;
 pub use settings::Settings;
 pub use uncompiled::{Counted, Uncompiled};
-pub use version::{ComponentSpec, Version};
+pub use version::Version;
 pub use wasm::{IncomingWasm, Wasm};

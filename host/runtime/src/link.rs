@@ -11,9 +11,9 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use crate::capabilities;
 use crate::capability::Capability;
 use crate::component_calls;
+use crate::component_spec::ComponentSpec;
 use crate::state::State;
 use crate::uncompiled::Uncompiled;
-use crate::version::ComponentSpec;
 
 /// The interface that every component must export.
 const HANDLER: &str = "wasi:http/incoming-handler@0.2";

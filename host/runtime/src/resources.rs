@@ -7,8 +7,8 @@ use berth_database::SessionPool;
 use tokio::sync::Semaphore;
 
 use crate::background::ProcessorUse;
+use crate::component_spec::ComponentSpec;
 use crate::log_budget::LogBudget;
-use crate::version::ComponentSpec;
 
 /// Instances of a version that is tried: the probed one, and those that called components call in turn.
 const TRIAL_CONCURRENCY: usize = 4;

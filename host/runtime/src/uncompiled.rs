@@ -12,8 +12,8 @@ use wasmparser::{
 };
 
 use crate::compile::CompileError;
+use crate::component_spec::ComponentSpec;
 use crate::link::{LinkError, check_names};
-use crate::version::ComponentSpec;
 use crate::wasm::Wasm;
 
 /// The largest component that is compiled, in bytes.

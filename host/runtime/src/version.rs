@@ -1,6 +1,5 @@
 //! One linked version of a component, ready to make instances.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use berth_database::Migration;
@@ -15,12 +14,11 @@ use crate::background::Background;
 use crate::backtrace::{Backtrace, Reason};
 use crate::candidate::Authority;
 use crate::capabilities::cohere::Cohere;
-use crate::capabilities::outgoing_http::{AllowedDestination, Authorities, Client, OutgoingHttp};
+use crate::capabilities::outgoing_http::{Client, OutgoingHttp};
 use crate::capabilities::postgres::Postgres;
 use crate::capabilities::stdio::LogStream;
-use crate::capability::Capability;
 use crate::compile::Compiled;
-use crate::component_calls;
+use crate::component_spec::ComponentSpec;
 use crate::guest_memory::{Charge, MemoryAccount};
 use crate::instance::RequestContext;
 use crate::limits::{Limits, Overdrawn};
@@ -39,45 +37,6 @@ const MAX_FIELDS: usize = 64 * 1024;
 
 /// The bytes that a guest may pass to the host in one call, besides the parameters of a statement.
 const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
-
-/// A component's entry in the manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ComponentSpec {
-    /// The component's name: `[a-z][a-z0-9-]*`.
-    pub name: String,
-    /// The granted capabilities.
-    pub capabilities: BTreeSet<Capability>,
-    /// The limits of a request.
-    pub limits: Limits,
-    /// The values of `wasi:config/store`.
-    pub config: Settings,
-    /// The component's environment variables.
-    pub environment: Settings,
-    /// The destinations of outgoing requests.
-    pub outgoing: Vec<AllowedDestination>,
-    /// The authorities that the component trusts besides the public ones.
-    pub outgoing_authorities: Authorities,
-    /// The callee of each import: interfaces, with or without a version, to names of components.
-    pub imports: BTreeMap<String, String>,
-    /// Path patterns, as axum writes them.
-    pub routes: Vec<String>,
-    /// Whether the host turns away requests without a token, before an instance is made.
-    pub authentication_required: bool,
-    /// Whether the component authenticates requests by itself, so that the host looks for no token, and `Authorization`
-    /// reaches the component.
-    pub authenticates_itself: bool,
-}
-
-impl ComponentSpec {
-    /// The component that answers an import.
-    pub(crate) fn callee(&self, import: &str) -> Option<&str> {
-        let assigned = self
-            .imports
-            .get(import)
-            .or_else(|| self.imports.get(component_calls::without_version(import)));
-        assigned.map(String::as_str)
-    }
-}
 
 /// A version of a component: its code, linked against its grants. Clones share the version.
 #[derive(Clone)]
@@ -103,7 +62,7 @@ pub struct Version {
 impl Version {
     /// A version without a number, and without resources for its grants.
     pub(crate) fn new(
-        spec: ComponentSpec,
+        spec: Arc<ComponentSpec>,
         compiled: &Compiled,
         pre: ProxyPre<State>,
         client: Client,
@@ -120,7 +79,7 @@ impl Version {
             resources: Resources::new(&spec, None, None),
             config: Arc::new(spec.config.0.clone().into_iter().collect()),
             client,
-            spec: Arc::new(spec),
+            spec,
         }
     }
 
@@ -140,9 +99,9 @@ impl Version {
         }
     }
 
-    /// The component's entry in the manifest.
+    /// The component, as the manifest describes it.
     #[must_use]
-    pub fn spec(&self) -> &ComponentSpec {
+    pub fn spec(&self) -> &Arc<ComponentSpec> {
         &self.spec
     }
 

@@ -1,11 +1,12 @@
 //! `berth check`: checks manifest and components, for people or as JSON.
 
 use anyhow::Result;
+use berth_runtime::RoutePattern;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::print;
-use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Pattern, Variables};
+use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Variables};
 use crate::delivery::{self, ApplyManifestError, Checked};
 
 /// How the result is printed.
@@ -72,7 +73,7 @@ pub(super) const EMPTY_MANIFEST: &str =
     "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
 
 /// The routes that match the host's own paths: the component, its route, and these paths.
-fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str>)> {
+fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &RoutePattern, Vec<&str>)> {
     let own = &manifest.own_routes;
     manifest.components.iter().flat_map(move |component| {
         let routes = component.routes.iter();

@@ -6,13 +6,13 @@
 //! `environment` reads the variables, `manifest` the file, `machine` and `sizes` derive values from the machine; the
 //! other modules are parts of these.
 
+mod claims;
 mod environment;
 mod faults;
 mod machine;
 mod manifest;
 mod origins;
 mod own_routes;
-mod pattern;
 mod proxies;
 mod quantity;
 mod schema;
@@ -33,10 +33,9 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use faults::ManifestFault;
 pub use machine::{Machine, Share};
-pub use manifest::{Authentication, Component, Manifest, Probe};
+pub use manifest::Manifest;
 pub use origins::CorsOrigins;
 pub use own_routes::{Accounts, OwnRoutes};
-pub use pattern::Pattern;
 pub use proxies::TrustedProxies;
 pub use secret::Secret;
 pub use sizes::Sizes;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use berth_runtime::LogLimits;
+use berth_runtime::{Authentication, LogLimits};
 
 use super::*;
 
@@ -249,7 +249,7 @@ fn values_come_from_the_hosts_environment_and_from_files() {
         (&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]),
         ("1", "from a file")
     );
-    assert!(!format!("{todo:?} {:?} {variables:?}", todo.spec()).contains("hidden"));
+    assert!(!format!("{todo:?} {variables:?}").contains("hidden"));
     for (value, reason) in [
         (
             "{ env = \"MISSING\" }",

@@ -1,4 +1,4 @@
-//! Path patterns of components, and the check that no two components claim the same.
+//! The path patterns of a component's routes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 /// A path pattern in axum's syntax: `/api/{user_id}/tasks/{*rest}`. A literal segment takes precedence over a
 /// parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pattern(String);
+pub struct RoutePattern(String);
 
-impl Pattern {
+impl RoutePattern {
     /// The pattern as it is in the manifest.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -23,6 +23,11 @@ impl Pattern {
         Some(if parent.is_empty() { "/" } else { parent })
     }
 
+    /// All paths and patterns to give to a router: the pattern, and its [parent](Self::parent).
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        [Some(self.as_str()), self.parent()].into_iter().flatten()
+    }
+
     /// Whether the pattern matches `/`.
     #[must_use]
     pub fn answers_root(&self) -> bool {
@@ -30,7 +35,7 @@ impl Pattern {
     }
 }
 
-impl FromStr for Pattern {
+impl FromStr for RoutePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -65,7 +70,7 @@ impl FromStr for Pattern {
     }
 }
 
-impl fmt::Display for Pattern {
+impl fmt::Display for RoutePattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
@@ -128,44 +133,6 @@ fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
     name.filter(is_name).map(|name| format!("{{{name}}}"))
 }
 
-/// The claimed patterns and their components.
-#[derive(Default)]
-pub(super) struct Claims<'a> {
-    routes: matchit::Router<(&'a str, &'a Pattern)>,
-}
-
-impl<'a> Claims<'a> {
-    /// Claims `pattern` for `component`, or returns an error that names the component with a conflicting pattern.
-    pub(super) fn claim(&mut self, component: &'a str, pattern: &'a Pattern) -> Result<(), String> {
-        self.insert(component, pattern, pattern.as_str())?;
-        pattern
-            .parent()
-            .map_or(Ok(()), |parent| self.insert(component, pattern, parent))
-    }
-
-    fn insert(&mut self, component: &'a str, pattern: &'a Pattern, path: &str) -> Result<(), String> {
-        let Err(error) = self.routes.insert(path, (component, pattern)) else {
-            return Ok(());
-        };
-        let first = match error {
-            matchit::InsertError::Conflict { with } => self.routes.at(&with).ok().map(|found| *found.value),
-            other => return Err(format!("{pattern} cannot be used: {other}")),
-        };
-        let Some((owner, taken)) = first else {
-            return Err(format!(
-                "{pattern} clashes with another route: change one of the two"
-            ));
-        };
-        if owner == component {
-            Err(format!("{pattern} duplicates {taken}: remove one"))
-        } else {
-            Err(format!(
-                "{pattern} of {component:?} clashes with {taken} of {owner:?}: change one of the two"
-            ))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,12 +157,12 @@ mod tests {
             ("/x/{path...}", "/x/{*path}"),
             ("/x/{proxy+}", "/x/{*proxy}"),
         ] {
-            let refusal = written.parse::<Pattern>().err().unwrap_or_default();
+            let refusal = written.parse::<RoutePattern>().err().unwrap_or_default();
             assert!(
                 refusal.contains(&format!("write {meant:?}")),
                 "{written}: {refusal}"
             );
-            assert!(meant.parse::<Pattern>().is_ok(), "{meant}");
+            assert!(meant.parse::<RoutePattern>().is_ok(), "{meant}");
         }
         for literal in [
             "/x/a:b",
@@ -207,7 +174,7 @@ mod tests {
             "/{*rest}",
             "/",
         ] {
-            assert!(literal.parse::<Pattern>().is_ok(), "{literal}");
+            assert!(literal.parse::<RoutePattern>().is_ok(), "{literal}");
         }
     }
 }
