@@ -7,11 +7,10 @@ use berth_runtime::{
     Wasm, check_compatibility, digest,
 };
 
-use super::apply_manifest::{self, ApplyManifestError};
-use super::instances;
-use super::report::{Failure, Step};
-use super::verify;
-use crate::config::Manifest;
+use crate::components::Components;
+use crate::entrances::{ApplyManifestError, read_files};
+use crate::report::{Failure, Step};
+use crate::stages::read;
 
 /// A component that passed the checks.
 pub struct Checked {
@@ -21,21 +20,21 @@ pub struct Checked {
     pub digest: String,
 }
 
-/// Compiles the components of the manifest by `process`, or takes them from `cache`, links each against its grants, and
+/// Compiles the components of a manifest by `process`, or takes them from `cache`, links each against its grants, and
 /// checks that components which call each other are compatible.
 pub async fn check(
-    manifest: &Manifest,
+    components: &Components,
     cache: &CodeCache,
     process: CompilerProcess,
 ) -> Result<Vec<Checked>, ApplyManifestError> {
     let engine = Engine::new(EngineSettings {
-        instances: instances(manifest),
+        instances: components.instances(),
         guest_memory: u64::MAX,
     })?;
     let compiler = Compiler::new(engine, cache.clone(), Some(process));
-    let files = apply_manifest::read(manifest).await?;
+    let files = read_files(components).await?;
     let mut candidates = Vec::with_capacity(files.len());
-    for component in &manifest.components {
+    for component in components.iter() {
         let Some(bytes) = files.get(&component.name) else {
             continue;
         };
@@ -56,7 +55,7 @@ async fn candidate(
     component: &Arc<ComponentSpec>,
     bytes: &Wasm,
 ) -> Result<Candidate, Failure> {
-    let uncompiled = verify::read(bytes.clone()).await?;
+    let uncompiled = read(bytes.clone()).await?;
     uncompiled.check(component).map_err(CandidateError::from)?;
     let code = compiler
         .compile(&uncompiled, &digest(bytes))

@@ -4,37 +4,37 @@ use std::time::Instant;
 
 use tokio::sync::{broadcast, mpsc};
 
-use super::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
+use crate::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
 
 /// Broadcast capacity, in events. Slower subscribers lose events.
-const BEHIND: usize = 1024;
+const MAX_EVENTS_BEHIND: usize = 1024;
 
 /// The listeners to the progress of a swap.
 #[derive(Clone)]
-pub(super) struct Listeners {
-    everybody: broadcast::Sender<Progress>,
+pub(crate) struct Listeners {
+    subscribers: broadcast::Sender<Progress>,
     caller: Option<mpsc::UnboundedSender<Progress>>,
 }
 
 impl Listeners {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            everybody: broadcast::channel(BEHIND).0,
+            subscribers: broadcast::channel(MAX_EVENTS_BEHIND).0,
             caller: None,
         }
     }
 
     /// These listeners and the caller that has asked for this swap.
-    pub(super) fn and(&self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Self {
+    pub(crate) fn with_caller(&self, caller: Option<mpsc::UnboundedSender<Progress>>) -> Self {
         Self {
-            everybody: self.everybody.clone(),
+            subscribers: self.subscribers.clone(),
             caller,
         }
     }
 
     /// Subscribes to every swap from now on.
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Progress> {
-        self.everybody.subscribe()
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Progress> {
+        self.subscribers.subscribe()
     }
 
     fn tell(&self, progress: Progress) {
@@ -42,15 +42,15 @@ impl Listeners {
         if let Some(caller) = &self.caller {
             let _ = caller.send(progress.clone());
         }
-        let _ = self.everybody.send(progress);
+        let _ = self.subscribers.send(progress);
     }
 }
 
 /// The remark in the report of a step, if there is any.
-pub(super) type Remark = Option<String>;
+pub(crate) type Remark = Option<String>;
 
 /// A report that is being written.
-pub(super) struct Recorder {
+pub(crate) struct Recorder {
     report: Report,
     began: Instant,
     listeners: Listeners,
@@ -58,7 +58,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Begins the report of a component, with the digest of the bytes that it shall have.
-    pub(super) fn new(component: &str, digest: &str, listeners: Listeners) -> Self {
+    pub(crate) fn new(component: &str, digest: &str, listeners: Listeners) -> Self {
         let report = Report {
             component: component.to_owned(),
             outcome: Outcome::Refused,
@@ -79,12 +79,12 @@ impl Recorder {
     }
 
     /// The report up to now.
-    pub(super) fn report(&mut self) -> &mut Report {
+    pub(crate) fn report(&mut self) -> &mut Report {
         &mut self.report
     }
 
     /// Takes a step. A step that finds that a later step would fail, fails as that later step.
-    pub(super) async fn step<T>(
+    pub(crate) async fn step<T>(
         &mut self,
         step: Step,
         work: impl Future<Output = Result<(T, Remark), Failure>>,
@@ -114,24 +114,24 @@ impl Recorder {
     }
 
     /// Takes a step that cannot fail.
-    pub(super) fn pass(&mut self, step: Step) {
+    pub(crate) fn pass(&mut self, step: Step) {
         self.write(step, StepState::Passed, None, 0.0);
     }
 
     /// Skips a step, because there is nothing to do.
-    pub(super) fn skip(&mut self, step: Step, why: &str) {
+    pub(crate) fn skip(&mut self, step: Step, why: &str) {
         self.write(step, StepState::Skipped, Some(why.to_owned()), 0.0);
     }
 
     /// Fails a step that was not taken because its failure was foreseen, or a step that has passed, but not together
     /// with other components.
-    pub(super) fn fail(&mut self, failure: &Failure) {
+    pub(crate) fn fail(&mut self, failure: &Failure) {
         self.report.steps.retain(|one| one.step != failure.step);
         self.write(failure.step, StepState::Failed, Some(failure.reason.clone()), 0.0);
     }
 
     /// Ends the report.
-    pub(super) fn finish(mut self, outcome: Outcome, failure: Option<Failure>) -> Report {
+    pub(crate) fn finish(mut self, outcome: Outcome, failure: Option<Failure>) -> Report {
         self.report.outcome = outcome;
         self.report.failure = failure;
         self.report.milliseconds = milliseconds(self.began);
@@ -164,6 +164,6 @@ impl Recorder {
 }
 
 /// The time since `since` in milliseconds, to the microsecond.
-pub(super) fn milliseconds(since: Instant) -> f64 {
+pub(crate) fn milliseconds(since: Instant) -> f64 {
     (since.elapsed().as_secs_f64() * 1e6).round() / 1e3
 }

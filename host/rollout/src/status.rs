@@ -1,17 +1,18 @@
 //! The status of each component on this host, as health and the other hosts see it.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::report::ReplicaState;
+use crate::report::ReplicaState;
 
 /// The status of a component on a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The version that answers requests here; none while it starts.
-    pub live: Option<u32>,
+    pub live: Option<NonZeroU32>,
     /// The version that all hosts shall have.
-    pub wanted: Option<u32>,
+    pub wanted: Option<NonZeroU32>,
     /// How far the host is in taking the wanted version.
     pub state: ReplicaState,
     /// Why the host is behind.
@@ -35,8 +36,7 @@ pub struct Statuses(Mutex<BTreeMap<String, Status>>);
 
 impl Statuses {
     /// The statuses of a host that is about to have these components.
-    #[must_use]
-    pub fn of(components: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn new(components: impl IntoIterator<Item = String>) -> Self {
         Self(Mutex::new(
             components
                 .into_iter()
@@ -52,10 +52,10 @@ impl Statuses {
     }
 
     /// Sets the live versions of this host, each of which is also the wanted version.
-    pub(super) fn set_live(&self, versions: impl IntoIterator<Item = (String, u32)>) {
+    pub(crate) fn set_live(&self, versions: impl IntoIterator<Item = (String, Option<NonZeroU32>)>) {
         let live = |number| Status {
-            live: Some(number),
-            wanted: Some(number),
+            live: number,
+            wanted: number,
             state: ReplicaState::Live,
             detail: None,
         };
@@ -64,7 +64,7 @@ impl Statuses {
         for (name, number) in versions {
             // A component that is behind stays so until the wanted version is live.
             let status = before.get(&name).filter(|one| {
-                one.live == Some(number) && one.wanted != Some(number) && one.state == ReplicaState::Behind
+                one.live == number && one.wanted != number && one.state == ReplicaState::Behind
             });
             let status = status.cloned().unwrap_or_else(|| live(number));
             statuses.insert(name, status);
@@ -72,7 +72,7 @@ impl Statuses {
     }
 
     /// Records that the host is about to take a version.
-    pub(super) fn set_wanted(&self, component: &str, number: u32) {
+    pub(crate) fn set_wanted(&self, component: &str, number: NonZeroU32) {
         self.change(component, |status| {
             status.wanted = Some(number);
             status.state = ReplicaState::Compiling;
@@ -81,7 +81,7 @@ impl Statuses {
     }
 
     /// Records that the host could not take the wanted version.
-    pub(super) fn set_behind(&self, component: &str, why: &str) {
+    pub(crate) fn set_behind(&self, component: &str, why: &str) {
         self.change(component, |status| {
             status.state = ReplicaState::Behind;
             status.detail = Some(why.to_owned());

@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,7 +128,7 @@ async fn load(
         .await?;
     let candidate = Candidate::link(&machine_code, Arc::new(spec))?;
     let resources = Resources::new(candidate.spec(), database, None);
-    Ok(Arc::new(candidate.version(1, resources)))
+    Ok(Arc::new(candidate.version(NonZeroU32::new(1), resources)))
 }
 
 async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {

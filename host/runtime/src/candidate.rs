@@ -1,5 +1,6 @@
 //! A component that is linked against its grants, before it becomes a version.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use berth_database::Migration;
@@ -123,9 +124,9 @@ impl Candidate {
         self.unnumbered.authority()
     }
 
-    /// The version with this number, and with `resources` for its grants.
+    /// The version with this number, if it has one, and with `resources` for its grants.
     #[must_use]
-    pub fn version(&self, number: u32, resources: Resources) -> Version {
+    pub fn version(&self, number: Option<NonZeroU32>, resources: Resources) -> Version {
         self.unnumbered.numbered(number, resources)
     }
 

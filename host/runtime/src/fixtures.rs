@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,7 +108,7 @@ impl Host {
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
             let resources = Resources::new(candidate.spec(), None, None);
-            versions.push(Arc::new(candidate.version(1, resources)));
+            versions.push(Arc::new(candidate.version(NonZeroU32::new(1), resources)));
         }
         let first = Arc::clone(&versions[0]);
         self.registry.publish(Deployment::new(versions).unwrap());

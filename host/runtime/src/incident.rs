@@ -2,6 +2,7 @@
 //! budget.
 
 use std::fmt::{self, Display, Write};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tracing::field::display;
@@ -87,7 +88,13 @@ impl Version {
     }
 }
 
-fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, message: impl Display) {
+fn warn(
+    log: &LogBudget,
+    component: &str,
+    version: Option<NonZeroU32>,
+    request_id: &str,
+    message: impl Display,
+) {
     let message = one_line(message);
     if log.admit(message.len()) {
         tracing::warn!(component, version, request_id, "{message}");

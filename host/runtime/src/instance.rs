@@ -1,6 +1,7 @@
 //! One request in one instance, from its head to the last byte of its response.
 
 use std::future::poll_fn;
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -46,8 +47,8 @@ const MAX_HEAD_DELAY: Duration = Duration::from_millis(50);
 pub struct RequestContext {
     /// The component that serves the request.
     pub component: String,
-    /// The number of the component's version.
-    pub version: u32,
+    /// The number of the component's version. None for a version that has no number yet.
+    pub version: Option<NonZeroU32>,
     /// The request's `x-request-id`.
     pub request_id: String,
     /// The principal, if any.

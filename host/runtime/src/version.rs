@@ -1,5 +1,6 @@
 //! One linked version of a component, ready to make instances.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use berth_database::Migration;
@@ -21,7 +22,7 @@ use crate::compile::Compiled;
 use crate::component_spec::ComponentSpec;
 use crate::guest_memory::{Charge, MemoryAccount};
 use crate::instance::RequestContext;
-use crate::limits::{Limits, Overdrawn};
+use crate::limits::Overdrawn;
 use crate::meter::{CpuMeter, MemoryMeter, Metered};
 use crate::refused_statement::LastRefusal;
 use crate::resources::Resources;
@@ -42,8 +43,7 @@ const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Version {
     pub(crate) spec: Arc<ComponentSpec>,
-    /// 0 before the version has a number.
-    pub(crate) number: u32,
+    pub(crate) number: Option<NonZeroU32>,
     digest: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
     /// The source lines of its code.
@@ -68,7 +68,7 @@ impl Version {
         client: Client,
     ) -> Self {
         Self {
-            number: 0,
+            number: None,
             digest: Arc::clone(&compiled.digest),
             lines: compiled.lines.clone(),
             memory: compiled.engine.memory().trials(),
@@ -83,8 +83,8 @@ impl Version {
         }
     }
 
-    /// The version with a number, and with `resources` for its grants.
-    pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
+    /// The version with its number, if it has one, and with `resources` for its grants.
+    pub(crate) fn numbered(&self, number: Option<NonZeroU32>, resources: Resources) -> Self {
         let memory = self.memory.memory();
         let memory = if resources.is_trial {
             memory.trials()
@@ -105,10 +105,19 @@ impl Version {
         &self.spec
     }
 
-    /// The number of the version, from 1.
+    /// The number of the version. None for a candidate, and in a dry run of bytes that the host has never seen.
     #[must_use]
-    pub fn number(&self) -> u32 {
+    pub fn number(&self) -> Option<NonZeroU32> {
         self.number
+    }
+
+    /// The component and the number, as in `todo@3`; without a number, only the component.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.number {
+            Some(number) => format!("{}@{number}", self.spec.name),
+            None => self.spec.name.clone(),
+        }
     }
 
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
@@ -292,6 +301,6 @@ fn wasi(request: &Arc<RequestContext>, environment: &Settings) -> WasiCtx {
 
 impl std::fmt::Debug for Version {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}@{}", self.spec.name, self.number)
+        formatter.write_str(&self.label())
     }
 }

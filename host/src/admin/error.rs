@@ -5,9 +5,8 @@ use std::io;
 
 use axum::response::{IntoResponse, Response};
 use berth_contract::detail;
+use berth_rollout::OperatorError;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-
-use crate::delivery::OperatorError;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,13 @@
 //! `berth check`: checks manifest and components, for people or as JSON.
 
 use anyhow::Result;
+use berth_rollout::{ApplyManifestError, Checked};
 use berth_runtime::RoutePattern;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::print;
 use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Variables};
-use crate::delivery::{self, ApplyManifestError, Checked};
 
 /// How the result is printed.
 #[derive(Args)]
@@ -35,7 +35,12 @@ impl Check {
 
 async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
     let config = Config::read(variables)?;
-    let checked = delivery::check(&config.manifest, &config.code_cache, config.compiler.clone()).await?;
+    let checked = berth_rollout::check(
+        &config.manifest.components.clone().into(),
+        &config.code_cache,
+        config.compiler.clone(),
+    )
+    .await?;
     Ok((config, checked))
 }
 

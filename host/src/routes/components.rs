@@ -88,7 +88,7 @@ async fn run(
         Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
     };
-    if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.number())) {
+    if let Ok(label) = HeaderValue::try_from(version.label()) {
         response.headers_mut().insert(X_COMPONENT, label);
     }
     Ok(response)

@@ -10,7 +10,7 @@ impl RequestContext {
     pub(crate) fn of_a_test() -> Arc<Self> {
         Arc::new(Self {
             component: "tested".to_owned(),
-            version: 1,
+            version: NonZeroU32::new(1),
             request_id: "the-request".to_owned(),
             principal: None,
             callers: Vec::new(),

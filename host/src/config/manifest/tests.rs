@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use berth_runtime::{Authentication, LogLimits};
+use http::Method;
 
 use super::*;
 

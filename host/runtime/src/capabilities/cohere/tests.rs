@@ -1,6 +1,7 @@
 //! The host functions against a fake Cohere, without a component.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use berth_cohere::Settings;
@@ -69,7 +70,7 @@ fn request() -> RequestContext {
     };
     RequestContext {
         component: "ai".to_owned(),
-        version: 1,
+        version: NonZeroU32::new(1),
         request_id: String::new(),
         principal: Some(ada),
         callers: vec![],

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use berth_database::{Pool, StorageError, with_connection};
@@ -9,34 +10,54 @@ use jiff::{Timestamp, Unit};
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
-use super::report::{Replica, ReplicaState};
-use super::status::Status;
-use super::versions::number;
+use super::versions::optional_number;
+use crate::report::{Replica, ReplicaState};
+use crate::status::Status;
+
+/// How many polls a host may miss before the others count it as gone.
+const MAX_MISSED_POLLS: u32 = 3;
 
 /// The hosts on a database, seen from one of them.
 #[derive(Clone)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     pool: Pool,
+    /// This host's name.
     host: String,
+    /// How often this host polls. None for a host that is alone on its database, which reports nothing.
+    poll_interval: Option<Duration>,
 }
 
 impl Hosts {
     /// Selects the hosts on the host's own database; `host` is its own name among them.
-    pub(super) fn new(pool: Pool, host: String) -> Self {
-        Self { pool, host }
+    pub(crate) fn new(pool: Pool, host: String, poll_interval: Option<Duration>) -> Self {
+        Self {
+            pool,
+            host,
+            poll_interval,
+        }
     }
 
-    /// Reports the state of this host. The host counts as gone when it has not reported again within `lifetime`.
-    /// Deletes the rows of hosts that are gone.
-    pub(super) async fn tell(
-        &self,
-        statuses: &BTreeMap<String, Status>,
-        lifetime: Duration,
-    ) -> Result<(), StorageError> {
+    /// This host's name.
+    pub(crate) fn this_host(&self) -> &str {
+        &self.host
+    }
+
+    /// How often this host polls. None for a host that is alone on its database.
+    pub(crate) fn poll_interval(&self) -> Option<Duration> {
+        self.poll_interval
+    }
+
+    /// Reports the state of this host, unless it is alone on its database. The host counts as gone when it misses three
+    /// polls. Deletes the rows of hosts that are gone.
+    pub(crate) async fn report(&self, statuses: &BTreeMap<String, Status>) -> Result<(), StorageError> {
+        let Some(poll_interval) = self.poll_interval else {
+            return Ok(());
+        };
+        let lifetime = poll_interval * MAX_MISSED_POLLS;
         let components: Vec<&str> = statuses.keys().map(String::as_str).collect();
         let statuses = || statuses.values();
         let numbers: Vec<Option<i32>> = statuses()
-            .map(|one| one.live.and_then(|number| i32::try_from(number).ok()))
+            .map(|one| one.live.and_then(|number| i32::try_from(number.get()).ok()))
             .collect();
         let states: Vec<&str> = statuses().map(|one| one.state.as_str()).collect();
         let details: Vec<Option<&str>> = statuses().map(|one| one.detail.as_deref()).collect();
@@ -66,8 +87,11 @@ impl Hosts {
         .await
     }
 
-    /// Reports that this host ends.
-    pub(super) async fn leave(&self) -> Result<(), StorageError> {
+    /// Deletes the report of this host, which ends.
+    pub(crate) async fn leave(&self) -> Result<(), StorageError> {
+        if self.poll_interval.is_none() {
+            return Ok(());
+        }
         with_connection(&self.pool, async |connection| {
             sqlx::query("DELETE FROM berth.component_replicas WHERE host = $1")
                 .bind(&self.host)
@@ -79,7 +103,7 @@ impl Hosts {
     }
 
     /// The state of every host that has reported lately, by component.
-    pub(super) async fn all(&self) -> Result<BTreeMap<String, Vec<Replica>>, StorageError> {
+    pub(crate) async fn all(&self) -> Result<BTreeMap<String, Vec<Replica>>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query(
                 "SELECT component, host, number, state, detail,
@@ -97,7 +121,7 @@ impl Hosts {
     }
 
     /// This host, with `status` as its present state.
-    pub(super) fn this(&self, status: Status) -> Replica {
+    pub(crate) fn this(&self, status: Status) -> Replica {
         let Status {
             live, state, detail, ..
         } = status;
@@ -118,10 +142,7 @@ impl Hosts {
         Ok(Replica {
             this: host == self.host,
             host,
-            number: row
-                .try_get::<Option<i32>, _>(2)?
-                .map(|_| number(row, 2))
-                .transpose()?,
+            number: optional_number(row, 2)?,
             state: match row.try_get(3)? {
                 "live" => ReplicaState::Live,
                 "behind" => ReplicaState::Behind,
@@ -134,7 +155,7 @@ impl Hosts {
 }
 
 /// The state of a rollout in words: `live on 2 of 3, 1 compiling`.
-pub(super) fn in_words(replicas: &[Replica], wanted: Option<u32>) -> String {
+pub(crate) fn in_words(replicas: &[Replica], wanted: Option<NonZeroU32>) -> String {
     let count = |state| replicas.iter().filter(|replica| replica.state == state).count();
     let live = replicas
         .iter()
@@ -160,7 +181,7 @@ mod tests {
         Replica {
             host,
             this: false,
-            number: Some(number),
+            number: NonZeroU32::new(number),
             state,
             detail: None,
             seen_at: String::new(),
@@ -170,7 +191,7 @@ mod tests {
     #[test]
     fn a_rollout_is_told_by_how_many_hosts_are_how_far() {
         use ReplicaState::{Behind, Compiling, Live};
-        let told = |replicas: &[Replica]| in_words(replicas, Some(2));
+        let told = |replicas: &[Replica]| in_words(replicas, NonZeroU32::new(2));
         assert_eq!(told(&[replica(2, Live), replica(2, Live)]), "live on 2 of 2");
         assert_eq!(
             told(&[replica(2, Live), replica(1, Compiling), replica(2, Live)]),

@@ -1,21 +1,23 @@
 //! The versions of every component, as the database stores them: `berth.component_versions`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 
-use berth_database::{Pool, StorageError, SwapLock, with_connection};
+use berth_database::{Listener, Pool, Server, StorageError, SwapLock, with_connection};
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
-use super::report::{Origin, VersionState, VersionSummary};
+use crate::plan::{NewBytes, StoredVersion};
+use crate::report::{Origin, VersionState, VersionSummary};
 
 /// The channel of notifications that another version has gone live. Listeners then read the table.
-pub(super) const CHANNEL: &str = "berth_versions";
+const CHANNEL: &str = "berth_versions";
 
 /// How many versions of a component keep their bytes, including the live version.
-const KEPT: i64 = 10;
+const MAX_KEPT_VERSIONS: i64 = 10;
 
 /// How many refused versions of a component are kept.
-const REFUSED: i64 = 20;
+const MAX_REFUSED_VERSIONS: i64 = 20;
 
 /// The columns of a [`VersionSummary`], in the order in which [`summary`] reads them.
 macro_rules! select_summary {
@@ -32,25 +34,25 @@ macro_rules! select_summary {
 
 /// The versions in a database.
 #[derive(Clone)]
-pub(super) struct Versions {
+pub(crate) struct Versions {
     pool: Pool,
-}
-
-/// A version by its number and its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct StoredVersion {
-    pub(super) number: u32,
-    pub(super) digest: String,
+    server: Server,
 }
 
 impl Versions {
     /// Selects the versions in the host's own database.
-    pub(super) fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: Pool, server: Server) -> Self {
+        Self { pool, server }
+    }
+
+    /// Listens for notifications that another version has gone live. None if the database is behind a pooler and has no
+    /// direct address.
+    pub(crate) async fn listen(&self) -> sqlx::Result<Option<Listener>> {
+        Listener::open(&self.server, CHANNEL).await
     }
 
     /// The version of each component that all hosts shall have.
-    pub(super) async fn live(&self) -> Result<BTreeMap<String, StoredVersion>, StorageError> {
+    pub(crate) async fn live(&self) -> Result<BTreeMap<String, StoredVersion>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query("SELECT component, number, digest FROM berth.component_versions WHERE state = 'live'")
                 .fetch_all(connection)
@@ -69,7 +71,7 @@ impl Versions {
     }
 
     /// Every stored version of a component, newest first.
-    pub(super) async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, StorageError> {
+    pub(crate) async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query(select_summary!("WHERE component = $1 ORDER BY number DESC"))
                 .bind(component)
@@ -80,7 +82,7 @@ impl Versions {
     }
 
     /// The version that has these bytes.
-    pub(super) async fn with_digest(
+    pub(crate) async fn with_digest(
         &self,
         component: &str,
         digest: &str,
@@ -96,11 +98,15 @@ impl Versions {
     }
 
     /// The bytes of a version, if they are kept.
-    pub(super) async fn bytes(&self, component: &str, number: u32) -> Result<Option<Vec<u8>>, StorageError> {
+    pub(crate) async fn bytes(
+        &self,
+        component: &str,
+        number: NonZeroU32,
+    ) -> Result<Option<Vec<u8>>, StorageError> {
         let row = with_connection(&self.pool, async |connection| {
             sqlx::query("SELECT bytes FROM berth.component_versions WHERE component = $1 AND number = $2")
                 .bind(component)
-                .bind(i64::from(number))
+                .bind(i64::from(number.get()))
                 .fetch_optional(connection)
                 .await
         });
@@ -108,14 +114,13 @@ impl Versions {
     }
 
     /// Returns the number of these bytes, or gives them the next number. The caller must hold the swap lock.
-    pub(super) async fn stage(
-        &self,
-        component: &str,
-        digest: &str,
-        size: usize,
-        origin: Origin,
-        by: &str,
-    ) -> Result<u32, StorageError> {
+    pub(crate) async fn stage(&self, component: &str, new: &NewBytes) -> Result<NonZeroU32, StorageError> {
+        let NewBytes {
+            bytes,
+            digest,
+            origin,
+            by,
+        } = new;
         let row = with_connection(&self.pool, async |connection| {
             sqlx::query(
                 "INSERT INTO berth.component_versions
@@ -130,7 +135,7 @@ impl Versions {
             )
             .bind(component)
             .bind(digest)
-            .bind(i64::try_from(size).unwrap_or(i64::MAX))
+            .bind(i64::try_from(bytes.len()).unwrap_or(i64::MAX))
             .bind(origin.as_str())
             .bind(by)
             .fetch_one(connection)
@@ -140,10 +145,10 @@ impl Versions {
     }
 
     /// Stores that a staged version was refused, and deletes the oldest refused versions beyond the limit.
-    pub(super) async fn refuse(
+    pub(crate) async fn refuse(
         &self,
         component: &str,
-        number: u32,
+        number: NonZeroU32,
         reason: &str,
     ) -> Result<(), StorageError> {
         with_connection(&self.pool, async |connection| {
@@ -152,7 +157,7 @@ impl Versions {
                  WHERE component = $1 AND number = $2 AND state = 'staged'",
             )
             .bind(component)
-            .bind(i64::from(number))
+            .bind(i64::from(number.get()))
             .bind(reason)
             .execute(&mut *connection)
             .await?;
@@ -162,7 +167,7 @@ impl Versions {
                      ORDER BY number DESC OFFSET $2)",
             )
             .bind(component)
-            .bind(REFUSED)
+            .bind(MAX_REFUSED_VERSIONS)
             .execute(connection)
             .await
             .map(drop)
@@ -171,7 +176,7 @@ impl Versions {
     }
 
     /// Refuses staged versions of a host that ended in the middle of a swap. The caller must hold the swap lock.
-    pub(super) async fn refuse_left_over(&self) -> Result<(), StorageError> {
+    pub(crate) async fn refuse_left_over(&self) -> Result<(), StorageError> {
         with_connection(&self.pool, async |connection| {
             sqlx::query(
                 "UPDATE berth.component_versions SET state = 'refused', reason = 'the host ended in the middle of it'
@@ -187,10 +192,10 @@ impl Versions {
 
 /// Makes a version the live version for all hosts, stores its bytes if they are new, and notifies the hosts. All of it
 /// takes effect when `swap_lock` is committed.
-pub(super) async fn make_live(
+pub(crate) async fn make_live(
     swap_lock: &mut SwapLock,
     component: &str,
-    number: u32,
+    number: NonZeroU32,
     bytes: Option<&[u8]>,
 ) -> sqlx::Result<()> {
     let connection: &mut PgConnection = swap_lock.connection();
@@ -206,7 +211,7 @@ pub(super) async fn make_live(
          WHERE component = $1 AND number = $2",
     )
     .bind(component)
-    .bind(i64::from(number))
+    .bind(i64::from(number.get()))
     .bind(bytes)
     .execute(&mut *connection)
     .await?;
@@ -216,7 +221,7 @@ pub(super) async fn make_live(
              ORDER BY live_at DESC NULLS LAST OFFSET $2)",
     )
     .bind(component)
-    .bind(KEPT)
+    .bind(MAX_KEPT_VERSIONS)
     .execute(&mut *connection)
     .await?;
     sqlx::query("SELECT pg_notify($1, '')")
@@ -251,6 +256,17 @@ fn summary(row: &PgRow) -> sqlx::Result<VersionSummary> {
 }
 
 /// A version's number, which is an `integer` above 0 in the table.
-pub(super) fn number(row: &PgRow, column: usize) -> sqlx::Result<u32> {
-    Ok(u32::try_from(row.try_get::<i32, _>(column)?).unwrap_or_default())
+pub(super) fn number(row: &PgRow, column: usize) -> sqlx::Result<NonZeroU32> {
+    optional_number(row, column)?.ok_or_else(|| sqlx::Error::ColumnDecode {
+        index: column.to_string(),
+        source: "it is not the number of a version".into(),
+    })
+}
+
+/// A version's number, where the column may be NULL.
+pub(super) fn optional_number(row: &PgRow, column: usize) -> sqlx::Result<Option<NonZeroU32>> {
+    let number: Option<i32> = row.try_get(column)?;
+    Ok(number
+        .and_then(|number| u32::try_from(number).ok())
+        .and_then(NonZeroU32::new))
 }

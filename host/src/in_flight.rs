@@ -1,15 +1,7 @@
 //! Counts the requests in flight, bounds their number, and signals when none is left.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-
-use super::guarded_body::guard_body;
-use crate::app::App;
-use crate::connections::{Busy, Closing};
-use crate::error::ApiError;
 
 /// The requests in flight, from their first byte to the last byte of their response.
 #[derive(Clone, Debug)]
@@ -29,7 +21,7 @@ impl InFlight {
     }
 
     /// Counts another request until the token is dropped; none if the limit is reached.
-    fn enter(&self) -> Option<TaskTrackerToken> {
+    pub(crate) fn enter(&self) -> Option<TaskTrackerToken> {
         // The request is counted before the comparison: two at once may both be refused, but never both admitted.
         let token = self.requests.token();
         (self.requests.len() <= self.most).then_some(token)
@@ -39,17 +31,6 @@ impl InFlight {
     pub async fn none_left(&self) {
         self.requests.close();
         self.requests.wait().await;
-    }
-}
-
-/// Refuses requests above the limit: 503 with `Retry-After`. The connection of an admitted request is not closed.
-pub(super) async fn bound(State(app): State<App>, request: Request, next: Next) -> Response {
-    let Some(token) = app.in_flight().enter() else {
-        return ApiError::Busy.into_response();
-    };
-    match Busy::begin(request.extensions()) {
-        Ok(busy) => guard_body(next.run(request).await, (token, busy)),
-        Err(Closing) => ApiError::Busy.into_response(),
     }
 }
 

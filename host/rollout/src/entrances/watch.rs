@@ -30,17 +30,17 @@ const MAX_READ_BYTES: u64 = 64 * 1024 * 1024 + 1;
 
 /// A change of a file.
 #[derive(Debug)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// The path, as it is watched.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The file's first 64 MiB and a byte, or the error that prevented reading; most often the file has been deleted.
-    pub(super) content: io::Result<Vec<u8>>,
+    pub(crate) content: io::Result<Vec<u8>>,
     /// Whether the bytes differ from the last that were reported.
-    pub(super) is_new: bool,
+    pub(crate) is_new: bool,
 }
 
 /// Watches files.
-pub(super) struct Watcher {
+pub(crate) struct Watcher {
     files: Arc<Mutex<Files>>,
     looks: Interval,
 }
@@ -48,7 +48,7 @@ pub(super) struct Watcher {
 impl Watcher {
     /// Watches `paths`. The present contents count as known and are not reported. Make the watcher before the host
     /// reads the files, so that no change is missed.
-    pub(super) async fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(crate) async fn new(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut looks = interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watcher = Self {
@@ -60,13 +60,13 @@ impl Watcher {
     }
 
     /// Watches only `paths`. Paths that were watched before keep their state; for new paths, see [`Watcher::new`].
-    pub(super) async fn set_paths(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+    pub(crate) async fn set_paths(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
         let paths: Vec<_> = paths.into_iter().collect();
         self.with_files(move |files| files.keep(paths)).await;
     }
 
     /// Waits for the next change. No change is lost if the future is dropped before it is done.
-    pub(super) async fn changed(&mut self) -> Change {
+    pub(crate) async fn changed(&mut self) -> Change {
         loop {
             if let Some(change) = lock(&self.files).changes.pop_front() {
                 return change;
