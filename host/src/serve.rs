@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use berth_database::{MigrationError, Trouble, host_tables};
 use berth_rollout::{
-    ApplyManifestError, Components, HostSync, LiveVersions, Precedence, Rollout, RolloutSettings, SavedFiles,
-    UnreadableManifest, apply_manifest,
+    ApplyManifestError, Components, HostSync, LiveVersions, ManifestRefusal, Precedence, Rollout,
+    RolloutSettings, SavedFiles, apply_manifest,
 };
 use berth_runtime::EngineError;
 use tokio::net::{TcpListener, TcpSocket};
@@ -202,13 +202,13 @@ async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>
 }
 
 /// Reads the manifest as it is now. The host's own routes stay as they were at the start.
-fn read_manifest(config: &Config) -> Result<Components, UnreadableManifest> {
-    let manifest = config.read_manifest().map_err(|error| UnreadableManifest {
+fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
+    let manifest = config.read_manifest().map_err(|error| ManifestRefusal {
         reason: error.to_string(),
         may_pass: true,
     })?;
     if manifest.own_routes != config.manifest.own_routes {
-        return Err(UnreadableManifest {
+        return Err(ManifestRefusal {
             reason: "[http] has changed: start the host again, for its own routes to move".to_owned(),
             may_pass: false,
         });

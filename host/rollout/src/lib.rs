@@ -45,7 +45,7 @@ pub use builder::HostDatabase;
 pub use check::{Checked, check};
 pub use components::Components;
 pub use entrances::{
-    ApplyManifestError, HostSync, Intent, OperatorError, Requested, SavedFiles, UnreadableManifest,
+    ApplyManifestError, HostSync, Intent, ManifestRefusal, OperatorError, Requested, SavedFiles,
     apply_manifest,
 };
 pub use live_versions::LiveVersions;

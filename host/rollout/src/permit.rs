@@ -48,8 +48,8 @@ impl Exclusive {
         }
     }
 
-    /// Waits until no swap runs on this host. The holder of a swap lock calls this method, too, so nobody waits for the
-    /// swap lock while holding the result.
+    /// Waits until no swap runs on this host. The holder of the swap lock calls this method, too. So a caller that has the
+    /// result must not wait for the swap lock, because two hosts' swaps would block each other.
     pub(crate) async fn this_host(&self) -> HostPermit {
         HostPermit {
             _guard: Arc::clone(&self.this_host).lock_owned().await,

@@ -78,6 +78,11 @@ impl Recorder {
         }
     }
 
+    /// The component of the report.
+    pub(crate) fn component(&self) -> &str {
+        &self.report.component
+    }
+
     /// The report up to now.
     pub(crate) fn report(&mut self) -> &mut Report {
         &mut self.report

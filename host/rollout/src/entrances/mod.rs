@@ -15,5 +15,5 @@ pub(crate) use apply_manifest::read_files;
 pub use apply_manifest::{ApplyManifestError, apply_manifest};
 pub(crate) use operator::find_component;
 pub use operator::{Intent, OperatorError, Requested};
-pub use saved_files::{SavedFiles, UnreadableManifest};
+pub use saved_files::{ManifestRefusal, SavedFiles};
 pub use sync::HostSync;

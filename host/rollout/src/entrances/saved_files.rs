@@ -21,7 +21,7 @@ use crate::swap::swap;
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why the manifest cannot be applied while the host runs.
-pub struct UnreadableManifest {
+pub struct ManifestRefusal {
     /// The reason and the remedy, as they are logged.
     pub reason: String,
     /// Whether the manifest may be applied later although none of the watched files changes.
@@ -47,10 +47,10 @@ impl SavedFiles {
     pub async fn swap_in(
         mut self,
         rollout: &Rollout,
-        read: impl Fn() -> Result<Components, UnreadableManifest>,
+        read: impl Fn() -> Result<Components, ManifestRefusal>,
     ) {
         tracing::info!(manifest = %self.manifest.display(), "watching the manifest and its files");
-        let mut refused: Option<UnreadableManifest> = None;
+        let mut refused: Option<ManifestRefusal> = None;
         loop {
             let may_pass = refused.as_ref().is_some_and(|refused| refused.may_pass);
             let again = async {
@@ -79,15 +79,15 @@ impl SavedFiles {
     async fn reload(
         &mut self,
         rollout: &Rollout,
-        read: impl Fn() -> Result<Components, UnreadableManifest>,
-        before: Option<UnreadableManifest>,
-    ) -> Option<UnreadableManifest> {
+        read: impl Fn() -> Result<Components, ManifestRefusal>,
+        before: Option<ManifestRefusal>,
+    ) -> Option<ManifestRefusal> {
         let result = match read() {
             Ok(components) => {
                 self.watcher.set_paths(paths(&self.manifest, &components)).await;
                 apply_manifest(rollout, components)
                     .await
-                    .map_err(UnreadableManifest::from)
+                    .map_err(ManifestRefusal::from)
             }
             Err(error) => Err(error),
         };
@@ -158,7 +158,7 @@ fn changes(rollout: &Rollout, components: &Components, path: &Path, source: &Sou
         .collect()
 }
 
-impl From<ApplyManifestError> for UnreadableManifest {
+impl From<ApplyManifestError> for ManifestRefusal {
     fn from(error: ApplyManifestError) -> Self {
         let may_pass = error.is_temporary() || matches!(error, ApplyManifestError::Read { .. });
         Self {

@@ -25,7 +25,7 @@ impl<'a, N: Number> Compatible<'a, N> {
         };
         let refusal = refusal(&error, changes);
         for record in &mut swap.records {
-            if record.report().component == refusal.component {
+            if record.component() == refusal.component {
                 record.fail(&refusal.failure);
             }
         }

@@ -23,7 +23,7 @@ impl Live {
     /// some tables may have their migrations.
     pub(crate) async fn publish(mut probed: Probed<'_, NonZeroU32>) -> Result<Self, Refused> {
         if let Err(error) = write_decision(&mut probed).await {
-            let refusal = away(&mut probed.swap, &error);
+            let refusal = away(&probed.swap, &error);
             return Err(probed.abort(refusal).await);
         }
         let Probed { mut swap, changes } = probed;
@@ -81,6 +81,6 @@ async fn commit(
 }
 
 /// The refusal of a swap whose decision cannot be stored.
-fn away(swap: &mut Swap<'_>, error: &sqlx::Error) -> Refusal {
-    Refusal::new(&swap.first(), Failure::passing(Step::Live, error))
+fn away(swap: &Swap<'_>, error: &sqlx::Error) -> Refusal {
+    Refusal::new(swap.first(), Failure::passing(Step::Live, error))
 }

@@ -1,5 +1,5 @@
-//! The stages of a swap, in which several components may change together. Each stage consumes the stage before, and has
-//! its own way to end the swap without a change:
+//! The stages of a swap, in which several components may change together. Each stage consumes the stage before, and a
+//! stage that is refused undoes its own work and ends the swap:
 //!
 //! - [`Verified`]: the bytes of each change are a component that links
 //! - [`Compatible`]: the components that call each other agree on their interfaces
@@ -109,19 +109,16 @@ impl<'a> Swap<'a> {
     }
 
     /// The component whose report gets the failures that concern all components.
-    fn first(&mut self) -> String {
-        self.records
-            .first_mut()
-            .map(|record| record.report().component.clone())
-            .unwrap_or_default()
+    fn first(&self) -> &str {
+        self.records.first().map_or("", Recorder::component)
     }
 
     /// Ends the swap: releases the swap lock, ends the reports, and stores the refusal of each version.
     async fn refuse(self, refusal: Refusal) -> Refused {
         let permit = self.permit.roll_back().await;
         let mut reports = Vec::with_capacity(self.records.len());
-        for mut record in self.records {
-            let failure = failure_of(&record.report().component, &refusal);
+        for record in self.records {
+            let failure = failure_of(record.component(), &refusal);
             let report = close(record, Outcome::Refused, Some(failure));
             remember(&self.rollout.stores.versions, &report).await;
             reports.push(report);

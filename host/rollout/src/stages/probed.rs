@@ -57,7 +57,7 @@ async fn probe_all<N: Number>(prepared: &mut Prepared<'_, N>) -> Result<(), Refu
     }
     let registry = Registry::of(deployment(versions, Step::Probe)?);
     let trial = swap.rollout.prober.begin(Arc::new(registry));
-    let trial = trial.map_err(|error| Refusal::new(&swap.first(), Failure::lasting(Step::Probe, &*error)))?;
+    let trial = trial.map_err(|error| Refusal::new(swap.first(), Failure::lasting(Step::Probe, &*error)))?;
     for (change, record) in changes.iter().zip(&mut swap.records) {
         probe_change(&*trial, change, record)
             .await
