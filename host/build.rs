@@ -1,4 +1,4 @@
-//! What `berth --version` says beside the version: the commit, and wasmtime's version.
+//! Sets the commit and wasmtime's version for `berth --version`.
 
 use std::process::Command;
 use std::{env, fs};

@@ -1,4 +1,4 @@
-//! What a component is told and may do, beside its database.
+//! The capabilities of a component beside its database.
 
 use serde_json::json;
 
@@ -76,7 +76,7 @@ async fn a_component_that_authenticates_by_itself_sees_authorization_but_no_toke
     }
     let expired = tokens::signed(&json!({ "sub": "ann", "exp": tokens::in_seconds(-60) }));
     let without_claims = tokens::signed(&json!({}));
-    for token in [tokens::of("ann"), expired, without_claims] {
+    for token in [tokens::for_subject("ann"), expired, without_claims] {
         for authorization in [
             format!("Bearer {token}"),
             format!("Token token={token}"),
@@ -94,7 +94,7 @@ async fn a_component_that_authenticates_by_itself_sees_authorization_but_no_toke
     }
     assert_eq!(
         app.get("/show/caller")
-            .bearer_auth(tokens::of("ann"))
+            .bearer_auth(tokens::for_subject("ann"))
             .answer()
             .await
             .text(),
@@ -107,14 +107,14 @@ async fn no_token_and_no_forged_identity_reaches_a_component() {
     let app = App::serving([shows()]).start().await;
     let request = app
         .get("/show/headers")
-        .bearer_auth(tokens::of("ann"))
+        .bearer_auth(tokens::for_subject("ann"))
         .header("x-berth-user", "root")
         .header("X-Berth-Anything", "1")
         .header("x-berth-client", "203.0.113.9")
         .header("x-mine", "kept")
         .header(
             "cookie",
-            format!("theme=dark; access_token={}", tokens::of("ann")),
+            format!("theme=dark; access_token={}", tokens::for_subject("ann")),
         );
     let headers = request.answer().await.expect(200).text().to_ascii_lowercase();
     assert!(headers.contains("x-mine: kept"), "{headers}");
@@ -125,7 +125,7 @@ async fn no_token_and_no_forged_identity_reaches_a_component() {
         "{headers}"
     );
     assert!(
-        !headers.contains("access_token") && !headers.contains(&tokens::of("ann")[..20]),
+        !headers.contains("access_token") && !headers.contains(&tokens::for_subject("ann")[..20]),
         "{headers}"
     );
     let anonymous = app

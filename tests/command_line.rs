@@ -19,7 +19,7 @@ use crate::support::process::{self, Process};
 
 const TOKEN: &str = "the-operators-token";
 
-/// What a command printed, and how it ended.
+/// The output and the exit code of a command.
 #[derive(Debug)]
 struct Ran {
     code: Option<i32>,
@@ -254,7 +254,7 @@ async fn json_is_what_the_host_says_and_nothing_else() {
         refused(Step::Probe, "no answer")
     );
 
-    // What a later version of the host says beyond what this one knows is printed too.
+    // Fields of a later version of the host are printed too.
     let mut later = json!(summary(""));
     later["weather"] = json!("fine");
     let host = answering(StatusCode::OK, json!([later])).await;

@@ -1,4 +1,4 @@
-//! Components as such: what they import, whose they are, and which the host takes.
+//! The components of this project: their imports, and what the host accepts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use wit_component::DecodedWasm;
 use crate::support::app::ROOT;
 use crate::support::{App, Component, Send};
 
-/// What a built component imports: its authority, but for the grants.
+/// The imports of a built component: its authority, before grants.
 fn imports(path: &Path) -> Vec<String> {
     let DecodedWasm::Component(resolve, world) = wit_component::decode(&fs::read(path).unwrap()).unwrap()
     else {

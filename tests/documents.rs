@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of the components' routes: enough for clients to be generated, and nothing that the routes
+//! The OpenAPI document of the components' routes: it has enough for generated clients, and nothing that the routes
 //! do not do.
 
 use std::collections::BTreeSet;

@@ -1,11 +1,11 @@
-//! The rules for every route, whoever answers it.
+//! The rules for every route, of the host and of components.
 
 use serde_json::json;
 
 use crate::support::raw::{self, Raw, exchange};
 use crate::support::{App, Send, User, tokens};
 
-/// A path of each who answers: the host itself, its accounts, its docs, a component.
+/// A path of each kind: the host itself, its accounts, its docs, a component.
 const PATHS: [&str; 6] = [
     "/",
     "/health",
@@ -226,7 +226,7 @@ async fn what_is_no_http_is_refused_and_the_host_serves_on() {
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_hurts_nobody() {
     let app = App::start().await;
-    let token = tokens::of("ann");
+    let token = tokens::for_subject("ann");
     let head = format!(
         "POST /api/tasks HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
          content-length: 1000\r\n\r\n{{\"title\":"
@@ -290,7 +290,7 @@ async fn what_only_the_host_may_say_is_taken_off_a_request() {
 #[tokio::test]
 async fn every_body_and_error_is_json() {
     let app = App::start().await;
-    let ann = User::new(&app, tokens::of("ann"));
+    let ann = User::new(&app, tokens::for_subject("ann"));
     for (answer, status) in [
         (ann.get("/").await, 200),
         (ann.get("/nothing").await, 404),

@@ -222,7 +222,7 @@ async fn more_than_the_host_takes_at_once_are_told_to_come_back() {
     assert_eq!(
         app.get("/health").answer().await.status,
         200,
-        "who asks whether it lives is answered"
+        "the liveness probe is answered"
     );
     drop(running);
 }

@@ -12,7 +12,7 @@
 
 mod support;
 
-// What REST clients see.
+// For REST clients.
 mod auth;
 mod chat;
 mod connections;
@@ -25,7 +25,7 @@ mod request_bodies;
 mod targets;
 mod tasks;
 
-// What component developers see.
+// For component developers.
 mod capabilities;
 mod components;
 mod data;
@@ -38,7 +38,7 @@ mod shares;
 mod streaming;
 mod swap;
 
-// What operators see.
+// For operators.
 mod command_line;
 mod kubernetes;
 mod lifecycle;

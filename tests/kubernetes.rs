@@ -1,4 +1,4 @@
-//! What an operator deploys: the manifests and the Dockerfile, compared to docs/backend-deployment.md, the specification
+//! The manifests and the Dockerfile that an operator deploys, compared to docs/backend-deployment.md, the specification
 //! that the host took over with its place. What it says is read from it, not repeated here.
 
 use std::collections::BTreeMap;
@@ -91,7 +91,7 @@ fn the_image_is_checked_and_reached_as_the_specification_has_it() {
     assert_eq!(port(&ours), port(&specified));
     assert!(
         !ours.starts_with("# syntax="),
-        "it would be fetched from a registry by whoever builds"
+        "the build would fetch it from a registry"
     );
 }
 

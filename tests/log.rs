@@ -63,7 +63,7 @@ async fn a_component_that_shouts_neither_fills_the_log_nor_silences_its_neighbou
     }
 }
 
-/// What the lines about dropped lines say of their number.
+/// The number of dropped lines, by the lines about them.
 fn dropped(log: &str) -> u64 {
     let lines = log
         .lines()

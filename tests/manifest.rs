@@ -12,7 +12,7 @@ fn check(components: impl IntoIterator<Item = Component>) -> Output {
     App::serving(components).run("check")
 }
 
-/// What it says, with the paths of this machine and of this run left out.
+/// The output, without the paths of this machine and of this run.
 fn refusal(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert_eq!(output.status.code(), Some(1), "{text}");

@@ -146,11 +146,11 @@ async fn connections_that_fail_are_told_apart() {
 #[tokio::test]
 async fn failures_of_tls_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let good = Certificates::of("localhost");
+    let good = Certificates::for_host("localhost");
     let authority = good.authority_in(folder.path());
-    let other = Certificates::of("localhost");
+    let other = Certificates::for_host("localhost");
     let (elsewhere, expired) = (
-        Certificates::of("elsewhere.example"),
+        Certificates::for_host("elsewhere.example"),
         Certificates::expired_of("localhost"),
     );
     let answers = |certificates: &Certificates, protocols: &[&str]| {
@@ -292,8 +292,8 @@ async fn a_request_that_a_kept_connection_loses_is_sent_once_more_if_it_may_be()
 fn a_wrong_authority_is_a_fault_of_the_manifest() {
     let folder = tempfile::tempdir().unwrap();
     let key = folder.path().join("key.pem");
-    std::fs::write(&key, Certificates::of("localhost").key).unwrap();
-    let authority = Certificates::of("localhost").authority_in(folder.path());
+    std::fs::write(&key, Certificates::for_host("localhost").key).unwrap();
+    let authority = Certificates::for_host("localhost").authority_in(folder.path());
     for (destination, file, reason) in [
         ("https://localhost", Path::new("/nowhere/ca.pem"), "No such file"),
         ("https://localhost", &*key, "it has no certificate"),

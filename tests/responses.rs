@@ -1,4 +1,4 @@
-//! What a component may not say in a response, because the host's word is meant or the whole site is.
+//! The headers that a component may not set, because they belong to the host or concern the whole site.
 
 use crate::support::raw::{self, exchange};
 use crate::support::{Answer, App, Component, Send};

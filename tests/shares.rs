@@ -1,4 +1,4 @@
-//! What the components of a host share, none of them can take from the others: memory and processors.
+//! Memory and processors, which components share: no component can take the share of another.
 
 use futures_util::future::join_all;
 use reqwest::Response;

@@ -34,13 +34,13 @@ impl Client {
     pub(crate) fn identify(request: &mut Request, proxies: &TrustedProxies) -> Self {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map(|ConnectInfo(address)| address.ip().to_canonical());
-        let client = Self::of(peer, request.headers(), proxies);
+        let client = Self::new(peer, request.headers(), proxies);
         remove_claims(request.headers_mut());
         request.extensions_mut().insert(client.clone());
         client
     }
 
-    fn of(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+    fn new(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let trusted = peer.is_some_and(|peer| proxies.contains(peer));
         let mut client = match peer {
             Some(peer) if trusted => Self::behind(peer, headers, proxies),

@@ -62,7 +62,7 @@ impl Database {
             .map_err(|error| without_private(error, is_production))?;
         if is_production {
             tracing::warn!(
-                "DATABASE_URL is not set: the data are in a private PostgreSQL on this machine alone; set DATABASE_URL to \
+                "DATABASE_URL is not set: the data are in a private PostgreSQL on this machine only; set DATABASE_URL to \
                  keep them elsewhere"
             );
         }

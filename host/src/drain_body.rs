@@ -36,7 +36,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static> Unre
 
 impl<B: Unread> DrainedBody<B> {
     /// Wraps the body of `request`.
-    pub(crate) fn of(request: http::Request<B>) -> http::Request<Self> {
+    pub(crate) fn wrap(request: http::Request<B>) -> http::Request<Self> {
         let waits = request.headers().contains_key(EXPECT);
         request.map(|body| Self {
             body: Some(body),
@@ -114,7 +114,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_nobody_reads_is_taken_in() {
         let (mut sender, body) = body();
-        drop(DrainedBody::of(Request::new(body)));
+        drop(DrainedBody::wrap(Request::new(body)));
         for _ in 0..100 {
             sender.send_data(Bytes::from_static(&[0; 1000])).await.unwrap();
         }
@@ -123,7 +123,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_taken_in_up_to_a_bound() {
         let (mut sender, body) = body();
-        drop(DrainedBody::of(Request::new(body)));
+        drop(DrainedBody::wrap(Request::new(body)));
         let mebibyte = Bytes::from(vec![0; 1 << 20]);
         let sent = async { while sender.send_data(mebibyte.clone()).await.is_ok() {} };
         timeout(DRAIN_TIMEOUT * 2, sent).await.unwrap();
@@ -136,7 +136,7 @@ mod tests {
             .header(EXPECT, "100-continue")
             .body(body)
             .unwrap();
-        drop(DrainedBody::of(request));
+        drop(DrainedBody::wrap(request));
         assert!(sender.send_data(Bytes::new()).await.is_err());
     }
 
@@ -147,7 +147,7 @@ mod tests {
             .header(EXPECT, "100-continue")
             .body(body)
             .unwrap();
-        let mut request = DrainedBody::of(request);
+        let mut request = DrainedBody::wrap(request);
         let (sent, frame) = tokio::join!(
             sender.send_data(Bytes::from_static(b"x")),
             request.body_mut().frame()

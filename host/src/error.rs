@@ -181,7 +181,10 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Internal(cause) => {
-                tracing::error!(error = format!("{cause:#}"), "a request failed by our fault");
+                tracing::error!(
+                    error = format!("{cause:#}"),
+                    "a request failed because of a bug or a setting of the host"
+                );
             }
             Self::DatabaseAway(cause) => {
                 tracing::warn!(

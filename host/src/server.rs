@@ -133,7 +133,7 @@ where
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(activity.clone());
-            let answering = answer(DrainedBody::of(request).map(Body::new));
+            let answering = answer(DrainedBody::wrap(request).map(Body::new));
             async move { Ok::<_, Infallible>(answering.await) }
         });
         let mut http = self.http.clone();

@@ -9,7 +9,7 @@ const REFUSED: &str = "Cross-site request refused";
 const LISTED: &str = "https://app.example.com";
 
 fn cookie() -> String {
-    format!("theme=dark; access_token={}", tokens::of("ann"))
+    format!("theme=dark; access_token={}", tokens::for_subject("ann"))
 }
 
 /// Requests that change something, of the host and of a component.
@@ -150,12 +150,12 @@ async fn reading_and_bearer_tokens_are_not_concerned() {
     }
     let add = || app.post("/api/tasks").json(&json!({ "title": "t" }));
     evil(add())
-        .bearer_auth(tokens::of("ann"))
+        .bearer_auth(tokens::for_subject("ann"))
         .answer()
         .await
         .expect(201);
     evil(add())
-        .bearer_auth(tokens::of("ann"))
+        .bearer_auth(tokens::for_subject("ann"))
         .header("cookie", cookie())
         .answer()
         .await

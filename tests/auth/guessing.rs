@@ -1,4 +1,4 @@
-//! Many wrong passwords: guessing is slow, and it locks nobody out but the guesser.
+//! Many wrong passwords: guessing is slow, and locks out the guesser only.
 
 use futures_util::future::join_all;
 use serde_json::json;

@@ -99,7 +99,7 @@ async fn logging_out_needs_no_token_and_works_as_often_as_one_likes() {
 #[tokio::test]
 async fn a_bad_token_in_the_header_does_not_keep_the_cookies_token_alive() {
     let app = App::start().await;
-    let cookie = format!("access_token={}", tokens::of("ann"));
+    let cookie = format!("access_token={}", tokens::for_subject("ann"));
     let log_out = || {
         app.post("/auth/logout")
             .bearer_auth("nonsense")
@@ -136,7 +136,7 @@ async fn without_the_database_a_good_token_is_not_said_to_be_logged_out() {
 #[tokio::test]
 async fn the_cookies_token_is_logged_out_too() {
     let app = App::start().await;
-    let cookie = format!("access_token={}", tokens::of("ann"));
+    let cookie = format!("access_token={}", tokens::for_subject("ann"));
     app.post("/auth/logout")
         .header("cookie", &cookie)
         .answer()

@@ -68,7 +68,7 @@ async fn without_a_good_token_there_is_nobody() {
             "{path}"
         );
     }
-    let tasks = format!("/api/tasks?token={}", tokens::of("ann"));
+    let tasks = format!("/api/tasks?token={}", tokens::for_subject("ann"));
     assert_eq!(
         app.get(&tasks).answer().await.status,
         401,

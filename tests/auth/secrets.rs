@@ -102,7 +102,7 @@ async fn a_missing_field_shows_the_rest_of_the_body_and_no_secret() {
 #[tokio::test]
 async fn tokens_and_passwords_are_not_logged() {
     let app = App::with("RUST_LOG", "debug").start().await;
-    let token = tokens::of("ann");
+    let token = tokens::for_subject("ann");
     let account = json!({ "email": "ann@example.com", "password": SECRET });
     app.post("/auth/register")
         .json(&account)

@@ -60,7 +60,7 @@ async fn without_a_good_token_there_is_none() {
             app.get(path).bearer_auth("nonsense"),
             app.get(path).bearer_auth(&revoked.token),
             app.get(path).header("cookie", "access_token=nonsense"),
-            app.get(&format!("{path}?token={}", tokens::of("ann"))),
+            app.get(&format!("{path}?token={}", tokens::for_subject("ann"))),
         ] {
             assert_eq!(request.answer().await.expect(200).json(), Value::Null, "{path}");
         }

@@ -4,7 +4,7 @@ use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::{account, token};
-use crate::support::tokens::{SECRET, forged, in_seconds, of, read, signed, signed_with};
+use crate::support::tokens::{SECRET, for_subject, forged, in_seconds, read, signed, signed_with};
 use crate::support::{App, Send, User};
 
 /// The routes of host and component.
@@ -72,7 +72,7 @@ async fn tokens_of_another_secret_or_algorithm_are_refused() {
 #[tokio::test]
 async fn unsigned_tokens_are_refused() {
     let app = App::start().await;
-    let good = of("ann");
+    let good = for_subject("ann");
     let signature = good.rsplit('.').next().unwrap();
     for algorithm in ["none", "None", "NONE", "", "RS256", "ES256"] {
         let header = json!({ "alg": algorithm, "typ": "JWT" });
@@ -90,7 +90,7 @@ async fn unsigned_tokens_are_refused() {
 #[tokio::test]
 async fn tokens_that_were_changed_are_refused() {
     let app = App::start().await;
-    let good = of("ann");
+    let good = for_subject("ann");
     let (header, mut claims) = read(&good);
     claims["sub"] = json!("bob");
     assert_refused(
@@ -146,7 +146,7 @@ async fn a_subject_and_an_end_are_required_and_nothing_else() {
 #[tokio::test]
 async fn a_token_is_read_from_the_header_first_and_then_from_the_cookie() {
     let app = App::start().await;
-    let cookie = format!("theme=dark; access_token={}; x=y", of("bob"));
+    let cookie = format!("theme=dark; access_token={}; x=y", for_subject("bob"));
     let who = async |request: reqwest::RequestBuilder| {
         request
             .header("cookie", &cookie)
@@ -157,11 +157,14 @@ async fn a_token_is_read_from_the_header_first_and_then_from_the_cookie() {
             .clone()
     };
     assert_eq!(who(app.get("/auth/me")).await, "bob");
-    assert_eq!(who(app.get("/auth/me").bearer_auth(of("ann"))).await, "ann");
+    assert_eq!(
+        who(app.get("/auth/me").bearer_auth(for_subject("ann"))).await,
+        "ann"
+    );
     assert_eq!(
         who(app
             .get("/auth/me")
-            .header("authorization", format!("bearer {}", of("ann"))))
+            .header("authorization", format!("bearer {}", for_subject("ann"))))
         .await,
         "ann"
     );

@@ -1,4 +1,4 @@
-//! What is kept of conversations.
+//! The stored conversations.
 
 use fake_cohere::Turn;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What a client sees when Cohere fails: a status, never the cause, and nothing that it said is lost.
+//! Failures of Cohere: the client gets a status and never the cause, and loses no message.
 
 use fake_cohere::{Raw, Refusal, Reply, Turn};
 use serde_json::json;

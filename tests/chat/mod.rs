@@ -4,7 +4,7 @@
 //! - `events`: the same, event by event
 //! - `questions`: what a client may send
 //! - `conversations`: what is kept
-//! - `callers`: whose it all is
+//! - `callers`: the owner of each conversation
 //! - `upstream`: what Cohere is sent
 //! - `failures`: what a client sees when Cohere fails
 
@@ -36,7 +36,7 @@ struct Chat {
 impl Chat {
     /// As the project's own `berth.toml` describes it.
     async fn start() -> Self {
-        Self::of(App::here()).await
+        Self::with(App::here()).await
     }
 
     /// The same, where a message may take only so long.
@@ -53,14 +53,14 @@ impl Chat {
             .route("/api/conversations/{*rest}")
             .limited("time", time);
         let ai = ai.granted(&["postgres", "identity", "logging", "cohere"]);
-        Self::of(App::serving([
+        Self::with(App::serving([
             todo,
             ai.saying(r#"imports = { "todo:tasks/tasks" = "todo" }"#),
         ]))
         .await
     }
 
-    async fn of(app: AppBuilder) -> Self {
+    async fn with(app: AppBuilder) -> Self {
         let cohere = FakeCohere::start(0).await.unwrap();
         let app = app
             .with("COHERE_API_KEY", KEY)
@@ -124,7 +124,7 @@ fn names(events: &[(String, Value)]) -> Vec<&str> {
     events.iter().map(|(name, _)| &**name).collect()
 }
 
-/// Who said what in a conversation, as `role: content`.
+/// The messages of a conversation, as `role: content`.
 async fn said(user: &User<'_>, conversation: &Value) -> Vec<String> {
     let messages = user
         .get(&format!("/api/conversations/{conversation}/messages"))

@@ -1,4 +1,4 @@
-//! What a client may send.
+//! The messages that a client may send.
 
 use fake_cohere::Turn;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What is said, what the tools do, and what the client gets.
+//! Turns of a chat: messages, tool calls, and the response.
 
 use fake_cohere::Turn;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What Cohere is sent.
+//! The requests to Cohere.
 
 use fake_cohere::Turn;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What SQL of one component does not reach: PostgreSQL itself refuses it.
+//! SQL of one component does not reach other components: PostgreSQL refuses it.
 
 use super::{done, refused, run, sql};
 use crate::support::{App, Component, Send};

@@ -1,4 +1,4 @@
-//! SQL that is written to do harm: it costs its own component a failed request, and nobody else anything.
+//! SQL that is written to do harm: its own component has a failed request, and other components notice nothing.
 
 use futures_util::future::join_all;
 use rustix::process::Signal;

@@ -1,4 +1,4 @@
-//! What is left of a guest that ends in the middle of a transaction.
+//! Guests that end in the middle of a transaction leave nothing behind.
 
 use super::{done, run, sql};
 use crate::support::App;

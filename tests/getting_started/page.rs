@@ -1,4 +1,4 @@
-//! What a page asks of its reader.
+//! The steps of a page.
 
 /// One thing to do.
 #[derive(Debug, PartialEq)]
@@ -7,14 +7,14 @@ pub(super) enum Part {
     Command {
         /// The command.
         line: String,
-        /// What the page shows of its output; `…` stands for anything. Nothing, if it shows none.
+        /// The output that the page shows; `…` stands for any text. Empty if the page shows none.
         output: String,
     },
     /// To write a file.
     File {
         /// Its name.
         name: String,
-        /// What is in it.
+        /// The contents.
         text: String,
     },
 }

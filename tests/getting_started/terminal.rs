@@ -38,7 +38,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// In an empty folder, with a database that nobody else uses, and without a network.
+    /// In an empty folder, with a database of its own, and without a network.
     pub(super) async fn open() -> Self {
         let wheels = Path::new(ROOT).join(WHEELS);
         assert!(
@@ -58,7 +58,7 @@ impl Terminal {
             ("HOST", "127.0.0.1".to_owned()),
             ("JWT_SECRET", tokens::SECRET.to_owned()),
             ("PORT", "0".to_owned()),
-            // What was compiled for the run before is of use for this one.
+            // Reuses what an earlier run has compiled.
             (
                 "CARGO_BUILD_BUILD_DIR",
                 concat!(env!("CARGO_TARGET_TMPDIR"), "/getting-started").to_owned(),

@@ -16,7 +16,7 @@ use crate::support::{Answer, App, Send};
 /// Callers that write and read at the same time.
 const CALLERS: usize = 8;
 
-/// What a caller may send at most, whatever happens.
+/// The maximum of requests that a caller sends.
 const ROUNDS: usize = 100_000;
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn a_server_that_is_out_of_something_is_no_fault_of_ours() {
     ann.add_titled("Buy milk").await;
     let mut connection = app.database.connect().await;
     for sqlstate in ["53100", "53200", "57P03"] {
-        // What a full disk does to every write.
+        // Fails every write, as a full disk does.
         let refuse = format!(
             "CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS \
              $$ BEGIN RAISE EXCEPTION 'no space left' USING ERRCODE = '{sqlstate}'; END $$; \
@@ -139,7 +139,7 @@ async fn a_server_that_is_out_of_something_is_no_fault_of_ours() {
     );
 }
 
-/// What became of the requests of all callers.
+/// The results of the requests of all callers.
 #[derive(Default)]
 struct Counts {
     acknowledged: AtomicUsize,

@@ -1,4 +1,4 @@
-//! Behind PgBouncer in transaction mode, where three sessions serve everybody.
+//! Behind PgBouncer in transaction mode, where three sessions serve all clients.
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::json;

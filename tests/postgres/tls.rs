@@ -1,4 +1,4 @@
-//! What `sslmode` asks of a server, on a real one with an authority of its own.
+//! Each `sslmode` with a real server that has an authority of its own.
 
 use std::path::Path;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn authority(file: &Path) -> String {
 #[tokio::test]
 async fn a_server_is_verified_as_far_as_the_url_asks_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let certificates = Certificates::of("localhost");
+    let certificates = Certificates::for_host("localhost");
     let server = TlsPostgres::start(&certificates).await;
     let right = authority(&certificates.authority_in(folder.path()));
     for tls in ["sslmode=require", "ssl=require", "sslmode=prefer", ""] {
@@ -65,8 +65,8 @@ async fn a_server_is_verified_as_far_as_the_url_asks_for_it() {
 #[tokio::test]
 async fn a_server_that_another_authority_vouches_for_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let server = TlsPostgres::start(&Certificates::of("localhost")).await;
-    let wrong = authority(&Certificates::of("localhost").authority_in(folder.path()));
+    let server = TlsPostgres::start(&Certificates::for_host("localhost")).await;
+    let wrong = authority(&Certificates::for_host("localhost").authority_in(folder.path()));
     for tls in ["sslmode=verify-full", "sslmode=verify-ca", "sslmode=require"] {
         let refusal = connect(&server.url("localhost", &(tls.to_owned() + &wrong)))
             .await
@@ -87,7 +87,7 @@ async fn a_server_that_another_authority_vouches_for_is_refused() {
 #[tokio::test]
 async fn a_server_with_another_name_is_refused_where_names_count() {
     let folder = tempfile::tempdir().unwrap();
-    let certificates = Certificates::of("elsewhere.example");
+    let certificates = Certificates::for_host("elsewhere.example");
     let server = TlsPostgres::start(&certificates).await;
     let right = authority(&certificates.authority_in(folder.path()));
     let refusal = connect(&server.url("localhost", &("sslmode=verify-full".to_owned() + &right)))
@@ -106,7 +106,7 @@ async fn a_server_with_another_name_is_refused_where_names_count() {
 #[tokio::test]
 async fn a_host_says_how_its_server_is_verified_and_works_with_it() {
     let folder = tempfile::tempdir().unwrap();
-    let certificates = Certificates::of("localhost");
+    let certificates = Certificates::for_host("localhost");
     let server = TlsPostgres::start(&certificates).await;
     let verified = "sslmode=verify-full".to_owned() + &authority(&certificates.authority_in(folder.path()));
     let app = App::with("DATABASE_URL", server.url("localhost", &verified)).start_alone();
@@ -117,10 +117,10 @@ async fn a_host_says_how_its_server_is_verified_and_works_with_it() {
 #[tokio::test]
 async fn a_host_that_gets_no_tls_as_its_url_asks_says_why_at_once_and_is_not_ready() {
     let [folder, other_folder] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let certificates = Certificates::of("localhost");
+    let certificates = Certificates::for_host("localhost");
     let encrypted = TlsPostgres::start(&certificates).await;
     let plain = TlsPostgres::start_without_tls().await;
-    let wrong = authority(&Certificates::of("localhost").authority_in(other_folder.path()));
+    let wrong = authority(&Certificates::for_host("localhost").authority_in(other_folder.path()));
     let misnamed = authority(&certificates.authority_in(folder.path()));
     for (url, cause, says) in [
         (

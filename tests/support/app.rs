@@ -100,7 +100,7 @@ impl DerefMut for App {
 impl Host {
     /// A user whose token another issuer signed: it has no account, only a `sub`.
     pub(crate) fn user(&self, subject: &str) -> User<'_> {
-        User::new(self, tokens::of(subject))
+        User::new(self, tokens::for_subject(subject))
     }
 
     /// The URL of a path.

@@ -19,7 +19,7 @@ pub(crate) struct Certificates {
 
 impl Certificates {
     /// A new authority, and a certificate for a server of this name.
-    pub(crate) fn of(name: &str) -> Self {
+    pub(crate) fn for_host(name: &str) -> Self {
         Self::signing(&CertificateParams::new([name.to_owned()]).unwrap())
     }
 

@@ -82,7 +82,7 @@ impl TlsPostgres {
 
     /// Starts a server that has no TLS.
     pub(crate) async fn start_without_tls() -> Self {
-        Self::start_with("off", "host", &Certificates::of("localhost")).await
+        Self::start_with("off", "host", &Certificates::for_host("localhost")).await
     }
 
     async fn start_with(tls: &str, hosts: &str, certificates: &Certificates) -> Self {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 pub(crate) const SECRET: &str = "a secret for tests that is long enough";
 
 /// A valid token with only the required claims.
-pub(crate) fn of(subject: &str) -> String {
+pub(crate) fn for_subject(subject: &str) -> String {
     signed(&json!({ "sub": subject, "exp": in_seconds(3600) }))
 }
 

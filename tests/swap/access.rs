@@ -1,4 +1,4 @@
-//! Who may see and swap components.
+//! Access to the admin API: reading and swapping.
 
 use crate::support::operator::ADMIN_TOKEN;
 use crate::support::versions::{version, versioned};

@@ -117,7 +117,7 @@ async fn every_swap_can_be_watched() {
     let swapping = Swapping::start("name=one", |one| one).await;
     let watch = Process::start(command(&swapping.app, &["watch", "--json"]));
     let folder = tempfile::tempdir().unwrap();
-    // It hears what happens once it is connected, which nobody else sees: so swaps happen until it does.
+    // Nothing shows that the command is connected, so swaps happen until it prints one.
     for number in 2..100 {
         let file = save(folder.path(), &format!("name={number}"));
         assert_eq!(run(command(&swapping.app, &["push", &file])).0, 0);

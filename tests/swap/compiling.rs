@@ -19,7 +19,7 @@ const MANY: usize = 10_000;
 /// How long a push may take. Compiling gets what is left of a busy machine.
 const PUSH_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// What a host may grow by while it serves requests and takes a push, in KiB.
+/// The maximum growth of a host that serves requests and takes a push, in KiB.
 const GROWTH: u64 = 48 * 1024;
 
 /// A host whose code cache is empty, and its operator.

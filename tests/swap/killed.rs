@@ -60,7 +60,7 @@ async fn killed_while_its_probe_hangs() {
 
 #[tokio::test]
 async fn killed_while_a_migration_waits() {
-    // A table that cannot be made yet, since somebody else is about to make it.
+    // A table that cannot be created yet, because another transaction is about to create it.
     let before = "BEGIN; CREATE TABLE version.table_2 (id int)";
     let moment = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()
                       AND wait_event_type = 'Lock' AND query LIKE '%CREATE TABLE table_2%')";

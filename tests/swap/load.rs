@@ -20,7 +20,7 @@ const SWAPS: u32 = 200;
 /// After how many of them the host has grown as large as it will be.
 const WARM: u32 = 50;
 
-/// What a process has: resident kibibytes, file descriptors.
+/// The resources of a process: resident kibibytes, file descriptors.
 fn resources(pid: u32) -> (usize, usize) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let resident = status
@@ -34,7 +34,7 @@ fn resources(pid: u32) -> (usize, usize) {
 /// A request that takes a while, most of it without work: several swaps happen before it is answered whole.
 const REQUEST: &str = "/version/stream?times=3&pause=200";
 
-/// One client: sends one request after another, and returns who has answered, and what.
+/// One client: sends one request after another, and returns the version and the text of each response.
 async fn client(
     swapping: Arc<Swapping>,
     stop: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! Swaps: another version of a component takes the place of the one before, or nothing happens and somebody says why.
+//! Swaps: a version of a component replaces the version before, or nothing changes and the report has the reason.
 
 mod access;
 mod command_line;

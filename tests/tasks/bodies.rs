@@ -62,7 +62,7 @@ async fn json_of_any_depth_and_length_is_survived() {
     let app = App::start().await;
     let ann = app.user("ann");
     for (open, close, deepest) in [("[", "]", 400_000), ("{\"a\":", "}", 100_000)] {
-        // What is read, what no longer is, and what nobody means. The guest's stack is as large as the first needs.
+        // A depth that is read, the first that is refused, and an absurd depth. The guest's stack has room for the first.
         for (depth, expected) in [(100, 201), (126, 201), (127, 422), (10_000, 422), (deepest, 422)] {
             let nested = format!("{}1{}", open.repeat(depth), close.repeat(depth));
             let answer = post(&ann, JSON, format!("{{\"title\": \"t\", \"x\": {nested}}}")).await;

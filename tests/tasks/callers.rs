@@ -112,7 +112,7 @@ async fn a_subject_may_be_any_string_of_1_to_100_characters() {
         );
     }
     for subject in ["", &"ü".repeat(101)] {
-        let user = User::new(&app, tokens::of(subject));
+        let user = User::new(&app, tokens::for_subject(subject));
         let answer = user.get("/api/tasks").await;
         assert_eq!(
             answer.failure(),

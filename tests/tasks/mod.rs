@@ -3,7 +3,7 @@
 //! - `create`, `read`, `update`, `complete`, `delete`: one task
 //! - `list`, `paging`: many
 //! - `dashboard`: the dashboard's routes and figures
-//! - `callers`: whose tasks they are
+//! - `callers`: the owner of each task
 //! - `bodies`: bodies that are not what they should be
 
 mod bodies;

@@ -39,10 +39,10 @@ pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {
 pub(crate) fn build_on_save(workspace: &Workspace) {
     let host = parent_id();
     let components = wasm::component_packages(workspace);
-    let mut shared = Sources::of(SHARED.iter().map(|path| workspace.root.join(path)).collect());
+    let mut shared = Sources::new(SHARED.iter().map(|path| workspace.root.join(path)).collect());
     let mut own: Vec<_> = components
         .iter()
-        .map(|package| Sources::of(vec![package.folder()]))
+        .map(|package| Sources::new(vec![package.folder()]))
         .collect();
     while parent_id() == host {
         sleep(POLL_INTERVAL);
@@ -73,7 +73,7 @@ struct Sources {
 type Looks = BTreeMap<PathBuf, (Option<SystemTime>, u64)>;
 
 impl Sources {
-    fn of(paths: Vec<PathBuf>) -> Self {
+    fn new(paths: Vec<PathBuf>) -> Self {
         let seen = look(&paths);
         Self {
             told: seen.clone(),
@@ -125,7 +125,7 @@ mod tests {
         fs::create_dir(folder.path().join("src")).unwrap();
         let main = folder.path().join("src/main.rs");
         fs::write(&main, "one").unwrap();
-        let mut sources = Sources::of(vec![folder.path().to_owned()]);
+        let mut sources = Sources::new(vec![folder.path().to_owned()]);
         assert!(!sources.have_changed());
         fs::write(&main, "one, t").unwrap();
         assert!(!sources.have_changed());
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn files_that_come_and_go_are_changes_too() {
         let folder = tempfile::tempdir().unwrap();
-        let mut sources = Sources::of(vec![folder.path().to_owned()]);
+        let mut sources = Sources::new(vec![folder.path().to_owned()]);
         fs::write(folder.path().join("new.rs"), "").unwrap();
         assert!(!sources.have_changed() && sources.have_changed());
         fs::remove_file(folder.path().join("new.rs")).unwrap();

@@ -39,7 +39,7 @@ const SCHEMA: &str = "todo";
 /// As many as Berth gives to each component.
 const CONNECTIONS: usize = 16;
 
-/// What every request shares.
+/// The state that all requests share.
 #[derive(Clone)]
 struct App {
     pool: Pool,
@@ -85,7 +85,7 @@ fn variable(name: &str) -> anyhow::Result<String> {
     env::var(name).with_context(|| format!("{name} is not set: `cargo xtask bench` starts this program"))
 }
 
-/// What the component answers that Berth is measured with.
+/// The response of the component that Berth is measured with.
 async fn hello() -> &'static str {
     "hello, request 1"
 }

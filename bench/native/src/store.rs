@@ -4,7 +4,7 @@ use sqlx::postgres::PgConnection;
 
 use crate::task::{NewTask, Task};
 
-/// What a list holds at most without a limit, as in the component.
+/// The length of a list without a limit, as in the component.
 const PAGE: i64 = 500;
 
 macro_rules! columns {

@@ -1,4 +1,4 @@
-//! What a task is: a row of the todo component's table, and an object of its API.
+//! A task: a row of the todo component's table, and an object of its API.
 
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;

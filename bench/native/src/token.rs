@@ -1,4 +1,4 @@
-//! Who asks: the subject of a bearer token, verified as Berth verifies it.
+//! The caller: the subject of a bearer token, verified as Berth verifies it.
 
 use std::sync::Arc;
 

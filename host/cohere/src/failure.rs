@@ -1,16 +1,26 @@
 //! The failure of one attempt: the caller's error, the detail for the log, and whether to retry.
 
 use std::error::Error as _;
+use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use crate::error::Error;
-use crate::retry::{Repeat, retry_after};
 use crate::settings::ApiKey;
 
 /// The longest part of Cohere's error message that is kept, in characters.
 const MAX_MESSAGE: usize = 500;
+
+/// Whether an attempt that failed is worth another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    No,
+    /// After a pause of our own choice.
+    Yes,
+    /// After the pause that Cohere asks for.
+    After(Duration),
+}
 
 /// The failure of one attempt.
 #[derive(Debug)]
@@ -104,4 +114,39 @@ pub(crate) fn message(body: &[u8], key: &ApiKey) -> String {
         .collect();
     // The text is cut last, because otherwise a part of the key could remain.
     key.redact(&text).chars().take(MAX_MESSAGE).collect()
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    // A date that has passed means: now.
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let read = |value: &str| {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]);
+            retry_after(&headers)
+        };
+        assert_eq!(read("7"), Some(Duration::from_secs(7)));
+        assert_eq!(read("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
+        assert!(read(&later).is_some_and(|pause| pause > Duration::from_mins(59)));
+        for nonsense in ["soon", "-1", "NaN", "1e300", ""] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
 }

@@ -1,45 +1,14 @@
-//! When a call is repeated: twice, after a pause that doubles, or that Cohere asks for, and never beyond the time that
-//! the call has.
+//! Repeats a call: twice at most, after a pause that doubles or that Cohere asks for, and never beyond the deadline of the call.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::{HeaderMap, header};
 use tokio::time::{Instant, sleep};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Repeat};
+use crate::settings::Backoff;
 
 /// Repetitions of a call.
 const REPETITIONS: u32 = 2;
-
-/// The pauses before a call is repeated.
-#[derive(Clone, Copy, Debug)]
-pub struct Backoff {
-    /// The first pause, if Cohere asks for none. Each later one is twice as long; up to a quarter is added to each by
-    /// chance, so that hosts which failed together do not come again together.
-    pub first: Duration,
-    /// Callers are waiting: if Cohere asks for a longer pause, the call fails at once with the length of the
-    /// pause.
-    pub longest: Duration,
-}
-
-impl Default for Backoff {
-    fn default() -> Self {
-        Self {
-            first: Duration::from_secs(1),
-            longest: Duration::from_secs(10),
-        }
-    }
-}
-
-/// Whether an attempt that failed is worth another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
-    No,
-    /// After a pause of our own choice.
-    Yes,
-    /// After the pause that Cohere asks for.
-    After(Duration),
-}
 
 /// Makes attempts until one succeeds, or is not worth another, or the next would come too late.
 pub(crate) async fn retry<T, F>(
@@ -87,17 +56,6 @@ impl Backoff {
 /// From 0 to 1. A system without randomness does without the jitter.
 fn chance() -> f64 {
     f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
-}
-
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    // A date that has passed means: now.
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -168,22 +126,5 @@ mod tests {
             std::future::ready(failures.pop().map_or(Ok(1), Err))
         });
         assert_eq!(result.await.unwrap(), 1);
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let read = |value: &str| {
-            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, value.parse().unwrap())]);
-            retry_after(&headers)
-        };
-        assert_eq!(read("7"), Some(Duration::from_secs(7)));
-        assert_eq!(read("0.5"), Some(Duration::from_millis(500)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
-        assert!(read(&later).is_some_and(|pause| pause > Duration::from_mins(59)));
-        for nonsense in ["soon", "-1", "NaN", "1e300", ""] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
-        assert_eq!(retry_after(&HeaderMap::new()), None);
     }
 }

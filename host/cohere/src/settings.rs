@@ -8,8 +8,6 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::{Host, Url};
 
-use crate::retry::Backoff;
-
 /// The operator's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -57,6 +55,26 @@ impl Settings {
             max_in_flight: 64,
             queue_timeout: Duration::from_secs(2),
             backoff: Backoff::default(),
+        }
+    }
+}
+
+/// The pauses before a call is repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff {
+    /// The first pause, if Cohere asks for none. Each later one is twice as long; up to a quarter is added to each by
+    /// chance, so that hosts which failed together do not come again together.
+    pub first: Duration,
+    /// Callers are waiting: if Cohere asks for a longer pause, the call fails at once with the length of the
+    /// pause.
+    pub longest: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(10),
         }
     }
 }

@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<()> {
 
     criterion.bench_function("compile todo", |bencher| {
         bencher.to_async(&runtime).iter(|| async {
-            // What is not there yet need not be removed.
+            // The entry may be missing.
             let _ = fs::remove_dir_all(folder.path().join("cache"));
             compiler.compile(&uncompiled, &digest).await.map(drop)
         });

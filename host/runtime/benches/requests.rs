@@ -160,7 +160,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
     ))
 }
 
-/// What a manifest says of a component with these grants, and nothing else.
+/// The specification of a component with these grants only.
 fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
     ComponentSpec {
         capabilities: capabilities.iter().copied().collect(),

@@ -72,9 +72,9 @@ impl SourceLines {
         while low < high {
             let middle = low + (high - low) / 2;
             if self.row(middle)?.place <= place {
-                low = middle + 1
+                low = middle + 1;
             } else {
-                high = middle
+                high = middle;
             }
         }
         let row = self.row(low.checked_sub(1)?)?;

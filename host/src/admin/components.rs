@@ -141,7 +141,7 @@ fn version_number(component: &str, number: u32) -> Result<NonZeroU32, OperatorEr
 /// Answers with the report, or with events if the client asks for them.
 async fn answer(requested: Requested, headers: &HeaderMap) -> Result<Response, AdminError> {
     if events::are_wanted(headers) {
-        return Ok(events::of(requested));
+        return Ok(events::run(requested));
     }
     let report = requested.run(None).await.ok_or(AdminError::Internal)?;
     Ok((status(&report), Json(report)).into_response())

@@ -83,7 +83,7 @@ impl IntoResponse for AdminError {
                 tracing::warn!(error = %cause, "an operator's request failed without the database");
             }
             Self::Operator(OperatorError::Statement(cause)) => {
-                tracing::error!(error = %cause, "an operator's request failed by our fault");
+                tracing::error!(error = %cause, "an operator's request failed because of a bug or a setting of the host");
             }
             Self::Storage(cause) => tracing::error!(
                 error = %cause,

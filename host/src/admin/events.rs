@@ -45,7 +45,7 @@ pub(super) async fn all(State(rollout): State<Arc<Rollout>>) -> Response {
 }
 
 /// Runs a swap, which goes on if the client hangs up. The last event is its report.
-pub(super) fn of(requested: Requested) -> Response {
+pub(super) fn run(requested: Requested) -> Response {
     let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(requested.run(Some(sender)));
     response(stream::unfold(receiver, async |mut receiver| {

@@ -92,7 +92,7 @@ impl Auth {
         if let Some(user) = &settings.anonymous_user {
             tracing::warn!(
                 user,
-                "ANONYMOUS_USER is set: whoever sends no token acts as this user"
+                "ANONYMOUS_USER is set: requests without a token act as this user"
             );
         }
         Self {

@@ -53,7 +53,7 @@ impl Default for Passwords {
 impl Passwords {
     fn bounded(queue: usize, cores: usize) -> Self {
         Self {
-            queue: Queue::of(queue),
+            queue: Queue::with_length(queue),
             cores: Arc::new(Semaphore::new(cores)),
         }
     }
@@ -118,7 +118,7 @@ struct Place<'a> {
 }
 
 impl Queue {
-    fn of(length: usize) -> Self {
+    fn with_length(length: usize) -> Self {
         Self {
             length,
             waiting: Mutex::default(),
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn one_client_has_half_of_the_queue_and_gives_it_back() {
-        let queue = Queue::of(4);
+        let queue = Queue::with_length(4);
         let client = |last| Some(IpAddr::from([192, 0, 2, last]));
         let first = queue.enter(client(1)).unwrap();
         let _second = queue.enter(client(1)).unwrap();

@@ -33,7 +33,7 @@ const SHOWN: &[&str] = &["email", "username", "name"];
 /// A login's fields only have to be present: their values either match an account or do not.
 const ANYTHING: Text = Text::of(1, usize::MAX);
 
-/// What a registration says.
+/// The body of a registration.
 #[derive(ToSchema)]
 pub struct Registration {
     /// The new account's address.
@@ -42,7 +42,7 @@ pub struct Registration {
     /// 8 to 128 characters.
     #[schema(format = Password, min_length = 8, max_length = 128, pattern = r"^[^\x00]*$", example = "correct horse")]
     pub password: String,
-    /// What they want to be called.
+    /// The person's name.
     #[schema(max_length = 255, pattern = r"^[^\x00]*$", example = "Ann")]
     pub name: Option<String>,
 }
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequest<S> for Registration {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
-        let Some(Encoding::Json) = Encoding::of(request.headers()) else {
+        let Some(Encoding::Json) = Encoding::from_headers(request.headers()) else {
             return Err(ApiError::UnsupportedMediaType {
                 wanted: "application/json",
             });
@@ -81,7 +81,8 @@ impl<S: Send + Sync> FromRequest<S> for Login {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
         let wanted = "application/json or application/x-www-form-urlencoded";
-        let encoding = Encoding::of(request.headers()).ok_or(ApiError::UnsupportedMediaType { wanted })?;
+        let encoding =
+            Encoding::from_headers(request.headers()).ok_or(ApiError::UnsupportedMediaType { wanted })?;
         let body = read(request.into_body()).await?;
         // Either name is accepted in either form. If both are missing, the error names the usual name.
         let (mut fields, usual, other) = match encoding {
@@ -105,7 +106,7 @@ enum Encoding {
 impl Encoding {
     /// The encoding by content type; none if the type is another. Without a type, the body counts as JSON, as in
     /// FastAPI.
-    fn of(headers: &HeaderMap) -> Option<Self> {
+    fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let Some(content_type) = headers.get(header::CONTENT_TYPE) else {
             return Some(Self::Json);
         };

@@ -16,7 +16,7 @@ pub struct User {
     /// Where the domain has been put in lower case.
     #[schema(format = Email, example = "ann@example.com")]
     email: String,
-    /// What they want to be called.
+    /// The person's name.
     #[schema(required = true, example = "Ann")]
     name: Option<String>,
     /// False once an operator has disabled the account.
@@ -45,7 +45,7 @@ pub struct Guest {
     created_at: Option<String>,
 }
 
-/// Whoever a token stands for.
+/// The account of a token.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Me {
@@ -115,7 +115,7 @@ pub struct CurrentSession {
     session: TokenSession,
 }
 
-/// What a good token says of itself.
+/// The claims of a valid token.
 #[derive(Serialize, ToSchema)]
 pub struct TokenSession {
     /// The token's `sub`.
@@ -134,7 +134,7 @@ impl LoggedOut {
 }
 
 impl User {
-    fn of(account: &Account) -> Self {
+    fn from_account(account: &Account) -> Self {
         Self {
             id: account.id,
             email: account.email.clone(),
@@ -148,9 +148,9 @@ impl User {
 impl Me {
     /// A caller, described by its account, or by its token if it has no account.
     #[must_use]
-    pub fn of(caller: Identity, account: Option<&Account>) -> Self {
+    pub fn new(caller: Identity, account: Option<&Account>) -> Self {
         match account {
-            Some(account) => Self::Account(User::of(account)),
+            Some(account) => Self::Account(User::from_account(account)),
             None => Self::Guest(Guest {
                 id: caller.principal.subject,
                 email: caller.principal.email,
@@ -165,13 +165,13 @@ impl Me {
 impl CurrentSession {
     /// The session of a caller; none for `ANONYMOUS_USER`, which has no token.
     #[must_use]
-    pub fn of(caller: Identity, account: Option<&Account>) -> Option<Self> {
+    pub fn new(caller: Identity, account: Option<&Account>) -> Option<Self> {
         let session = TokenSession {
             user_id: caller.principal.subject.clone(),
             expires_at: caller.token.as_ref()?.expires_at.to_string(),
         };
         Some(Self {
-            user: Me::of(caller, account),
+            user: Me::new(caller, account),
             session,
         })
     }
@@ -180,11 +180,11 @@ impl CurrentSession {
 impl From<Session> for Registered {
     fn from(session: Session) -> Self {
         Self {
-            account: User::of(&session.account),
+            account: User::from_account(&session.account),
             user_id: session.account.subject(),
             access_token: session.token,
             token_type: "bearer",
-            user: User::of(&session.account),
+            user: User::from_account(&session.account),
         }
     }
 }
@@ -197,7 +197,7 @@ impl From<Session> for LoggedIn {
             token_type: "bearer",
             expires_in: session.lifetime.as_secs(),
             user_id: session.account.subject(),
-            user: User::of(&session.account),
+            user: User::from_account(&session.account),
             email: session.account.email,
             name: session.account.name,
         }
@@ -293,11 +293,11 @@ mod tests {
             carrier: Carrier::Explicit,
         };
         assert_eq!(
-            serde_json::to_value(Me::of(caller.clone(), None)).unwrap(),
+            serde_json::to_value(Me::new(caller.clone(), None)).unwrap(),
             json!({ "id": "7", "email": null, "name": "Bob", "is_active": true, "created_at": null })
         );
         assert_eq!(
-            serde_json::to_value(Me::of(caller, Some(&account()))).unwrap(),
+            serde_json::to_value(Me::new(caller, Some(&account()))).unwrap(),
             user()
         );
     }

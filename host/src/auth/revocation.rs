@@ -145,7 +145,7 @@ impl Revocations {
     fn keep_what_is_known(&self, error: &str) -> Known {
         tracing::warn!(
             error,
-            "revoked tokens and closed accounts cannot be read: changes by others go unheard for now"
+            "revoked tokens and closed accounts cannot be read: changes on other hosts are unknown until the database answers"
         );
         Known::clone(&self.known.load())
     }

@@ -105,7 +105,7 @@ impl Auth {
     async fn remember(&self, account: &Account, client: Option<IpAddr>) {
         let Some(client) = client else { return };
         if let Err(error) = self.accounts.remember_client(account.id, client).await {
-            tracing::warn!(%error, "a client's address cannot be written down: it stays a stranger to the account");
+            tracing::warn!(%error, "a client's address cannot be stored: the account does not know the address");
         }
     }
 

@@ -165,7 +165,7 @@ impl Client {
         if status.is_success() || status == StatusCode::UNPROCESSABLE_ENTITY {
             return Ok(response);
         }
-        Err(Failure::of_status(status, detail(response).await))
+        Err(Failure::from_status(status, detail(response).await))
     }
 }
 

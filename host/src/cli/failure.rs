@@ -126,7 +126,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// The failure for an error status. `detail` is the sentence in the response.
-    pub(super) fn of_status(status: StatusCode, detail: String) -> Self {
+    pub(super) fn from_status(status: StatusCode, detail: String) -> Self {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::NotAllowed(detail),
             StatusCode::NOT_FOUND => Self::Unknown(detail),
@@ -155,8 +155,8 @@ impl Failure {
             Self::NotAllowed(_) => 4,
             Self::Busy(_) => 5,
             Self::Unknown(_) => 6,
-            Self::TooLarge(_) => of_step(Step::Size),
-            Self::Refused { step, .. } => of_step(*step),
+            Self::TooLarge(_) => exit_code_of_step(Step::Size),
+            Self::Refused { step, .. } => exit_code_of_step(*step),
             Self::Config(_)
             | Self::Address(_)
             | Self::Token
@@ -173,7 +173,7 @@ impl Failure {
 }
 
 /// The exit code of a step: from 10, in the order of the steps.
-fn of_step(step: Step) -> u8 {
+fn exit_code_of_step(step: Step) -> u8 {
     10 + step as u8
 }
 
@@ -200,20 +200,20 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_the_same_exit_codes() {
-        let readme = include_str!("../../../README.md").replace('`', "");
+    fn the_page_of_operations_has_the_same_exit_codes() {
+        let page = include_str!("../../../docs/operations.md").replace('`', "");
         let codes: Vec<_> = EXIT_CODES.lines().filter(|line| line.starts_with(' ')).collect();
         assert_eq!(codes.len(), 15);
         for line in codes {
             let words: Vec<_> = line.split_whitespace().collect();
             let row = format!("| {} | {} |", words[0], words[1..].join(" "));
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 
     #[test]
     fn statuses_are_told_apart() {
-        let code = |status| Failure::of_status(status, String::new()).exit_code();
+        let code = |status| Failure::from_status(status, String::new()).exit_code();
         assert_eq!(code(StatusCode::UNAUTHORIZED), 4);
         assert_eq!(code(StatusCode::FORBIDDEN), 4);
         assert_eq!(code(StatusCode::CONFLICT), 5);

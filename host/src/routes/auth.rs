@@ -175,7 +175,7 @@ async fn log_out(
     ))
 }
 
-/// Who am I
+/// Read the caller's account
 ///
 /// The account that the token stands for. For another issuer's token, whose `sub` is nobody's here: what the token
 /// itself says, with the `sub` as `id`.
@@ -198,7 +198,7 @@ async fn log_out(
 )]
 async fn me(State(auth): State<Arc<Auth>>, CallerByLink(caller): CallerByLink) -> Result<Json<Me>, ApiError> {
     let account = auth.account_of(&caller).await?;
-    Ok(Json(Me::of(caller, account.as_ref())))
+    Ok(Json(Me::new(caller, account.as_ref())))
 }
 
 /// Current session
@@ -223,7 +223,7 @@ async fn session(
         return Ok(Json(None));
     };
     match auth.account_of(&caller).await {
-        Ok(account) => Ok(Json(CurrentSession::of(caller, account.as_ref()))),
+        Ok(account) => Ok(Json(CurrentSession::new(caller, account.as_ref()))),
         Err(error) if error.is_bad_token() => Ok(Json(None)),
         Err(error) => Err(error.into()),
     }

@@ -23,7 +23,7 @@ const SERVICE: &str = "todo-backend";
 /// 3 s or 5 s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What this is, and where to read on.
+/// The name and version of the service, and the paths of its documentation and health.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Index {
     name: &'static str,
@@ -103,7 +103,7 @@ pub(super) struct Unready {
 
 /// Index
 ///
-/// What this is, and where to read on.
+/// The name and version of the service, and the paths of its documentation and health.
 #[utoipa::path(
     get,
     path = "/",

@@ -20,7 +20,7 @@ pub struct RequestId(HeaderValue);
 
 impl RequestId {
     /// The caller's identifier, if it is valid: 1 to 128 of `A-Z a-z 0-9 . _ -`. Else a new UUID v7.
-    fn of(headers: &HeaderMap) -> Self {
+    fn from_headers(headers: &HeaderMap) -> Self {
         let sane = |value: &HeaderValue| {
             let bytes = value.as_bytes();
             let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
@@ -35,7 +35,7 @@ impl RequestId {
 
     /// Gives a request its identifier, in its headers and its extensions.
     pub(crate) fn name(request: &mut Request) -> Self {
-        let id = Self::of(request.headers());
+        let id = Self::from_headers(request.headers());
         request.headers_mut().insert(X_REQUEST_ID, id.0.clone());
         request.extensions_mut().insert(id.clone());
         id
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn id_of(value: &[u8]) -> String {
-        RequestId::of(&HeaderMap::from_iter([(
+        RequestId::from_headers(&HeaderMap::from_iter([(
             X_REQUEST_ID,
             HeaderValue::from_bytes(value).unwrap(),
         )]))
@@ -109,8 +109,8 @@ mod tests {
             assert_eq!(id.get_version_num(), 7);
         }
         assert_ne!(
-            RequestId::of(&HeaderMap::new()).to_string(),
-            RequestId::of(&HeaderMap::new()).to_string()
+            RequestId::from_headers(&HeaderMap::new()).to_string(),
+            RequestId::from_headers(&HeaderMap::new()).to_string()
         );
     }
 }

@@ -62,7 +62,7 @@ fn explained(bytes: &[u8]) -> Option<String> {
         .filter(|head| !head.contains(X_REQUEST_ID.as_str()))?;
     let (before, after) = head.split_once(NO_BODY)?;
     let (body, request_id) = (error.body(), RequestId::new());
-    tracing::info!(status = error.status().as_u16(), %request_id, "what came was refused before it was a request");
+    tracing::info!(status = error.status().as_u16(), %request_id, "refused bytes that are no valid request");
     let length = body.len();
     Some(format!(
         "{before}content-type: application/json\r\ncontent-length: {length}\r\n{X_REQUEST_ID}: {request_id}\r\n{after}{body}"

@@ -1,4 +1,4 @@
-//! What Cohere refuses, and with what status: enough to notice a client that sends nonsense.
+//! The requests that Cohere refuses, with the status of each: enough to notice a client that sends invalid requests.
 
 use std::collections::HashSet;
 

@@ -15,7 +15,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Lets one through: whoever waits, or the next to come.
+    /// Lets one request through: a waiting request, or else the next.
     pub fn open(&self) {
         self.0.add_permits(1);
     }

@@ -1,5 +1,5 @@
-//! A small server that speaks Cohere's v2 chat API: for tests, which tell it what to answer, and for a person who
-//! wants to try Berth without a key, whom it answers by simple rules. It is never part of the host.
+//! A small server that speaks Cohere's v2 chat API. Tests give it a script. A person without a key can try Berth with
+//! it: without a script, the server answers by simple rules. It is never part of the host.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {

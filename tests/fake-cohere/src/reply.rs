@@ -1,4 +1,4 @@
-//! What a script can say.
+//! The replies of a script.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::gate::Gate;
 /// One answer of the script.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// What the model says: as JSON or as events, as the request asks for.
+    /// The model's message: as JSON or as events, as the request asks for.
     Turn(Turn),
     /// An error, in Cohere's shape.
     Refusal(Refusal),
@@ -18,7 +18,7 @@ pub enum Reply {
     Hang,
 }
 
-/// What the model says in one turn.
+/// The model's message in one turn.
 #[derive(Clone, Debug)]
 pub struct Turn {
     pub(crate) thinking: Option<String>,

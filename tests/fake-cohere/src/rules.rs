@@ -1,4 +1,4 @@
-//! What is answered when the script says nothing: enough of an assistant to chat with.
+//! The replies when the script has none: simple rules, which are enough of an assistant to chat with.
 //!
 //! It knows a handful of orders, several of them separated by `;`. Each becomes a tool call, if the request brings
 //! the tool; when the results are there, it tells them.
@@ -66,7 +66,7 @@ fn parse(order: &str) -> Option<(&'static str, Value)> {
     }
 }
 
-/// What the tools gave, a line each, in the order of their calls.
+/// The results of the tools, a line each, in the order of their calls.
 fn summary(messages: &[Value]) -> String {
     let Some(asked) = messages
         .iter()

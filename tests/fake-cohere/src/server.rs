@@ -68,7 +68,7 @@ impl FakeCohere {
         })
     }
 
-    /// What `COHERE_BASE_URL` is to be.
+    /// The value for `COHERE_BASE_URL`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)

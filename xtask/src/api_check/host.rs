@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 use crate::{fake_cohere, setup, wasm};
 
 /// The longest start of the host. A development build compiles the components.
-const PATIENCE: Duration = Duration::from_mins(2);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// A host that is stopped when it is dropped.
 pub(super) struct Host {
@@ -95,7 +95,7 @@ impl Host {
             let ended = self.child.try_wait()?;
             ensure!(ended.is_none(), "the host has ended: see {}", self.log.display());
             ensure!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < START_TIMEOUT,
                 "the host is not ready: see {}",
                 self.log.display()
             );

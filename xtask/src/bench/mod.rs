@@ -52,7 +52,7 @@ const WARM_UP: u32 = 1;
 /// With a higher load average, the machine is busy with other work.
 const QUIET: f64 = 0.5;
 
-/// What is to be measured.
+/// The arguments of `cargo xtask bench`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Beside FastAPI and `wasmtime serve` too.

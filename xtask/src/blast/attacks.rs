@@ -34,16 +34,16 @@ pub(crate) fn all() -> [Attack; 11] {
     };
     [
         attack("16 requests that compute", 16, |host, _, stop| {
-            get(host, "/misbehaves/loop", stop)
+            get(host, "/misbehaves/loop", stop);
         }),
         attack("16 requests of 60 MiB each", 16, |host, _, stop| {
             get(host, "/misbehaves/hoard?bytes=62914560", stop);
         }),
         attack("16 requests that trap", 16, |host, _, stop| {
-            get(host, "/misbehaves/trap", stop)
+            get(host, "/misbehaves/trap", stop);
         }),
         attack("4 requests that log without end", 4, |host, _, stop| {
-            get(host, "/shouts/everywhere", stop)
+            get(host, "/shouts/everywhere", stop);
         }),
         attack("24 statements that sleep for an hour", 24, |host, _, stop| {
             sql(host, "untimed", "SELECT pg_sleep(3600)", stop);
@@ -71,7 +71,7 @@ pub(crate) fn all() -> [Attack; 11] {
             );
         }),
         attack("2,100 silent connections", 2_100, |host, _, stop| {
-            silent(host, stop)
+            silent(host, stop);
         }),
         attack("64 wrong logins at once", 64, |host, number, _| {
             let login = format!(r#"{{"email": "user{number}@example.com", "password": "wrong horse"}}"#);

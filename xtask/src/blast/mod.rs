@@ -34,7 +34,7 @@ const CONCURRENCY: u32 = 16;
 /// The time for which an attack runs before the measurement, and the pause of the host between two attacks.
 const LEAD: Duration = Duration::from_secs(1);
 
-/// What is to be done.
+/// The arguments of `cargo xtask blast`.
 #[derive(Args)]
 pub(crate) struct Options {
     /// Seconds that each attack takes.

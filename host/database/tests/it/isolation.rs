@@ -11,7 +11,7 @@ use crate::support::{DataDirectory, connect, pool_settings, refusal, run, text};
 /// SQLSTATE of a missing right.
 const REFUSED: &str = "42501";
 
-/// What a host does for a component when it starts.
+/// The work of a host for a component at its start.
 async fn install(host: &PgConnectOptions, component: &str) -> ComponentDatabase {
     host_tables::prepare(host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(2));

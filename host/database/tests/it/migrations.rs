@@ -1,4 +1,4 @@
-//! Migrations: each once, in order, all or none, whoever else is at it.
+//! Migrations: each runs once, in order, all or none, also beside other hosts.
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
 use berth_database::server::target;

@@ -57,7 +57,7 @@ impl SavedFiles {
                 if may_pass {
                     sleep(RETRY_PAUSE).await;
                 } else {
-                    pending().await
+                    pending::<()>().await;
                 }
             };
             tokio::select! {

@@ -1,4 +1,4 @@
-//! What the benches share: the fixtures, which `cargo xtask test` and `cargo xtask bench` build, and a host for them.
+//! Shared by the benches: the fixtures, which `cargo xtask test` and `cargo xtask bench` build, and a host for them.
 
 use std::fs;
 use std::path::Path;

@@ -79,7 +79,7 @@ type Map = HashMap<Budget, Instant>;
 impl Debts {
     /// The time until `budget` can afford another failure.
     pub(super) fn wait(&self, budget: Budget, now: Instant) -> Duration {
-        let paid_at = self.of_kind(budget).get(&budget);
+        let paid_at = self.map(budget).get(&budget);
         let debt = paid_at.map_or(Duration::ZERO, |paid_at| paid_at.saturating_duration_since(now));
         let rate = budget.rate();
         debt.saturating_sub(rate.each * (rate.burst - 1))
@@ -88,7 +88,7 @@ impl Debts {
     /// Charges a failure to `budget`. Returns how long to delay its response.
     pub(super) fn charge(&mut self, budget: Budget, now: Instant) -> Duration {
         let rate = budget.rate();
-        let debts = self.of_kind_mut(budget);
+        let debts = self.map_mut(budget);
         if debts.len() >= REMEMBERED && !debts.contains_key(&budget) {
             make_room(debts, now);
         }
@@ -100,10 +100,10 @@ impl Debts {
 
     /// Clears the debt of `budget`.
     pub(super) fn forgive(&mut self, budget: Budget) {
-        self.of_kind_mut(budget).remove(&budget);
+        self.map_mut(budget).remove(&budget);
     }
 
-    fn of_kind(&self, budget: Budget) -> &Map {
+    fn map(&self, budget: Budget) -> &Map {
         match budget {
             Budget::Address(_) => &self.addresses,
             Budget::Client(_) => &self.clients,
@@ -111,7 +111,7 @@ impl Debts {
         }
     }
 
-    fn of_kind_mut(&mut self, budget: Budget) -> &mut Map {
+    fn map_mut(&mut self, budget: Budget) -> &mut Map {
         match budget {
             Budget::Address(_) => &mut self.addresses,
             Budget::Client(_) => &mut self.clients,

@@ -30,7 +30,7 @@ impl Folder {
     /// Watches `hello.wasm`, in which there is `one`.
     fn with_one() -> Self {
         Self::watching("hello.wasm", |folder| {
-            fs::write(folder.join("hello.wasm"), "one").unwrap()
+            fs::write(folder.join("hello.wasm"), "one").unwrap();
         })
     }
 
