@@ -1,5 +1,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Mutex;
 
@@ -7,14 +8,14 @@ use futures_util::FutureExt as _;
 
 use super::*;
 
-/// Gives one response after the other; none never arrives.
-struct Script(Mutex<Vec<Option<ProbeResponse>>>);
+/// Gives one response after the other. The response after the last never arrives.
+struct Script(Mutex<VecDeque<ProbeResponse>>);
 
 impl Trial for Script {
     fn answer<'a>(&'a self, probe: &'a Probe) -> BoxFuture<'a, Result<ProbeResponse, InvalidUri>> {
         async {
             probe.path.parse::<http::Uri>()?;
-            let next = self.0.lock().unwrap().remove(0);
+            let next = self.0.lock().unwrap().pop_front();
             match next {
                 Some(response) => Ok(response),
                 None => pending().await,
@@ -24,22 +25,22 @@ impl Trial for Script {
     }
 }
 
-fn response(status: u16, is_whole: bool) -> Option<ProbeResponse> {
-    Some(ProbeResponse {
+fn response(status: u16, is_whole: bool) -> ProbeResponse {
+    ProbeResponse {
         status: StatusCode::from_u16(status).unwrap(),
         beginning: "the reason".to_owned(),
         is_whole,
-    })
+    }
 }
 
 /// The statuses of the answers, and the reason of a failure.
-async fn probed(path: &str, script: Vec<Option<ProbeResponse>>) -> (Vec<Option<u16>>, Option<String>) {
+async fn probed(path: &str, script: Vec<ProbeResponse>) -> (Vec<Option<u16>>, Option<String>) {
     let probes = [Probe {
         method: http::Method::GET,
         path: path.to_owned(),
     }];
     let mut answers = Vec::new();
-    let result = probe(&Script(Mutex::new(script)), &probes, &mut answers).await;
+    let result = probe(&Script(Mutex::new(script.into())), &probes, &mut answers).await;
     let statuses = answers.iter().map(|answer| answer.status).collect();
     (statuses, result.err().map(|failure| failure.reason))
 }
@@ -70,5 +71,5 @@ async fn the_first_bad_answer_ends_the_probes_with_its_reason() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_does_not_arrive_ends_the_probes() {
     let why = "the probe `GET /x` failed: it was not answered in 2 s".to_owned();
-    assert_eq!(probed("/x", vec![None]).await, (vec![None], Some(why)));
+    assert_eq!(probed("/x", Vec::new()).await, (vec![None], Some(why)));
 }
