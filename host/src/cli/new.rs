@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use berth_runtime::RoutePattern;
 
 use super::output::print;
-use crate::config::{OwnRoutes, Pattern};
+use crate::config::OwnRoutes;
 
 /// The placeholder of the component's name in the files.
 const NAME: &str = "{{name}}";
@@ -85,7 +86,7 @@ pub(super) fn new(New { name, path }: &New) -> Result<()> {
 /// Checks that hosts accept the name and its route, and that cargo builds it.
 fn check_name(name: &str) -> Result<()> {
     berth_database::isolation::schema_name(name)?;
-    let route = format!("/{name}").parse::<Pattern>();
+    let route = format!("/{name}").parse::<RoutePattern>();
     route
         .and_then(|route| OwnRoutes::default().check(&route))
         .map_err(|reason| anyhow!(reason))?;

@@ -7,7 +7,7 @@ mod cors;
 mod docs;
 pub(crate) mod guarded_body;
 mod health;
-mod in_flight;
+mod in_flight_limit;
 mod openapi;
 mod request_id;
 mod response_headers;
@@ -34,7 +34,6 @@ use crate::error::ApiError;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
 use cors::Cors;
-pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use target::settle;
 
@@ -98,7 +97,7 @@ impl Routes {
 
 fn router(app: &App) -> Router {
     let own = app.own_routes();
-    let bound = from_fn_with_state(app.clone(), in_flight::bound);
+    let bound = from_fn_with_state(app.clone(), in_flight_limit::bound);
     let mut bounded = Router::new().route("/", any(root));
     if let Some(path) = &own.openapi {
         bounded = bounded.route(path, get(docs::document));

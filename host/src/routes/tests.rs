@@ -4,6 +4,7 @@
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use berth_rollout::LiveVersions;
 use berth_runtime::Deployment;
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
@@ -50,7 +51,9 @@ impl Host {
             cors_origins: config.cors_origins.clone(),
         };
         let stop = CancellationToken::new();
-        let app = App::new(&config, Auth::new(settings, nowhere()), nowhere(), stop.clone());
+        let live = LiveVersions::new(&config.manifest.components.clone().into());
+        let auth = Auth::new(settings, nowhere());
+        let app = App::new(&config, auth, nowhere(), &live, stop.clone());
         Self { app, stop }
     }
 
