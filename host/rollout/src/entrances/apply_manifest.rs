@@ -267,3 +267,6 @@ impl From<Refused> for ApplyManifestError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -266,3 +266,6 @@ fn stored(version: &VersionSummary) -> Result<StoredVersion, OperatorError> {
         digest: version.digest.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests;
