@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use berth_guest::cohere::{AssistantMessage, Message};
-use berth_guest::events::Stop;
-use berth_guest::{Error, Events, Principal, Request, Response};
+use berth_sdk::cohere::{AssistantMessage, Message};
+use berth_sdk::events::Stop;
+use berth_sdk::{Error, Events, Principal, Request, Response};
 
 use crate::answer::{self, Answer};
 use crate::conversations::not_found;

@@ -1,7 +1,7 @@
 //! The handlers of conversations: each responds with the rows of its statements.
 
-use berth_guest::contract::{Fields, Integer, Violations};
-use berth_guest::{Error, Pages, Principal, Request, Response};
+use berth_sdk::contract::{Fields, Integer, Violations};
+use berth_sdk::{Error, Pages, Principal, Request, Response};
 use serde_json::json;
 
 use crate::question::read_title;

@@ -24,7 +24,7 @@ mod tasks;
 mod tools;
 mod turn;
 
-use berth_guest::{Migration, Route};
+use berth_sdk::{Migration, Route};
 
 use crate::chat::chat;
 use crate::conversations::{create, delete, latest, list, messages, read};
@@ -51,7 +51,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
     compatible: true,
 }];
 
-berth_guest::component! {
+berth_sdk::component! {
     routes: ROUTES,
     migrations: MIGRATIONS,
     document: include_str!("../openapi.json"),

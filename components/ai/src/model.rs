@@ -2,8 +2,8 @@
 
 use std::iter;
 
-use berth_guest::Error;
-use berth_guest::cohere::{self, Event, Reply, Request};
+use berth_sdk::Error;
+use berth_sdk::cohere::{self, Event, Reply, Request};
 
 use crate::turn::{Model, Pieces};
 
@@ -54,7 +54,7 @@ pub(crate) fn failure(error: &cohere::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use berth_guest::cohere::{AssistantMessage, FinishReason, ToolCall, Usage};
+    use berth_sdk::cohere::{AssistantMessage, FinishReason, ToolCall, Usage};
 
     use super::*;
 

@@ -3,10 +3,10 @@
 //! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
 //! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
-use berth_guest::contract::openapi::{
+use berth_sdk::contract::openapi::{
     self, Operation, described, id, nullable, object, partial, reference, text, time,
 };
-use berth_guest::{Method, Route};
+use berth_sdk::{Method, Route};
 use serde_json::{Map, Value, json};
 
 use crate::ROUTES;

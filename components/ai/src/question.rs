@@ -1,7 +1,7 @@
 //! A client's message to a conversation, and its rules.
 
-use berth_guest::Error;
-use berth_guest::contract::{Fields, Integer, Text, Violations};
+use berth_sdk::Error;
+use berth_sdk::contract::{Fields, Integer, Text, Violations};
 
 /// A message, for the OpenAPI document. [`Question::read`] refuses a blank message by 400, and not by this rule.
 #[cfg(test)]

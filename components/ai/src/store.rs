@@ -1,6 +1,6 @@
 //! The SQL. Every statement is bound to one user, so that it never finds the conversations of other users.
 
-use berth_guest::postgres::{self, Rows, Statement, Value};
+use berth_sdk::postgres::{self, Rows, Statement, Value};
 
 /// The columns of a conversation, in the order of the response's fields.
 const CONVERSATION: &str = "id, user_id, title, created_at, updated_at";

@@ -1,7 +1,7 @@
 //! The handlers of every route except lists: each reads its request, runs one statement and returns the result.
 
-use berth_guest::contract::{Fields, Integer, Violations, both};
-use berth_guest::{Error, Principal, Request, Response};
+use berth_sdk::contract::{Fields, Integer, Violations, both};
+use berth_sdk::{Error, Principal, Request, Response};
 
 use crate::store;
 use crate::task::{NewTask, Shape, TaskChanges, read_completion};

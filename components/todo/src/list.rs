@@ -1,8 +1,8 @@
 //! `GET …/tasks`: mostly one statement, a second to count when a page is full, more when a list is long.
 
-use berth_guest::contract::{Fields, Integer, Violations};
-use berth_guest::postgres::{self, JsonRows, elements};
-use berth_guest::{Error, Principal, Request, Response, Unfinished, Writer, log};
+use berth_sdk::contract::{Fields, Integer, Violations};
+use berth_sdk::postgres::{self, JsonRows, elements};
+use berth_sdk::{Error, Principal, Request, Response, Unfinished, Writer, log};
 
 use crate::handlers::shape;
 use crate::listing::Listing;

@@ -16,7 +16,7 @@ mod store;
 mod task;
 mod tasks;
 
-use berth_guest::{Migration, Route};
+use berth_sdk::{Migration, Route};
 
 use crate::handlers::{complete, create, delete, overview, read, stats, update};
 use crate::list::list;
@@ -59,7 +59,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
     compatible: true,
 }];
 
-berth_guest::component! {
+berth_sdk::component! {
     routes: ROUTES,
     migrations: MIGRATIONS,
     document: include_str!("../openapi.json"),

@@ -3,11 +3,11 @@
 //! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
 //! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
-use berth_guest::contract::openapi::{
+use berth_sdk::contract::openapi::{
     self, Operation, described, flag, id, json_content, nullable, object, partial, reference, text, time,
 };
-use berth_guest::contract::{Boolean, Datetime, Text};
-use berth_guest::{Method, Route};
+use berth_sdk::contract::{Boolean, Datetime, Text};
+use berth_sdk::{Method, Route};
 use serde_json::{Map, Value, json};
 
 use crate::ROUTES;

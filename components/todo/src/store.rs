@@ -1,7 +1,7 @@
 //! The SQL. Every statement is bound to one user, so that it never finds the tasks of other users.
 
-use berth_guest::contract::Change;
-use berth_guest::postgres::{Statement, Value};
+use berth_sdk::contract::Change;
+use berth_sdk::postgres::{Statement, Value};
 
 use crate::listing::{Listing, Order, Sort, Status};
 use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges};

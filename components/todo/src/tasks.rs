@@ -1,9 +1,9 @@
 //! `todo:tasks/tasks`: the caller's tasks for other components, with the same rules and SQL as over HTTP.
 
-use berth_guest::bindings::http::berth::identity::caller;
-use berth_guest::contract::{Fields, Segment, Violation, Violations};
-use berth_guest::log;
-use berth_guest::postgres::{self, Statement, describe};
+use berth_sdk::bindings::http::berth::identity::caller;
+use berth_sdk::contract::{Fields, Segment, Violation, Violations};
+use berth_sdk::log;
+use berth_sdk::postgres::{self, Statement, describe};
 use serde_json::{Map, Value};
 
 use self::bindings::exports::todo::tasks::tasks::{self, Change, Error, Filter, NewTask, Task, TaskChanges};

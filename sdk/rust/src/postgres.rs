@@ -11,7 +11,7 @@ pub use crate::bindings::http::berth::postgres::client::{
 /// A statement and its parameters, built part by part.
 ///
 /// ```
-/// use berth_guest::postgres::Statement;
+/// use berth_sdk::postgres::Statement;
 ///
 /// let done = Statement::new("DELETE FROM tasks WHERE user_id = ").value("ann").and(" AND id = ").value(7);
 /// assert_eq!(done.text(), "DELETE FROM tasks WHERE user_id = $1 AND id = $2");

@@ -17,12 +17,12 @@ pub struct Migration {
 /// and the text of an `OpenAPI` document are optional.
 ///
 /// ```
-/// # use berth_guest::{Migration, Route};
+/// # use berth_sdk::{Migration, Route};
 /// const ROUTES: &[Route] = &[];
 /// const MIGRATIONS: &[Migration] =
 ///     &[Migration { version: 1, name: "create notes", sql: "CREATE TABLE notes (text text)", compatible: true }];
 ///
-/// berth_guest::component! {
+/// berth_sdk::component! {
 ///     routes: ROUTES,
 ///     migrations: MIGRATIONS,
 ///     document: r#"{"paths": {}}"#,

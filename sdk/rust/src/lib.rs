@@ -3,7 +3,7 @@
 //! A component is a table of routes, with optional migrations and an optional OpenAPI document:
 //!
 //! ```
-//! use berth_guest::{Error, Principal, Request, Response, Route};
+//! use berth_sdk::{Error, Principal, Request, Response, Route};
 //!
 //! const ROUTES: &[Route] = &[Route::at("/hello/{name}").get(hello)];
 //!
@@ -12,7 +12,7 @@
 //!     Ok(Response::json(200, format!(r#"{{"hello":"{name}","from":"{}"}}"#, caller.subject)))
 //! }
 //!
-//! berth_guest::component! { routes: ROUTES }
+//! berth_sdk::component! { routes: ROUTES }
 //! # fn main() {}
 //! ```
 //!

@@ -8,7 +8,7 @@
 pub mod http {
     wit_bindgen::generate!({
         inline: "
-            package berth:guest;
+            package berth:sdk;
 
             world http {
                 include wasi:http/proxy@0.2.12;
@@ -19,11 +19,11 @@ pub mod http {
             }
         ",
         path: "../../wit",
-        world: "berth:guest/http",
+        world: "berth:sdk/http",
         generate_all,
         export_macro_name: "export_http",
         pub_export_macro: true,
-        default_bindings_module: "berth_guest::bindings::http",
+        default_bindings_module: "berth_sdk::bindings::http",
     });
 }
 
@@ -31,18 +31,18 @@ pub mod http {
 pub mod migrations {
     wit_bindgen::generate!({
         inline: "
-            package berth:guest;
+            package berth:sdk;
 
             world migrations {
                 export berth:migrations/migrations@0.1.0;
             }
         ",
         path: "../../wit",
-        world: "berth:guest/migrations",
+        world: "berth:sdk/migrations",
         generate_all,
         export_macro_name: "export_migrations",
         pub_export_macro: true,
-        default_bindings_module: "berth_guest::bindings::migrations",
+        default_bindings_module: "berth_sdk::bindings::migrations",
     });
 }
 
@@ -50,17 +50,17 @@ pub mod migrations {
 pub mod openapi {
     wit_bindgen::generate!({
         inline: "
-            package berth:guest;
+            package berth:sdk;
 
             world openapi {
                 export berth:openapi/document@0.1.0;
             }
         ",
         path: "../../wit",
-        world: "berth:guest/openapi",
+        world: "berth:sdk/openapi",
         generate_all,
         export_macro_name: "export_openapi",
         pub_export_macro: true,
-        default_bindings_module: "berth_guest::bindings::openapi",
+        default_bindings_module: "berth_sdk::bindings::openapi",
     });
 }
