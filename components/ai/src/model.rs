@@ -1,7 +1,5 @@
 //! Cohere as the model of a turn, and the responses to its failures.
 
-use std::iter;
-
 use berth_sdk::Error;
 use berth_sdk::cohere::{self, Event, Reply, Request};
 
@@ -16,7 +14,7 @@ pub(crate) fn whole() -> Model {
 pub(crate) fn streamed() -> Model {
     Box::new(|request: Request| {
         let stream = cohere::stream(&request)?;
-        Ok(Box::new(iter::from_fn(move || stream.next().transpose())) as Pieces)
+        Ok(Box::new(stream) as Pieces)
     })
 }
 

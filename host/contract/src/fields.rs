@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+#[cfg(feature = "openapi")]
+use crate::openapi::{Recorder, schema, schema_or_null};
 use crate::rules::Rule;
 use crate::source::{self, Source};
 use crate::violations::{Segment, Violations};
@@ -12,6 +14,17 @@ use crate::violations::{Segment, Violations};
 ///
 /// A field that violates its rule is recorded and read as the default of its type or as absent, so that reading goes
 /// on: [`Fields::finish`] returns the value only if no violation was recorded. Fields that nothing reads are ignored.
+///
+/// ```
+/// use berth_contract::{Fields, Integer, Text, Violations};
+///
+/// let mut fields = Fields::json(br#"{"text": "Hi", "stars": 9}"#)?;
+/// let text = fields.required("text", &Text::of(1, 500));
+/// let stars = fields.optional("stars", &Integer::between(1, 5));
+/// let violations = fields.finish((text, stars)).unwrap_err();
+/// assert_eq!(violations.iter().count(), 1);
+/// # Ok::<(), Violations>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "violations are lost unless `finish` is called"]
 pub struct Fields {
@@ -20,9 +33,22 @@ pub struct Fields {
     /// The fields whose input a violation may repeat; `None` if it may repeat all of them.
     shown: Option<&'static [&'static str]>,
     violations: Violations,
+    /// The record of what is read, for a document: nothing is checked then.
+    #[cfg(feature = "openapi")]
+    recorder: Option<Recorder>,
 }
 
 /// A request's change of one field of a stored resource.
+///
+/// ```
+/// use berth_contract::{Change, Fields, Text, Violations};
+///
+/// let mut fields = Fields::json(br#"{"note": null}"#)?;
+/// assert_eq!(fields.change("note", &Text::ANY), Change::Clear);
+/// assert_eq!(fields.change("title", &Text::ANY), Change::Keep);
+/// fields.finish(())?;
+/// # Ok::<(), Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Change<T> {
     /// The field was not sent: it keeps its value.
@@ -36,12 +62,26 @@ pub enum Change<T> {
 
 impl Fields {
     /// The fields of a JSON body, which must be an object.
+    ///
+    /// ```
+    /// # use berth_contract::Fields;
+    /// assert!(Fields::json(br#"{"text": "Hi"}"#).is_ok());
+    /// assert!(Fields::json(b"[1]").is_err());
+    /// ```
     pub fn json(bytes: &[u8]) -> Result<Self, Violations> {
         Ok(Self::new(Source::Json, source::json_object(bytes)?))
     }
 
     /// The fields of a JSON body that holds secrets. No violation repeats the client's input, except strings, numbers
     /// and booleans in the fields `shown`. An unknown field is not shown: it may be a secret whose name is misspelt.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json_with_secrets(br#"{"email": "ann", "password": "hunter2"}"#, &["email"])?;
+    /// fields.required("password", &Text::of(10, 100));
+    /// assert!(!fields.finish(()).unwrap_err().body().contains("hunter2"));
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn json_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Result<Self, Violations> {
         let map = source::json_object(bytes).map_err(Violations::without_values)?;
         Ok(Self {
@@ -51,11 +91,24 @@ impl Fields {
     }
 
     /// The fields of an optional JSON body: an empty body and `null` have no fields.
+    ///
+    /// ```
+    /// # use berth_contract::Fields;
+    /// assert!(Fields::optional_json(b"").is_ok());
+    /// ```
     pub fn optional_json(bytes: &[u8]) -> Result<Self, Violations> {
         Ok(Self::new(Source::Json, source::optional_json_object(bytes)?))
     }
 
     /// The fields of an `application/x-www-form-urlencoded` body. An empty field counts as absent, as in FastAPI.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut form = Fields::form(b"name=Ann+B.");
+    /// assert_eq!(form.required("name", &Text::of(1, 50)), "Ann B.");
+    /// form.finish(())?;
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn form(bytes: &[u8]) -> Self {
         let mut map = source::pairs(bytes);
         map.retain(|_, value| value != "");
@@ -64,6 +117,13 @@ impl Fields {
 
     /// The fields of an `application/x-www-form-urlencoded` body that holds secrets, which no violation repeats: see
     /// [`Fields::json_with_secrets`].
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text};
+    /// let mut form = Fields::form_with_secrets(b"password=hunter2", &[]);
+    /// form.required("password", &Text::of(10, 100));
+    /// assert!(!form.finish(()).unwrap_err().body().contains("hunter2"));
+    /// ```
     pub fn form_with_secrets(bytes: &[u8], shown: &'static [&'static str]) -> Self {
         Self {
             shown: Some(shown),
@@ -72,11 +132,27 @@ impl Fields {
     }
 
     /// The parameters of a query string, without its `?`.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Integer, Violations};
+    /// let mut query = Fields::query("limit=20");
+    /// assert_eq!(query.optional("limit", &Integer::between(1, 200)), Some(20));
+    /// query.finish(())?;
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn query(query: &str) -> Self {
         Self::new(Source::Query, source::pairs(query.as_bytes()))
     }
 
     /// The parameters of a path, already percent-decoded.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Integer, Violations};
+    /// let mut path = Fields::path([("id", "7")]);
+    /// assert_eq!(path.required("id", &Integer::ANY), 7);
+    /// path.finish(())?;
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn path<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let mut map = Map::new();
         for (name, value) in parameters {
@@ -91,11 +167,35 @@ impl Fields {
             map,
             shown: None,
             violations: Violations::none(),
+            #[cfg(feature = "openapi")]
+            recorder: None,
+        }
+    }
+
+    /// Fields that record what is read from them, and have no values.
+    #[cfg(feature = "openapi")]
+    pub(crate) fn recording(source: Source, recorder: Recorder) -> Self {
+        Self {
+            recorder: Some(recorder),
+            ..Self::new(source, Map::new())
         }
     }
 
     /// A field that must be there.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(b"{}")?;
+    /// fields.required("text", &Text::ANY);
+    /// assert_eq!(fields.finish(()).unwrap_err().iter().next().map(|violation| violation.kind), Some("missing"));
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn required<R: Rule<Output: Default>>(&mut self, name: &'static str, rule: &R) -> R::Output {
+        #[cfg(feature = "openapi")]
+        if let Some(recorder) = &self.recorder {
+            recorder.note(name, schema(self.source, rule), true);
+            return R::Output::default();
+        }
         if !self.map.contains_key(name) {
             let missing = source::missing(self.enclosing());
             self.add(name, missing);
@@ -104,6 +204,14 @@ impl Fields {
     }
 
     /// An optional field. `null` means the same as no field.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(br#"{"note": null}"#)?;
+    /// assert_eq!(fields.optional("note", &Text::ANY), None);
+    /// fields.finish(())?;
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn optional<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
         match self.change(name, rule) {
             Change::Set(value) => Some(value),
@@ -112,7 +220,20 @@ impl Fields {
     }
 
     /// An optional field that must not be `null`.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(br#"{"note": null}"#)?;
+    /// fields.present("note", &Text::ANY);
+    /// assert!(fields.finish(()).is_err());
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn present<R: Rule>(&mut self, name: &'static str, rule: &R) -> Option<R::Output> {
+        #[cfg(feature = "openapi")]
+        if let Some(recorder) = &self.recorder {
+            recorder.note(name, schema(self.source, rule), false);
+            return None;
+        }
         match rule.check(self.map.get(name)?) {
             Ok(value) => Some(value),
             Err(violations) => {
@@ -123,7 +244,20 @@ impl Fields {
     }
 
     /// An optional field for which `null` and absence have different meanings.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(br#"{"note": "Hi"}"#)?;
+    /// assert_eq!(fields.change("note", &Text::ANY), berth_contract::Change::Set("Hi".to_owned()));
+    /// fields.finish(())?;
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn change<R: Rule>(&mut self, name: &'static str, rule: &R) -> Change<R::Output> {
+        #[cfg(feature = "openapi")]
+        if let Some(recorder) = &self.recorder {
+            recorder.note(name, schema_or_null(self.source, rule), false);
+            return Change::Keep;
+        }
         if self.map.get(name).is_some_and(Value::is_null) {
             return Change::Clear;
         }
@@ -131,12 +265,31 @@ impl Fields {
     }
 
     /// Records a violation that no rule of this crate can find, for instance that two fields do not fit together.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(br#"{"from": "b", "to": "a"}"#)?;
+    /// let (from, to) = (fields.required("from", &Text::ANY), fields.required("to", &Text::ANY));
+    /// if from > to {
+    ///     fields.refuse("to", "value_error", "Value error, `to` is before `from`");
+    /// }
+    /// assert!(fields.finish(()).is_err());
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn refuse(&mut self, name: &'static str, kind: &'static str, message: impl Into<Cow<'static, str>>) {
         let input = self.map.get(name).cloned().unwrap_or_default();
         self.note(name, Violations::one(kind, message, input));
     }
 
     /// `value`, unless a field violated its rule.
+    ///
+    /// ```
+    /// # use berth_contract::{Fields, Text, Violations};
+    /// let mut fields = Fields::json(br#"{"text": "Hi"}"#)?;
+    /// let text = fields.required("text", &Text::of(1, 500));
+    /// assert_eq!(fields.finish(text)?, "Hi");
+    /// # Ok::<(), Violations>(())
+    /// ```
     pub fn finish<T>(self, value: T) -> Result<T, Violations> {
         if self.violations.is_empty() {
             Ok(value)

@@ -5,17 +5,55 @@ use serde_json::Value;
 use crate::violations::{Segment, Violations};
 
 /// A rule for the value of a field.
+///
+/// ```
+/// use berth_contract::{Fields, Rule, Text, Violations};
+/// use serde_json::Value;
+///
+/// /// A word of small letters.
+/// struct Slug;
+///
+/// impl Rule for Slug {
+///     type Output = String;
+///
+///     fn check(&self, input: &Value) -> Result<String, Violations> {
+///         let text = Text::of(1, 50).check(input)?;
+///         if text.bytes().all(|byte| byte.is_ascii_lowercase()) {
+///             return Ok(text);
+///         }
+///         Err(Violations::one("value_error", "Value error, only small letters", input.clone()))
+///     }
+/// }
+///
+/// let mut fields = Fields::json(br#"{"slug": "Hi"}"#)?;
+/// fields.required("slug", &Slug);
+/// assert!(fields.finish(()).is_err());
+/// # Ok::<(), Violations>(())
+/// ```
 pub trait Rule {
     /// The type of a value that passes the rule.
     type Output;
 
     /// Reads `input`, or returns its violations, with locations that begin at the field.
     fn check(&self, input: &Value) -> Result<Self::Output, Violations>;
+
+    /// The JSON Schema of values that pass the rule. Any value, unless the rule says otherwise.
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        Value::Object(serde_json::Map::new())
+    }
 }
 
 /// A string whose length is bounded, in characters (Unicode scalar values).
 ///
 /// A NUL character is refused, because PostgreSQL's text cannot hold one.
+///
+/// ```
+/// # use berth_contract::{Rule, Text};
+/// # use serde_json::json;
+/// assert_eq!(Text::of(1, 5).trimmed().check(&json!(" Hi "))?, "Hi");
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Text {
     min: usize,
@@ -28,6 +66,12 @@ impl Text {
     pub const ANY: Self = Self::of(0, usize::MAX);
 
     /// From `min` to `max` characters.
+    ///
+    /// ```
+    /// # use berth_contract::{Rule, Text};
+    /// # use serde_json::json;
+    /// assert!(Text::of(1, 5).check(&json!("")).is_err());
+    /// ```
     #[must_use]
     pub const fn of(min: usize, max: usize) -> Self {
         Self {
@@ -38,6 +82,12 @@ impl Text {
     }
 
     /// Removes white space at both ends before the characters are counted.
+    ///
+    /// ```
+    /// # use berth_contract::{Rule, Text};
+    /// # use serde_json::json;
+    /// assert!(Text::of(1, 5).trimmed().check(&json!("  ")).is_err());
+    /// ```
     #[must_use]
     pub const fn trimmed(self) -> Self {
         Self { trim: true, ..self }
@@ -72,6 +122,11 @@ impl Rule for Text {
         }
         Ok(text.to_owned())
     }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        schema::text(self)
+    }
 }
 
 fn characters(count: usize) -> String {
@@ -79,6 +134,13 @@ fn characters(count: usize) -> String {
 }
 
 /// A boolean: `true` and `false`, 1 and 0, or one of the words that pydantic accepts.
+///
+/// ```
+/// # use berth_contract::{Rule, Boolean};
+/// # use serde_json::json;
+/// assert!(Boolean.check(&json!("yes"))?);
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Boolean;
 
@@ -120,6 +182,11 @@ impl Rule for Boolean {
         let message = "Input should be a valid boolean, unable to interpret input";
         read.ok_or_else(|| Self::refuse("bool_parsing", message, input))
     }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        schema::boolean()
+    }
 }
 
 impl Boolean {
@@ -129,6 +196,13 @@ impl Boolean {
 }
 
 /// An integer within bounds. A string of digits and a float without a fraction are read as integers, as pydantic does.
+///
+/// ```
+/// # use berth_contract::{Rule, Integer};
+/// # use serde_json::json;
+/// assert_eq!(Integer::ANY.check(&json!("7"))?, 7);
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Integer {
     min: i64,
@@ -143,12 +217,24 @@ impl Integer {
     };
 
     /// From `min` to `max`, both included.
+    ///
+    /// ```
+    /// # use berth_contract::{Rule, Integer};
+    /// # use serde_json::json;
+    /// assert!(Integer::between(1, 5).check(&json!(6)).is_err());
+    /// ```
     #[must_use]
     pub const fn between(min: i64, max: i64) -> Self {
         Self { min, max }
     }
 
     /// `min` or more.
+    ///
+    /// ```
+    /// # use berth_contract::{Rule, Integer};
+    /// # use serde_json::json;
+    /// assert!(Integer::at_least(0).check(&json!(-1)).is_err());
+    /// ```
     #[must_use]
     pub const fn at_least(min: i64) -> Self {
         Self { min, ..Self::ANY }
@@ -227,9 +313,22 @@ impl Rule for Integer {
         }
         Ok(integer)
     }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        schema::integer(*self)
+    }
 }
 
 /// One of several words, each with its value.
+///
+/// ```
+/// # use berth_contract::{Rule, Choice};
+/// # use serde_json::json;
+/// let order = Choice(&[("asc", true), ("desc", false)]);
+/// assert!(order.check(&json!("asc"))?);
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Choice<'a, T>(pub &'a [(&'static str, T)]);
 
@@ -247,6 +346,11 @@ impl<T: Copy> Rule for Choice<'_, T> {
             )
         })
     }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        schema::choice(self)
+    }
 }
 
 /// `'a', 'b' or 'c'`
@@ -259,6 +363,13 @@ fn alternatives(words: &[String]) -> String {
 }
 
 /// A list of at most `max` strings. Each must pass the rule of the elements.
+///
+/// ```
+/// # use berth_contract::{Rule, Text, TextList};
+/// # use serde_json::json;
+/// assert_eq!(TextList::of(Text::of(1, 50), 20).check(&json!(["home"]))?, ["home"]);
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct TextList {
     element: Text,
@@ -267,6 +378,12 @@ pub struct TextList {
 
 impl TextList {
     /// At most `max` strings that pass `element`.
+    ///
+    /// ```
+    /// # use berth_contract::{Rule, Text, TextList};
+    /// # use serde_json::json;
+    /// assert!(TextList::of(Text::ANY, 1).check(&json!(["a", "b"])).is_err());
+    /// ```
     #[must_use]
     pub const fn of(element: Text, max: usize) -> Self {
         Self { element, max }
@@ -307,8 +424,14 @@ impl Rule for TextList {
             Err(violations)
         }
     }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        schema::text_list(self)
+    }
 }
 
-mod schema;
+#[cfg(feature = "openapi")]
+pub(crate) mod schema;
 #[cfg(test)]
 mod tests;

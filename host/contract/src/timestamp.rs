@@ -1,16 +1,47 @@
 //! Timestamps, as clients write them.
 
+mod text;
+
 use serde_json::{Number, Value};
 
 use crate::rules::Rule;
 use crate::violations::Violations;
 
 /// A timestamp: whole microseconds since 1970-01-01T00:00:00Z, between the years 1 and 9999.
+///
+/// It is shown, and serialised, in RFC 3339 and UTC, with as many digits of a second as it has. It is deserialised from
+/// RFC 3339, or from an integer of microseconds.
+///
+/// ```
+/// use berth_contract::Timestamp;
+///
+/// let time: Timestamp = serde_json::from_str(r#""2026-11-23T10:30:00.5+01:00""#)?;
+/// assert_eq!(time.to_string(), "2026-11-23T09:30:00.5Z");
+/// assert_eq!(time.microseconds(), 1_795_426_200_500_000);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The timestamp at these microseconds since 1970-01-01T00:00:00Z; `None` outside of the years 1 to 9999.
+    ///
+    /// ```
+    /// # use berth_contract::Timestamp;
+    /// let time = Timestamp::from_microseconds(1_500_000).map(|time| time.to_string());
+    /// assert_eq!(time.as_deref(), Some("1970-01-01T00:00:01.5Z"));
+    /// ```
+    #[must_use]
+    pub fn from_microseconds(microseconds: i64) -> Option<Self> {
+        within_years(microseconds).ok()
+    }
+
     /// Microseconds since 1970-01-01T00:00:00Z, negative before: a `timestamptz` of `berth:postgres`.
+    ///
+    /// ```
+    /// # use berth_contract::Timestamp;
+    /// assert_eq!(Timestamp::default().microseconds(), 0);
+    /// ```
     #[must_use]
     pub const fn microseconds(self) -> i64 {
         self.0
@@ -20,6 +51,13 @@ impl Timestamp {
 /// Reads a timestamp as pydantic 2 does: RFC 3339, also with a space for the `T`, without seconds, with an offset
 /// without a colon or with none (UTC then); a date alone is its midnight; a number is a Unix time in seconds, or in
 /// milliseconds from 20,000,000,000 on. Digits beyond microseconds are cut off.
+///
+/// ```
+/// # use berth_contract::{Rule, Datetime};
+/// # use serde_json::json;
+/// assert_eq!(Datetime.check(&json!("2026-11-23"))?.to_string(), "2026-11-23T00:00:00Z");
+/// # Ok::<(), berth_contract::Violations>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Datetime;
 
@@ -48,6 +86,11 @@ impl Rule for Datetime {
                 Violations::one("datetime_parsing", message, input.clone())
             }
         })
+    }
+
+    #[cfg(feature = "openapi")]
+    fn schema(&self) -> Value {
+        crate::rules::schema::datetime()
     }
 }
 
@@ -194,10 +237,6 @@ fn unix_number(text: &str) -> Option<f64> {
 /// 0001-01-01T00:00:00Z and 9999-12-31T23:59:59Z, as Unix times in seconds.
 const FIRST_SECOND: f64 = -62_135_596_800.0;
 const LAST_SECOND: f64 = 253_402_300_799.0;
-
-/// The bounds of Unix times in milliseconds. Every number between them is read as a timestamp.
-pub(crate) const UNIX_MIN: i64 = -62_135_596_800_000;
-pub(crate) const UNIX_MAX: i64 = 253_402_300_799_000;
 
 fn from_unix(number: f64) -> Result<Timestamp, Fault> {
     /// Larger numbers are milliseconds: as seconds, they would be past the year 2603.

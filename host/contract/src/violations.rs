@@ -6,11 +6,30 @@ use std::fmt;
 use serde_json::{Value, json};
 
 /// All violations of one request.
+///
+/// ```
+/// use berth_contract::{Segment, Violations};
+///
+/// let violations = Violations::one("value_error", "Value error, taken", "ann".into())
+///     .under(&Segment::Name("name"))
+///     .under(&Segment::Name("body"));
+/// assert_eq!(
+///     violations.body(),
+///     r#"{"detail":[{"input":"ann","loc":["body","name"],"msg":"Value error, taken","type":"value_error"}]}"#
+/// );
+/// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("the request has {} invalid fields", .0.len())]
 pub struct Violations(Vec<Violation>);
 
 /// The violation of one field.
+///
+/// ```
+/// # use berth_contract::{Violations};
+/// # use serde_json::json;
+/// let violations = Violations::one("missing", "Field required", json!(null));
+/// assert_eq!(violations.iter().next().map(|violation| violation.kind), Some("missing"));
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Violation {
     /// The identifier of the violation, for programs: `missing`, `string_too_long`, …
@@ -24,6 +43,13 @@ pub struct Violation {
 }
 
 /// One step of the path to a field.
+///
+/// ```
+/// use berth_contract::Segment;
+///
+/// let location = [Segment::Name("body"), Segment::Name("tags"), Segment::Position(3)];
+/// assert_eq!(location.len(), 3);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
     /// The name of a field, or `body`, `query` or `path`.
@@ -40,6 +66,12 @@ impl Violations {
     }
 
     /// Returns one violation, without a location: [`Violations::under`] adds it.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// assert_eq!(Violations::one("missing", "Field required", json!(null)).iter().count(), 1);
+    /// ```
     #[must_use]
     pub fn one(kind: &'static str, message: impl Into<Cow<'static, str>>, input: Value) -> Self {
         Self(vec![Violation {
@@ -51,6 +83,13 @@ impl Violations {
     }
 
     /// Removes the client's input, because it may be or hold a secret.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// let violations = Violations::one("string_too_short", "Too short", json!("hunter2")).without_input();
+    /// assert!(!violations.body().contains("hunter2"));
+    /// ```
     #[must_use]
     pub fn without_input(mut self) -> Self {
         for violation in &mut self.0 {
@@ -70,6 +109,13 @@ impl Violations {
     }
 
     /// Puts `segment` before each location.
+    ///
+    /// ```
+    /// # use berth_contract::{Segment, Violations};
+    /// # use serde_json::json;
+    /// let violations = Violations::one("missing", "Field required", json!(null)).under(&Segment::Name("name"));
+    /// assert!(violations.body().contains(r#""loc":["name"]"#));
+    /// ```
     #[must_use]
     pub fn under(mut self, segment: &Segment) -> Self {
         for violation in &mut self.0 {
@@ -79,28 +125,64 @@ impl Violations {
     }
 
     /// Appends the violations of `others`.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// let mut violations = Violations::one("missing", "Field required", json!(null));
+    /// violations.extend(violations.clone());
+    /// assert_eq!(violations.iter().count(), 2);
+    /// ```
     pub fn extend(&mut self, others: Self) {
         self.0.extend(others.0);
     }
 
     /// Whether there is no violation.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// assert!(!Violations::one("missing", "Field required", json!(null)).is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The violations, in the order in which the fields were read.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// let violations = Violations::one("missing", "Field required", json!(null));
+    /// let sentences: Vec<_> = violations.iter().map(|violation| &*violation.message).collect();
+    /// assert_eq!(sentences, ["Field required"]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Violation> {
         self.0.iter()
     }
 
     /// The body of the 422: `{"detail": [{"type", "loc", "msg", "input"}]}`, without `input` where it may be a secret.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// let violations = Violations::one("missing", "Field required", json!(null));
+    /// assert!(violations.body().starts_with(r#"{"detail":["#));
+    /// ```
     #[must_use]
     pub fn body(&self) -> String {
         json!({ "detail": self.detail() }).to_string()
     }
 
     /// The value of `detail` in the body of the 422.
+    ///
+    /// ```
+    /// # use berth_contract::{Violations};
+    /// # use serde_json::json;
+    /// let violations = Violations::one("missing", "Field required", json!(null));
+    /// assert_eq!(violations.detail()[0]["type"], "missing");
+    /// ```
     #[must_use]
     pub fn detail(&self) -> Vec<Value> {
         self.iter().map(Violation::to_json).collect()
@@ -141,6 +223,17 @@ impl Segment {
 
 /// Returns both values, or the violations of both: path, query and body of a request are each read to their end, so
 /// that a response reports all violations at once.
+///
+/// ```
+/// use berth_contract::{Fields, Integer, Text, Violations, both};
+///
+/// let mut path = Fields::path([("id", "seven")]);
+/// let id = path.required("id", &Integer::ANY);
+/// let mut body = Fields::json(b"{}")?;
+/// let text = body.required("text", &Text::ANY);
+/// assert_eq!(both(path.finish(id), body.finish(text)).unwrap_err().iter().count(), 2);
+/// # Ok::<(), Violations>(())
+/// ```
 pub fn both<A, B>(first: Result<A, Violations>, second: Result<B, Violations>) -> Result<(A, B), Violations> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),

@@ -1,25 +1,16 @@
-//! Bindings that `wit-bindgen` generates from the WIT packages: three worlds. A component exports those that it needs.
+//! Bindings that `wit-bindgen` generates from the WIT packages in `wit/`, for interfaces that this crate does not cover.
 //!
-//! A component imports only those interfaces of a world that it calls. The crate of a component needs neither
-//! `wit-bindgen` nor the WIT files: [`component!`](crate::component) exports these bindings.
+//! A component imports only those interfaces that it calls. The crate of a component needs neither `wit-bindgen` nor
+//! the WIT files: [`component!`](crate::component) exports these bindings.
+//!
+//! On a machine that is no WebAssembly host, each of these functions panics: tests go by [`testing`](crate::testing).
 #![expect(missing_docs, clippy::pedantic, reason = "generated code, documented in wit/")]
 
 /// A component that answers HTTP requests.
 pub mod http {
     wit_bindgen::generate!({
-        inline: "
-            package berth:sdk;
-
-            world http {
-                include wasi:http/proxy@0.2.12;
-                import wasi:logging/logging@0.1.0-draft;
-                import berth:identity/caller@0.1.0;
-                import berth:postgres/client@0.1.0;
-                import berth:cohere/chat@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        world: "berth:sdk/http",
+        path: "wit",
+        world: "http",
         generate_all,
         export_macro_name: "export_http",
         pub_export_macro: true,
@@ -30,15 +21,8 @@ pub mod http {
 /// A component that has migrations.
 pub mod migrations {
     wit_bindgen::generate!({
-        inline: "
-            package berth:sdk;
-
-            world migrations {
-                export berth:migrations/migrations@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        world: "berth:sdk/migrations",
+        path: "wit",
+        world: "migrations",
         generate_all,
         export_macro_name: "export_migrations",
         pub_export_macro: true,
@@ -49,15 +33,8 @@ pub mod migrations {
 /// A component that describes its routes.
 pub mod openapi {
     wit_bindgen::generate!({
-        inline: "
-            package berth:sdk;
-
-            world openapi {
-                export berth:openapi/document@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        world: "berth:sdk/openapi",
+        path: "wit",
+        world: "openapi",
         generate_all,
         export_macro_name: "export_openapi",
         pub_export_macro: true,

@@ -6,9 +6,26 @@ use berth_contract::{Violations, detail};
 
 use crate::bindings::http::berth::postgres::client;
 use crate::postgres::{describe, is_temporary};
-use crate::{Response, log};
+use crate::{Response, log, outgoing};
 
 /// A failed request. The message is the sentence in the response.
+///
+/// ```
+/// use berth_sdk::postgres::Statement;
+/// use berth_sdk::{Error, Principal, Request, Response};
+///
+/// fn delete(caller: &Principal, request: &Request) -> Result<Response, Error> {
+///     let slug = request.parameter("slug").ok_or(Error::NotFound)?;
+///     let delete = Statement::new("DELETE FROM notes WHERE owner = ")
+///         .value(&caller.subject)
+///         .and(" AND slug = ")
+///         .value(&*slug);
+///     match delete.execute()? {
+///         0 => Err(Error::refused(404, "Note not found")),
+///         _ => Ok(Response::empty(204)),
+///     }
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No route has this path.
@@ -73,8 +90,38 @@ impl From<client::Error> for Error {
     }
 }
 
+/// The server's failure is an upstream's; a fault of the component or of its manifest is the component's own.
+impl From<outgoing::Error> for Error {
+    fn from(error: outgoing::Error) -> Self {
+        let upstream = |status, sentence| {
+            log::warn("outgoing", &error.to_string());
+            Self::Upstream {
+                status,
+                sentence,
+                retry_after: None,
+            }
+        };
+        match error {
+            outgoing::Error::Invalid(_) | outgoing::Error::Forbidden => {
+                Self::Internal(error.to_string().into())
+            }
+            outgoing::Error::Timeout => upstream(504, "Another service did not answer in time"),
+            outgoing::Error::Unreachable(_)
+            | outgoing::Error::Broken(_)
+            | outgoing::Error::TooLarge(_)
+            | outgoing::Error::Status(_)
+            | outgoing::Error::NotJson(_) => upstream(502, "Another service failed"),
+        }
+    }
+}
+
 impl Error {
     /// A refusal with this status and sentence.
+    ///
+    /// ```
+    /// # use berth_sdk::Error;
+    /// assert_eq!(Error::refused(409, "The name is taken").to_string(), "The name is taken");
+    /// ```
     pub fn refused(status: u16, sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused {
             status,
@@ -88,9 +135,9 @@ impl Error {
         match self {
             Self::Postgres(error) => postgres_failed(&error, request),
             Self::Internal(cause) => internal(&cause, request),
-            Self::Invalid(violations) => Response::json(422, violations.body()),
-            Self::MethodNotAllowed { ref allow } => self.response(405).header("allow", allow),
-            Self::NotAuthenticated => self.response(401).header("www-authenticate", "Bearer"),
+            Self::Invalid(violations) => Response::json_text(422, violations.body()),
+            Self::MethodNotAllowed { ref allow } => self.response(405).with_header("allow", allow),
+            Self::NotAuthenticated => self.response(401).with_header("www-authenticate", "Bearer"),
             Self::NotFound => self.response(404),
             Self::Forbidden => self.response(403),
             Self::UnsupportedMediaType => self.response(415),
@@ -106,7 +153,9 @@ impl Error {
                 status,
                 retry_after: Some(seconds),
                 ..
-            } => self.response(status).header("retry-after", seconds.to_string()),
+            } => self
+                .response(status)
+                .with_header("retry-after", seconds.to_string()),
         }
     }
 
@@ -116,7 +165,7 @@ impl Error {
     }
 
     fn response(&self, status: u16) -> Response {
-        Response::json(status, detail(&self.to_string()))
+        Response::json_text(status, detail(&self.to_string()))
     }
 }
 
@@ -135,12 +184,12 @@ fn postgres_failed(error: &client::Error, request: &str) -> Response {
         | client::Error::TooManyBytes(_)
         | client::Error::Unsupported(_) => return internal(&describe(error), request),
     };
-    Response::json(503, detail(sentence)).header("retry-after", "1")
+    Response::json_text(503, detail(sentence)).with_header("retry-after", "1")
 }
 
 fn internal(cause: &str, request: &str) -> Response {
     log::error(request, cause);
-    Response::json(500, detail(INTERNAL))
+    Response::json_text(500, detail(INTERNAL))
 }
 
 #[cfg(test)]
@@ -156,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_what_the_contract_says() {
+    fn each_error_has_a_status_and_a_sentence() {
         for (error, status, sentence) in [
             (Error::NotFound, 404, "Not Found"),
             (
@@ -216,6 +265,21 @@ mod tests {
             status: 429,
             sentence: "Not so fast",
             retry_after,
+        }
+    }
+
+    #[test]
+    fn another_service_is_blamed_for_its_own_failures_only() {
+        for (error, status) in [
+            (outgoing::Error::Timeout, 504),
+            (outgoing::Error::Unreachable("secret".into()), 502),
+            (outgoing::Error::Broken("secret".into()), 502),
+            (outgoing::Error::Status(401), 502),
+            (outgoing::Error::Invalid("secret".into()), 500),
+            (outgoing::Error::Forbidden, 500),
+        ] {
+            let (answered, body) = shown(error.into());
+            assert!(answered == status && !body.contains("secret"), "{status}: {body}");
         }
     }
 

@@ -1,34 +1,24 @@
 //! The macro that makes a crate a component.
 
-/// One step of a component's schema: see `wit/deps/migrations`.
-#[derive(Debug, Clone, Copy)]
-pub struct Migration {
-    /// Its place in the order, 1 or more.
-    pub version: u32,
-    /// A description for people: `create tasks`.
-    pub name: &'static str,
-    /// One or more SQL statements.
-    pub sql: &'static str,
-    /// Whether older versions of the component, which do not know the migration, can work after it has run.
-    pub compatible: bool,
-}
-
-/// Makes the crate a component that answers requests by a table of [`Route`](crate::Route)s. A slice of [`Migration`]s
-/// and the text of an `OpenAPI` document are optional.
+/// Makes the crate a component that answers requests by [`Routes`](crate::Routes). A list of
+/// [`Migration`](crate::Migration)s and the text of an `OpenAPI` document are optional.
 ///
 /// ```
-/// # use berth_sdk::{Migration, Route};
-/// const ROUTES: &[Route] = &[];
-/// const MIGRATIONS: &[Migration] =
-///     &[Migration { version: 1, name: "create notes", sql: "CREATE TABLE notes (text text)", compatible: true }];
+/// use berth_sdk::Routes;
+///
+/// const ROUTES: Routes = Routes::new(&[]);
 ///
 /// berth_sdk::component! {
 ///     routes: ROUTES,
-///     migrations: MIGRATIONS,
+///     migrations: berth_sdk::migrations!("$CARGO_MANIFEST_DIR/tests/migrations"),
 ///     document: r#"{"paths": {}}"#,
 /// }
-/// # fn main() {}
+///
+/// /// Does nothing: the host calls the component's exports.
+/// fn main() {}
 /// ```
+///
+/// The crate is a program and no library, so that its tests run natively by plain `cargo test`.
 #[macro_export]
 macro_rules! component {
     (routes: $routes:expr $(, migrations: $migrations:expr)? $(, document: $document:expr)? $(,)?) => {
@@ -39,7 +29,7 @@ macro_rules! component {
                 request: $crate::bindings::http::wasi::http::types::IncomingRequest,
                 response: $crate::bindings::http::wasi::http::types::ResponseOutparam,
             ) {
-                $crate::serve($routes, request, response);
+                $crate::serve(&$routes, request, response);
             }
         }
 
@@ -47,9 +37,8 @@ macro_rules! component {
 
         $(
             impl $crate::bindings::migrations::exports::berth::migrations::migrations::Guest for Component {
-                fn list() -> Vec<$crate::bindings::migrations::exports::berth::migrations::migrations::Migration> {
-                    let migrations: &[$crate::Migration] = $migrations;
-                    migrations.iter().map(|migration| (*migration).into()).collect()
+                fn list() -> Vec<$crate::Migration> {
+                    $migrations
                 }
             }
 
@@ -68,15 +57,4 @@ macro_rules! component {
             $crate::bindings::openapi::export_openapi!(Component with_types_in $crate::bindings::openapi);
         )?
     };
-}
-
-impl From<Migration> for crate::bindings::migrations::exports::berth::migrations::migrations::Migration {
-    fn from(migration: Migration) -> Self {
-        Self {
-            version: migration.version,
-            name: migration.name.to_owned(),
-            sql: migration.sql.to_owned(),
-            compatible: migration.compatible,
-        }
-    }
 }

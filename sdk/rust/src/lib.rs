@@ -1,52 +1,63 @@
-//! The library for Berth's components: routes, fields, JSON, errors and PostgreSQL, over plain bindings.
+#![doc = include_str!("../README.md")]
 //!
-//! A component is a table of routes, with optional migrations and an optional OpenAPI document:
+//! # Where to find what
 //!
-//! ```
-//! use berth_sdk::{Error, Principal, Request, Response, Route};
-//!
-//! const ROUTES: &[Route] = &[Route::at("/hello/{name}").get(hello)];
-//!
-//! fn hello(caller: &Principal, request: &Request) -> Result<Response, Error> {
-//!     let name = request.parameter("name").unwrap_or_default();
-//!     Ok(Response::json(200, format!(r#"{{"hello":"{name}","from":"{}"}}"#, caller.subject)))
-//! }
-//!
-//! berth_sdk::component! { routes: ROUTES }
-//! # fn main() {}
-//! ```
-//!
-//! An instance serves one request only, so nothing here is prepared for a second request: the table is a constant, and
-//! a request makes no more calls to the host than it needs.
-//!
-//! - [`routes`]: from a method and a path to a handler; 404 and 405;
-//! - [`request`] and [`response`]: the argument and the result of a handler;
-//! - [`events`] and [`pages`]: a response that is sent event by event, or read page by page;
-//! - [`error`]: every way in which a request can fail, with the contract's sentences;
-//! - [`postgres`], [`cohere`], [`log`]: the host's capabilities;
-//! - [`bindings`]: the bindings of the WIT packages, for everything that this crate does not cover.
+//! - [`Routes`], [`Route`]: from a method and a path to a handler; 404, 405, 401 and 403
+//! - [`request`] and [`response`]: the argument and the result of a handler
+//! - [`contract`]: rules for the fields of requests, which tell a client everything that is wrong at once
+//! - [`error`]: every way in which a request can fail, and the response to each
+//! - [`postgres`]: statements, rows of your own types, transactions; [`migrations!`]
+//! - [`outgoing`]: requests to other servers
+//! - [`identity`], [`config`], [`log`], [`cohere`]: the other interfaces of the host
+//! - [`calls`]: functions of other components, and functions for other components
+//! - [`events`] and [`pages`]: a response that is sent event by event, or read page by page
+#![cfg_attr(
+    feature = "openapi",
+    doc = "- [`openapi`]: the OpenAPI document of the routes"
+)]
+#![cfg_attr(feature = "testing", doc = "- [`testing`]: tests of handlers on this machine")]
+//! - [`bindings`]: the bindings of the WIT packages, for everything that this crate does not cover
 
+#![warn(missing_docs)]
+
+mod answer;
 pub mod bindings;
+pub mod calls;
 pub mod cohere;
+pub mod config;
 pub mod error;
 pub mod events;
 mod export;
+mod host;
+pub mod identity;
 pub mod log;
+mod migrations;
+#[cfg(all(feature = "openapi", not(target_arch = "wasm32")))]
+pub mod openapi;
+pub mod outgoing;
 pub mod pages;
 pub mod postgres;
 pub mod request;
 pub mod response;
-pub mod routes;
-mod serve;
+mod routes;
+#[cfg(all(feature = "testing", not(target_arch = "wasm32")))]
+pub mod testing;
 
 pub use berth_contract as contract;
-pub use bindings::http::berth::identity::caller::Principal;
 pub use error::Error;
 pub use events::Events;
-pub use export::Migration;
+pub use identity::Principal;
+pub use migrations::Migration;
 pub use pages::Pages;
 pub use request::Request;
 pub use response::{Response, Unfinished, Writer};
-pub use routes::{Handler, Method, Route};
+pub use routes::{Handler, Method, PublicHandler, Route, Routes};
+
 #[doc(hidden)]
-pub use serve::serve;
+pub use host::serve;
+#[doc(hidden)]
+pub use include_dir;
+#[doc(hidden)]
+pub use migrations::migrations_of;
+#[doc(hidden)]
+pub use wit_bindgen;

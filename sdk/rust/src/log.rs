@@ -1,42 +1,64 @@
-//! Lines in the host's log, which adds the component's name, its version and the request's id.
+//! Lines in the host's log: `wasi:logging/logging`, granted by `capabilities = ["logging"]`. The host adds the
+//! component's name, its version and the request's id.
+//!
+//! `context` groups lines: the name of a route or of a part of the component.
 
-#[cfg(target_arch = "wasm32")]
-use crate::bindings::http::wasi::logging::logging::{Level, log};
+use crate::host;
 
-/// Logs an event that is no failure.
-pub fn info(context: &str, message: &str) {
-    write(Severity::Info, context, message);
-}
-
-/// Logs a failure from which the component recovered.
-pub fn warn(context: &str, message: &str) {
-    write(Severity::Warn, context, message);
-}
-
-/// Logs a failed request that is not the caller's fault.
-pub fn error(context: &str, message: &str) {
-    write(Severity::Error, context, message);
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Severity {
+/// The severity of a line.
+///
+/// ```
+/// use berth_sdk::log::{self, Level};
+/// # use berth_sdk::testing::Host;
+///
+/// let host = Host::new();
+/// host.run(|| log::warn("hooks", "the second target answered"));
+/// assert_eq!(host.log()[0].level, Level::Warn);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// For somebody who searches for a fault.
+    Debug,
+    /// An event that is no failure.
     Info,
+    /// A failure from which the component recovered.
     Warn,
+    /// A failed request that is not the caller's fault.
     Error,
 }
 
-#[cfg(target_arch = "wasm32")]
-fn write(severity: Severity, context: &str, message: &str) {
-    let level = match severity {
-        Severity::Info => Level::Info,
-        Severity::Warn => Level::Warn,
-        Severity::Error => Level::Error,
-    };
-    log(level, context, message);
+/// Logs a detail for somebody who searches for a fault. The host drops the line unless its log level is `debug`.
+///
+/// ```
+/// berth_sdk::log::debug("notes", "the cache is cold");
+/// ```
+pub fn debug(context: &str, message: &str) {
+    host::log(Level::Debug, context, message);
 }
 
-/// A component's native tests have no host, so they write to standard error.
-#[cfg(not(target_arch = "wasm32"))]
-fn write(severity: Severity, context: &str, message: &str) {
-    eprintln!("{severity:?} {context}: {message}");
+/// Logs an event that is no failure.
+///
+/// ```
+/// berth_sdk::log::info("notes", "a note was shared");
+/// ```
+pub fn info(context: &str, message: &str) {
+    host::log(Level::Info, context, message);
+}
+
+/// Logs a failure from which the component recovered.
+///
+/// ```
+/// berth_sdk::log::warn("hooks", "the second target answered in place of the first");
+/// ```
+pub fn warn(context: &str, message: &str) {
+    host::log(Level::Warn, context, message);
+}
+
+/// Logs a failed request that is not the caller's fault.
+///
+/// ```
+/// berth_sdk::log::error("hooks", "no target answered");
+/// ```
+pub fn error(context: &str, message: &str) {
+    host::log(Level::Error, context, message);
 }

@@ -1,87 +1,50 @@
-//! PostgreSQL, through the host: `berth:postgres/client`, statements that are built from parts, and values for their
-//! parameters.
+//! PostgreSQL: `berth:postgres/client`, granted by `capabilities = ["postgres"]`.
+//!
+//! A [`Statement`] is SQL and its parameters. Its rows come as values of a type that implements serde's `Deserialize`:
+//!
+//! ```
+//! use berth_sdk::contract::Timestamp;
+//! use berth_sdk::postgres::{self, Statement};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Note {
+//!     id: i64,
+//!     text: String,
+//!     due: Option<Timestamp>,
+//!     tags: Vec<String>,
+//! }
+//!
+//! fn notes(owner: &str) -> Result<Vec<Note>, postgres::Error> {
+//!     Statement::new("SELECT id, text, due, tags FROM notes WHERE owner = ").value(owner).fetch_all()
+//! }
+//! ```
+//!
+//! - A struct is read by the names of the columns, a tuple by their order, and any other type from a single column.
+//! - `NULL` is `None` of an `Option`. An array is a `Vec`, `jsonb` is any type, `bytea` a `Vec<u8>`.
+//! - `timestamptz` is a [`Timestamp`](crate::contract::Timestamp). `timestamp`, `time` and `date` are integers:
+//!   microseconds and days, as `berth:postgres` has them. `numeric` and `uuid` are a `String`.
+//!
+//! A handler that only passes rows on needs no type: [`Statement::query_json`] returns the JSON that the host makes of
+//! them.
 
-use berth_contract::Timestamp;
+mod rows;
+mod statement;
+mod transaction;
+mod value;
 
 pub use crate::bindings::http::berth::postgres::client::{
-    ArrayValue, Column, DatabaseError, Error, JsonRows, Rows, Transaction, Value, begin, execute, query,
-    query_json,
+    ArrayValue, Column, DatabaseError, Error, JsonRows, Rows, Value,
 };
-
-/// A statement and its parameters, built part by part.
-///
-/// ```
-/// use berth_sdk::postgres::Statement;
-///
-/// let done = Statement::new("DELETE FROM tasks WHERE user_id = ").value("ann").and(" AND id = ").value(7);
-/// assert_eq!(done.text(), "DELETE FROM tasks WHERE user_id = $1 AND id = $2");
-/// ```
-#[derive(Debug, Clone)]
-#[must_use = "a statement does nothing until it is run"]
-pub struct Statement {
-    text: String,
-    params: Vec<Value>,
-}
-
-impl Statement {
-    /// Begins a statement with `text`, which is SQL and must not contain a client's input: pass that to
-    /// [`Statement::value`].
-    pub fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            params: Vec::new(),
-        }
-    }
-
-    /// Appends SQL.
-    pub fn and(mut self, text: &str) -> Self {
-        self.text.push_str(text);
-        self
-    }
-
-    /// Appends a parameter.
-    pub fn value(mut self, value: impl Into<Value>) -> Self {
-        self.params.push(value.into());
-        self.text.push('$');
-        self.text.push_str(&self.params.len().to_string());
-        self
-    }
-
-    /// The statement's SQL.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// The statement's parameters.
-    #[must_use]
-    pub fn params(&self) -> &[Value] {
-        &self.params
-    }
-
-    /// Runs the statement, and returns how many rows it affected.
-    pub fn execute(&self) -> Result<u64, Error> {
-        execute(&self.text, &self.params)
-    }
-
-    /// Runs the statement, and returns its rows.
-    pub fn query(&self) -> Result<Rows, Error> {
-        query(&self.text, &self.params)
-    }
-
-    /// Runs the statement, and returns its rows as a JSON array of objects.
-    pub fn query_json(&self) -> Result<JsonRows, Error> {
-        query_json(&self.text, &self.params)
-    }
-
-    /// Runs the statement, and returns its only row as a JSON object; `None` if there is no row.
-    pub fn query_json_row(&self) -> Result<Option<Vec<u8>>, Error> {
-        let rows = self.query_json()?;
-        Ok((rows.count > 0).then(|| elements(rows.body)))
-    }
-}
+pub use statement::Statement;
+pub use transaction::{Transaction, begin, transaction};
 
 /// A sentence about `error` for the log. It omits PostgreSQL's detail, which quotes data.
+///
+/// ```
+/// use berth_sdk::postgres::{Error, describe};
+///
+/// assert_eq!(describe(&Error::Away), "the database cannot be reached");
+/// ```
 #[must_use]
 pub fn describe(error: &Error) -> String {
     match error {
@@ -97,6 +60,18 @@ pub fn describe(error: &Error) -> String {
 
 /// Whether PostgreSQL is out of a resource (class 53: a full disk, no memory, too many connections) or an operator has
 /// stopped it (57P). Such a failure ends by itself, so the client can try again.
+///
+/// ```
+/// use berth_sdk::postgres::{DatabaseError, is_temporary};
+///
+/// let refusal = DatabaseError {
+///     sqlstate: "53100".to_owned(),
+///     message: "could not extend file: No space left on device".to_owned(),
+///     detail: None,
+///     constraint: None,
+/// };
+/// assert!(is_temporary(&refusal));
+/// ```
 #[must_use]
 pub fn is_temporary(refusal: &DatabaseError) -> bool {
     ["53", "57P"]
@@ -104,54 +79,35 @@ pub fn is_temporary(refusal: &DatabaseError) -> bool {
         .any(|class| refusal.sqlstate.starts_with(class))
 }
 
-/// The text between the brackets of a JSON array.
+/// Whether a statement was refused because a row with the same key exists (`unique_violation`).
+///
+/// ```
+/// use berth_sdk::Error;
+/// use berth_sdk::postgres::{self, Statement};
+///
+/// fn add(name: &str) -> Result<u64, Error> {
+///     let insert = Statement::new("INSERT INTO names VALUES (").value(name).and(")");
+///     insert.execute().map_err(|error| match error {
+///         error if postgres::is_duplicate(&error) => Error::refused(409, "The name is taken"),
+///         error => error.into(),
+///     })
+/// }
+/// ```
+#[must_use]
+pub fn is_duplicate(error: &Error) -> bool {
+    matches!(error, Error::Database(refusal) if refusal.sqlstate == "23505")
+}
+
+/// The text between the brackets of a JSON array, such as that of [`JsonRows::body`](JsonRows).
+///
+/// ```
+/// assert_eq!(berth_sdk::postgres::elements(b"[1,2]".to_vec()), b"1,2");
+/// ```
 #[must_use]
 pub fn elements(mut array: Vec<u8>) -> Vec<u8> {
     array.pop();
     array.drain(..1.min(array.len()));
     array
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Boolean(value)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int8(value)
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<Vec<String>> for Value {
-    fn from(values: Vec<String>) -> Self {
-        Self::Array(ArrayValue::Text(values.into_iter().map(Some).collect()))
-    }
-}
-
-impl From<Timestamp> for Value {
-    fn from(value: Timestamp) -> Self {
-        Self::Timestamptz(value.microseconds())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
 }
 
 #[cfg(test)]
@@ -162,15 +118,5 @@ mod tests {
     fn the_elements_of_an_array_stand_between_its_brackets() {
         assert_eq!(elements(b"[]".to_vec()), b"");
         assert_eq!(elements(br#"[{"id":1}]"#.to_vec()), br#"{"id":1}"#);
-    }
-
-    #[test]
-    fn nothing_is_null() {
-        let statement = Statement::new("SELECT ")
-            .value(None::<String>)
-            .and(", ")
-            .value(Some("x"));
-        assert_eq!(statement.text(), "SELECT $1, $2");
-        assert!(matches!(statement.params(), [Value::Null, Value::Text(text)] if text == "x"));
     }
 }

@@ -3,57 +3,194 @@
 //! The table is searched from its start to its end. A tree (`matchit`, say) would have to be built for each request,
 //! since an instance serves only one: for tables of this size, that costs more than it saves.
 
-use std::borrow::Cow;
+mod method;
+mod pattern;
 
-use percent_encoding::percent_decode;
+pub use method::Method;
 
 use crate::{Error, Principal, Request, Response};
+use pattern::Parameters;
 
-/// A handler: answers a request whose caller is known.
+/// A handler for authenticated callers. The SDK answers 401 to a request without a caller.
+///
+/// ```
+/// use berth_sdk::{Error, Handler, Principal, Request, Response};
+///
+/// fn whoami(caller: &Principal, _: &Request) -> Result<Response, Error> {
+///     Ok(Response::text(200, &caller.subject))
+/// }
+///
+/// let _: Handler = whoami;
+/// ```
 pub type Handler = fn(&Principal, &Request) -> Result<Response, Error>;
+
+/// A handler for everybody. The caller is `None` if the request came without a token.
+///
+/// ```
+/// use berth_sdk::{Error, Principal, PublicHandler, Request, Response};
+///
+/// fn greet(caller: Option<&Principal>, _: &Request) -> Result<Response, Error> {
+///     Ok(Response::text(200, caller.map_or("stranger", |caller| &caller.subject)))
+/// }
+///
+/// let _: PublicHandler = greet;
+/// ```
+pub type PublicHandler = fn(Option<&Principal>, &Request) -> Result<Response, Error>;
+
+/// Either kind of handler.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum AnyHandler {
+    /// For authenticated callers.
+    Private(Handler),
+    /// For everybody.
+    Public(PublicHandler),
+}
+
+/// The routes of a component.
+///
+/// ```
+/// use berth_sdk::{Error, Principal, Request, Response, Route, Routes};
+///
+/// const ROUTES: Routes = Routes::new(&[
+///     Route::at("/notes").get(list),
+///     Route::at("/{user_id}/notes").get(list),
+/// ])
+/// .with_caller("user_id");
+///
+/// fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
+///     Ok(Response::text(200, format!("the notes of {}", caller.subject)))
+/// }
+/// # assert_eq!(ROUTES.iter().count(), 2);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Routes {
+    table: &'static [Route],
+    parameters: Parameters,
+}
+
+impl Routes {
+    /// Routes from a table, whose order does not matter: where two patterns match a path, the pattern with the earlier
+    /// literal segment is taken.
+    ///
+    /// ```
+    /// # use berth_sdk::{Route, Routes};
+    /// const ROUTES: Routes = Routes::new(&[Route::at("/notes"), Route::at("/notes/{id}")]);
+    /// # assert_eq!(ROUTES.iter().count(), 2);
+    /// ```
+    #[must_use]
+    pub const fn new(table: &'static [Route]) -> Self {
+        Self {
+            table,
+            parameters: Parameters {
+                caller: None,
+                reserved: &[],
+            },
+        }
+    }
+
+    /// Makes `parameter` the caller's own identifier on every route that has it: the SDK answers 403 to a request whose
+    /// path has the identifier of another user.
+    ///
+    /// ```
+    /// # use berth_sdk::{Route, Routes};
+    /// const ROUTES: Routes = Routes::new(&[Route::at("/{user_id}/notes")]).with_caller("user_id");
+    /// assert_eq!(ROUTES.caller(), Some("user_id"));
+    /// ```
+    #[must_use]
+    pub const fn with_caller(mut self, parameter: &'static str) -> Self {
+        self.parameters.caller = Some(parameter);
+        self
+    }
+
+    /// Words that the caller's parameter never matches, because they begin paths of their own: with `notes` reserved,
+    /// `/notes/7` is not the path `/{user_id}/7`.
+    ///
+    /// ```
+    /// # use berth_sdk::{Route, Routes};
+    /// const ROUTES: Routes =
+    ///     Routes::new(&[Route::at("/{user_id}/{id}")]).with_caller("user_id").with_reserved(&["notes"]);
+    /// # assert_eq!(ROUTES.caller(), Some("user_id"));
+    /// ```
+    #[must_use]
+    pub const fn with_reserved(mut self, words: &'static [&'static str]) -> Self {
+        self.parameters.reserved = words;
+        self
+    }
+
+    /// The name of the parameter that is the caller's own identifier.
+    ///
+    /// ```
+    /// # use berth_sdk::Routes;
+    /// assert_eq!(Routes::new(&[]).caller(), None);
+    /// ```
+    #[must_use]
+    pub const fn caller(&self) -> Option<&'static str> {
+        self.parameters.caller
+    }
+
+    /// The routes, in the order of the table.
+    ///
+    /// ```
+    /// # use berth_sdk::{Route, Routes};
+    /// let routes = Routes::new(&[Route::at("/notes"), Route::at("/notes/{id}")]);
+    /// let patterns: Vec<_> = routes.iter().map(|route| route.pattern()).collect();
+    /// assert_eq!(patterns, ["/notes", "/notes/{id}"]);
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = &'static Route> + use<> {
+        self.table.iter()
+    }
+
+    /// The route and the handler for a request. `method` is `None` for a method that no route can have.
+    pub(crate) fn find(
+        &self,
+        method: Option<Method>,
+        path: &str,
+    ) -> Result<(&'static Route, AnyHandler), Error> {
+        let matching = self
+            .table
+            .iter()
+            .filter(|route| self.parameters.match_path(route.pattern, path));
+        let route = matching
+            .min_by(|one, other| {
+                pattern::parameters_at(one.pattern).cmp(pattern::parameters_at(other.pattern))
+            })
+            .ok_or(Error::NotFound)?;
+        let handler = method.and_then(|method| route.handlers[method as usize]);
+        Ok((
+            route,
+            handler.ok_or_else(|| Error::MethodNotAllowed { allow: route.allow() })?,
+        ))
+    }
+}
 
 /// A path pattern, and a handler for each of its methods.
 ///
-/// A segment in braces is a parameter: it matches one segment that is not empty. Where two patterns match, the pattern
-/// with the earlier literal segment is taken, whatever the order in the table. `{user_id}` is special: it never matches
-/// the contract's reserved words, and a caller reaches only paths with the caller's own id.
+/// A segment in braces is a parameter: it matches one segment that is not empty.
+///
+/// ```
+/// use berth_sdk::{Error, Method, Principal, Request, Response, Route};
+///
+/// fn read(_: &Principal, request: &Request) -> Result<Response, Error> {
+///     Ok(Response::text(200, request.parameter("id").unwrap_or_default()))
+/// }
+///
+/// const NOTE: Route = Route::at("/notes/{id}").get(read);
+/// assert_eq!(NOTE.pattern(), "/notes/{id}");
+/// assert!(NOTE.methods().eq([Method::Get]));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Route {
     pattern: &'static str,
-    handlers: [Option<Handler>; Method::ALL.len()],
+    handlers: [Option<AnyHandler>; Method::ALL.len()],
 }
-
-/// A method that routes can have. HEAD is answered wherever GET is, and the host answers OPTIONS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Reads a resource.
-    Get,
-    /// Creates a resource.
-    Post,
-    /// Changes a resource.
-    Put,
-    /// Changes a resource, like `Put`.
-    Patch,
-    /// Removes a resource.
-    Delete,
-}
-
-/// The parameter that must be the caller's own subject.
-pub(crate) const USER_ID: &str = "user_id";
-
-/// Words that begin paths of their own, so that they cannot be the id of a user.
-const RESERVED: [&str; 7] = [
-    "auth",
-    "chat",
-    "conversations",
-    "dashboard",
-    "stats",
-    "tasks",
-    "users",
-];
 
 impl Route {
     /// A path without methods.
+    ///
+    /// ```
+    /// # use berth_sdk::Route;
+    /// assert_eq!(Route::at("/notes").methods().count(), 0);
+    /// ```
     #[must_use]
     pub const fn at(pattern: &'static str) -> Self {
         Self {
@@ -63,47 +200,124 @@ impl Route {
     }
 
     /// Adds the handler of GET and HEAD.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Principal, Request, Response, Route};
+    /// fn list(_: &Principal, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::json_text(200, "[]"))
+    /// }
+    /// const NOTES: Route = Route::at("/notes").get(list);
+    /// ```
     #[must_use]
     pub const fn get(self, handler: Handler) -> Self {
         self.on(Method::Get, handler)
     }
 
-    /// Adds the handler of POST.
+    /// Adds the handler of POST, as [`Route::get`] does.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Principal, Request, Response, Route};
+    /// fn handle(_: &Principal, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::empty(204))
+    /// }
+    /// const NOTES: Route = Route::at("/notes").post(handle);
+    /// ```
     #[must_use]
     pub const fn post(self, handler: Handler) -> Self {
         self.on(Method::Post, handler)
     }
 
-    /// Adds the handler of PUT.
+    /// Adds the handler of PUT, as [`Route::get`] does.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Principal, Request, Response, Route};
+    /// fn handle(_: &Principal, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::empty(204))
+    /// }
+    /// const NOTES: Route = Route::at("/notes").put(handle);
+    /// ```
     #[must_use]
     pub const fn put(self, handler: Handler) -> Self {
         self.on(Method::Put, handler)
     }
 
-    /// Adds the handler of PATCH.
+    /// Adds the handler of PATCH, as [`Route::get`] does.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Principal, Request, Response, Route};
+    /// fn handle(_: &Principal, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::empty(204))
+    /// }
+    /// const NOTES: Route = Route::at("/notes").patch(handle);
+    /// ```
     #[must_use]
     pub const fn patch(self, handler: Handler) -> Self {
         self.on(Method::Patch, handler)
     }
 
-    /// Adds the handler of DELETE.
+    /// Adds the handler of DELETE, as [`Route::get`] does.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Principal, Request, Response, Route};
+    /// fn handle(_: &Principal, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::empty(204))
+    /// }
+    /// const NOTES: Route = Route::at("/notes").delete(handle);
+    /// ```
     #[must_use]
     pub const fn delete(self, handler: Handler) -> Self {
         self.on(Method::Delete, handler)
     }
 
-    const fn on(mut self, method: Method, handler: Handler) -> Self {
-        self.handlers[method as usize] = Some(handler);
+    /// Adds a handler of `method` for authenticated callers.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Method, Principal, Request, Response, Route};
+    /// # fn list(_: &Principal, _: &Request) -> Result<Response, Error> {
+    /// #     Ok(Response::json_text(200, "[]"))
+    /// # }
+    /// const NOTES: Route = Route::at("/notes").on(Method::Get, list);
+    /// ```
+    #[must_use]
+    pub const fn on(mut self, method: Method, handler: Handler) -> Self {
+        self.handlers[method as usize] = Some(AnyHandler::Private(handler));
+        self
+    }
+
+    /// Adds a handler of `method` that also answers requests without a caller.
+    ///
+    /// In the manifest, the component needs `authentication = "optional"`; otherwise the host answers 401 itself.
+    ///
+    /// ```
+    /// # use berth_sdk::{Error, Method, Principal, Request, Response, Route};
+    /// fn greet(_: Option<&Principal>, _: &Request) -> Result<Response, Error> {
+    ///     Ok(Response::text(200, "Hello!"))
+    /// }
+    /// const HELLO: Route = Route::at("/hello").public(Method::Get, greet);
+    /// ```
+    #[must_use]
+    pub const fn public(mut self, method: Method, handler: PublicHandler) -> Self {
+        self.handlers[method as usize] = Some(AnyHandler::Public(handler));
         self
     }
 
     /// The pattern of the route's path.
+    ///
+    /// ```
+    /// # use berth_sdk::Route;
+    /// assert_eq!(Route::at("/notes/{id}").pattern(), "/notes/{id}");
+    /// ```
     #[must_use]
     pub const fn pattern(&self) -> &'static str {
         self.pattern
     }
 
     /// The methods of the route, without HEAD.
+    ///
+    /// ```
+    /// # use berth_sdk::Route;
+    /// assert_eq!(Route::at("/notes").methods().next(), None);
+    /// ```
     pub fn methods(&self) -> impl Iterator<Item = Method> {
         Method::ALL
             .into_iter()
@@ -124,181 +338,10 @@ impl Route {
             .collect();
         names.join(", ")
     }
-
-    fn matches(&self, path: &str) -> bool {
-        let mut given = segments(path);
-        let all = segments(self.pattern).all(|expected| {
-            given
-                .next()
-                .is_some_and(|segment| match parameter_name(expected) {
-                    Some(name) if name == USER_ID.as_bytes() => !segment.is_empty() && !is_reserved(segment),
-                    Some(_) => !segment.is_empty(),
-                    None => segment == expected,
-                })
-        });
-        all && given.next().is_none()
-    }
-
-    /// Orders patterns that match the same path: the pattern with the earlier literal segment comes first.
-    fn parameters_at(&self) -> impl Iterator<Item = bool> {
-        segments(self.pattern).map(|segment| parameter_name(segment).is_some())
-    }
-}
-
-impl Method {
-    /// Every method, in the order of their numbers.
-    pub const ALL: [Self; 5] = [Self::Get, Self::Post, Self::Put, Self::Patch, Self::Delete];
-
-    /// The name of the method in HTTP: `GET`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-/// The route and the handler that `table` has for a request. `method` is `None` for a method that no route can have.
-pub(crate) fn find<'t>(
-    table: &'t [Route],
-    method: Option<Method>,
-    path: &str,
-) -> Result<(&'t Route, Handler), Error> {
-    let matching = table.iter().filter(|route| route.matches(path));
-    let route = matching
-        .min_by(|one, other| one.parameters_at().cmp(other.parameters_at()))
-        .ok_or(Error::NotFound)?;
-    let handler = method.and_then(|method| route.handlers[method as usize]);
-    Ok((
-        route,
-        handler.ok_or_else(|| Error::MethodNotAllowed { allow: route.allow() })?,
-    ))
 }
 
 /// The percent-decoded value of the parameter `name` in `path`, which `pattern` matches.
-pub(crate) fn parameter<'p>(pattern: &str, path: &'p str, name: &str) -> Option<Cow<'p, str>> {
-    let mut pairs = segments(pattern).zip(segments(path));
-    pairs
-        .find(|(expected, _)| parameter_name(expected) == Some(name.as_bytes()))
-        .map(|(_, segment)| decode(segment))
-}
-
-/// The segments of a path, as bytes: a search for a `char` costs more than all the rest for a table of this size.
-fn segments(path: &str) -> impl Iterator<Item = &[u8]> {
-    path.as_bytes().split(|byte| *byte == b'/')
-}
-
-fn parameter_name(segment: &[u8]) -> Option<&[u8]> {
-    segment.strip_prefix(b"{")?.strip_suffix(b"}")
-}
-
-fn is_reserved(segment: &[u8]) -> bool {
-    RESERVED.contains(&&*decode(segment))
-}
-
-fn decode(segment: &[u8]) -> Cow<'_, str> {
-    percent_decode(segment).decode_utf8_lossy()
-}
+pub(crate) use pattern::parameter;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TABLE: &[Route] = &[
-        Route::at("/api/{user_id}/tasks").get(any).post(any),
-        Route::at("/api/{user_id}/tasks/{id}")
-            .get(any)
-            .put(any)
-            .patch(any)
-            .delete(any),
-        Route::at("/api/tasks").get(any).post(any),
-        Route::at("/api/tasks/{id}").get(any).delete(any),
-        Route::at("/api/stats").get(any),
-    ];
-
-    fn any(_: &Principal, _: &Request) -> Result<Response, Error> {
-        Err(Error::NotFound)
-    }
-
-    /// The pattern that answers a GET of `path`.
-    fn get(path: &str) -> Option<&'static str> {
-        find(TABLE, Some(Method::Get), path)
-            .ok()
-            .map(|(route, _)| route.pattern())
-    }
-
-    #[test]
-    fn a_literal_segment_beats_a_parameter_whatever_the_order() {
-        assert_eq!(get("/api/tasks"), Some("/api/tasks"));
-        assert_eq!(get("/api/tasks/7"), Some("/api/tasks/{id}"));
-        assert_eq!(get("/api/tasks/tasks"), Some("/api/tasks/{id}"));
-        assert_eq!(get("/api/ann/tasks"), Some("/api/{user_id}/tasks"));
-        assert_eq!(get("/api/ann/tasks/7"), Some("/api/{user_id}/tasks/{id}"));
-        assert_eq!(get("/api/stats"), Some("/api/stats"));
-        assert_eq!(get("/api/stats/tasks"), None);
-    }
-
-    #[test]
-    fn reserved_words_are_never_a_user() {
-        for word in RESERVED {
-            assert_eq!(get(&format!("/api/{word}/tasks/7/8")), None);
-            if word != "tasks" {
-                assert_eq!(get(&format!("/api/{word}/tasks")), None);
-                assert_eq!(get(&format!("/api/{word}/tasks/7")), None);
-            }
-        }
-        assert_eq!(get("/api/%61uth/tasks"), None);
-        assert_eq!(get("/api/author/tasks"), Some("/api/{user_id}/tasks"));
-    }
-
-    #[test]
-    fn every_other_path_is_not_found() {
-        for path in [
-            "",
-            "/",
-            "/api",
-            "/api/",
-            "/api//tasks",
-            "/api/ann/tasks/",
-            "/api/tasks/7/x",
-            "/API/tasks",
-            "/api/ann",
-        ] {
-            assert!(
-                matches!(find(TABLE, Some(Method::Get), path), Err(Error::NotFound)),
-                "{path}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_method_that_a_path_does_not_have_is_told_which_it_has() {
-        let allow = |method, path| match find(TABLE, method, path) {
-            Err(Error::MethodNotAllowed { allow }) => allow,
-            other => format!("{other:?}"),
-        };
-        assert_eq!(allow(Some(Method::Delete), "/api/tasks"), "GET, HEAD, POST");
-        assert_eq!(
-            allow(Some(Method::Post), "/api/ann/tasks/7"),
-            "GET, HEAD, PUT, PATCH, DELETE"
-        );
-        assert_eq!(allow(None, "/api/stats"), "GET, HEAD");
-    }
-
-    #[test]
-    fn parameters_are_percent_decoded() {
-        let of = |path, name| parameter("/api/{user_id}/tasks/{id}", path, name);
-        assert_eq!(
-            of("/api/auth0%7C12/tasks/7", "user_id").as_deref(),
-            Some("auth0|12")
-        );
-        assert_eq!(of("/api/a%2Fb/tasks/7", "user_id").as_deref(), Some("a/b"));
-        assert_eq!(of("/api/%ff/tasks/7", "user_id").as_deref(), Some("\u{fffd}"));
-        assert_eq!(of("/api/ann/tasks/7", "id").as_deref(), Some("7"));
-        assert_eq!(of("/api/ann/tasks/7", "other"), None);
-    }
-}
+mod tests;

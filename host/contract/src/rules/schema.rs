@@ -5,8 +5,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Boolean, Choice, Integer, Text, TextList};
-use crate::timestamp::{Datetime, UNIX_MAX, UNIX_MIN};
+use super::{Choice, Integer, Text, TextList};
+
+/// The bounds of Unix times in milliseconds. Every number between them is read as a timestamp.
+const UNIX_MIN: i64 = -62_135_596_800_000;
+const UNIX_MAX: i64 = 253_402_300_799_000;
 
 /// Matches texts without a NUL character. Every dialect of regular expressions reads `\x00`.
 const WITHOUT_NUL: &str = r"^[^\x00]*$";
@@ -14,70 +17,53 @@ const WITHOUT_NUL: &str = r"^[^\x00]*$";
 /// Matches texts without a NUL character that hold more than white space.
 const NOT_BLANK: &str = r"^[^\x00]*[^\s\x00][^\x00]*$";
 
-impl Text {
-    /// A string. The schema's bounds count white space that the rule removes.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        let pattern = if self.trim && self.min > 0 {
-            NOT_BLANK
-        } else {
-            WITHOUT_NUL
-        };
-        let mut schema = json!({ "type": "string", "pattern": pattern });
-        if self.min > 0 {
-            schema["minLength"] = self.min.into();
-        }
-        if self.max < usize::MAX {
-            schema["maxLength"] = self.max.into();
-        }
-        schema
+/// A string. The schema's bounds count white space that the rule removes.
+pub(crate) fn text(rule: &Text) -> Value {
+    let pattern = if rule.trim && rule.min > 0 {
+        NOT_BLANK
+    } else {
+        WITHOUT_NUL
+    };
+    let mut schema = json!({ "type": "string", "pattern": pattern });
+    if rule.min > 0 {
+        schema["minLength"] = rule.min.into();
     }
+    if rule.max < usize::MAX {
+        schema["maxLength"] = rule.max.into();
+    }
+    schema
 }
 
-impl Boolean {
-    /// `true` or `false`, or 1 or 0.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        json!({ "type": ["boolean", "integer"], "minimum": 0, "maximum": 1 })
-    }
+/// `true` or `false`, or 1 or 0.
+pub(crate) fn boolean() -> Value {
+    json!({ "type": ["boolean", "integer"], "minimum": 0, "maximum": 1 })
 }
 
-impl Integer {
-    /// A number without a fraction.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        json!({ "type": "integer", "format": "int64", "minimum": self.min, "maximum": self.max })
-    }
+/// A number without a fraction.
+pub(crate) fn integer(rule: Integer) -> Value {
+    json!({ "type": "integer", "format": "int64", "minimum": rule.min, "maximum": rule.max })
 }
 
-impl<T> Choice<'_, T> {
-    /// One of the words.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        let words: Vec<&str> = self.0.iter().map(|(word, _)| *word).collect();
-        json!({ "type": "string", "enum": words })
-    }
+/// One of the words.
+pub(crate) fn choice<T>(rule: &Choice<'_, T>) -> Value {
+    let words: Vec<&str> = rule.0.iter().map(|(word, _)| *word).collect();
+    json!({ "type": "string", "enum": words })
 }
 
-impl TextList {
-    /// An array of strings.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        json!({ "type": "array", "items": self.element.schema(), "maxItems": self.max })
-    }
+/// An array of strings.
+pub(crate) fn text_list(rule: &TextList) -> Value {
+    json!({ "type": "array", "items": text(&rule.element), "maxItems": rule.max })
 }
 
-impl Datetime {
-    /// A timestamp, or a Unix time in seconds or milliseconds.
-    #[must_use]
-    pub fn schema(&self) -> Value {
-        json!({ "type": ["string", "number"], "format": "date-time", "minimum": UNIX_MIN, "maximum": UNIX_MAX })
-    }
+/// A timestamp, or a Unix time in seconds or milliseconds.
+pub(crate) fn datetime() -> Value {
+    json!({ "type": ["string", "number"], "format": "date-time", "minimum": UNIX_MIN, "maximum": UNIX_MAX })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Datetime;
     use crate::rules::Rule;
 
     #[test]

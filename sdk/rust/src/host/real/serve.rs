@@ -1,27 +1,20 @@
 //! One request: from the host's handle to the response.
 
-use crate::bindings::http::berth::identity::caller;
+use super::{Incoming, Output};
 use crate::bindings::http::wasi::http::types::{
     Fields, IncomingRequest, Method as WasiMethod, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use crate::request::path_of;
 use crate::response::{Body, Unfinished, Writer};
-use crate::routes::{self, USER_ID};
-use crate::{Error, Method, Request, Response, Route, log};
+use crate::{Method, Response, Routes, answer, log};
 
-/// Answers `incoming` by the handler that `table` has for it. The exports of `component!` call this function.
-pub fn serve(table: &[Route], incoming: IncomingRequest, outparam: ResponseOutparam) {
+/// Answers `incoming` by the handler that `routes` have for it. The exports of `component!` call this function.
+pub fn serve(routes: &Routes, incoming: IncomingRequest, outparam: ResponseOutparam) {
     let method = method(&incoming.method());
     let target = incoming.path_with_query().unwrap_or_default();
-    let response = match routes::find(table, method, path_of(&target)) {
-        Err(error) => error.into_response("routing"),
-        Ok((route, handler)) => {
-            let request = Request::new(incoming, route.pattern(), target);
-            let answer = caller_of(&request).and_then(|caller| handler(&caller, &request));
-            answer.unwrap_or_else(|error| error.into_response(route.pattern()))
-        }
-    };
-    send(response, outparam);
+    send(
+        answer::answer(routes, method, target, Incoming(incoming)),
+        outparam,
+    );
 }
 
 /// HEAD is answered as GET, because the host's HTTP server omits the body.
@@ -33,15 +26,6 @@ fn method(method: &WasiMethod) -> Option<Method> {
         WasiMethod::Patch => Some(Method::Patch),
         WasiMethod::Delete => Some(Method::Delete),
         _ => None,
-    }
-}
-
-/// The caller, which must be the `{user_id}` of the path if the path has one.
-fn caller_of(request: &Request) -> Result<crate::Principal, Error> {
-    let caller = caller::current().ok_or(Error::NotAuthenticated)?;
-    match request.parameter(USER_ID) {
-        Some(user) if user != caller.subject => Err(Error::Forbidden),
-        _ => Ok(caller),
     }
 }
 
@@ -72,10 +56,10 @@ fn outgoing(status: u16, headers: &[(String, Vec<u8>)]) -> Option<OutgoingRespon
 }
 
 fn write(outgoing: &OutgoingBody, body: Body) -> Result<(), Unfinished> {
-    let stream = || outgoing.write().map(Writer::new).map_err(|()| Unfinished);
+    let stream = || outgoing.write().map(Output).map_err(|()| Unfinished);
     match body {
         Body::Bytes(bytes) if bytes.is_empty() => Ok(()),
         Body::Bytes(bytes) => stream()?.write(&bytes),
-        Body::Stream(produce) => produce(&stream()?),
+        Body::Stream(produce) => produce(&Writer::new(stream()?)),
     }
 }
