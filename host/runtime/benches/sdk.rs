@@ -3,13 +3,12 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use anyhow::ensure;
 use berth_runtime::{
-    Authorities, Candidate, Capability, Compiler, ComponentSpec, Limits, Registry, Resources, Settings,
-    Uncompiled, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Registry, Resources, Uncompiled, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -60,9 +59,9 @@ async fn load(compiler: &Compiler, name: &str) -> anyhow::Result<(Arc<Version>, 
     let machine_code = compiler
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
-    let candidate = Candidate::link(&machine_code, spec(name))?;
+    let candidate = Candidate::link(&machine_code, spec(name).into())?;
     let resources = Resources::new(candidate.spec(), None, None);
-    Ok((Arc::new(candidate.version(1, resources)), size))
+    Ok((Arc::new(candidate.version(NonZeroU32::new(1), resources)), size))
 }
 
 async fn ask(version: &Arc<Version>, registry: &Arc<Registry>) -> anyhow::Result<()> {
@@ -81,16 +80,7 @@ async fn ask(version: &Arc<Version>, registry: &Arc<Registry>) -> anyhow::Result
 
 fn spec(name: &str) -> ComponentSpec {
     ComponentSpec {
-        name: name.to_owned(),
         capabilities: [Capability::Identity, Capability::Logging].into_iter().collect(),
-        limits: Limits::default(),
-        config: Settings::default(),
-        environment: Settings::default(),
-        outgoing: Vec::new(),
-        outgoing_authorities: Authorities::default(),
-        imports: BTreeMap::new(),
-        routes: Vec::new(),
-        authentication_required: false,
-        authenticates_itself: false,
+        ..ComponentSpec::new(name)
     }
 }
