@@ -109,6 +109,29 @@ impl managed::Manager for Manager {
     type Error = Error;
 
     async fn create(&self) -> Result<Pooled, Error> {
+        // A box of an unknown type, because its large frame would otherwise be a part of every request's frame.
+        let opening: Pin<Box<dyn Future<Output = Result<Pooled, Error>> + Send + '_>> =
+            Box::pin(self.open_pooled());
+        opening.await
+    }
+
+    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
+        let Some(Backend { connection, .. }) = pooled.backend().as_deref_mut() else {
+            return Err(RecycleError::message("its backend is being ended"));
+        };
+        if metrics.last_used() > MAX_IDLE {
+            return Err(RecycleError::message("idle for too long"));
+        }
+        if metrics.last_used() > PING_AFTER_IDLE {
+            connection.execute("").await?;
+        }
+        Ok(())
+    }
+}
+
+impl Manager {
+    /// Opens a session, and finds the function that resets the session.
+    async fn open_pooled(&self) -> Result<Pooled, Error> {
         let mut backend = match (self.open().await, &self.repair) {
             (Err(error), Some(repair)) if error.code() == Some(WRONG_PASSWORD) => {
                 tracing::debug!("a component has changed the password of its role: it is set again");
@@ -129,19 +152,6 @@ impl managed::Manager for Manager {
             reset_function,
             begin,
         })
-    }
-
-    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
-        let Some(Backend { connection, .. }) = pooled.backend().as_deref_mut() else {
-            return Err(RecycleError::message("its backend is being ended"));
-        };
-        if metrics.last_used() > MAX_IDLE {
-            return Err(RecycleError::message("idle for too long"));
-        }
-        if metrics.last_used() > PING_AFTER_IDLE {
-            connection.execute("").await?;
-        }
-        Ok(())
     }
 }
 

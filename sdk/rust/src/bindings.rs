@@ -29,15 +29,3 @@ pub mod migrations {
         default_bindings_module: "berth_sdk::bindings::migrations",
     });
 }
-
-/// A component that describes its routes.
-pub mod openapi {
-    wit_bindgen::generate!({
-        path: "wit",
-        world: "openapi",
-        generate_all,
-        export_macro_name: "export_openapi",
-        pub_export_macro: true,
-        default_bindings_module: "berth_sdk::bindings::openapi",
-    });
-}

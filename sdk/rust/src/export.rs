@@ -48,13 +48,16 @@ macro_rules! component {
         )?
 
         $(
-            impl $crate::bindings::openapi::exports::berth::openapi::document::Guest for Component {
-                fn get() -> String {
-                    String::from($document)
-                }
-            }
-
-            $crate::bindings::openapi::export_openapi!(Component with_types_in $crate::bindings::openapi);
+            /// The OpenAPI document, in a custom section: no instance needs memory for the document.
+            #[cfg(target_family = "wasm")]
+            #[unsafe(link_section = "berth:openapi")]
+            pub static OPENAPI_DOCUMENT: [u8; {
+                let document: &str = $document;
+                document.len()
+            }] = {
+                let document: &str = $document;
+                *document.as_bytes().first_chunk().expect("the array is as long as the document")
+            };
         )?
     };
 }

@@ -63,6 +63,8 @@ pub enum CandidateError {
 pub struct Candidate {
     /// The version, without a number and without resources for its grants.
     unnumbered: Version,
+    /// The OpenAPI document of the component's custom section.
+    document: Option<Arc<[u8]>>,
 }
 
 impl Candidate {
@@ -77,6 +79,7 @@ impl Candidate {
             pre,
         };
         Ok(Self {
+            document: compiled.document.clone(),
             unnumbered: Version::new(
                 spec,
                 code,
@@ -104,7 +107,9 @@ impl Candidate {
                 component: version.spec.name.clone(),
             });
         }
-        version.openapi = openapi::get(version).await.map_err(failed(openapi::EXPORT))?;
+        version.openapi = openapi::get(version, self.document.as_deref())
+            .await
+            .map_err(failed(openapi::EXPORT))?;
         version.migrations = migrations::list(version)
             .await
             .map_err(failed(migrations::EXPORT))?

@@ -10,6 +10,7 @@ use wasmtime::component::Component;
 
 use super::compile_error::CompileError;
 use super::compile_process::{Failure, compile_into};
+use super::document_section;
 use super::private_directory::{PARTIAL, create_private};
 use crate::source_lines::SourceLines;
 
@@ -30,8 +31,14 @@ pub struct CodeCache {
     pub own: PathBuf,
 }
 
-/// Machine code, and its source lines if the component has them.
-pub(super) type Loaded = (Component, Option<Arc<SourceLines>>);
+/// The contents of a file of machine code.
+pub(super) struct Loaded {
+    pub(super) component: Component,
+    /// The source lines, if the component has them.
+    pub(super) lines: Option<Arc<SourceLines>>,
+    /// The OpenAPI document, if the component has a section with one.
+    pub(super) document: Option<Arc<[u8]>>,
+}
 
 /// The machine code in a file, if the file exists and is usable.
 pub(super) fn cached(engine: &wasmtime::Engine, path: &Path) -> Option<Loaded> {
@@ -54,7 +61,13 @@ pub(super) fn load(engine: &wasmtime::Engine, path: &Path) -> wasmtime::Result<L
     // SAFETY: only the host's user and its installer can write to the file's directory, and `Compiler::compile` wrote
     // the file.
     let component = unsafe { Component::deserialize_file(engine, path) }?;
-    Ok((component, SourceLines::open(path)?.map(Arc::new)))
+    let file = File::open(path)?;
+    let (document, end) = document_section::read(&file)?;
+    Ok(Loaded {
+        component,
+        lines: SourceLines::open(file, end)?.map(Arc::new),
+        document,
+    })
 }
 
 /// An unfinished file in the directory of its target. It is renamed when it is complete, so that a host that starts or

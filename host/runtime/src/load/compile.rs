@@ -17,6 +17,7 @@ use wasmtime::component::Component;
 use super::code_cache::{CodeCache, Loaded, Partial, cached, load};
 use super::compile_error::CompileError;
 use super::compile_process::CompilerProcess;
+use super::document_section;
 use super::uncompiled::Uncompiled;
 use super::wasm::{IncomingWasm, WasmFile};
 use crate::engine::Engine;
@@ -35,6 +36,8 @@ pub struct Compiler {
 pub struct Compiled {
     pub(crate) component: Component,
     pub(crate) lines: Option<Arc<SourceLines>>,
+    /// The OpenAPI document of its custom section.
+    pub(crate) document: Option<Arc<[u8]>>,
     pub(crate) digest: Arc<str>,
     /// The engine that runs the code. It shares resources between the instances of all components.
     pub(crate) engine: Engine,
@@ -130,10 +133,11 @@ impl Compiler {
         Some(self.compiled(loaded, digest, true))
     }
 
-    fn compiled(&self, (component, lines): Loaded, digest: &str, was_cached: bool) -> Compiled {
+    fn compiled(&self, loaded: Loaded, digest: &str, was_cached: bool) -> Compiled {
         Compiled {
-            component,
-            lines,
+            component: loaded.component,
+            lines: loaded.lines,
+            document: loaded.document,
             digest: Arc::from(digest),
             engine: self.engine.clone(),
             was_cached,
@@ -149,7 +153,7 @@ impl Compiler {
 pub(crate) fn compatibility(engine: &wasmtime::Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    source_lines::MARK.hash(&mut hasher);
+    (source_lines::MARK, document_section::MARK).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -19,6 +19,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{ChildStderr, Command};
 
 use super::compile_error::CompileError;
+use super::document_section;
 use super::wasm::map;
 use crate::engine::Engine;
 use crate::source_lines;
@@ -163,20 +164,21 @@ fn compile(wasm: &Path, memory: u64) -> Result<(), Failure> {
     compile_into(&wasm, &mut io::stdout())
 }
 
-/// Compiles a component, and writes its machine code and its source lines.
+/// Compiles a component, and writes its machine code, its source lines and its document.
 pub(crate) fn compile_into(component: &[u8], output: &mut impl io::Write) -> Result<(), Failure> {
+    let document = document_section::find(component).map_err(Failure::Invalid)?;
     let has_lines = source_lines::has_lines(component);
     let engine = Engine::for_compiling(has_lines).map_err(Failure::Invalid)?;
     let code = engine.precompile_component(component).map_err(Failure::Invalid)?;
     output.write_all(&code).map_err(Failure::Io)?;
+    let code_bytes = code.len() as u64;
+    drop(code);
+    let mut output = BufWriter::new(output);
     if has_lines {
-        let code_bytes = code.len() as u64;
-        drop(code);
-        let mut output = BufWriter::new(output);
         source_lines::append(component, code_bytes, &mut output).map_err(Failure::Io)?;
-        output.flush().map_err(Failure::Io)?;
     }
-    Ok(())
+    document_section::append(document, &mut output).map_err(Failure::Io)?;
+    output.flush().map_err(Failure::Io)
 }
 
 /// Limits the resources of this process.

@@ -8,6 +8,7 @@
 //! - `compile_process`: the compiling process; `compile_error`: why there is no machine code
 //! - `link`: machine code, grants and callees → a pre-instance; `link_error`: why not
 //! - `callees`: imports that other components serve
+//! - `document_section`: the OpenAPI document in a component's custom section, which `code_cache` keeps
 //! - `candidate`: a linked component, with all that its `exports` say: its OpenAPI document and its migrations
 //! - `without_request`: calls of these exports
 //! - `compatibility`: checks that components that call each other agree, by means of `wit_type`
@@ -19,6 +20,7 @@ pub(crate) mod compatibility;
 pub(crate) mod compile;
 pub(crate) mod compile_error;
 pub(crate) mod compile_process;
+mod document_section;
 mod exports;
 mod link;
 pub(crate) mod link_error;

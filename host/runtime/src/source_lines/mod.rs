@@ -3,7 +3,7 @@
 //! A component's DWARF is as untrusted as the component. So the compiling process reads the DWARF, and appends a plain
 //! table of lines to the file of the machine code. The host reads a few bytes of this table for each frame of a trap.
 //!
-//! The file consists of the machine code, the paths, the rows, the number of rows, and a mark. Numbers are
+//! The table is behind the machine code: the paths, the rows, the number of rows, and a mark. Numbers are
 //! little-endian.
 
 mod write;
@@ -11,11 +11,10 @@ mod write;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 
 pub(crate) use write::{append, has_lines};
 
-/// The end of a file with lines. Another format of the table needs another mark.
+/// The end of a table. Another format of the table needs another mark.
 pub(crate) const MARK: &[u8; 8] = b"BERTHLN1";
 
 /// Bytes of the number of rows and the mark.
@@ -46,10 +45,9 @@ struct Row {
 }
 
 impl SourceLines {
-    /// The lines in a file of machine code, if there are any.
-    pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
-        let Some(rows_end) = file.metadata()?.len().checked_sub(TRAILER_BYTES) else {
+    /// The lines in a file of machine code, if there are any. The table ends before the byte `end`.
+    pub(crate) fn open(file: File, end: u64) -> io::Result<Option<Self>> {
+        let Some(rows_end) = end.checked_sub(TRAILER_BYTES) else {
             return Ok(None);
         };
         let mut trailer = [0; 12];
