@@ -21,7 +21,7 @@ pub use violations::{Segment, Violation, Violations, both};
 /// ```
 #[must_use]
 pub fn detail(sentence: &str) -> String {
-    serde_json::json!({ "detail": sentence }).to_string()
+    format!("{{\"detail\":{}}}", serde_json::Value::from(sentence))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 /// All violations of one request.
@@ -50,7 +51,8 @@ pub struct Violation {
 /// let location = [Segment::Name("body"), Segment::Name("tags"), Segment::Position(3)];
 /// assert_eq!(location.len(), 3);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Segment {
     /// The name of a field, or `body`, `query` or `path`.
     Name(&'static str),
@@ -172,7 +174,8 @@ impl Violations {
     /// ```
     #[must_use]
     pub fn body(&self) -> String {
-        json!({ "detail": self.detail() }).to_string()
+        // Types of serde's are smaller in a component than a `Value` of maps.
+        serde_json::to_string(&Body { detail: &self.0 }).unwrap_or_default()
     }
 
     /// The value of `detail` in the body of the 422.
@@ -185,18 +188,36 @@ impl Violations {
     /// ```
     #[must_use]
     pub fn detail(&self) -> Vec<Value> {
-        self.iter().map(Violation::to_json).collect()
+        let json = |violation| serde_json::to_value(violation).unwrap_or_default();
+        self.iter().map(json).collect()
     }
 }
 
-impl Violation {
-    fn to_json(&self) -> Value {
-        let location: Vec<Value> = self.location.iter().map(Segment::to_json).collect();
-        let mut violation = json!({ "type": self.kind, "loc": location, "msg": self.message });
-        if let Some(input) = &self.input {
-            violation["input"] = input.clone();
-        }
-        violation
+/// The body of a 422.
+#[derive(Serialize)]
+struct Body<'v> {
+    detail: &'v [Violation],
+}
+
+/// The members of a violation in a body.
+#[derive(Serialize)]
+struct Shown<'v> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<&'v Value>,
+    loc: &'v [Segment],
+    msg: &'v str,
+    r#type: &'v str,
+}
+
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let shown = Shown {
+            input: self.input.as_ref(),
+            loc: &self.location,
+            msg: &self.message,
+            r#type: self.kind,
+        };
+        shown.serialize(serializer)
     }
 }
 
@@ -209,15 +230,6 @@ impl fmt::Debug for Violation {
             .field("location", &self.location)
             .field("message", &self.message)
             .finish_non_exhaustive()
-    }
-}
-
-impl Segment {
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Name(name) => Value::from(*name),
-            Self::Position(position) => Value::from(*position),
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The OpenAPI document: the host's routes from their own code, and each component's document of its routes.
 
-use berth_contract::openapi::{each_operation, merge, state_security};
+use berth_contract::openapi::{each_operation, errors, merge, state_security};
 use serde_json::{Value, json};
 use utoipa::openapi::security::{
     Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
@@ -52,6 +52,7 @@ pub(super) fn document<'a>(
 ) -> serde_json::Result<Value> {
     let mut document = serde_json::to_value(of_the_host(own))?;
     place(&mut document, own, has_root);
+    define_errors(&mut document);
     state_security(&mut document, &json!([]));
     for (name, part) in components {
         match serde_json::from_str(part) {
@@ -87,6 +88,18 @@ fn of_the_host(own: &OwnRoutes) -> utoipa::openapi::OpenApi {
         .get_or_insert_default()
         .push_str(authorize);
     document
+}
+
+/// Gives error bodies the schemas that components have too.
+fn define_errors(document: &mut Value) {
+    let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
+        return;
+    };
+    for (name, schema) in errors() {
+        if let Some(defined) = schemas.get_mut(name) {
+            *defined = schema;
+        }
+    }
 }
 
 /// Moves the paths of the host's pages to their configured places, and removes those that are off.

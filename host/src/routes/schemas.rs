@@ -2,40 +2,33 @@
 
 #![expect(dead_code, reason = "the fields are there for the document")]
 
-use berth_contract::openapi;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-/// Implements utoipa's traits for error bodies, whose schemas the host and components have in common.
+/// The names of error bodies in the document. Their schemas are those of the contract, which host and components have in
+/// common: `routes/openapi.rs` puts them in.
 macro_rules! errors {
-    ($($name:ident),*) => {
+    ($($name:ident => $others:expr),*) => {
         $(
             pub(super) struct $name;
 
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
-                    of_contract(stringify!($name))
+                    RefOr::default()
                 }
             }
 
             impl ToSchema for $name {
                 fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-                    let all = openapi::errors().into_iter();
-                    schemas.extend(all.map(|(name, _)| (name.to_owned(), of_contract(name))));
+                    let others: &[&str] = &$others;
+                    schemas.extend(others.iter().map(|name| ((*name).to_owned(), RefOr::default())));
                 }
             }
         )*
     };
 }
 
-errors!(Error, HTTPValidationError);
-
-/// The schema of the contract with this name.
-fn of_contract(name: &str) -> RefOr<Schema> {
-    let found = openapi::errors().into_iter().find(|(known, _)| *known == name);
-    let schema = found.and_then(|(_, schema)| serde_json::from_value(schema).ok());
-    schema.unwrap_or_default()
-}
+errors!(Error => [], HTTPValidationError => ["ValidationError"]);
 
 /// A login by the password flow of `OAuth2`.
 #[derive(ToSchema)]

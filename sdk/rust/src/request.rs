@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use berth_contract::{Fields, Violations};
+use berth_contract::{Fields, Segment, Violations};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
@@ -204,11 +204,15 @@ impl Request {
         self.require_json()?;
         let body = self.body()?;
         serde_json::from_slice(&body).map_err(|error| {
-            let place = berth_contract::Segment::Name("body");
-            let input = serde_json::from_slice(&body).unwrap_or_default();
-            Violations::one("value_error", format!("Value error, {error}"), input)
-                .under(&place)
-                .into()
+            // The sentence names the place; the body may hold a secret.
+            Violations::one(
+                "value_error",
+                format!("Value error, {error}"),
+                serde_json::Value::Null,
+            )
+            .without_input()
+            .under(&Segment::Name("body"))
+            .into()
         })
     }
 
