@@ -1,10 +1,11 @@
 //! `berth components`: what it asks a host, what it prints, and its exit codes.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::process::Command;
 
 use axum::http::StatusCode;
-use berth::delivery::report::{
+use berth_rollout::report::{
     Changes, ComponentSummary, Difference, Failure, Origin, Outcome, ProbeAnswer, Progress, Replica,
     ReplicaState, Report, Step, StepReport, StepState, VersionState, VersionSummary,
 };
@@ -75,9 +76,9 @@ fn report() -> Report {
     Report {
         component: "todo".to_owned(),
         outcome: Outcome::Live,
-        number: Some(2),
+        number: NonZeroU32::new(2),
         digest: "2b".repeat(32),
-        replaced: Some(1),
+        replaced: NonZeroU32::new(1),
         steps: Vec::new(),
         failure: None,
         changes: Changes {
@@ -130,7 +131,7 @@ fn swap(report: Report) -> Vec<Progress> {
 
 fn version(text: &str) -> VersionSummary {
     VersionSummary {
-        number: 2,
+        number: NonZeroU32::new(2).unwrap(),
         digest: "2b".repeat(32),
         size: 375_000,
         state: VersionState::Live,
@@ -148,14 +149,14 @@ fn summary(text: &str) -> ComponentSummary {
     ComponentSummary {
         name: format!("todo{text}"),
         live: Some(version(text)),
-        wanted: Some(2),
+        wanted: NonZeroU32::new(2),
         routes: vec![format!("/api/tasks/{{*rest}}{text}")],
         capabilities: vec![format!("postgres{text}")],
         rollout: format!("live on 1 of 1{text}"),
         replicas: vec![Replica {
             host: format!("web-1{text}"),
             this: true,
-            number: Some(2),
+            number: NonZeroU32::new(2),
             state: ReplicaState::Live,
             detail: Some(format!("none{text}")),
             seen_at: format!("now{text}"),

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use berth_database::{Pool, PoolError, Trouble};
-use berth_runtime::Registry;
+use berth_rollout::{LiveVersions, Statuses};
+use berth_runtime::{Registry, RoutePattern};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, Pattern, TrustedProxies};
-use crate::delivery::Statuses;
-use crate::routes::InFlight;
+use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, TrustedProxies};
+use crate::in_flight::InFlight;
 
 /// The most requests at once to components on trial.
 const ON_TRIAL: usize = 16;
@@ -31,16 +31,22 @@ struct Shared {
     auth: Arc<Auth>,
     pool: Pool,
     one_check: Mutex<()>,
-    statuses: Statuses,
+    statuses: Arc<Statuses>,
     draining: CancellationToken,
     /// Whether a component of the manifest that the host started with answers `/`.
     root_is_claimed: bool,
 }
 
 impl App {
-    /// Makes a host on its own `pool`, without live components. The host drains once `draining` is cancelled.
+    /// Makes a host on its own `pool`, which serves `live`. The host drains once `draining` is cancelled.
     #[must_use]
-    pub fn new(config: &Config, auth: Auth, pool: Pool, draining: CancellationToken) -> Self {
+    pub fn new(
+        config: &Config,
+        auth: Auth,
+        pool: Pool,
+        live: &LiveVersions,
+        draining: CancellationToken,
+    ) -> Self {
         let shared = Shared {
             environment: config.environment.clone(),
             cors_origins: config.cors_origins.clone(),
@@ -49,19 +55,19 @@ impl App {
             auth: Arc::new(auth),
             pool,
             one_check: Mutex::new(()),
-            statuses: Statuses::of(config.manifest.components.iter().map(|one| one.name.clone())),
+            statuses: Arc::clone(live.statuses()),
             draining,
             root_is_claimed: config
                 .manifest
                 .components
                 .iter()
                 .flat_map(|one| &one.routes)
-                .any(Pattern::answers_root),
+                .any(RoutePattern::answers_root),
         };
         let in_flight = InFlight::new(config.edge.max_in_flight);
         Self {
             shared: Arc::new(shared),
-            registry: Arc::default(),
+            registry: Arc::clone(live.registry()),
             in_flight,
         }
     }

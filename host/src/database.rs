@@ -5,6 +5,7 @@ use std::time::Duration;
 use berth_database::url::{self, UrlError};
 use berth_database::{Backends, Pool, PoolSettings, Server};
 use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings, Search};
+use berth_rollout::HostDatabase;
 
 use crate::config::Config;
 
@@ -98,6 +99,16 @@ impl Database {
     #[must_use]
     pub fn pool(&self) -> Pool {
         self.pool.clone()
+    }
+
+    /// Access for the rollout of versions, which makes the components' schemas and roles.
+    #[must_use]
+    pub fn for_rollout(&self) -> HostDatabase {
+        HostDatabase {
+            server: self.server.clone(),
+            pool: self.pool.clone(),
+            backends: self.backends.clone(),
+        }
     }
 
     /// The server processes (backends) that serve components.

@@ -5,15 +5,15 @@
 //! - [`logging`], `escape`: the log, and the escaping of text in it
 //! - [`serve`]: starts a host from its configuration, and stops it
 //! - [`database`]: the database of `DATABASE_URL`, or a private one
-//! - [`delivery`]: versions of components, and swapping one for another
 //! - [`server`], `connections`, `drain_body`, [`shutdown`]: the socket, how many there may be, what is left on it, and when to
 //!   stop
-//! - [`app`]: the state that requests share
+//! - [`app`], `in_flight`: the state that requests share
+//! - `prober`: the requests that a version must answer before it goes live
 //! - [`routes`]: all routes, and the layers that a request passes before it is routed
 //! - [`client`]: the client of a request, behind proxies
 //! - [`auth`]: accounts, passwords, tokens, and the identity of callers
 //! - [`admin`]: the admin API
-//! - [`error`]: the failures of a request, and `storage`: statements on the host's own tables
+//! - [`error`]: the failures of a request
 
 pub mod admin;
 pub mod app;
@@ -23,13 +23,13 @@ pub mod client;
 pub mod config;
 mod connections;
 pub mod database;
-pub mod delivery;
 mod drain_body;
 pub mod error;
 mod escape;
+mod in_flight;
 pub mod logging;
+mod prober;
 pub mod routes;
 pub mod serve;
 pub mod server;
 pub mod shutdown;
-mod storage;

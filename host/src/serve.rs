@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_database::{MigrationError, Trouble, host_tables};
+use berth_rollout::{
+    ApplyManifestError, Components, HostSync, LiveVersions, ManifestRefusal, Precedence, Rollout,
+    RolloutSettings, SavedFiles, apply_manifest,
+};
 use berth_runtime::EngineError;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
@@ -13,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
-use crate::config::{Config, ConfigError, Manifest};
+use crate::config::{Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
-use crate::delivery::{ApplyManifestError, Delivery, Precedence, Watched};
 use crate::logging::Queue;
+use crate::prober::RouteProber;
 use crate::{admin, server, shutdown};
 
 /// How long the host waits for its database before it listens without, so that probes see it live, if not ready.
@@ -87,14 +91,23 @@ impl ServeError {
 /// Serves until the host is stopped and the requests in flight are done. With `watch`, swaps in files that are saved
 /// meanwhile.
 pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
+    let components = Components::from(config.manifest.components.clone());
     let watched = if watch {
-        Some(Watched::new(config).await)
+        Some(SavedFiles::watch(config.manifest_path.clone(), &components).await)
     } else {
         None
     };
     let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
     let (database, mut own_server) = Database::open(config).await?;
-    let served = Box::pin(serve_on(&database, &mut own_server, config, watched, stop)).await;
+    let served = Box::pin(serve_on(
+        &database,
+        &mut own_server,
+        config,
+        components,
+        watched,
+        stop,
+    ))
+    .await;
     database.backends().end_all().await;
     own_server.stop().await;
     served
@@ -104,16 +117,24 @@ async fn serve_on(
     database: &Database,
     own_server: &mut OwnServer,
     config: &Config,
-    watched: Option<Watched>,
+    components: Components,
+    watched: Option<SavedFiles>,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let auth = Auth::new(auth_settings(config)?, database.pool());
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
-    let app = App::new(config, auth, database.pool(), stop.clone());
-    let precedence = precedence(config, watched.is_some());
-    let delivery = Arc::new(Delivery::new(config, app.clone(), database, cohere, precedence)?);
+    let live = LiveVersions::new(&components);
+    let app = App::new(config, auth, database.pool(), &live, stop.clone());
+    let rollout = Arc::new(Rollout::new(
+        rollout_settings(config, watched.is_some()),
+        &components,
+        database.for_rollout(),
+        cohere,
+        live,
+        Box::new(RouteProber::new(app.clone())),
+    )?);
 
-    let mut live = pin!(go_live(&delivery, database, config));
+    let mut live = pin!(go_live(&rollout, database, components));
     let is_live = timeout(DATABASE_WAIT, &mut live)
         .await
         .ok()
@@ -134,16 +155,19 @@ async fn serve_on(
         if !is_live {
             live.await?;
         }
-        tokio::join!(delivery.follow(), watch(&delivery, config, watched));
+        tokio::join!(
+            HostSync::new(Arc::clone(&rollout)).follow(),
+            swap_in(&rollout, config, watched)
+        );
         Ok(())
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Arc::clone(&delivery), &config.admin, &config.edge) => Ok(()),
+        () = admin::serve(operators, Arc::clone(&rollout), &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };
-    delivery.leave().await;
+    rollout.leave().await;
     result
 }
 
@@ -156,12 +180,41 @@ fn precedence(config: &Config, watch: bool) -> Precedence {
     }
 }
 
+fn rollout_settings(config: &Config, watch: bool) -> RolloutSettings {
+    let machine = Config::machine_name().unwrap_or_else(|| "host".to_owned());
+    RolloutSettings {
+        host: format!("{machine}/{}", std::process::id()),
+        poll_interval: config.follow_interval,
+        precedence: precedence(config, watch),
+        guest_memory: config.sizes.guest_memory,
+        component_connections: config.sizes.component_connections,
+        code_cache: config.code_cache.clone(),
+        compiler: Some(config.compiler.clone()),
+    }
+}
+
 /// Swaps in saved files and never returns, if `--watch` is set.
-async fn watch(delivery: &Delivery, config: &Config, watched: Option<Watched>) {
+async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>) {
     match watched {
-        Some(watched) => delivery.watch(config, watched).await,
+        Some(watched) => watched.swap_in(rollout, || read_manifest(config)).await,
         None => std::future::pending().await,
     }
+}
+
+/// Reads the manifest as it is now. The host's own routes stay as they were at the start.
+fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
+    let manifest = config.read_manifest().map_err(|error| ManifestRefusal {
+        reason: error.to_string(),
+        may_pass: true,
+    })?;
+    if manifest.http != config.manifest.http {
+        return Err(ManifestRefusal {
+            reason: "[http] has changed: start the host again, because [http] is read at the start only"
+                .to_owned(),
+            may_pass: false,
+        });
+    }
+    Ok(manifest.components.into())
 }
 
 fn listen(address: SocketAddr, variables: &'static str) -> Result<TcpListener, ServeError> {
@@ -199,11 +252,10 @@ fn auth_settings(config: &Config) -> Result<AuthSettings, ConfigError> {
 }
 
 /// Prepares the database and makes the components live, however long the database is not available.
-async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> Result<(), ServeError> {
-    let manifest = Arc::new(config.manifest.clone());
+async fn go_live(rollout: &Rollout, database: &Database, components: Components) -> Result<(), ServeError> {
     let mut pause = MIN_RETRY_PAUSE;
     loop {
-        match apply_manifest(delivery, database, &manifest).await {
+        match try_to_go_live(rollout, database, components.clone()).await {
             Err(error) if error.is_temporary() => {
                 let trouble = error
                     .trouble()
@@ -217,11 +269,11 @@ async fn go_live(delivery: &Delivery, database: &Database, config: &Config) -> R
     }
 }
 
-async fn apply_manifest(
-    delivery: &Delivery,
+async fn try_to_go_live(
+    rollout: &Rollout,
     database: &Database,
-    manifest: &Arc<Manifest>,
+    components: Components,
 ) -> Result<(), ServeError> {
     host_tables::prepare(database.server().direct()).await?;
-    Ok(delivery.apply_manifest(Arc::clone(manifest)).await?)
+    Ok(apply_manifest(rollout, components).await?)
 }

@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use berth::delivery::report::{Outcome, Progress};
+use berth_rollout::report::{Outcome, Progress};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 use tokio::net::TcpListener;

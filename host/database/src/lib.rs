@@ -17,6 +17,7 @@
 //! - [`migrating`]: migrations that have run and can still be rolled back
 //! - [`host_tables`]: the host's own schema
 //! - [`isolation`]: a schema and a login role for each component
+//! - `storage`: statements on the host's own tables, and their errors
 //! - [`lock`], [`listen`]: several hosts on one database
 //!
 //! The crate knows no HTTP, knows components only by name, and reads no configuration: callers pass settings.
@@ -40,6 +41,7 @@ pub mod session;
 pub mod session_error;
 pub mod session_pool;
 mod sql;
+mod storage;
 pub mod trouble;
 pub mod url;
 
@@ -56,4 +58,5 @@ pub use server::{Server, Sessions};
 pub use session::{Collect, NoticeHandler, Session, Statement, StatementError, Transaction};
 pub use session_error::SessionError;
 pub use session_pool::SessionPool;
+pub use storage::{StorageError, with_connection};
 pub use trouble::Trouble;

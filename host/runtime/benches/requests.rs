@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use anyhow::ensure;
 use berth_database::{Backends, Pool, PoolSettings, SessionPool, host_tables};
 use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use berth_runtime::{
-    Authorities, Candidate, Capability, Compiler, ComponentSpec, Deployment, Limits, Registry, Resources,
-    Settings, Uncompiled, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Registry, Resources, Uncompiled, Version,
+    digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -125,9 +125,9 @@ async fn load(
     let machine_code = compiler
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
-    let candidate = Candidate::link(&machine_code, spec)?;
+    let candidate = Candidate::link(&machine_code, Arc::new(spec))?;
     let resources = Resources::new(candidate.spec(), database, None);
-    Ok(Arc::new(candidate.version(1, resources)))
+    Ok(Arc::new(candidate.version(NonZeroU32::new(1), resources)))
 }
 
 async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {
@@ -162,16 +162,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
 /// The specification of a component with these grants only.
 fn spec(name: &str, capabilities: &[Capability]) -> ComponentSpec {
     ComponentSpec {
-        name: name.to_owned(),
         capabilities: capabilities.iter().copied().collect(),
-        limits: Limits::default(),
-        config: Settings::default(),
-        environment: Settings::default(),
-        outgoing: Vec::new(),
-        outgoing_authorities: Authorities::default(),
-        imports: BTreeMap::new(),
-        routes: Vec::new(),
-        authentication_required: false,
-        authenticates_itself: false,
+        ..ComponentSpec::new(name)
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_compon
 use wit_parser::{LiftLowerAbi, ManglingAndAbi, Resolve, WorldId};
 
 use crate::{
-    Authorities, Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine,
-    EngineSettings, Limits, Registry, Resources, Settings, Uncompiled, Version, digest,
+    Candidate, CandidateError, CodeCache, Compiler, ComponentSpec, Deployment, Engine, EngineSettings,
+    Registry, Resources, Uncompiled, Version, digest,
 };
 
 /// A component of the world `world` in `wit`, which may use the packages of the project's own wit/.
@@ -56,20 +56,11 @@ fn encode(mut module: Vec<u8>, resolve: &Resolve, world: WorldId) -> Vec<u8> {
 /// The manifest entry of a component without grants, except for `imports`.
 pub(crate) fn spec(name: &str, imports: &[(&str, &str)]) -> ComponentSpec {
     ComponentSpec {
-        name: name.to_owned(),
-        capabilities: BTreeSet::new(),
-        limits: Limits::default(),
-        config: Settings::default(),
-        environment: Settings::default(),
-        outgoing: Vec::new(),
-        outgoing_authorities: Authorities::default(),
         imports: imports
             .iter()
             .map(|(import, name)| ((*import).to_owned(), (*name).to_owned()))
             .collect(),
-        routes: Vec::new(),
-        authentication_required: false,
-        authenticates_itself: false,
+        ..ComponentSpec::new(name)
     }
 }
 
@@ -112,7 +103,7 @@ impl Host {
             .compile(&uncompiled, &digest(component))
             .await
             .unwrap();
-        let mut candidate = Candidate::link(&compiled, spec)?;
+        let mut candidate = Candidate::link(&compiled, Arc::new(spec))?;
         candidate.ask().await?;
         Ok(candidate)
     }
@@ -123,7 +114,7 @@ impl Host {
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
             let resources = Resources::new(candidate.spec(), None, None);
-            versions.push(Arc::new(candidate.version(1, resources)));
+            versions.push(Arc::new(candidate.version(NonZeroU32::new(1), resources)));
         }
         let first = Arc::clone(&versions[0]);
         self.registry.publish(Deployment::new(versions).unwrap());

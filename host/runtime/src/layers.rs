@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module uses lower layers only.
 const LAYERS: [&[&str]; 8] = [
-    &["principal", "settings", "source_lines"],
+    &["principal", "route_pattern", "settings", "source_lines"],
     &["request"],
     &["limits"],
     &["ambient", "capabilities"],

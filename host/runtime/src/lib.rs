@@ -7,7 +7,7 @@
 //! - `request`: the request that an instance serves, and the host's log lines about the request
 //! - `engine`: wasmtime, configured in one function
 //! - `source_lines`: the source lines behind machine code, which `load` writes and `run` reads
-//! - `spec`, `limits`, `settings`: a component as the manifest describes it
+//! - `spec`, `route_pattern`, `limits`, `settings`: a component as the manifest describes it
 //! - `principal`: the caller of a request
 //!
 //! `load` uses `run`, and both use `capabilities` and `ambient`; these two know `request` and the manifest's types
@@ -26,6 +26,7 @@ mod limits;
 mod load;
 mod principal;
 mod request;
+mod route_pattern;
 mod run;
 mod settings;
 mod source_lines;
@@ -48,6 +49,7 @@ pub use load::uncompiled::Uncompiled;
 pub use load::wasm::{IncomingWasm, Wasm};
 pub use principal::Principal;
 pub use request::log_budget::{LogBudget, LogLimits};
+pub use route_pattern::RoutePattern;
 pub use run::guest_body::{GuestBody, GuestBodyError};
 pub use run::handle_error::HandleError;
 pub use run::registry::{Deployment, Registry, RouteError};
@@ -55,4 +57,4 @@ pub use run::request_body::RequestBodyError;
 pub use run::resources::Resources;
 pub use run::version::{Authority, Version};
 pub use settings::Settings;
-pub use spec::ComponentSpec;
+pub use spec::{Authentication, ComponentSpec, Probe};

@@ -1,6 +1,7 @@
 //! The routes of components: list and show, push, roll back.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,6 +9,8 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use berth_rollout::report::{ComponentSummary, Outcome, Report, VersionSummary};
+use berth_rollout::{Intent, OperatorError, Requested, Rollout, overview};
 use berth_runtime::Wasm;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -15,8 +18,6 @@ use serde::Deserialize;
 
 use super::error::AdminError;
 use super::events;
-use crate::delivery::report::{ComponentSummary, Outcome, Report, VersionSummary};
-use crate::delivery::{Delivery, Requested};
 
 /// Header with the name of the operator who pushed, as the client sends it. The name is stored, and never trusted.
 const PUSHED_BY: &str = "x-pushed-by";
@@ -47,30 +48,30 @@ pub(super) struct Rollback {
 
 /// `GET /admin/components`
 pub(super) async fn list(
-    State(delivery): State<Arc<Delivery>>,
+    State(rollout): State<Arc<Rollout>>,
 ) -> Result<Json<Vec<ComponentSummary>>, AdminError> {
-    Ok(Json(delivery.components().await?))
+    Ok(Json(overview::components(&rollout).await?))
 }
 
 /// `GET /admin/components/{name}`
 pub(super) async fn show(
-    State(delivery): State<Arc<Delivery>>,
+    State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
 ) -> Result<Json<ComponentSummary>, AdminError> {
-    Ok(Json(delivery.component_summary(&name).await?))
+    Ok(Json(overview::component(&rollout, &name).await?))
 }
 
 /// `GET /admin/components/{name}/history`
 pub(super) async fn history(
-    State(delivery): State<Arc<Delivery>>,
+    State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
 ) -> Result<Json<Vec<VersionSummary>>, AdminError> {
-    Ok(Json(delivery.history(&name).await?))
+    Ok(Json(overview::history(&rollout, &name).await?))
 }
 
 /// `PUT /admin/components/{name}`
 pub(super) async fn push(
-    State(delivery): State<Arc<Delivery>>,
+    State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
     Query(Manner { dry_run }): Query<Manner>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -83,16 +84,14 @@ pub(super) async fn push(
     if content_type != Some("application/wasm") {
         return Err(AdminError::UnsupportedMediaType);
     }
-    let wasm = receive(&delivery, body).await?;
-    let requested = delivery
-        .push(&name, wasm, &pushed_by(&headers, peer), dry_run)
-        .await?;
-    answer(requested, &headers).await
+    let wasm = receive(&rollout, body).await?;
+    let intent = Intent::push(&name, wasm, pushed_by(&headers, peer)).with_dry_run(dry_run);
+    answer(intent.request(&rollout).await?, &headers).await
 }
 
 /// Receives a component into a file, because it may be large and a swap takes long.
-async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
-    let mut incoming = delivery.incoming().map_err(AdminError::Storage)?;
+async fn receive(rollout: &Rollout, body: Body) -> Result<Wasm, AdminError> {
+    let mut incoming = rollout.incoming().map_err(AdminError::Storage)?;
     let mut body = Limited::new(body, MAX_COMPONENT_BODY_BYTES);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -111,7 +110,7 @@ async fn receive(delivery: &Delivery, body: Body) -> Result<Wasm, AdminError> {
 
 /// `POST /admin/components/{name}/rollback`
 pub(super) async fn roll_back(
-    State(delivery): State<Arc<Delivery>>,
+    State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -126,8 +125,17 @@ pub(super) async fn roll_back(
             ))
         })?
     };
-    let requested = delivery.roll_back(&name, to, dry_run).await?;
-    answer(requested, &headers).await
+    let to = to.map(|number| version_number(&name, number)).transpose()?;
+    let intent = Intent::roll_back(&name, to).with_dry_run(dry_run);
+    answer(intent.request(&rollout).await?, &headers).await
+}
+
+/// The number of a version. No component has a version 0.
+fn version_number(component: &str, number: u32) -> Result<NonZeroU32, OperatorError> {
+    NonZeroU32::new(number).ok_or_else(|| OperatorError::UnknownVersion {
+        component: component.to_owned(),
+        number,
+    })
 }
 
 /// Answers with the report, or with events if the client asks for them.

@@ -5,9 +5,8 @@ use std::io;
 
 use axum::response::{IntoResponse, Response};
 use berth_contract::detail;
+use berth_rollout::OperatorError;
 use http::{HeaderName, HeaderValue, StatusCode, header};
-
-use crate::delivery::OperatorError;
 
 /// A request that failed.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +105,7 @@ impl IntoResponse for AdminError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::StorageError;
+    use berth_database::StorageError;
 
     fn answer_to(cause: sqlx::Error) -> (StatusCode, String) {
         let error = AdminError::from(OperatorError::from(StorageError::from(cause)));

@@ -1,5 +1,5 @@
 //! The progress of swaps as server-sent events: `step` and `report`, with the JSON of a
-//! [`Progress`](crate::delivery::report::Progress) each.
+//! [`Progress`](berth_rollout::report::Progress) each.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,13 +8,12 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use berth_rollout::report::Progress;
+use berth_rollout::{Requested, Rollout};
 use futures_util::{Stream, stream};
 use http::{HeaderMap, header};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
-
-use crate::delivery::report::Progress;
-use crate::delivery::{Delivery, Requested};
 
 /// How often a silent stream sends a comment, to keep the connection alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -31,8 +30,8 @@ pub(super) fn are_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// `GET /admin/events`: every swap on this host, from now on.
-pub(super) async fn all(State(delivery): State<Arc<Delivery>>) -> Response {
-    let events = stream::unfold(delivery.progress(), async |mut progress| {
+pub(super) async fn all(State(rollout): State<Arc<Rollout>>) -> Response {
+    let events = stream::unfold(rollout.progress(), async |mut progress| {
         loop {
             match progress.recv().await {
                 Ok(one) => return Some((Ok(event(&one)), progress)),

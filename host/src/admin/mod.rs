@@ -17,13 +17,13 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use berth_rollout::Rollout;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::config::{Admin, Edge};
-use crate::delivery::Delivery;
 use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
@@ -33,8 +33,8 @@ use error::AdminError;
 const MAX_CONNECTIONS: usize = 64;
 
 /// Serves operators and never returns, with the time limits of `edge`.
-pub async fn serve(listener: TcpListener, delivery: Arc<Delivery>, admin: &Admin, edge: &Edge) {
-    let router = router(delivery, Access::new(admin.token.clone()));
+pub async fn serve(listener: TcpListener, rollout: Arc<Rollout>, admin: &Admin, edge: &Edge) {
+    let router = router(rollout, Access::new(admin.token.clone()));
     let edge = Edge {
         max_connections: MAX_CONNECTIONS,
         max_connections_per_client: MAX_CONNECTIONS,
@@ -63,7 +63,7 @@ async fn answer(router: Router, mut request: Request) -> Response {
     response
 }
 
-fn router(delivery: Arc<Delivery>, access: Access) -> Router {
+fn router(rollout: Arc<Rollout>, access: Access) -> Router {
     Router::new()
         .route("/admin/components", get(components::list))
         .route(
@@ -77,5 +77,5 @@ fn router(delivery: Arc<Delivery>, access: Access) -> Router {
         .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
         // The check is outermost, so that a refused client does not learn which routes exist.
         .layer(from_fn_with_state(access, access::check))
-        .with_state(delivery)
+        .with_state(rollout)
 }

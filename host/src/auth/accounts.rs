@@ -4,11 +4,10 @@
 
 use std::net::IpAddr;
 
-use berth_database::Pool;
+use berth_database::{Pool, StorageError, with_connection};
 use jiff::Timestamp;
 
 use super::email::EmailAddress;
-use crate::storage::{StorageError, with_connection};
 
 /// How many clients are stored for each account: the clients of its latest logins.
 const REMEMBERED_CLIENTS: i64 = 20;

@@ -1,13 +1,12 @@
 //! The errors of authentication, and their HTTP responses.
 
-use berth_database::PoolError;
+use berth_database::{PoolError, StorageError};
 
 use super::bearer::Carrier;
 use super::passwords::PasswordError;
 use super::throttle::Throttled;
 use super::tokens::InvalidToken;
 use crate::error::ApiError;
-use crate::storage::StorageError;
 
 /// Why a login, a registration, a logout or the authentication of a request failed.
 #[derive(Debug, thiserror::Error)]

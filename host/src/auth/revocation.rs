@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use berth_database::Pool;
+use berth_database::{Pool, StorageError, with_connection};
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::accounts::id_of;
 use super::tokens::TokenKey;
-use crate::storage::{StorageError, with_connection};
 
 /// How long the cached rows count as current, from the start of the read. Together with [`READ_TIMEOUT`], a change
 /// takes effect within five seconds while the database answers.

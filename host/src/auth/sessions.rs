@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use berth_database::PoolError;
+use berth_database::{PoolError, StorageError};
 use http::HeaderMap;
 use tokio::time::timeout;
 
@@ -13,7 +13,6 @@ use super::requests::{Login, Registration};
 use super::throttle::Attempt;
 use super::{Auth, AuthError, Identity, bearer};
 use crate::client::Client;
-use crate::storage::StorageError;
 
 /// How long a login may wait before it looks up its account.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -132,7 +131,7 @@ mod tests {
     use crate::auth::AuthSettings;
     use crate::auth::test_database::TestDatabase;
     use crate::config::CorsOrigins;
-    use crate::storage::with_connection;
+    use berth_database::with_connection;
 
     const ADDRESS: &str = "ann@example.com";
     const PASSWORD: &str = "correct horse";

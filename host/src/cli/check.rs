@@ -1,12 +1,13 @@
 //! `berth check`: checks manifest and components, for people or as JSON.
 
 use anyhow::Result;
+use berth_rollout::{ApplyManifestError, Checked};
+use berth_runtime::RoutePattern;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::output::print;
-use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Pattern, Variables};
-use crate::delivery::{self, ApplyManifestError, Checked};
+use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Variables};
 
 /// How the result is printed.
 #[derive(Args)]
@@ -34,7 +35,12 @@ impl Check {
 
 async fn check(variables: &Variables) -> Result<(Config, Vec<Checked>)> {
     let config = Config::read(variables)?;
-    let checked = delivery::check(&config.manifest, &config.code_cache, config.compiler.clone()).await?;
+    let checked = berth_rollout::check(
+        &config.manifest.components.clone().into(),
+        &config.code_cache,
+        config.compiler.clone(),
+    )
+    .await?;
     Ok((config, checked))
 }
 
@@ -72,7 +78,7 @@ pub(super) const EMPTY_MANIFEST: &str =
     "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
 
 /// The routes that match the host's own paths: the component, its route, and these paths.
-fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &Pattern, Vec<&str>)> {
+fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &RoutePattern, Vec<&str>)> {
     let own = &manifest.http.own_routes;
     manifest.components.iter().flat_map(move |component| {
         let routes = component.routes.iter();

@@ -4,9 +4,11 @@
 //! server-sent events, which the crate `sse-stream` parses.
 
 use std::error::Error;
+use std::num::NonZeroU32;
 use std::pin::Pin;
 use std::time::Duration;
 
+use berth_rollout::report::Progress;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderValue, header};
@@ -18,7 +20,6 @@ use sse_stream::SseByteStream;
 
 use super::failure::Failure;
 use crate::config::Secret;
-use crate::delivery::report::Progress;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -123,11 +124,11 @@ impl Client {
     }
 
     /// Requests a rollback to version `to`, or else to the version that was live before.
-    pub(super) fn rollback(&self, component: &str, to: Option<u32>, dry_run: bool) -> Swap<'_> {
+    pub(super) fn rollback(&self, component: &str, to: Option<NonZeroU32>, dry_run: bool) -> Swap<'_> {
         let request = self.request(Method::POST, &["components", component, "rollback"]);
         let mut body = json!({ "dry_run": dry_run });
         if let Some(to) = to {
-            body["to"] = to.into();
+            body["to"] = to.get().into();
         }
         Swap {
             client: self,

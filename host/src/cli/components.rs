@@ -4,9 +4,12 @@
 
 use std::fs;
 use std::io::{self, IsTerminal};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use berth_database::isolation::schema_name;
+use berth_rollout::report::{Outcome, Progress, Report, StepState};
+use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand};
 use reqwest::Url;
 use serde::de::DeserializeOwned;
@@ -20,7 +23,6 @@ use super::report::{headline, report};
 use super::text::joined;
 use super::{list, on_this_machine, show};
 use crate::config::{Config, Variables};
-use crate::delivery::report::{Outcome, Progress, Report, StepState};
 use crate::escape::{escape, is_active};
 use crate::shutdown;
 
@@ -86,8 +88,8 @@ struct Rollback {
     #[arg(value_parser = component_name)]
     name: String,
     /// The number of the version [default: the one that was live before]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    to: Option<u32>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..).try_map(NonZeroU32::try_from))]
+    to: Option<NonZeroU32>,
     /// Only check whether it would go live
     #[arg(long)]
     dry_run: bool,
@@ -296,9 +298,10 @@ mod tests {
 
     use serde_json::json;
 
+    use berth_rollout::report::{Failure as Refusal, Step};
+
     use super::super::test_values::{report as live, step};
     use super::*;
-    use crate::delivery::report::{Failure as Refusal, Step};
 
     #[test]
     fn the_files_name_is_the_components() {

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use berth_rollout::report::Step;
 use http::StatusCode;
 use reqwest::Url;
 
 use super::text::word;
 use crate::config::ConfigError;
-use crate::delivery::report::Step;
 
 /// The exit codes, as `--help` shows them.
 pub(super) const EXIT_CODES: &str = "\

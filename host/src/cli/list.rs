@@ -1,8 +1,9 @@
 //! `berth components list` and `history`: a line for each component or version.
 
+use berth_rollout::report::{ComponentSummary, VersionSummary};
+
 use super::table::table;
 use super::text::{NONE, joined, moment, number, short, size, word};
-use crate::delivery::report::{ComponentSummary, VersionSummary};
 
 /// The output of `list`.
 pub(super) fn components(components: &[ComponentSummary]) -> String {

@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use berth_rollout::report::{StepReport, StepState};
+
 use super::text::{time, word};
-use crate::delivery::report::{StepReport, StepState};
 use crate::escape::escape;
 
 /// Moves to the beginning of the line and clears it.
@@ -95,9 +96,10 @@ fn ended(step: &StepReport) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+    use berth_rollout::report::Step;
+
     use super::super::test_values::step;
     use super::*;
-    use crate::delivery::report::Step;
 
     /// The output of a swap that fails at its probe.
     fn shown(terminal: bool) -> String {

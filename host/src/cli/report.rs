@@ -1,8 +1,9 @@
 //! The report of a swap, as the command line prints it.
 
+use berth_rollout::report::{Difference, Failure, Outcome, ProbeAnswer, Report};
+
 use super::table::labelled;
 use super::text::{short, time, word};
-use crate::delivery::report::{Difference, Failure, Outcome, ProbeAnswer, Report};
 use crate::escape::escape;
 
 /// The whole report.
@@ -79,9 +80,12 @@ fn probe(probe: &ProbeAnswer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use berth_rollout::report::{Changes, Step};
+
     use super::super::test_values::report as live;
     use super::*;
-    use crate::delivery::report::{Changes, Step};
 
     #[test]
     fn a_version_that_is_live_is_reported_with_all_that_changed() {
@@ -126,11 +130,12 @@ mod tests {
 
     #[test]
     fn every_outcome_has_its_own_line() {
+        let version = NonZeroU32::new;
         let cases = [
-            (Outcome::Live, Some(1), None),
-            (Outcome::Unchanged, Some(4), Some(4)),
-            (Outcome::Passed, None, Some(3)),
-            (Outcome::Passed, Some(2), None),
+            (Outcome::Live, version(1), None),
+            (Outcome::Unchanged, version(4), version(4)),
+            (Outcome::Passed, None, version(3)),
+            (Outcome::Passed, version(2), None),
             (Outcome::Refused, None, None),
         ];
         let lines = cases.map(|(outcome, number, replaced)| {

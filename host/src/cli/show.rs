@@ -1,8 +1,9 @@
 //! `berth components show`: a single component, on every host.
 
+use berth_rollout::report::{ComponentSummary, Origin, Replica, VersionSummary};
+
 use super::table::{labelled, table};
 use super::text::{NONE, joined, moment, number, size, word};
-use crate::delivery::report::{ComponentSummary, Origin, Replica, VersionSummary};
 use crate::escape::escape;
 
 /// The output of `show`.

@@ -1,6 +1,8 @@
 //! Example responses of a host, for the tests of the output.
 
-use crate::delivery::report::{
+use std::num::NonZeroU32;
+
+use berth_rollout::report::{
     Changes, ComponentSummary, Difference, Origin, Outcome, ProbeAnswer, Replica, ReplicaState, Report, Step,
     StepReport, StepState, VersionState, VersionSummary,
 };
@@ -22,9 +24,9 @@ pub(super) fn report() -> Report {
     Report {
         component: "todo".to_owned(),
         outcome: Outcome::Live,
-        number: Some(4),
+        number: NonZeroU32::new(4),
         digest: "4a".repeat(32),
-        replaced: Some(3),
+        replaced: NonZeroU32::new(3),
         steps: vec![step(Step::Live, StepState::Passed, 0.1, None)],
         failure: None,
         changes: Changes {
@@ -52,7 +54,7 @@ pub(super) fn summary() -> ComponentSummary {
     let replica = |host: &str, number, state, detail: Option<&str>| Replica {
         host: host.to_owned(),
         this: host.starts_with("web-1"),
-        number,
+        number: NonZeroU32::new(number),
         state,
         detail: detail.map(str::to_owned),
         seen_at: "2026-11-25T09:40:00.5Z".to_owned(),
@@ -62,16 +64,16 @@ pub(super) fn summary() -> ComponentSummary {
         live: versions()
             .into_iter()
             .find(|version| version.state == VersionState::Live),
-        wanted: Some(4),
+        wanted: NonZeroU32::new(4),
         routes: strings(&["/api/tasks/{*rest}", "/dashboard/{*rest}"]),
         capabilities: strings(&["identity", "postgres"]),
         rollout: "live on 1 of 3, 1 compiling, 1 behind".to_owned(),
         replicas: vec![
-            replica("web-1/17", Some(3), ReplicaState::Compiling, None),
-            replica("web-2/9", Some(4), ReplicaState::Live, None),
+            replica("web-1/17", 3, ReplicaState::Compiling, None),
+            replica("web-2/9", 4, ReplicaState::Live, None),
             replica(
                 "web-3/11",
-                Some(3),
+                3,
                 ReplicaState::Behind,
                 Some("it answers the probe with 500\u{1b}[8m"),
             ),
@@ -81,7 +83,7 @@ pub(super) fn summary() -> ComponentSummary {
 
 pub(super) fn versions() -> Vec<VersionSummary> {
     let version = |number: u32, state, origin, by: &str, reason: Option<&str>| VersionSummary {
-        number,
+        number: NonZeroU32::MIN.saturating_add(number - 1),
         digest: format!("{number}b").repeat(32),
         size: 375_000 + 1000 * u64::from(number),
         state,

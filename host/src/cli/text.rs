@@ -1,5 +1,7 @@
 //! Words, times and sizes, as a terminal shows them.
 
+use std::num::NonZeroU32;
+
 use bytesize::ByteSize;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -52,14 +54,15 @@ pub(super) fn joined(reason: &str) -> String {
 }
 
 /// The number of a version, or [`NONE`].
-pub(super) fn number(number: Option<u32>) -> String {
+pub(super) fn number(number: Option<NonZeroU32>) -> String {
     number.map_or_else(|| NONE.to_owned(), |number| number.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use berth_rollout::report::{Origin, Step};
+
     use super::*;
-    use crate::delivery::report::{Origin, Step};
 
     #[test]
     fn words_are_those_of_the_api() {

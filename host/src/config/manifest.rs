@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use berth_runtime::{AllowedDestination, Authorities, Capability, ComponentSpec, Limits, Settings};
-use http::Method;
-use serde::Deserialize;
+use berth_runtime::{
+    AllowedDestination, Authorities, Capability, ComponentSpec, Limits, Probe, RoutePattern, Settings,
+};
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
+use super::claims::Claims;
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::http_table::{self, HttpTable};
 use super::own_routes::OwnRoutes;
-use super::pattern::{Claims, Pattern};
 use super::schema::{File, Interface, OneOrMore, Parsed, RawComponent};
 use super::table::BERTH_DOCS;
 use super::value::{Value, VariableName};
@@ -25,60 +26,7 @@ pub struct Manifest {
     /// `[http]`. Without the docs page if `BERTH_DOCS` is `off`.
     pub http: HttpTable,
     /// The components, in alphabetical order.
-    pub components: Vec<Component>,
-}
-
-/// A component, as `[components.NAME]` describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Component {
-    /// A lower-case letter, then letters, digits and dashes; at most 31 characters. Also names its schema and role in
-    /// the database.
-    pub name: String,
-    /// The file, which existed when the manifest was read.
-    pub source: PathBuf,
-    /// The component's path patterns. No two components share a pattern.
-    pub routes: Vec<Pattern>,
-    /// The granted capabilities.
-    pub capabilities: BTreeSet<Capability>,
-    /// The limits of a request.
-    pub limits: Limits,
-    /// The requests that a new version must answer before it goes live.
-    pub probes: Vec<Probe>,
-    /// The values of `wasi:config/store`.
-    pub config: Settings,
-    /// The component's environment variables.
-    pub environment: Settings,
-    /// How requests without a token are handled.
-    pub authentication: Authentication,
-    /// The destinations that the component may send requests to.
-    pub outgoing: Vec<AllowedDestination>,
-    /// The certificate authorities that outgoing requests trust beside the public ones.
-    pub outgoing_authorities: Authorities,
-    /// The component that provides each import, by interface: `shop:orders/orders`, with or without a version.
-    pub imports: BTreeMap<String, String>,
-}
-
-/// How requests without a token are handled.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Authentication {
-    /// The host answers 401, and the component does not see the request.
-    #[default]
-    Required,
-    /// The component sees the request and decides.
-    Optional,
-    /// The component authenticates by itself. The host ignores tokens, and passes `Authorization` on unless it has the
-    /// host's own token.
-    None,
-}
-
-/// A request without a body that changes nothing: `GET /orders/count`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// GET or HEAD.
-    pub method: Method,
-    /// The path, with its query if it has one.
-    pub path: String,
+    pub components: Vec<Arc<ComponentSpec>>,
 }
 
 impl Manifest {
@@ -147,7 +95,7 @@ impl Manifest {
         let check = |(name, read): (_, Option<Read<RawComponent>>)| {
             let is_named = faults.take(check_name(&name));
             let component = read?.check(name.into_inner(), &place, &mut faults);
-            is_named.and(component)
+            is_named.and(component).map(Arc::new)
         };
         let components = components.into_iter().filter_map(check).collect();
         faults.none_or(Self { http, components })
@@ -223,7 +171,7 @@ impl Place<'_> {
 
 impl Read<RawComponent> {
     /// The component, if it has no fault. Unreadable entries have been reported already.
-    fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<Component> {
+    fn check(self, name: String, place: &Place<'_>, faults: &mut Faults) -> Option<ComponentSpec> {
         let Self {
             value: written,
             is_whole,
@@ -271,7 +219,7 @@ impl Read<RawComponent> {
             check_probes(probes, &routes, place.own_routes)
         });
         let probes = faults.take(probes);
-        Some(Component {
+        Some(ComponentSpec {
             name,
             source: source?,
             routes,
@@ -350,15 +298,11 @@ fn check_imports(
 
 fn check_probes(
     probes: Spanned<OneOrMore<Probe>>,
-    routes: &[Pattern],
+    routes: &[RoutePattern],
     host: &OwnRoutes,
 ) -> Result<Vec<Probe>, Misplaced> {
     let mut own = matchit::Router::new();
-    for path in routes
-        .iter()
-        .flat_map(|route| [Some(route.as_str()), route.parent()])
-        .flatten()
-    {
+    for path in routes.iter().flat_map(RoutePattern::paths) {
         own.insert(path, ())
             .map_err(|error| Misplaced::at(probes.span(), error.to_string()))?;
     }
@@ -374,26 +318,6 @@ fn check_probes(
         return Err(Misplaced::at(probes.span(), reason));
     }
     Ok(probes.into_inner().0)
-}
-
-impl Component {
-    /// The component, as the runtime needs it.
-    #[must_use]
-    pub fn spec(&self) -> ComponentSpec {
-        ComponentSpec {
-            name: self.name.clone(),
-            capabilities: self.capabilities.clone(),
-            limits: self.limits.clone(),
-            config: self.config.clone(),
-            environment: self.environment.clone(),
-            outgoing: self.outgoing.clone(),
-            outgoing_authorities: self.outgoing_authorities.clone(),
-            imports: self.imports.clone(),
-            routes: self.routes.iter().map(Pattern::to_string).collect(),
-            authentication_required: self.authentication == Authentication::Required,
-            authenticates_itself: self.authentication == Authentication::None,
-        }
-    }
 }
 
 #[cfg(test)]

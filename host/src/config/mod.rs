@@ -6,6 +6,7 @@
 //! `table` describes the variables and `environment` reads them, `manifest` reads the file, `machine` and `sizes` derive
 //! values from the machine; the other modules are parts of these.
 
+mod claims;
 mod environment;
 mod faults;
 mod http_table;
@@ -14,7 +15,6 @@ mod manifest;
 mod origins;
 mod own_routes;
 mod parse;
-mod pattern;
 mod proxies;
 mod quantity;
 mod reference;
@@ -39,10 +39,9 @@ pub use environment::Environment;
 pub use faults::ManifestFault;
 pub use http_table::HttpTable;
 pub use machine::{Machine, Share};
-pub use manifest::{Authentication, Component, Manifest, Probe};
+pub use manifest::Manifest;
 pub use origins::CorsOrigins;
 pub use own_routes::{Accounts, OwnRoutes};
-pub use pattern::Pattern;
 pub use proxies::TrustedProxies;
 pub use reference::help;
 pub use secret::Secret;

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use berth_runtime::RoutePattern;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use toml::Spanned;
 
 use super::faults::{Faults, Misplaced};
-use super::pattern::Pattern;
 
 /// The host's own paths. `/` is not among them: the host answers it only if no component does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,9 +108,9 @@ impl OwnRoutes {
 
     /// The host's own paths that `pattern` would match.
     #[must_use]
-    pub fn hidden_from(&self, pattern: &Pattern) -> Vec<&str> {
+    pub fn hidden_from(&self, pattern: &RoutePattern) -> Vec<&str> {
         let mut route = matchit::Router::new();
-        for path in [Some(pattern.as_str()), pattern.parent()].into_iter().flatten() {
+        for path in pattern.paths() {
             if route.insert(path, ()).is_err() {
                 return Vec::new();
             }
@@ -122,7 +122,7 @@ impl OwnRoutes {
     }
 
     /// Returns an error if the host's own paths would hide `pattern` from a component.
-    pub fn check(&self, pattern: &Pattern) -> Result<(), String> {
+    pub fn check(&self, pattern: &RoutePattern) -> Result<(), String> {
         let written = pattern.as_str();
         let Some(OwnPath { path, key, below }) = self.own().into_iter().find(|own| own.includes(written))
         else {

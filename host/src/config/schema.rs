@@ -6,14 +6,11 @@ use std::marker::PhantomData;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use berth_runtime::{AllowedDestination, Capability, Limits, LogLimits};
-use http::Method;
+use berth_runtime::{AllowedDestination, Authentication, Capability, Limits, LogLimits, Probe, RoutePattern};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
-use super::manifest::{Authentication, Probe};
-use super::pattern::Pattern;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::value::{Value, VariableName};
 
@@ -27,12 +24,16 @@ pub(super) struct File {
     _components: IgnoredAny,
 }
 
-/// A component, as it is in the file. Its types check all that can be checked by itself.
+/// The keys of a component's table. Its types check each value by itself.
+///
+/// The table is read into this type and not into a [`ComponentSpec`](berth_runtime::ComponentSpec), because the other
+/// checks need the place of each value in the file for their messages, and because some values are only written here
+/// as references: to files, to the host's environment and to default limits.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawComponent {
     pub(super) source: Spanned<PathBuf>,
-    pub(super) routes: Vec<Spanned<Parsed<Pattern>>>,
+    pub(super) routes: Vec<Spanned<Parsed<RoutePattern>>>,
     #[serde(default)]
     pub(super) capabilities: Vec<Parsed<Capability>>,
     #[serde(default)]
@@ -161,28 +162,6 @@ impl FromStr for Interface {
             _ => Err(format!(
                 "{text:?} is not an interface: write it as in \"shop:orders/orders\""
             )),
-        }
-    }
-}
-
-impl FromStr for Probe {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (method, path) = match text.split_once(' ') {
-            Some(("GET", path)) => (Method::GET, path),
-            Some(("HEAD", path)) => (Method::HEAD, path),
-            _ => (Method::GET, ""),
-        };
-        if path.starts_with('/') {
-            Ok(Self {
-                method,
-                path: path.to_owned(),
-            })
-        } else {
-            Err(format!(
-                "{text:?} is not a probe: write \"GET /path\" or \"HEAD /path\""
-            ))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use berth_runtime::{HandleError, Principal, Version};
+use berth_runtime::{Authentication, HandleError, Principal, Version};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -41,7 +41,8 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
             ApiError::Starting
         });
     };
-    let identity = if version.spec().authenticates_itself {
+    let authentication = version.spec().authentication;
+    let identity = if authentication == Authentication::None {
         None
     } else {
         let client = request.extensions().get::<Client>().cloned().unwrap_or_default();
@@ -49,7 +50,7 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
             .authenticate(request.method(), request.headers(), &client, None)
             .await?
     };
-    if identity.is_none() && version.spec().authentication_required {
+    if identity.is_none() && authentication == Authentication::Required {
         return Err(ApiError::NotAuthenticated);
     }
     let version = Arc::clone(version);
@@ -75,7 +76,7 @@ async fn run(
         .get::<RequestId>()
         .map(RequestId::to_string)
         .unwrap_or_default();
-    if !version.spec().authenticates_itself || app.auth().has_own_token(request.headers()) {
+    if version.spec().authentication != Authentication::None || app.auth().has_own_token(request.headers()) {
         request.headers_mut().remove(header::AUTHORIZATION);
     }
     withhold_secrets(request.headers_mut(), principal.as_ref());
@@ -87,7 +88,7 @@ async fn run(
         Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
     };
-    if let Ok(label) = HeaderValue::try_from(format!("{}@{}", version.spec().name, version.number())) {
+    if let Ok(label) = HeaderValue::try_from(version.label()) {
         response.headers_mut().insert(X_COMPONENT, label);
     }
     Ok(response)

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use berth_database::Trouble;
+use berth_rollout::Status;
 use http::{HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +15,6 @@ use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::delivery::Status;
 
 /// How long the database may take to answer the readiness probe. Kubernetes' timeout is 1 s by default, and more often
 /// 3 s or 5 s.

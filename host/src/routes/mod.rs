@@ -7,7 +7,7 @@ mod cors;
 mod docs;
 pub(crate) mod guarded_body;
 mod health;
-mod in_flight;
+mod in_flight_limit;
 mod openapi;
 mod request_id;
 mod response_headers;
@@ -16,13 +16,16 @@ mod target;
 mod trailing_slash;
 mod whole_body;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use futures_util::FutureExt as _;
 use http::header::ORIGIN;
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -34,7 +37,6 @@ use crate::error::ApiError;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
 use cors::Cors;
-pub use in_flight::InFlight;
 pub use request_id::{RequestId, X_REQUEST_ID};
 pub(crate) use target::settle;
 
@@ -91,14 +93,18 @@ impl Routes {
     async fn route(&self, mut request: Request) -> Response {
         // Changes of the path come before the route is looked up.
         trailing_slash::strip(request.uri_mut());
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        response
+        // A panic is a bug. It must fail this request only, and not the connection; the panic hook logs the place.
+        let answer = AssertUnwindSafe(self.router.clone().oneshot(request));
+        match answer.catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Err(_) => ApiError::Internal(anyhow!("the host's code panicked")).into_response(),
+        }
     }
 }
 
 fn router(app: &App) -> Router {
     let own = app.own_routes();
-    let bound = from_fn_with_state(app.clone(), in_flight::bound);
+    let bound = from_fn_with_state(app.clone(), in_flight_limit::bound);
     let mut bounded = Router::new().route("/", any(root));
     if let Some(path) = &own.openapi {
         bounded = bounded.route(path, get(docs::document));

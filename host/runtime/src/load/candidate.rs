@@ -1,5 +1,6 @@
 //! A component that is linked against its grants, before it becomes a version.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use berth_database::Migration;
@@ -66,7 +67,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Links `compiled` according to `spec`.
-    pub fn link(compiled: &Compiled, spec: ComponentSpec) -> Result<Self, CandidateError> {
+    pub fn link(compiled: &Compiled, spec: Arc<ComponentSpec>) -> Result<Self, CandidateError> {
         let pre = link(&compiled.component, &spec)?;
         let client =
             Client::new(&spec.outgoing, &spec.outgoing_authorities).map_err(CandidateError::Client)?;
@@ -98,7 +99,7 @@ impl Candidate {
                 limit,
             });
         }
-        if migrations::is_exported(version) && !version.spec.capabilities.contains(&Capability::Postgres) {
+        if migrations::is_exported(version) && !version.spec.has(Capability::Postgres) {
             return Err(CandidateError::MigrationsWithoutDatabase {
                 component: version.spec.name.clone(),
             });
@@ -111,9 +112,9 @@ impl Candidate {
         Ok(())
     }
 
-    /// The component's entry in the manifest.
+    /// The component, as the manifest describes it.
     #[must_use]
-    pub fn spec(&self) -> &ComponentSpec {
+    pub fn spec(&self) -> &Arc<ComponentSpec> {
         self.unnumbered.spec()
     }
 
@@ -135,9 +136,9 @@ impl Candidate {
         self.unnumbered.authority()
     }
 
-    /// The version with this number, and with `resources` for its grants.
+    /// The version with this number, if it has one, and with `resources` for its grants.
     #[must_use]
-    pub fn version(&self, number: u32, resources: Resources) -> Version {
+    pub fn version(&self, number: Option<NonZeroU32>, resources: Resources) -> Version {
         self.unnumbered.numbered(number, resources)
     }
 

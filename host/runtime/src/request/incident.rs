@@ -2,6 +2,7 @@
 //! budget.
 
 use std::fmt::{self, Display, Write};
+use std::num::NonZeroU32;
 
 use super::RequestContext;
 use super::log_budget::LogBudget;
@@ -37,7 +38,13 @@ impl RequestContext {
 }
 
 /// Logs what is wrong with a response of a component, if the component's log budget allows the line.
-pub(crate) fn warn(log: &LogBudget, component: &str, version: u32, request_id: &str, message: impl Display) {
+pub(crate) fn warn(
+    log: &LogBudget,
+    component: &str,
+    version: Option<NonZeroU32>,
+    request_id: &str,
+    message: impl Display,
+) {
     let message = one_line(message);
     if log.admit(message.len()) {
         tracing::warn!(component, version, request_id, "{message}");

@@ -10,6 +10,8 @@ pub(crate) mod incident;
 pub(crate) mod log_budget;
 pub(crate) mod refused_statement;
 
+use std::num::NonZeroU32;
+
 use self::log_budget::LogBudget;
 use self::refused_statement::LastRefusal;
 use crate::principal::Principal;
@@ -19,8 +21,8 @@ use crate::principal::Principal;
 pub(crate) struct RequestContext {
     /// The component that serves the request.
     pub(crate) component: String,
-    /// The number of the component's version.
-    pub(crate) version: u32,
+    /// The number of the component's version. None for a version that has no number yet.
+    pub(crate) version: Option<NonZeroU32>,
     /// The request's `x-request-id`.
     pub(crate) request_id: String,
     /// The principal, if any.
@@ -37,7 +39,7 @@ impl RequestContext {
     pub(crate) fn for_tests(component: &str, principal: Option<Principal>) -> std::sync::Arc<Self> {
         std::sync::Arc::new(Self {
             component: component.to_owned(),
-            version: 1,
+            version: NonZeroU32::new(1),
             request_id: "the-request".to_owned(),
             principal,
             log: LogBudget::new(component, &log_budget::LogLimits::default()),

@@ -1,6 +1,7 @@
 //! The last statement of a request that PostgreSQL refused, which is the most frequent reason of a failed
 //! request.
 
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use berth_postgres::ServerMessage;
@@ -15,7 +16,7 @@ pub(crate) struct LastRefusal(Arc<Mutex<Option<Refusal>>>);
 #[derive(Clone, Debug)]
 struct Refusal {
     component: String,
-    version: u32,
+    version: Option<NonZeroU32>,
     sqlstate: String,
     /// The place in the statement, in characters from 1.
     position: Option<usize>,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::version::Version;
+use crate::route_pattern::RoutePattern;
 
 /// A route that cannot be added.
 #[derive(Debug, thiserror::Error)]
@@ -67,20 +68,16 @@ impl Deployment {
         self.complete
     }
 
-    fn insert(&mut self, pattern: &str, version: &Arc<Version>) -> Result<(), RouteError> {
+    fn insert(&mut self, pattern: &RoutePattern, version: &Arc<Version>) -> Result<(), RouteError> {
         let refuse = |reason: matchit::InsertError| RouteError {
-            pattern: pattern.to_owned(),
+            pattern: pattern.to_string(),
             component: version.spec.name.clone(),
             reason: reason.to_string(),
         };
-        self.routes.insert(pattern, Arc::clone(version)).map_err(refuse)?;
-        // `/api/orders/{*rest}` also matches `/api/orders`: a component that owns the paths below a path owns the
-        // path.
-        let Some((parent, _)) = pattern.rsplit_once("/{*") else {
-            return Ok(());
-        };
-        let parent = if parent.is_empty() { "/" } else { parent };
-        self.routes.insert(parent, Arc::clone(version)).map_err(refuse)
+        // A component that owns the paths below a path owns the path.
+        pattern
+            .paths()
+            .try_for_each(|path| self.routes.insert(path, Arc::clone(version)).map_err(refuse))
     }
 }
 

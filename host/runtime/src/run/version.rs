@@ -1,6 +1,7 @@
 //! One linked version of a component, ready to make instances.
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use berth_database::Migration;
@@ -36,8 +37,7 @@ const HOSTCALL_ALLOWANCE: u64 = 2 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Version {
     pub(crate) spec: Arc<ComponentSpec>,
-    /// 0 before the version has a number.
-    pub(crate) number: u32,
+    pub(crate) number: Option<NonZeroU32>,
     digest: Arc<str>,
     pub(crate) pre: ProxyPre<State>,
     /// The source lines of its code.
@@ -63,7 +63,7 @@ pub(crate) struct LinkedCode {
 impl Version {
     /// A version without a number, and without resources for its grants. `memory` is the account of trials.
     pub(crate) fn new(
-        spec: ComponentSpec,
+        spec: Arc<ComponentSpec>,
         code: LinkedCode,
         client: Client,
         memory: MemoryAccount,
@@ -71,7 +71,7 @@ impl Version {
     ) -> Self {
         let LinkedCode { digest, lines, pre } = code;
         Self {
-            number: 0,
+            number: None,
             digest,
             lines,
             memory,
@@ -81,12 +81,12 @@ impl Version {
             migrations: Arc::default(),
             resources: Resources::new(&spec, None, None),
             client,
-            spec: Arc::new(spec),
+            spec,
         }
     }
 
-    /// The version with a number, and with `resources` for its grants.
-    pub(crate) fn numbered(&self, number: u32, resources: Resources) -> Self {
+    /// The version with its number, if it has one, and with `resources` for its grants.
+    pub(crate) fn numbered(&self, number: Option<NonZeroU32>, resources: Resources) -> Self {
         let memory = self.memory.memory();
         let memory = if resources.is_trial {
             memory.trials()
@@ -101,16 +101,25 @@ impl Version {
         }
     }
 
-    /// The component's entry in the manifest.
+    /// The component, as the manifest describes it.
     #[must_use]
-    pub fn spec(&self) -> &ComponentSpec {
+    pub fn spec(&self) -> &Arc<ComponentSpec> {
         &self.spec
     }
 
-    /// The number of the version, from 1.
+    /// The number of the version. None for a candidate, and in a dry run of bytes that the host has never seen.
     #[must_use]
-    pub fn number(&self) -> u32 {
+    pub fn number(&self) -> Option<NonZeroU32> {
         self.number
+    }
+
+    /// The component and the number, as in `shop@3`; without a number, only the component.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self.number {
+            Some(number) => format!("{}@{number}", self.spec.name),
+            None => self.spec.name.clone(),
+        }
     }
 
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
@@ -227,7 +236,7 @@ impl Version {
 
 impl std::fmt::Debug for Version {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}@{}", self.spec.name, self.number)
+        formatter.write_str(&self.label())
     }
 }
 

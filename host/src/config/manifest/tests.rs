@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use berth_runtime::LogLimits;
+use berth_runtime::{Authentication, LogLimits};
+use http::Method;
 
 use super::*;
 
@@ -243,7 +244,7 @@ fn values_come_from_the_hosts_environment_and_from_files() {
         (todo.environment.get("A"), todo.environment.get("TOKEN")),
         (Some("1"), Some("from a file"))
     );
-    assert!(!format!("{todo:?} {:?} {variables:?}", todo.spec()).contains("hidden"));
+    assert!(!format!("{todo:?} {variables:?}").contains("hidden"));
     for (value, reason) in [
         (
             "{ env = \"MISSING\" }",

@@ -1,0 +1,38 @@
+//! The engine that carries out every plan, whatever its entrance.
+
+use std::num::NonZeroU32;
+
+use crate::permit::SwapPermit;
+use crate::plan::Plan;
+use crate::report::Report;
+use crate::rollout::Rollout;
+use crate::stages::{Compatible, Live, Prepared, Probed, Refused, Verified};
+
+/// Carries out a plan: all of its changes go live, or nothing changes. Returns a report for each change, in their order.
+pub(crate) async fn swap(rollout: &Rollout, permit: SwapPermit, plan: Plan) -> Result<Vec<Report>, Refused> {
+    // The future is boxed because it is large, and a part of every future that waits for it.
+    let live = Box::pin(async {
+        let verified = Verified::<NonZeroU32>::verify(rollout, permit, plan).await?;
+        let compatible = Compatible::check(verified).await?;
+        let prepared = Prepared::prepare(compatible).await?;
+        let probed = Probed::probe(prepared).await?;
+        Live::publish(probed).await
+    });
+    Ok(live.await?.reports)
+}
+
+/// Takes all steps of a plan but the last, and changes nothing. Returns a report for each change, in their order.
+pub(crate) async fn dry_run(
+    rollout: &Rollout,
+    permit: SwapPermit,
+    plan: Plan,
+) -> Result<Vec<Report>, Refused> {
+    let reports = Box::pin(async {
+        let verified = Verified::<Option<NonZeroU32>>::verify(rollout, permit, plan).await?;
+        let compatible = Compatible::check(verified).await?;
+        let prepared = Prepared::prepare(compatible).await?;
+        let probed = Probed::probe(prepared).await?;
+        Ok(probed.undo().await)
+    });
+    reports.await
+}
