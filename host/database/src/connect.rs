@@ -18,29 +18,29 @@ pub(crate) const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
 const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 
 /// The pause before the second attempt.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+const MIN_RETRY_PAUSE: Duration = Duration::from_millis(2);
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long a server may be unavailable before the host logs a warning.
-const SILENCE: Duration = Duration::from_millis(500);
+const WARNING_DELAY: Duration = Duration::from_millis(500);
 
-/// Opens a connection within `patience`, including the handshake.
+/// Opens a connection within `time_limit`, including the handshake.
 ///
 /// Statements are not logged: some of them set passwords.
 ///
 /// # Errors
 ///
 /// Any error that keeps the connection from opening; a timeout is an I/O error of the kind `TimedOut`.
-pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Result<PgConnection> {
+pub async fn connect(options: &PgConnectOptions, time_limit: Duration) -> sqlx::Result<PgConnection> {
     let options = options.clone().disable_statement_logging();
     // Boxed, because the future is large and part of every future that may have to connect.
     let connection = Box::pin(PgConnection::connect_with(&options));
-    timeout(patience, connection)
+    timeout(time_limit, connection)
         .await
-        .unwrap_or_else(|_| Err(too_slow(patience).into()))
+        .unwrap_or_else(|_| Err(too_slow(time_limit).into()))
 }
 
-/// Opens a connection to a server that may not be up yet, and retries for up to `patience`.
+/// Opens a connection to a server that may not be up yet, and retries for up to `time_limit`.
 ///
 /// A private server starts in a tenth of a second; a managed server that slept takes several seconds. A refusal
 /// that waiting does not cure (a wrong password, an unknown database) is returned at once.
@@ -50,9 +50,9 @@ pub async fn connect(options: &PgConnectOptions, patience: Duration) -> sqlx::Re
 /// The error of the last attempt.
 pub async fn connect_when_ready(
     options: &PgConnectOptions,
-    patience: Duration,
+    time_limit: Duration,
 ) -> sqlx::Result<PgConnection> {
-    let mut attempts = Attempts::within(patience);
+    let mut attempts = Attempts::within(time_limit);
     loop {
         match connect(options, attempts.time_left()).await {
             Err(error) => attempts.pause_after(error).await?,
@@ -69,15 +69,15 @@ pub async fn connect_when_ready(
 pub async fn open_when_ready(
     target: &Target,
     settings: &[(&str, String)],
-    patience: Duration,
+    time_limit: Duration,
 ) -> Result<Connection, berth_postgres::Error> {
-    let mut attempts = Attempts::within(patience);
+    let mut attempts = Attempts::within(time_limit);
     loop {
         // Boxed, because the future is large and part of every future that may have to connect.
         let opening = Box::pin(Connection::open(target, settings));
         match timeout(attempts.time_left(), opening)
             .await
-            .unwrap_or_else(|_| Err(too_slow(patience).into()))
+            .unwrap_or_else(|_| Err(too_slow(time_limit).into()))
         {
             Err(error) => attempts.pause_after(error).await?,
             opened => return opened,
@@ -88,35 +88,35 @@ pub async fn open_when_ready(
 /// Attempts to reach a server within a timeout.
 struct Attempts {
     start: Instant,
-    patience: Duration,
+    time_limit: Duration,
     has_warned: bool,
 }
 
 impl Attempts {
-    fn within(patience: Duration) -> Self {
+    fn within(time_limit: Duration) -> Self {
         Self {
             start: Instant::now(),
-            patience,
+            time_limit,
             has_warned: false,
         }
     }
 
     fn time_left(&self) -> Duration {
-        self.patience.saturating_sub(self.start.elapsed())
+        self.time_limit.saturating_sub(self.start.elapsed())
     }
 
     /// Pauses before the next attempt, or returns the error if the time is up.
-    async fn pause_after<E: MayPass>(&mut self, error: E) -> Result<(), E>
+    async fn pause_after<E: MayBeTemporary>(&mut self, error: E) -> Result<(), E>
     where
         for<'a> Trouble: From<&'a E>,
     {
         // The pause grows with the elapsed time.
-        let pause = (self.start.elapsed() / 10).clamp(SHORTEST_PAUSE, MAX_RETRY_PAUSE);
-        if !error.may_pass() || self.time_left() <= pause {
+        let pause = (self.start.elapsed() / 10).clamp(MIN_RETRY_PAUSE, MAX_RETRY_PAUSE);
+        if !error.is_temporary() || self.time_left() <= pause {
             return Err(error);
         }
         // No warning at first, because servers that start together with the host take a moment.
-        if !self.has_warned && self.start.elapsed() > SILENCE {
+        if !self.has_warned && self.start.elapsed() > WARNING_DELAY {
             self.has_warned = true;
             tracing::warn!(%error, "PostgreSQL cannot be used yet, trying again: {}", Trouble::from(&error));
         }
@@ -127,14 +127,14 @@ impl Attempts {
 }
 
 /// An error after which another attempt may succeed.
-trait MayPass: Display {
-    fn may_pass(&self) -> bool;
+trait MayBeTemporary: Display {
+    fn is_temporary(&self) -> bool;
 }
 
-impl MayPass for sqlx::Error {
-    fn may_pass(&self) -> bool {
+impl MayBeTemporary for sqlx::Error {
+    fn is_temporary(&self) -> bool {
         match self {
-            Self::Io(error) => is_passing(error),
+            Self::Io(error) => is_temporary_io(error),
             Self::Database(refusal) => refusal
                 .code()
                 .is_some_and(|code| NOT_YET.contains(&code.as_ref())),
@@ -143,10 +143,10 @@ impl MayPass for sqlx::Error {
     }
 }
 
-impl MayPass for berth_postgres::Error {
-    fn may_pass(&self) -> bool {
+impl MayBeTemporary for berth_postgres::Error {
+    fn is_temporary(&self) -> bool {
         match self {
-            Self::Io(error) => is_passing(error),
+            Self::Io(error) => is_temporary_io(error),
             _ => self.code().is_some_and(|code| NOT_YET.contains(&code)),
         }
     }
@@ -154,14 +154,14 @@ impl MayPass for berth_postgres::Error {
 
 /// Whether an I/O error is temporary. Invalid data, such as the certificate of an unknown authority, is
 /// permanent.
-fn is_passing(error: &io::Error) -> bool {
+fn is_temporary_io(error: &io::Error) -> bool {
     error.kind() != io::ErrorKind::InvalidData
 }
 
-fn too_slow(patience: Duration) -> io::Error {
+fn too_slow(time_limit: Duration) -> io::Error {
     io::Error::new(
         io::ErrorKind::TimedOut,
-        format!("no connection to PostgreSQL within {patience:?}"),
+        format!("no connection to PostgreSQL within {time_limit:?}"),
     )
 }
 

@@ -14,7 +14,7 @@ use crate::server::Sessions;
 use crate::session_error::SessionError;
 
 /// Resets a session to its initial state, prepared statements included.
-const DISCARD: &str = "DISCARD ALL";
+const FULL_RESET: &str = "DISCARD ALL";
 
 /// A session, and the place to which it returns. On drop, the session is reset and returned; if it cannot be reset, it
 /// is closed, and its place in the pool becomes free when its backend is gone.
@@ -141,7 +141,7 @@ impl Lease {
             return !is_in_transaction || self.flush_now();
         }
         self.statements_were_dropped();
-        self.queue(DISCARD).is_ok() && self.flush_now()
+        self.queue(FULL_RESET).is_ok() && self.flush_now()
     }
 
     /// The database function that resets the session.

@@ -75,7 +75,7 @@ impl Migrating {
 
     async fn run(&mut self, migrations: &[&Migration]) -> Result<(), MigrationError> {
         let mut session = self.session.lock().await;
-        let backend = session.as_mut().ok_or_else(broken)?;
+        let backend = session.as_mut().ok_or_else(connection_closed)?;
         let blockers = backend.blockers();
         let end_blockers = async {
             loop {
@@ -127,7 +127,7 @@ impl Migrating {
             statement_timeout.as_millis()
         );
         let mut session = self.session.lock().await;
-        let backend = session.as_mut().ok_or_else(broken)?;
+        let backend = session.as_mut().ok_or_else(connection_closed)?;
         backend.connection.execute(&set_up).await?;
         self.tried = true;
         Ok(SessionPool::for_trial(Arc::clone(&self.session), queue_timeout))
@@ -139,7 +139,7 @@ impl Migrating {
     ///
     /// If the database is unavailable, or the trial left the connection unusable.
     pub async fn commit(self) -> Result<(), MigrationError> {
-        let mut backend = self.session.lock().await.take().ok_or_else(broken)?;
+        let mut backend = self.session.lock().await.take().ok_or_else(connection_closed)?;
         let committed = commit(&mut backend.connection, self.tried).await;
         backend.end(());
         Ok(committed?)
@@ -187,7 +187,7 @@ impl fmt::Debug for Migrating {
     }
 }
 
-fn broken() -> MigrationError {
+fn connection_closed() -> MigrationError {
     let reason = "the connection that the migrations ran on was closed while they were tried";
     MigrationError::Database(Error::Io(io::Error::new(io::ErrorKind::NotConnected, reason)))
 }

@@ -109,46 +109,46 @@ impl Server {
         target(&self.direct)
     }
 
-    /// The kind of the server's sessions. The first call detects it, within `patience`.
-    pub(crate) async fn sessions(&self, patience: Duration) -> Result<Sessions, berth_postgres::Error> {
-        self.known_or_found(patience).await.map_err(translated)
+    /// The kind of the server's sessions. The first call detects it, within `time_limit`.
+    pub(crate) async fn sessions(&self, time_limit: Duration) -> Result<Sessions, berth_postgres::Error> {
+        self.known_or_found(time_limit).await.map_err(translated)
     }
 
-    async fn known_or_found(&self, patience: Duration) -> sqlx::Result<Sessions> {
+    async fn known_or_found(&self, time_limit: Duration) -> sqlx::Result<Sessions> {
         match self.sessions.get() {
             Some(sessions) => Ok(*sessions),
-            None => self.connect(patience).await.map(|(_, sessions)| sessions),
+            None => self.connect(time_limit).await.map(|(_, sessions)| sessions),
         }
     }
 
     /// How to connect for LISTEN. `None` behind a pooler without a direct address: LISTEN would stay on a session that
     /// other clients get next, and they would receive unexpected notifications.
-    pub(crate) async fn listening(&self, patience: Duration) -> sqlx::Result<Option<&PgConnectOptions>> {
-        let sessions = self.known_or_found(patience).await?;
+    pub(crate) async fn listening(&self, time_limit: Duration) -> sqlx::Result<Option<&PgConnectOptions>> {
+        let sessions = self.known_or_found(time_limit).await?;
         Ok((sessions == Sessions::Own || self.has_way_past).then_some(&self.direct))
     }
 
-    /// Opens a connection within `patience`, and returns the kind of its session.
-    pub(crate) async fn connect(&self, patience: Duration) -> sqlx::Result<(PgConnection, Sessions)> {
+    /// Opens a connection within `time_limit`, and returns the kind of its session.
+    pub(crate) async fn connect(&self, time_limit: Duration) -> sqlx::Result<(PgConnection, Sessions)> {
         if let Some(sessions) = self.sessions.get() {
-            return Ok((connect(&self.options, patience).await?, *sessions));
+            return Ok((connect(&self.options, time_limit).await?, *sessions));
         }
-        let (connection, sessions) = self.find_out(patience).await?;
+        let (connection, sessions) = self.find_out(time_limit).await?;
         if self.sessions.set(sessions).is_ok() && sessions == Sessions::Shared {
             tracing::info!("a pooler is in front of PostgreSQL: each statement runs in a transaction");
         }
         Ok((connection, sessions))
     }
 
-    async fn find_out(&self, patience: Duration) -> sqlx::Result<(PgConnection, Sessions)> {
+    async fn find_out(&self, time_limit: Duration) -> sqlx::Result<(PgConnection, Sessions)> {
         let marked = self.options.clone().options([MARK]);
-        match connect(&marked, patience).await {
+        match connect(&marked, time_limit).await {
             Ok(mut connection) => {
                 let is_own = bears_mark(&mut connection).await?;
                 Ok((connection, if is_own { Sessions::Own } else { Sessions::Shared }))
             }
             Err(error) if is_refused_parameter(&error) => {
-                Ok((connect(&self.options, patience).await?, Sessions::Shared))
+                Ok((connect(&self.options, time_limit).await?, Sessions::Shared))
             }
             Err(error) => Err(error),
         }

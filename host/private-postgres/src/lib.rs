@@ -35,10 +35,10 @@ const DATABASE: &str = "berth";
 
 /// How long the server may take to respond after its start: usually a tenth of a second, longer after a power
 /// failure.
-const START: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// PostgreSQL's message if processes of a killed server are still running.
-const LEFTOVERS: &str = "pre-existing shared memory block";
+const LEFTOVER_PROCESSES_MESSAGE: &str = "pre-existing shared memory block";
 
 /// The settings of a private server.
 #[derive(Clone, Debug)]
@@ -242,7 +242,9 @@ async fn run(
             command.env("PG_GRANDPARENT_PID", stale.as_raw_pid().to_string());
         }
         match launch(command, home).await {
-            Err(PrivateError::Failed { tail, .. }) if tail.contains(LEFTOVERS) && start.elapsed() < START => {
+            Err(PrivateError::Failed { tail, .. })
+                if tail.contains(LEFTOVER_PROCESSES_MESSAGE) && start.elapsed() < START_TIMEOUT =>
+            {
                 sleep(Duration::from_millis(20)).await;
             }
             outcome => return outcome,
@@ -266,7 +268,7 @@ async fn launch(command: Command, home: &Home) -> Result<Server, PrivateError> {
 /// Waits for the first response, and creates the database if it is missing. Its sessions log only why they ended,
 /// because any session could fill the disk with `RAISE LOG`; only a superuser can change this setting.
 async fn make_database(options: PgConnectOptions) -> sqlx::Result<()> {
-    let mut connection = connect_when_ready(&options.database("postgres"), START).await?;
+    let mut connection = connect_when_ready(&options.database("postgres"), START_TIMEOUT).await?;
     let quiet = sqlx::query_scalar(
         "SELECT coalesce(bool_or('log_min_messages=fatal' = ANY (setconfig)), false) FROM pg_database d \
          LEFT JOIN pg_db_role_setting s ON s.setdatabase = d.oid AND s.setrole = 0 WHERE datname = $1 GROUP BY d.oid",

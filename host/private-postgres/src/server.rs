@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 /// How long the server may take for its shutdown checkpoint before the host kills it.
-const STOP: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping the value sends the shutdown signal and does not wait.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Server {
     /// Returns whether the server stopped in time; if not, the process is killed.
     pub(crate) async fn stop(&self) -> bool {
         self.signal(Signal::INT);
-        let stopped = timeout(STOP, self.exited()).await.is_ok();
+        let stopped = timeout(STOP_TIMEOUT, self.exited()).await.is_ok();
         if !stopped {
             self.signal(Signal::KILL);
             self.exited().await;

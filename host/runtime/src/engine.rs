@@ -6,7 +6,8 @@ use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationCo
 
 use crate::run::background::Background;
 use crate::run::guest_memory::GuestMemory;
-use crate::run::meter::{TABLE_ENTRY_BYTES, TICK};
+use crate::run::memory_meter::TABLE_ENTRY_BYTES;
+use crate::run::meter::TICK;
 
 /// Bytes of a linear memory that are reset by copying between requests rather than returned to the kernel: all memory
 /// of a small guest. Returning memory makes every thread drop cached address translations, which slows the next

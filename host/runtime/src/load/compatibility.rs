@@ -13,7 +13,7 @@ use crate::run::version::Version;
 
 /// Two components that cannot be live together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the component `{importer}` imports `{import}` from `{exporter}`, {misfit}")]
+#[error("the component `{importer}` imports `{import}` from `{exporter}`, {reason}")]
 pub struct CompatibilityError {
     /// The importing component.
     pub importer: String,
@@ -22,7 +22,7 @@ pub struct CompatibilityError {
     /// The component that should export the interface.
     pub exporter: String,
     /// The reason.
-    pub misfit: Incompatibility,
+    pub reason: Incompatibility,
 }
 
 /// Why the component in the manifest cannot serve an import.
@@ -71,13 +71,13 @@ pub fn check_compatibility<'a>(
             let Some(exporter) = importer.spec().callee(&import) else {
                 continue;
             };
-            if let Err(misfit) = check_import(&import, &interface, together.get(exporter).copied()) {
+            if let Err(reason) = check_import(&import, &interface, together.get(exporter).copied()) {
                 let importer = importer.spec().name.clone();
                 return Err(CompatibilityError {
                     importer,
                     import,
                     exporter: exporter.to_owned(),
-                    misfit,
+                    reason,
                 });
             }
         }

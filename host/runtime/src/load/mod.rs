@@ -3,7 +3,8 @@
 //! In the order in which a component passes the modules:
 //!
 //! - `wasm`: the bytes, in memory or in a mapped file of a `private_directory`
-//! - `uncompiled`: bytes → a component within the host's limits, whose imports and exports are known by name
+//! - `uncompiled`: bytes → a component within the host's limits, whose imports and exports are known by name;
+//!   `counts`: its parts
 //! - `compile`: bytes → machine code, through `code_cache`, a directory on disk
 //! - `compile_process`: the compiling process; `compile_error`: why there is no machine code
 //! - `link`: machine code, grants and callees → a pre-instance; `link_error`: why not
@@ -20,6 +21,7 @@ pub(crate) mod compatibility;
 pub(crate) mod compile;
 pub(crate) mod compile_error;
 pub(crate) mod compile_process;
+mod counts;
 mod document_section;
 mod exports;
 mod link;

@@ -7,7 +7,10 @@
 //! Probes, and the host's own calls to components that are not live yet, have a small share of their own, because a
 //! component that takes all available memory must not block its next version.
 
-use std::collections::BTreeMap;
+mod ledger;
+#[cfg(test)]
+mod tests;
+
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,17 +19,10 @@ use bytesize::ByteSize;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// Divisor of the budget for the share of [`Owner::Trials`].
-const TRIALS_PART: u64 = 8;
-
-/// Divisor of a component's share for the part that is never lent.
-const KEPT_PART: u64 = 2;
+use self::ledger::{Ledger, Owner};
 
 /// How long a charge that timed out still waits while another charge of its component fails.
 const OTHERS_PAUSE: Duration = Duration::from_millis(50);
-
-/// Divisor of the mean: each instance of a component has a weight of one eighth.
-const MEAN_PARTS: u64 = 8;
 
 /// The budget. Clones share it.
 #[derive(Clone)]
@@ -39,14 +35,6 @@ pub(crate) struct MemoryAccount(Arc<Holder>);
 struct Holder {
     memory: GuestMemory,
     owner: Owner,
-}
-
-/// The owner of memory.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Owner {
-    /// Components that are being tried.
-    Trials,
-    Component(Arc<str>),
 }
 
 /// Bytes that are reserved in the budget until the charge is dropped.
@@ -73,21 +61,7 @@ pub(crate) struct NoGuestMemory {
 impl GuestMemory {
     /// A budget of `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
-        // The share of trials always exists, even if nothing is being tried.
-        let trials = (
-            Owner::Trials,
-            Account {
-                holders: 1,
-                ..Account::default()
-            },
-        );
-        let ledger = Ledger {
-            budget: bytes,
-            free: bytes,
-            accounts: [trials].into(),
-            waiting: Vec::new(),
-        };
-        Self(Arc::new(Mutex::new(ledger)))
+        Self(Arc::new(Mutex::new(Ledger::new(bytes))))
     }
 
     /// The account of a component that is live, or about to be live.
@@ -101,7 +75,7 @@ impl GuestMemory {
     }
 
     fn open(&self, owner: Owner) -> MemoryAccount {
-        self.ledger().accounts.entry(owner.clone()).or_default().holders += 1;
+        self.ledger().open(&owner);
         MemoryAccount(Arc::new(Holder {
             memory: self.clone(),
             owner,
@@ -115,15 +89,7 @@ impl GuestMemory {
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        let mut ledger = self.memory.ledger();
-        let Some(account) = ledger.accounts.get_mut(&self.owner) else {
-            return;
-        };
-        account.holders -= 1;
-        if account.holders == 0 {
-            ledger.accounts.remove(&self.owner);
-            ledger.serve();
-        }
+        self.memory.ledger().close(&self.owner);
     }
 }
 
@@ -145,7 +111,7 @@ impl MemoryAccount {
     /// Reserves the mean memory of the component's instances, at most `limit` bytes. An instance that begins with that
     /// amount seldom has to wait for more while it holds memory.
     pub(crate) async fn charge_for_instance(&self, limit: u64) -> Result<Charge, NoGuestMemory> {
-        let mean = self.ledger().account(&self.0.owner).mean;
+        let mean = self.ledger().mean(&self.0.owner);
         let mut charge = self.charge();
         charge.grow(mean.min(limit)).await?;
         Ok(charge)
@@ -153,11 +119,7 @@ impl MemoryAccount {
 
     /// Records an instance that held `bytes`, or would have held them if they had been available.
     pub(crate) fn record_instance(&self, bytes: u64) {
-        let mut ledger = self.ledger();
-        let bytes = bytes.min(ledger.most(&self.0.owner));
-        if let Some(account) = ledger.accounts.get_mut(&self.0.owner) {
-            account.mean = account.mean - account.mean / MEAN_PARTS + bytes / MEAN_PARTS;
-        }
+        self.ledger().record_instance(&self.0.owner, bytes);
     }
 
     /// Waits without a timeout until `bytes` are reserved for a charge that holds `held`.
@@ -171,9 +133,9 @@ impl MemoryAccount {
     pub(crate) fn none_left(&self) -> NoGuestMemory {
         let (ledger, owner) = (self.ledger(), &self.0.owner);
         NoGuestMemory {
-            held: ledger.account(owner).held,
+            held: ledger.held(owner),
             share: ledger.share(owner),
-            budget: ledger.budget,
+            budget: ledger.budget(),
         }
     }
 
@@ -204,16 +166,16 @@ impl Charge {
         Ok(())
     }
 
-    /// Reserves `bytes` more, and waits up to `patience`. Of a component's charges, one fails at a time, because the
+    /// Reserves `bytes` more, and waits up to `time_limit`. Of a component's charges, one fails at a time, because the
     /// memory that it releases may be enough for the others, which continue to wait.
     pub(crate) async fn grow_within(
         &mut self,
         bytes: u64,
-        mut patience: Duration,
+        mut time_limit: Duration,
     ) -> Result<(), NoGuestMemory> {
         let mut growing = pin!(self.account.clone().granted(bytes, self.bytes));
         loop {
-            match timeout(patience, growing.as_mut()).await {
+            match timeout(time_limit, growing.as_mut()).await {
                 Ok(granted) => {
                     granted?;
                     self.bytes += bytes;
@@ -223,7 +185,7 @@ impl Charge {
                     self.has_given_up = true;
                     return Err(self.account.none_left());
                 }
-                Err(_) => patience = OTHERS_PAUSE,
+                Err(_) => time_limit = OTHERS_PAUSE,
             }
         }
     }
@@ -266,13 +228,7 @@ impl<'a> Place<'a> {
             return None;
         }
         let (sender, granted) = oneshot::channel();
-        ledger.waiting.push(Waiting {
-            owner: account.0.owner.clone(),
-            bytes,
-            granted: sender,
-        });
-        // Memory may have been released since the request.
-        ledger.serve();
+        ledger.wait(&account.0.owner, bytes, sender);
         drop(ledger);
         Some(Self {
             account,
@@ -303,155 +259,3 @@ impl Drop for Place<'_> {
         ledger.serve();
     }
 }
-
-/// The memory of each owner, and the queue of waiting charges.
-struct Ledger {
-    budget: u64,
-    free: u64,
-    accounts: BTreeMap<Owner, Account>,
-    waiting: Vec<Waiting>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Account {
-    held: u64,
-    /// Mean memory of an instance at its end.
-    mean: u64,
-    /// The number of [`Holder`]s.
-    holders: usize,
-    /// Whether a charge has timed out, and has not yet released its memory.
-    is_giving_up: bool,
-}
-
-struct Waiting {
-    owner: Owner,
-    bytes: u64,
-    granted: oneshot::Sender<()>,
-}
-
-/// The priority of a component's next byte, the most urgent first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Claim {
-    /// Within the part of the share that is never lent.
-    Kept,
-    /// Within the component's share.
-    Own,
-    /// Beyond the component's share.
-    Borrowed,
-}
-
-impl Ledger {
-    fn account(&self, owner: &Owner) -> Account {
-        self.accounts.get(owner).copied().unwrap_or_default()
-    }
-
-    fn share(&self, owner: &Owner) -> u64 {
-        let trials = self.budget / TRIALS_PART;
-        let components = self
-            .accounts
-            .keys()
-            .filter(|owner| **owner != Owner::Trials)
-            .count()
-            .max(1);
-        match owner {
-            Owner::Trials => trials,
-            Owner::Component(_) => (self.budget - trials) / components as u64,
-        }
-    }
-
-    /// The bytes that are never lent.
-    fn kept(&self, owner: &Owner) -> u64 {
-        match owner {
-            Owner::Trials => self.share(owner),
-            Owner::Component(_) => self.share(owner) / KEPT_PART,
-        }
-    }
-
-    fn others(&self, owner: &Owner) -> impl Iterator<Item = (&Owner, &Account)> {
-        self.accounts.iter().filter(move |(other, _)| *other != owner)
-    }
-
-    /// The most bytes that `owner` can have.
-    fn most(&self, owner: &Owner) -> u64 {
-        self.budget - self.others(owner).map(|(other, _)| self.kept(other)).sum::<u64>()
-    }
-
-    /// The free bytes for `owner`.
-    fn free_for(&self, owner: &Owner) -> u64 {
-        let kept = self
-            .others(owner)
-            .map(|(other, account)| self.kept(other).saturating_sub(account.held));
-        self.free.saturating_sub(kept.sum())
-    }
-
-    fn claim(&self, owner: &Owner) -> Claim {
-        let held = self.account(owner).held;
-        if held < self.kept(owner) {
-            Claim::Kept
-        } else if held < self.share(owner) {
-            Claim::Own
-        } else {
-            Claim::Borrowed
-        }
-    }
-
-    /// Reserves `bytes` if they are free and no waiting charge has a higher priority.
-    fn take(&mut self, owner: &Owner, bytes: u64) -> bool {
-        let is_kept = self.account(owner).held.saturating_add(bytes) <= self.kept(owner);
-        let claim = self.claim(owner);
-        let comes_first = |one: &Waiting| one.owner == *owner || self.claim(&one.owner) < claim;
-        let is_behind = !is_kept && self.waiting.iter().any(comes_first);
-        !is_behind && self.take_free(owner, bytes)
-    }
-
-    fn take_free(&mut self, owner: &Owner, bytes: u64) -> bool {
-        if bytes > self.free_for(owner) {
-            return false;
-        }
-        let Some(account) = self.accounts.get_mut(owner) else {
-            return false;
-        };
-        account.held += bytes;
-        self.free -= bytes;
-        true
-    }
-
-    /// Returns whether a charge that has timed out must fail now.
-    fn give_up(&mut self, owner: &Owner) -> bool {
-        self.accounts
-            .get_mut(owner)
-            .is_none_or(|account| !std::mem::replace(&mut account.is_giving_up, true))
-    }
-
-    /// Records that the failing charge has released its memory.
-    fn end_giving_up(&mut self, owner: &Owner) {
-        if let Some(account) = self.accounts.get_mut(owner) {
-            account.is_giving_up = false;
-        }
-    }
-
-    fn give_back(&mut self, owner: &Owner, bytes: u64) {
-        if let Some(account) = self.accounts.get_mut(owner) {
-            account.held -= bytes;
-            self.free += bytes;
-        }
-    }
-
-    /// Grants waiting charges as far as possible. Charges of one component are granted in the order of their arrival; a
-    /// charge that must wait blocks those of less urgent components.
-    fn serve(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|one| !one.granted.is_closed());
-        waiting.sort_by_key(|one| self.claim(&one.owner));
-        for one in waiting {
-            if !self.take(&one.owner, one.bytes) {
-                self.waiting.push(one);
-            } else if one.granted.send(()).is_err() {
-                self.give_back(&one.owner, one.bytes);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,7 @@
 //! - `instance`: one request in one instance; `handle_error`: why there is no response
 //! - `request_body`, `guest_body`: the bodies, streamed in both directions
 //! - `component_calls`: calls from one component to another
-//! - `meter`: an instance's use of processor time and memory
+//! - `meter`, `memory_meter`: an instance's use of processor time and of memory
 //! - `overdrawn`: the limit that ended an instance
 //! - `guest_memory`: the memory budget of all instances, and each component's share
 //! - `background`: threads for guests with long computations
@@ -20,6 +20,7 @@ pub(crate) mod guest_body;
 pub(crate) mod guest_memory;
 pub(crate) mod handle_error;
 pub(crate) mod instance;
+pub(crate) mod memory_meter;
 pub(crate) mod meter;
 pub(crate) mod overdrawn;
 pub(crate) mod registry;

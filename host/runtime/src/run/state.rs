@@ -7,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use super::component_calls::Calls;
-use super::meter::MemoryMeter;
+use super::memory_meter::MemoryMeter;
 use crate::ambient::outgoing_http::OutgoingHttp;
 use crate::capabilities::{CapabilitiesView, Contexts};
 use crate::request::RequestContext;

@@ -26,8 +26,8 @@ pub(crate) enum Stop {
 }
 
 impl From<ValueError> for Stop {
-    fn from(misfit: ValueError) -> Self {
-        Self::ValueError(misfit)
+    fn from(error: ValueError) -> Self {
+        Self::ValueError(error)
     }
 }
 
@@ -36,8 +36,8 @@ impl Stop {
     pub(crate) fn at(self, index: usize, name: &str) -> Error {
         match self {
             Self::TooManyBytes(limit) => Error::TooManyBytes(limit),
-            Self::ValueError(misfit) => Error::Unsupported(format!(
-                "column {} (`{name}`) {misfit}: cast it in the statement, for example to text",
+            Self::ValueError(error) => Error::Unsupported(format!(
+                "column {} (`{name}`) {error}: cast it in the statement, for example to text",
                 index + 1,
             )),
         }

@@ -70,7 +70,7 @@ pub(crate) struct Caps {
 
 /// The bytes that a field, a parameter or an array's element counts for, beside those of a text or byte string: the
 /// size of one `value` in the canonical ABI. So rows of NULLs have a limit too.
-const FIELD: usize = 24;
+const FIELD_BYTES: usize = 24;
 
 /// One request's access to its component's schema. Cheap to make.
 pub(crate) struct Context {

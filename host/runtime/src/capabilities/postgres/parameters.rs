@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::bindings::{ArrayValue, Interval, Value};
 use super::kind::Scalar;
 use super::wire::{ValueError, postgres_days, postgres_microseconds};
-use super::{Error, FIELD, numeric};
+use super::{Error, FIELD_BYTES, numeric};
 
 /// The parameters as a message carries them.
 pub(crate) fn encode(values: &[Value]) -> Result<Parameters, Error> {
@@ -46,11 +46,11 @@ pub(crate) fn mark(value: &Value) -> char {
 pub(crate) fn size(value: &Value) -> usize {
     let more = match value {
         Value::Array(array) => elements(array)
-            .map(|element| FIELD + element.map_or(0, Plain::length))
+            .map(|element| FIELD_BYTES + element.map_or(0, Plain::length))
             .sum(),
         value => plain(value).map_or(0, Plain::length),
     };
-    FIELD + more
+    FIELD_BYTES + more
 }
 
 /// Writes an array of one dimension; PostgreSQL's empty arrays have none.

@@ -10,7 +10,7 @@ use super::bindings::{ArrayValue, Column, Interval, Rows, Value};
 use super::field::{Stop, kind_of};
 use super::kind::{Kind, Scalar, type_name};
 use super::wire::{self, ValueError, unix_days, unix_microseconds};
-use super::{Caps, Error, FIELD, numeric};
+use super::{Caps, Error, FIELD_BYTES, numeric};
 
 /// Collects `rows`.
 pub(crate) struct TypedRows {
@@ -101,7 +101,7 @@ impl Budget {
     }
 
     fn value(&mut self, kind: Kind, field: Option<Cow<'_, [u8]>>) -> Result<Value, Stop> {
-        self.spend(FIELD)?;
+        self.spend(FIELD_BYTES)?;
         match (kind, field) {
             (Kind::Void, _) | (_, None) => Ok(Value::Null),
             // A long one comes in a buffer of its own, which becomes the value.
@@ -172,7 +172,7 @@ impl Budget {
     ) -> Result<Vec<Option<T>>, Stop> {
         wire::array(bytes)?
             .map(|element| {
-                self.spend(FIELD)?;
+                self.spend(FIELD_BYTES)?;
                 element?.map(|element| read(self, element)).transpose()
             })
             .collect()
