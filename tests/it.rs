@@ -45,3 +45,6 @@ mod lifecycle;
 mod log;
 mod manifest;
 mod postgres;
+
+// What engineers of the host see.
+mod sources;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use berth::config::Edge;
+use berth::config::Config;
 use serde_json::Value;
 
 #[test]
@@ -130,7 +130,10 @@ fn a_pod_that_ends_has_the_time_that_its_host_takes() {
         .as_u64()
         .unwrap();
     let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
-    assert!(Duration::from_secs(grace) > Duration::from_secs(pause) + Edge::default().drain_timeout);
+    let manifest = tempfile::NamedTempFile::new().unwrap();
+    let variables = [("BERTH_MANIFEST", manifest.path().to_str().unwrap())];
+    let config = Config::read(&variables.into_iter().collect()).unwrap();
+    assert!(Duration::from_secs(grace) > Duration::from_secs(pause) + config.edge.drain_timeout);
 }
 
 /// The code blocks of the specification in one language.

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, OwnRoutes, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, TrustedProxies};
 use crate::in_flight::InFlight;
 
 /// The most requests at once to components on trial.
@@ -26,7 +26,7 @@ pub struct App {
 struct Shared {
     environment: Environment,
     cors_origins: CorsOrigins,
-    own_routes: Arc<OwnRoutes>,
+    http: Arc<HttpTable>,
     trusted_proxies: TrustedProxies,
     auth: Arc<Auth>,
     pool: Pool,
@@ -50,7 +50,7 @@ impl App {
         let shared = Shared {
             environment: config.environment.clone(),
             cors_origins: config.cors_origins.clone(),
-            own_routes: Arc::new(config.manifest.own_routes.clone()),
+            http: Arc::new(config.manifest.http.clone()),
             trusted_proxies: config.trusted_proxies.clone(),
             auth: Arc::new(auth),
             pool,
@@ -94,10 +94,16 @@ impl App {
         &self.shared.cors_origins
     }
 
+    /// The table `[http]` of the manifest, as it was at the start.
+    #[must_use]
+    pub fn http(&self) -> &Arc<HttpTable> {
+        &self.shared.http
+    }
+
     /// The host's own paths, fixed at the start.
     #[must_use]
-    pub fn own_routes(&self) -> &Arc<OwnRoutes> {
-        &self.shared.own_routes
+    pub fn own_routes(&self) -> &OwnRoutes {
+        &self.shared.http.own_routes
     }
 
     /// The proxies whose headers about their clients are trusted.

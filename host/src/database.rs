@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use berth_database::private::Search;
 use berth_database::url::{self, UrlError};
-use berth_database::{Backends, Pool, PoolSettings, PrivateError, PrivatePostgres, PrivateSettings, Server};
+use berth_database::{Backends, Pool, PoolSettings, Server};
+use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings, Search};
 use berth_rollout::HostDatabase;
 
 use crate::config::Config;

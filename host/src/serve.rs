@@ -201,15 +201,16 @@ async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>
     }
 }
 
-/// Reads the manifest as it is now. The host's own routes stay as they were at the start.
+/// Reads the manifest as it is now. `[http]` stays as it was at the start.
 fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
     let manifest = config.read_manifest().map_err(|error| ManifestRefusal {
         reason: error.to_string(),
         may_pass: true,
     })?;
-    if manifest.own_routes != config.manifest.own_routes {
+    if manifest.http != config.manifest.http {
         return Err(ManifestRefusal {
-            reason: "[http] has changed: start the host again, for its own routes to move".to_owned(),
+            reason: "[http] has changed: start the host again, because [http] is read at the start only"
+                .to_owned(),
             may_pass: false,
         });
     }

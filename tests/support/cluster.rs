@@ -4,8 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use berth_database::private::Search;
-use berth_database::{PrivatePostgres, PrivateSettings};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 use tokio::sync::OnceCell;

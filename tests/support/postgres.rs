@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use berth_database::connect::connect_when_ready;
-use berth_database::private::Search;
-use berth_database::{PrivatePostgres, PrivateSettings};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 

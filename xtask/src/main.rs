@@ -4,7 +4,8 @@
 //! - [`setup`]: programs that a machine may lack
 //! - [`wasm`]: components and fixtures, built and copied to the paths in manifests
 //! - [`build`], [`run`], [`dev`], [`mod@test`], [`mod@bench`], [`mod@blast`], [`mod@manifests`], [`container`],
-//!   [`mod@api_check`]: the commands
+//!   [`mod@api_check`], [`mod@tidy`], [`mod@book`]: the commands
+//! - [`mod@install`], [`tools`]: other projects' tools, in exact versions
 //! - [`command`], [`bounded`]: running a program, and running tests with a time limit
 //! - [`signals`]: the signals of those programs
 //! - [`postgres`], [`fake_cohere`], [`http`], [`account`]: a temporary database and model, requests, and accounts
@@ -13,6 +14,7 @@ mod account;
 mod api_check;
 mod bench;
 mod blast;
+mod book;
 mod bounded;
 mod build;
 mod command;
@@ -20,12 +22,15 @@ mod container;
 mod dev;
 mod fake_cohere;
 mod http;
+mod install;
 mod manifests;
 mod postgres;
 mod run;
 mod setup;
 mod signals;
 mod test;
+mod tidy;
+mod tools;
 mod wasm;
 mod workspace;
 
@@ -50,6 +55,8 @@ enum Chore {
     Bench(bench::Options),
     /// Attack a host of hostile components for some seconds each, and print what a neighbour noticed.
     Blast(blast::Options),
+    /// Build the book of docs/SUMMARY.md, and check its links: `book/book/index.html` in the target directory.
+    Book,
     /// Build every component, and the host in release: `release/berth` in the target directory.
     Build,
     /// Build the image without any registry, run it read-only and small, use it, and stop it under load.
@@ -80,6 +87,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Check spelling, the links of Markdown files, and dependencies: unused ones, licences, sources and advisories.
+    Tidy,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -90,6 +99,7 @@ fn main() -> anyhow::Result<()> {
         Chore::ApiCheck => api_check::api_check(&workspace),
         Chore::Bench(options) => bench::bench(&workspace, &options),
         Chore::Blast(options) => blast::blast(&workspace, &options),
+        Chore::Book => book::book(&workspace),
         Chore::Build => build::build(&workspace),
         Chore::ContainerTest => container::test(&workspace),
         Chore::Dev { fake_cohere } => dev::dev(&workspace, fake_cohere),
@@ -103,5 +113,6 @@ fn main() -> anyhow::Result<()> {
             arguments,
         } => run::run(&workspace, &arguments, fake_cohere),
         Chore::Test { arguments } => test::test(&workspace, &arguments, &signals),
+        Chore::Tidy => tidy::tidy(&workspace),
     }
 }

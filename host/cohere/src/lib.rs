@@ -28,7 +28,7 @@ pub use error::Error;
 pub use ledger::{Caller, Tally};
 pub use reply::{Event, FinishReason, Reply, Usage};
 pub use request::{AssistantMessage, Message, Request, Tool, ToolCall, ToolChoice, ToolResult};
-pub use settings::{ApiKey, ApiKeyError, Backoff, BaseUrl, BaseUrlError, Settings};
+pub use settings::{ApiKey, ApiKeyError, Backoff, BaseUrl, BaseUrlError, DEFAULT_MODEL, Settings};
 pub use stream::ChatStream;
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::{Host, Url};
 
+/// The model for requests that name none, unless the operator chooses another.
+pub const DEFAULT_MODEL: &str = "command-a-03-2025";
+
 /// The operator's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -45,7 +48,7 @@ impl Settings {
         Self {
             api_key: None,
             base_url,
-            default_model: "command-a-03-2025".to_owned(),
+            default_model: DEFAULT_MODEL.to_owned(),
             models: Vec::new(),
             connect_timeout: Duration::from_secs(5),
             silence_timeout: Duration::from_mins(1),

@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::trouble::Trouble;
 
+/// How long a server may take to wake up.
+pub(crate) const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// SQLSTATEs of a server that will accept connections soon: it starts up, restarts, or is out of connections.
 const NOT_YET: [&str; 3] = ["57P03", "57P01", "53300"];
 

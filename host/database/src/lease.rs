@@ -1,6 +1,5 @@
-//! A pooled session that is leased to one request, and its reset.
+//! A component's session while a request has it: the three kinds of sessions, and how each is left clean.
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -9,134 +8,162 @@ use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::backends::Backend;
+use crate::pooled_session::Manager;
+use crate::pooled_transaction::End;
 use crate::server::Sessions;
-use crate::session_pool::Manager;
+use crate::session_error::SessionError;
 
 /// Resets a session to its initial state, prepared statements included.
 const DISCARD: &str = "DISCARD ALL";
 
-/// How a request's transaction is implemented on its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransactionScope {
-    /// A transaction.
-    Transaction,
-    /// A savepoint, because the session is in a transaction of the host.
-    Savepoint,
-    /// A transaction on a pooled session. The pooler gives the session to other clients between transactions,
-    /// so each statement needs a transaction.
-    Pooler,
-}
-
-/// A session that is leased to one request. On drop, the session is reset and returned to the pool; if a statement is
-/// still running, the session is closed, and its place in the pool becomes free when its backend is gone.
-pub struct Lease {
-    /// `None` after the session was discarded.
+/// A session, and the place to which it returns. On drop, the session is reset and returned; if it cannot be reset, it
+/// is closed, and its place in the pool becomes free when its backend is gone.
+pub(crate) struct Lease {
+    /// `None` only while the lease is being dropped.
     inner: Option<Inner>,
     /// Whether a statement may have prepared another statement on the session.
     is_changed: bool,
 }
 
-impl From<Inner> for Lease {
-    fn from(inner: Inner) -> Self {
+enum Inner {
+    /// A session of the pool, and its place there.
+    Pooled(Object<Manager>, Box<Backend>),
+    /// The session of a trial; `None` after it was closed.
+    Trial(OwnedMutexGuard<Option<Backend>>),
+}
+
+/// The kind of a session, which decides how a transaction of a request is implemented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A session of the component's own, which keeps settings and prepared statements. A transaction is a transaction.
+    Own,
+    /// A session behind a pooler, which gives the session to other clients between transactions. Every statement needs a
+    /// transaction, and nothing outlives the transaction.
+    Pooler,
+    /// The session of a trial, in a transaction of the host. A transaction is a savepoint.
+    Trial,
+}
+
+impl Lease {
+    /// A session of a pool.
+    pub(crate) fn from_pool(mut place: Object<Manager>) -> Result<Self, SessionError> {
+        let backend = place.take().ok_or_else(SessionError::closed)?;
+        Ok(Self::new(Inner::Pooled(place, backend)))
+    }
+
+    /// The session of a trial.
+    pub(crate) fn from_trial(session: OwnedMutexGuard<Option<Backend>>) -> Result<Self, SessionError> {
+        if session.is_none() {
+            return Err(SessionError::closed());
+        }
+        Ok(Self::new(Inner::Trial(session)))
+    }
+
+    fn new(inner: Inner) -> Self {
         Self {
             inner: Some(inner),
             is_changed: false,
         }
     }
-}
 
-pub(crate) enum Inner {
-    /// A session of the pool, and its place there.
-    Shared(Object<Manager>, Box<Backend>),
-    /// The session of a trial; `None` after it was closed.
-    Trial(OwnedMutexGuard<Option<Backend>>),
-}
-
-impl Lease {
-    /// How a transaction is implemented on this session.
-    #[must_use]
-    pub fn transaction_scope(&self) -> TransactionScope {
+    pub(crate) fn kind(&self) -> Kind {
         match &self.inner {
-            Some(Inner::Shared(pooled, _)) if pooled.sessions == Sessions::Shared => TransactionScope::Pooler,
-            Some(Inner::Trial(_)) => TransactionScope::Savepoint,
-            _ => TransactionScope::Transaction,
+            Some(Inner::Trial(_)) => Kind::Trial,
+            Some(Inner::Pooled(place, _)) if place.sessions == Sessions::Shared => Kind::Pooler,
+            _ => Kind::Own,
         }
     }
 
-    /// The statements that begin a transaction on a pooler's session, including the settings that a session of the
-    /// component's own would keep.
-    #[must_use]
-    pub fn begin_pooled(&self) -> Option<Arc<str>> {
-        match &self.inner {
-            Some(Inner::Shared(pooled, _)) => Some(Arc::clone(&pooled.begin)),
-            _ => None,
+    /// Begins a transaction. Except for a trial, the command goes out with the next statement.
+    pub(crate) async fn begin(&mut self) -> Result<(), SessionError> {
+        match self.kind() {
+            Kind::Own => self.queue("BEGIN")?,
+            Kind::Trial => self.execute("SAVEPOINT berth_request").await?,
+            Kind::Pooler => {
+                let begin = match &self.inner {
+                    Some(Inner::Pooled(place, _)) => Arc::clone(&place.begin),
+                    _ => Arc::default(),
+                };
+                self.queue(&begin)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The command that ends a transaction.
+    pub(crate) fn end_command(&self, end: End) -> &'static str {
+        match (self.kind(), end) {
+            (Kind::Own, End::Commit) => "COMMIT",
+            (Kind::Own, End::RollBack) => "ROLLBACK",
+            (Kind::Trial, End::Commit) => "RELEASE SAVEPOINT berth_request",
+            (Kind::Trial, End::RollBack) => {
+                "ROLLBACK TO SAVEPOINT berth_request; RELEASE SAVEPOINT berth_request"
+            }
+            (Kind::Pooler, end) => end.and_undo(),
         }
     }
 
     /// Records that a statement may have prepared another statement: the reset must be a full one.
-    pub fn mark_changed(&mut self) {
+    pub(crate) fn mark_changed(&mut self) {
         self.is_changed = true;
     }
 
-    /// Closes the session instead of returning it to the pool.
-    pub fn discard(mut self) {
+    /// Closes the session instead of returning it.
+    pub(crate) fn close(mut self) {
         if let Some(inner) = self.inner.take() {
             inner.close();
-        }
-    }
-
-    /// The database function that resets the session.
-    fn reset_function(&self) -> Option<u32> {
-        match &self.inner {
-            Some(Inner::Shared(pooled, _)) => pooled.reset_function,
-            _ => None,
-        }
-    }
-
-    fn backend(&self) -> Option<&Backend> {
-        match self.inner.as_ref()? {
-            Inner::Shared(_, backend) => Some(backend),
-            Inner::Trial(session) => session.as_ref(),
-        }
-    }
-
-    fn backend_mut(&mut self) -> Option<&mut Backend> {
-        match self.inner.as_mut()? {
-            Inner::Shared(_, backend) => Some(backend),
-            Inner::Trial(session) => session.as_mut(),
         }
     }
 
     /// Queues the reset of the session. An open transaction is rolled back at once, because others may wait for its
     /// locks. Returns false if the session cannot be reset.
     fn reset(&mut self) -> bool {
-        let bounds = self.transaction_scope();
+        let kind = self.kind();
         // The function does not remove prepared statements.
         let function = self.reset_function().filter(|_| !self.is_changed);
-        let Some(Backend { connection, .. }) = self.backend_mut() else {
-            return false;
-        };
-        if connection.is_busy() {
+        if self.is_busy() {
             return false;
         }
-        connection.set_notice_handler(None);
-        let is_in_transaction = connection.status() != Status::Idle || connection.has_queued();
-        match bounds {
+        self.set_notice_handler(None);
+        let is_in_transaction = self.status() != Status::Idle || self.has_queued();
+        match kind {
             // The trial's transaction continues, and is rolled back as a whole.
-            TransactionScope::Savepoint => return true,
+            Kind::Trial => return true,
             // The session was returned to the pooler when its transaction ended.
-            TransactionScope::Pooler => return !is_in_transaction,
-            TransactionScope::Transaction => {}
+            Kind::Pooler => return !is_in_transaction,
+            Kind::Own => {}
         }
-        if is_in_transaction && connection.queue("ROLLBACK").is_err() {
+        if is_in_transaction && self.queue("ROLLBACK").is_err() {
             return false;
         }
         if let Some(function) = function {
-            connection.queue_call(function);
-            return !is_in_transaction || connection.flush_now();
+            self.queue_call(function);
+            return !is_in_transaction || self.flush_now();
         }
-        connection.statements_were_dropped();
-        connection.queue(DISCARD).is_ok() && connection.flush_now()
+        self.statements_were_dropped();
+        self.queue(DISCARD).is_ok() && self.flush_now()
+    }
+
+    /// The database function that resets the session.
+    fn reset_function(&self) -> Option<u32> {
+        match &self.inner {
+            Some(Inner::Pooled(place, _)) => place.reset_function,
+            _ => None,
+        }
+    }
+
+    fn backend(&self) -> Option<&Backend> {
+        match self.inner.as_ref()? {
+            Inner::Pooled(_, backend) => Some(backend),
+            Inner::Trial(session) => session.as_ref(),
+        }
+    }
+
+    fn backend_mut(&mut self) -> Option<&mut Backend> {
+        match self.inner.as_mut()? {
+            Inner::Pooled(_, backend) => Some(backend),
+            Inner::Trial(session) => session.as_mut(),
+        }
     }
 }
 
@@ -144,7 +171,7 @@ impl Inner {
     /// Closes the session. Its place in the pool becomes free when the backend is gone.
     fn close(self) {
         match self {
-            Self::Shared(pooled, backend) => backend.end(Place(Some(pooled))),
+            Self::Pooled(place, backend) => backend.end(Place(Some(place))),
             Self::Trial(mut session) => {
                 if let Some(backend) = session.take() {
                     backend.end(());
@@ -159,8 +186,8 @@ struct Place(Option<Object<Manager>>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Some(pooled) = self.0.take() {
-            drop(Object::take(pooled));
+        if let Some(place) = self.0.take() {
+            drop(Object::take(place));
         }
     }
 }
@@ -169,7 +196,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         let is_reset = self.inner.is_some() && self.reset();
         match self.inner.take() {
-            Some(Inner::Shared(mut pooled, backend)) if is_reset => pooled.put_back(backend),
+            Some(Inner::Pooled(mut place, backend)) if is_reset => place.put_back(backend),
             Some(inner) if !is_reset => inner.close(),
             _ => {}
         }
@@ -181,31 +208,22 @@ impl Deref for Lease {
 
     #[expect(
         clippy::expect_used,
-        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+        reason = "only `close` and `drop` empty the lease, and nothing comes after them"
     )]
     fn deref(&self) -> &Connection {
-        &self
-            .backend()
-            .expect("a session that was not discarded")
-            .connection
+        &self.backend().expect("a session that was not closed").connection
     }
 }
 
 impl DerefMut for Lease {
     #[expect(
         clippy::expect_used,
-        reason = "only `discard` and `drop` empty it, and nothing comes after them"
+        reason = "only `close` and `drop` empty the lease, and nothing comes after them"
     )]
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self
             .backend_mut()
-            .expect("a session that was not discarded")
+            .expect("a session that was not closed")
             .connection
-    }
-}
-
-impl fmt::Debug for Lease {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Lease")
     }
 }

@@ -2,14 +2,17 @@
 //!
 //! - [`url`]: `DATABASE_URL`, in every dialect
 //! - [`server`]: a database's address, and any pooler in front of it
-//! - [`private`]: a server of the host's own, if no URL is given
 //! - [`connect`]: opening one connection, with retries while a server is starting
 //! - [`trouble`]: why a server cannot be used
 //! - [`pool`]: the host's own connections, which requests share
+//! - [`pool_settings`]: the settings of both kinds of pools
 //! - [`session_pool`]: the sessions of one component, reset for every request
-//! - [`lease`]: a session that is leased to one request, and its reset
+//! - [`session`]: a session of one request, whatever its kind
+//! - [`session_error`]: why a session does not run a statement
+//! - `lease`: the three kinds of sessions, and how each is left clean
+//! - `pooled_session`: opens the sessions of a pool
 //! - [`backends`]: the server's processes behind the sessions, and how they are ended
-//! - [`pooled_transaction`]: transactions on the sessions of a pooler
+//! - `pooled_transaction`: transactions on the sessions of a pooler
 //! - [`migrations`]: bringing a schema's tables up to date
 //! - [`migrating`]: migrations that have run and can still be rolled back
 //! - [`host_tables`]: the host's own schema
@@ -24,15 +27,18 @@ pub mod connect;
 mod hash;
 pub mod host_tables;
 pub mod isolation;
-pub mod lease;
+mod lease;
 pub mod listen;
 pub mod lock;
 pub mod migrating;
 pub mod migrations;
 pub mod pool;
-pub mod pooled_transaction;
-pub mod private;
+pub mod pool_settings;
+mod pooled_session;
+mod pooled_transaction;
 pub mod server;
+pub mod session;
+pub mod session_error;
 pub mod session_pool;
 mod sql;
 mod storage;
@@ -41,15 +47,16 @@ pub mod url;
 
 pub use backends::Backends;
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
-pub use lease::{Lease, TransactionScope};
 pub use listen::Listener;
 pub use lock::SwapLock;
 pub use migrating::Migrating;
 pub use migrations::{Applied, Migration, MigrationError, migrate};
-pub use pool::{Connection, Pool, PoolError, PoolSettings};
-pub use pooled_transaction::End;
-pub use private::{PrivateError, PrivatePostgres, PrivateSettings};
+pub use pool::{Connection, Pool, PoolError};
+pub use pool_settings::PoolSettings;
+pub use pooled_session::Repair;
 pub use server::{Server, Sessions};
-pub use session_pool::{Repair, SessionError, SessionPool};
+pub use session::{Collect, NoticeHandler, Session, Statement, StatementError, Transaction};
+pub use session_error::SessionError;
+pub use session_pool::SessionPool;
 pub use storage::{StorageError, with_connection};
 pub use trouble::Trouble;

@@ -10,8 +10,7 @@ use sqlx::Connection as _;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio::time::timeout;
 
-use crate::connect::connect_when_ready;
-use crate::migrating::WAKE_TIMEOUT;
+use crate::connect::{WAKE_TIMEOUT, connect_when_ready};
 use crate::pooled_transaction::{self, End};
 
 /// Timeout of a rollback that a caller waits for.
@@ -82,14 +81,14 @@ impl SwapLock {
     /// If the database is unavailable. The outcome of the commit is then unknown.
     pub async fn commit(mut self) -> sqlx::Result<()> {
         // Behind a pooler, another client gets the session next.
-        pooled_transaction::finish(&mut self.0, End::Commit, false).await?;
+        pooled_transaction::finish(&mut self.0, End::Commit).await?;
         self.0.close().await
     }
 
     /// Rolls the transaction back. The lock is free when this returns, unless the server is unavailable.
     pub async fn give_up(mut self) {
         // Behind a pooler, another client gets the session next. A server that does not respond rolls back by itself.
-        let rolled_back = pooled_transaction::finish(&mut self.0, End::RollBack, true);
+        let rolled_back = pooled_transaction::finish_and_undo(&mut self.0, End::RollBack);
         if matches!(timeout(ROLLBACK_TIMEOUT, rolled_back).await, Ok(Ok(()))) {
             let _ = self.0.close().await;
         }

@@ -12,14 +12,11 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use crate::backends::{Backend, Backends};
-use crate::connect::open_when_ready;
+use crate::connect::{WAKE_TIMEOUT, open_when_ready};
 use crate::migrations::{self, Applied, Migration, MigrationError};
 use crate::pooled_transaction::End;
 use crate::session_pool::SessionPool;
 use crate::sql::quote_identifier;
-
-/// How long a server may take to wake up.
-pub(crate) const WAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Timeout of a rollback that a swap waits for.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -133,7 +130,7 @@ impl Migrating {
         let backend = session.as_mut().ok_or_else(broken)?;
         backend.connection.execute(&set_up).await?;
         self.tried = true;
-        Ok(SessionPool::of_trial(Arc::clone(&self.session), queue_timeout))
+        Ok(SessionPool::for_trial(Arc::clone(&self.session), queue_timeout))
     }
 
     /// Commits the migrations, and rolls back the changes of a [trial](Self::trial).

@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use berth_postgres::{Connection, Error, Ignored, Target, TextRows};
 
-use crate::connect::open_when_ready;
+use crate::connect::{WAKE_TIMEOUT, open_when_ready};
 use crate::hash::{hex, sha256};
-use crate::migrating::WAKE_TIMEOUT;
 use crate::pooled_transaction::End;
 use crate::sql::{quote_identifier, quote_literal};
 

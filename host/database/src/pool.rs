@@ -18,6 +18,7 @@ use deadpool::managed::{
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
+use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction::{self, End};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
@@ -30,21 +31,6 @@ pub(crate) const MAX_IDLE: Duration = Duration::from_mins(3);
 
 /// Interval between searches for idle connections, so that none stays open for five minutes.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
-
-/// The settings of a [`Pool`].
-#[derive(Clone, Debug)]
-pub struct PoolSettings {
-    /// The maximum number of open connections.
-    pub max_connections: usize,
-    /// How long a caller waits for a connection before it gets [`PoolError::Exhausted`].
-    pub queue_timeout: Duration,
-    /// Timeout of opening a connection, and of a ping.
-    pub connect_timeout: Duration,
-    /// How long PostgreSQL works on one statement before it cancels it. Zero means without a limit.
-    pub statement_timeout: Duration,
-    /// The schema in which unqualified names are looked up; `None` leaves the role's own setting.
-    pub search_path: Option<String>,
-}
 
 /// Why the pool has no connection.
 #[derive(Debug, thiserror::Error)]
@@ -133,36 +119,57 @@ impl fmt::Debug for Pool {
 pub struct Connection(Option<Object<Manager>>);
 
 impl Connection {
-    /// The kind of the connection's session. On a [shared](Sessions::Shared) session, every statement must be
-    /// between [`take`](Self::take) and [`give_back`](Self::give_back).
-    #[must_use]
-    pub fn sessions(&self) -> Sessions {
+    /// The kind of the connection's session.
+    pub(crate) fn sessions(&self) -> Sessions {
         self.0.as_ref().map_or(Sessions::Own, |pooled| pooled.sessions)
     }
 
-    /// Begins a transaction on a pooler's session, with the pool's settings.
+    /// Runs `work`, and returns the connection to the pool. A connection that broke is closed instead.
+    ///
+    /// A pooler's session is left as it was found: `work` runs in a transaction there, which is committed if `work`
+    /// succeeds.
     ///
     /// # Errors
     ///
-    /// If the server is unavailable.
-    pub async fn take(&mut self) -> sqlx::Result<()> {
-        let Some(lent) = &mut self.0 else { return Ok(()) };
-        lent.in_pooled_transaction = true;
-        let begin = Arc::clone(&lent.begin);
-        pooled_transaction::begin_on(&mut lent.connection, &begin).await
+    /// The error of `work`. If the server is unavailable.
+    pub async fn run<T>(
+        mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> sqlx::Result<T> {
+        let result = match self.sessions() {
+            Sessions::Own => work(&mut self).await,
+            Sessions::Shared => self.in_pooled_transaction(work).await,
+        };
+        if result
+            .as_ref()
+            .is_err_and(|error| error.as_database_error().is_none())
+        {
+            self.discard();
+        }
+        result
     }
 
-    /// Ends the transaction, which returns the session to the pooler. `changed` says whether statements changed more of
-    /// the session than ordinary ones do; these changes are undone first.
-    ///
-    /// # Errors
-    ///
-    /// If the transaction cannot be committed, or the server is unavailable.
-    pub async fn give_back(&mut self, end: End, changed: bool) -> sqlx::Result<()> {
-        let Some(lent) = &mut self.0 else { return Ok(()) };
-        pooled_transaction::finish(&mut lent.connection, end, changed).await?;
-        lent.in_pooled_transaction = false;
-        Ok(())
+    /// Runs `work` in a transaction on a pooler's session, with the pool's settings.
+    async fn in_pooled_transaction<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> sqlx::Result<T> {
+        let begin = self.0.as_mut().map(|pooled| {
+            pooled.in_pooled_transaction = true;
+            Arc::clone(&pooled.begin)
+        });
+        pooled_transaction::begin_on(self, &begin.unwrap_or_default()).await?;
+        let result = work(self).await;
+        let end = if result.is_ok() {
+            End::Commit
+        } else {
+            End::RollBack
+        };
+        pooled_transaction::finish(self, end).await?;
+        if let Some(pooled) = &mut self.0 {
+            pooled.in_pooled_transaction = false;
+        }
+        result
     }
 
     /// Closes the connection instead of returning it to the pool, because it failed or its session was changed.

@@ -8,7 +8,7 @@
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
-use crate::pool::PoolSettings;
+use crate::pool_settings::PoolSettings;
 use crate::sql::quote_identifier;
 
 /// The statements of `DISCARD ALL`, which cannot itself run together with other statements. Without `DEALLOCATE ALL`,
@@ -22,7 +22,7 @@ macro_rules! undo {
 
 /// How a transaction ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum End {
+pub(crate) enum End {
     /// The transaction is committed.
     Commit,
     /// The transaction is rolled back.
@@ -31,8 +31,7 @@ pub enum End {
 
 impl End {
     /// The statements that end the transaction and undo other changes to the session.
-    #[must_use]
-    pub fn and_undo(self) -> &'static str {
+    pub(crate) fn and_undo(self) -> &'static str {
         match self {
             Self::Commit => concat!("COMMIT", undo!()),
             Self::RollBack => concat!("ROLLBACK", undo!()),
@@ -62,13 +61,21 @@ pub(crate) async fn begin_on(connection: &mut PgConnection, begin: &str) -> sqlx
         .map(drop)
 }
 
-/// Ends the transaction, and undoes other changes to the session if it was `changed`.
-pub(crate) async fn finish(connection: &mut PgConnection, end: End, changed: bool) -> sqlx::Result<()> {
-    connection.clear_cached_statements().await?;
-    let statements = match (end, changed) {
-        (End::Commit, false) => "COMMIT",
-        (End::RollBack, false) => "ROLLBACK",
-        (end, true) => end.and_undo(),
+/// Ends the transaction. Nothing else of the session may have changed.
+pub(crate) async fn finish(connection: &mut PgConnection, end: End) -> sqlx::Result<()> {
+    let statement = match end {
+        End::Commit => "COMMIT",
+        End::RollBack => "ROLLBACK",
     };
+    finish_with(connection, statement).await
+}
+
+/// Ends the transaction, and undoes other changes to the session.
+pub(crate) async fn finish_and_undo(connection: &mut PgConnection, end: End) -> sqlx::Result<()> {
+    finish_with(connection, end.and_undo()).await
+}
+
+async fn finish_with(connection: &mut PgConnection, statements: &'static str) -> sqlx::Result<()> {
+    connection.clear_cached_statements().await?;
     sqlx::raw_sql(statements).execute(connection).await.map(drop)
 }

@@ -7,52 +7,24 @@
 //! and costs no round trip. A session that no request takes is reset within 250 ms. `docs/security.md` has the cost.
 
 use std::fmt;
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use berth_postgres::{Connection, Error, TextRows};
-use deadpool::managed::{self, Metrics, RecycleError, RecycleResult, TimeoutType, WeakPool};
-use tokio::sync::Mutex as AsyncMutex;
+use deadpool::managed::{self, WeakPool};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use crate::backends::{Backend, Backends, is_full};
-use crate::host_tables::FIND_RESET;
-use crate::lease::{Inner, Lease};
-use crate::pool::{MAX_IDLE, PING_AFTER_IDLE, PoolSettings, build};
-use crate::pooled_transaction;
-use crate::server::{Server, Sessions};
-use crate::sql::quote_identifier;
+use crate::backends::{Backend, Backends};
+use crate::lease::Lease;
+use crate::pool::{MAX_IDLE, build};
+use crate::pool_settings::PoolSettings;
+use crate::pooled_session::{Manager, Repair};
+use crate::server::Server;
+use crate::session::{NoticeHandler, Session};
+use crate::session_error::SessionError;
 
 /// How long an idle session may wait before it is reset.
 const RESET_INTERVAL: Duration = Duration::from_millis(250);
-
-/// How often the server checks whether the client of a running statement is still connected, in milliseconds.
-const CONNECTION_CHECK: (&str, &str) = ("client_connection_check_interval", "2000");
-
-/// Memory limit for one number as text, in bytes.
-const MAX_NUMBER_BYTES: usize = 128;
-
-/// SQLSTATEs of a setting that the server does not know (before PostgreSQL 14) or does not support.
-const UNKNOWN_SETTING: [&str; 2] = ["42704", "22023"];
-
-/// SQLSTATE of a wrong password.
-const WRONG_PASSWORD: &str = "28P01";
-
-/// Why the pool has no session.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// Every session was in use until the request's timeout, or the role has reached its connection limit.
-    #[error("all sessions of the component with PostgreSQL were in use for too long")]
-    Exhausted,
-    /// A session was needed and could not be opened.
-    #[error("PostgreSQL cannot be reached: {0}")]
-    Away(#[source] Error),
-}
-
-/// Restores the password of a component's role, after the component changed it.
-pub type Repair = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// The sessions of one component. Clones share the pool.
 #[derive(Clone)]
@@ -64,7 +36,7 @@ enum Source {
     Shared(managed::Pool<Manager>),
     /// A single session, in a transaction of the host. `None` after it was closed.
     Trial {
-        session: Arc<AsyncMutex<Option<Backend>>>,
+        session: Arc<Mutex<Option<Backend>>>,
         queue_timeout: Duration,
     },
 }
@@ -83,64 +55,38 @@ impl SessionPool {
         repair: Option<Repair>,
     ) -> Self {
         let sizes = settings.clone();
-        let manager = Manager {
-            begin: pooled_transaction::begin_sql(&settings).into(),
-            server: server.into(),
-            settings,
-            backends,
-            repair,
-        };
+        let manager = Manager::new(server.into(), settings, backends, repair);
         let pool = build(manager, &sizes);
         tokio::spawn(look_after_idle(pool.weak()));
         Self(Source::Shared(pool))
     }
 
-    pub(crate) fn of_trial(session: Arc<AsyncMutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
+    /// A pool with the only session that sees the migrations of a version on trial.
+    pub(crate) fn for_trial(session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
         Self(Source::Trial {
             session,
             queue_timeout,
         })
     }
 
-    /// Takes a session, waiting for one or opening one as needed.
+    /// Takes a session, waiting for one or opening one as needed. The server's messages may have `limit` bytes each,
+    /// and `notices` gets the notices of its statements.
     ///
     /// # Errors
     ///
     /// See [`SessionError`].
-    pub async fn acquire(&self) -> Result<Lease, SessionError> {
+    pub async fn acquire(&self, limit: u64, notices: Option<NoticeHandler>) -> Result<Session, SessionError> {
         let lease = match &self.0 {
-            Source::Shared(pool) => {
-                let mut pooled = pool.get().await.map_err(SessionError::from)?;
-                let backend = pooled.take().ok_or_else(|| SessionError::Away(closed()))?;
-                Inner::Shared(pooled, backend)
-            }
+            Source::Shared(pool) => Lease::from_pool(pool.get().await?)?,
             Source::Trial {
                 session,
                 queue_timeout,
             } => {
                 let session = timeout(*queue_timeout, Arc::clone(session).lock_owned());
-                let session = session.await.map_err(|_| SessionError::Exhausted)?;
-                if session.is_none() {
-                    return Err(SessionError::Away(closed()));
-                }
-                Inner::Trial(session)
+                Lease::from_trial(session.await.map_err(|_| SessionError::Exhausted)?)?
             }
         };
-        Ok(lease.into())
-    }
-}
-
-impl From<managed::PoolError<Error>> for SessionError {
-    fn from(error: managed::PoolError<Error>) -> Self {
-        match error {
-            managed::PoolError::Timeout(TimeoutType::Wait) => Self::Exhausted,
-            managed::PoolError::Backend(error) if is_full(&error) => Self::Exhausted,
-            managed::PoolError::Backend(error) => Self::Away(error),
-            other => Self::Away(Error::Io(io::Error::new(
-                io::ErrorKind::TimedOut,
-                other.to_string(),
-            ))),
-        }
+        Ok(Session::new(lease, limit, notices))
     }
 }
 
@@ -151,139 +97,6 @@ impl fmt::Debug for SessionPool {
     }
 }
 
-/// Opens sessions and checks them.
-pub(crate) struct Manager {
-    server: Server,
-    /// The statements that begin a transaction on a pooler's session.
-    begin: Arc<str>,
-    settings: PoolSettings,
-    backends: Backends,
-    repair: Option<Repair>,
-}
-
-/// A session of the pool.
-pub(crate) struct Pooled {
-    /// `None` while a request has the session, and while it is being ended. The lock never blocks: the pool hands a
-    /// session to one request at a time, and the task for idle sessions sees only the others.
-    backend: Mutex<Option<Box<Backend>>>,
-    pub(crate) sessions: Sessions,
-    /// The identifier of the function that resets the session. `None` if the database lacks it.
-    pub(crate) reset_function: Option<u32>,
-    /// The statements that begin a transaction on a pooler's session.
-    pub(crate) begin: Arc<str>,
-}
-
-impl Pooled {
-    /// Takes the session for a request.
-    fn take(&mut self) -> Option<Box<Backend>> {
-        self.backend().take()
-    }
-
-    /// Puts the session back.
-    pub(crate) fn put_back(&mut self, backend: Box<Backend>) {
-        *self.backend() = Some(backend);
-    }
-
-    fn backend(&mut self) -> &mut Option<Box<Backend>> {
-        self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends the reset, if no request has sent it. Returns false if the session is closed.
-    fn reset(&self) -> bool {
-        self.backend
-            .try_lock()
-            .is_ok_and(|mut backend| backend.as_deref_mut().is_some_and(|it| it.connection.flush_now()))
-    }
-}
-
-impl Manager {
-    async fn open(&self) -> Result<Backend, Error> {
-        let sessions = self.server.sessions(self.settings.connect_timeout).await?;
-        let target = self.server.target();
-        let connection = match sessions {
-            Sessions::Own => open_with_settings(&target, &self.settings).await?,
-            Sessions::Shared => Connection::open(&target, &[]).await?,
-        };
-        let time = self.settings.statement_timeout;
-        Ok(self
-            .backends
-            .register(connection, target, sessions == Sessions::Own, time))
-    }
-}
-
-impl managed::Manager for Manager {
-    type Type = Pooled;
-    type Error = Error;
-
-    async fn create(&self) -> Result<Pooled, Error> {
-        let mut backend = match (self.open().await, &self.repair) {
-            (Err(error), Some(repair)) if error.code() == Some(WRONG_PASSWORD) => {
-                tracing::debug!("a component has changed the password of its role: it is set again");
-                repair().await;
-                self.open().await?
-            }
-            (opened, _) => opened?,
-        };
-        let sessions = self.server.sessions(self.settings.connect_timeout).await?;
-        let reset_function = match sessions {
-            Sessions::Own => reset_function(&mut backend.connection).await?,
-            Sessions::Shared => None,
-        };
-        let begin = Arc::clone(&self.begin);
-        Ok(Pooled {
-            backend: Mutex::new(Some(Box::new(backend))),
-            sessions,
-            reset_function,
-            begin,
-        })
-    }
-
-    async fn recycle(&self, pooled: &mut Pooled, metrics: &Metrics) -> RecycleResult<Error> {
-        let Some(Backend { connection, .. }) = pooled.backend().as_deref_mut() else {
-            return Err(RecycleError::message("its backend is being ended"));
-        };
-        if metrics.last_used() > MAX_IDLE {
-            return Err(RecycleError::message("idle for too long"));
-        }
-        if metrics.last_used() > PING_AFTER_IDLE {
-            connection.execute("").await?;
-        }
-        Ok(())
-    }
-}
-
-/// Opens a session whose settings are part of the startup message, so that a reset restores them.
-async fn open_with_settings(
-    target: &berth_postgres::Target,
-    settings: &PoolSettings,
-) -> Result<Connection, Error> {
-    let time = settings.statement_timeout.as_millis().to_string();
-    let mut own = vec![
-        ("statement_timeout", time.clone()),
-        ("lock_timeout", time.clone()),
-        ("idle_in_transaction_session_timeout", time),
-        (CONNECTION_CHECK.0, CONNECTION_CHECK.1.to_owned()),
-    ];
-    if let Some(schema) = &settings.search_path {
-        own.push(("search_path", quote_identifier(schema)));
-    }
-    match Connection::open(target, &own).await {
-        Err(error) if error.code().is_some_and(|code| UNKNOWN_SETTING.contains(&code)) => {
-            own.retain(|(name, _)| *name != CONNECTION_CHECK.0);
-            Connection::open(target, &own).await
-        }
-        opened => opened,
-    }
-}
-
-/// The identifier of the function that resets a session.
-async fn reset_function(connection: &mut Connection) -> Result<Option<u32>, Error> {
-    let mut rows = TextRows::with_limit(MAX_NUMBER_BYTES);
-    connection.query(FIND_RESET, &mut rows).await?;
-    let number = rows.rows.into_iter().flatten().flatten().next();
-    Ok(number.and_then(|number| number.parse().ok()))
-}
-
 /// Resets sessions that no request has taken since their last use, and closes those that have been idle for too long,
 /// until the pool is dropped.
 async fn look_after_idle(pool: WeakPool<Manager>) {
@@ -292,11 +105,4 @@ async fn look_after_idle(pool: WeakPool<Manager>) {
         let Some(pool) = pool.upgrade() else { return };
         let _ = pool.retain(|pooled, metrics| pooled.reset() && metrics.last_used() < MAX_IDLE);
     }
-}
-
-fn closed() -> Error {
-    Error::Io(io::Error::new(
-        io::ErrorKind::NotConnected,
-        "the session of the trial was closed",
-    ))
 }

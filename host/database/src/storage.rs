@@ -2,9 +2,7 @@
 
 use sqlx::postgres::PgConnection;
 
-use crate::pool::{Connection, Pool, PoolError};
-use crate::pooled_transaction::End;
-use crate::server::Sessions;
+use crate::pool::{Pool, PoolError};
 
 /// Why a row could be neither read nor written.
 #[derive(Debug, thiserror::Error)]
@@ -44,36 +42,5 @@ pub async fn with_connection<T>(
     pool: &Pool,
     work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
 ) -> Result<T, StorageError> {
-    let mut connection = pool.acquire().await?;
-    let result = match connection.sessions() {
-        Sessions::Own => work(&mut connection).await,
-        Sessions::Shared => in_pooled_transaction(&mut connection, work).await,
-    };
-    if result
-        .as_ref()
-        .is_err_and(|error| error.as_database_error().is_none())
-    {
-        connection.discard();
-    }
-    Ok(result?)
-}
-
-/// Runs `work` in a transaction on a pooled session.
-async fn in_pooled_transaction<T>(
-    connection: &mut Connection,
-    work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
-) -> sqlx::Result<T> {
-    connection.take().await?;
-    let result = work(connection).await;
-    connection
-        .give_back(
-            if result.is_ok() {
-                End::Commit
-            } else {
-                End::RollBack
-            },
-            false,
-        )
-        .await?;
-    result
+    Ok(pool.acquire().await?.run(work).await?)
 }

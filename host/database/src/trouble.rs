@@ -58,9 +58,9 @@ impl Trouble {
 impl From<&berth_postgres::Error> for Trouble {
     fn from(error: &berth_postgres::Error) -> Self {
         match error {
-            berth_postgres::Error::Io(error) => of_io(error),
-            berth_postgres::Error::Tls(error) => of_tls(error),
-            other => other.code().map_or(Self::Other, of_code),
+            berth_postgres::Error::Io(error) => from_io(error),
+            berth_postgres::Error::Tls(error) => from_tls_text(error),
+            other => other.code().map_or(Self::Other, from_code),
         }
     }
 }
@@ -68,15 +68,16 @@ impl From<&berth_postgres::Error> for Trouble {
 impl From<&sqlx::Error> for Trouble {
     fn from(error: &sqlx::Error) -> Self {
         match error {
-            sqlx::Error::Io(error) => of_io(error),
-            sqlx::Error::Database(refusal) => refusal.code().map_or(Self::Other, |code| of_code(&code)),
-            sqlx::Error::Tls(error) => of_tls(&error.to_string()),
+            sqlx::Error::Io(error) => from_io(error),
+            sqlx::Error::Database(refusal) => refusal.code().map_or(Self::Other, |code| from_code(&code)),
+            sqlx::Error::Tls(error) => from_tls_text(&error.to_string()),
             _ => Self::Other,
         }
     }
 }
 
-fn of_io(error: &io::Error) -> Trouble {
+/// Classifies an I/O error.
+fn from_io(error: &io::Error) -> Trouble {
     match error.kind() {
         ErrorKind::ConnectionRefused | ErrorKind::NotFound => Trouble::Refused,
         ErrorKind::TimedOut => Trouble::TooSlow,
@@ -89,7 +90,7 @@ fn of_io(error: &io::Error) -> Trouble {
 }
 
 /// Classifies a TLS error by its text, because neither client has error kinds for TLS.
-fn of_tls(error: &str) -> Trouble {
+fn from_tls_text(error: &str) -> Trouble {
     if error.contains("does not support TLS") {
         Trouble::NoTls
     } else {
@@ -98,7 +99,7 @@ fn of_tls(error: &str) -> Trouble {
 }
 
 /// Classifies an error by its SQLSTATE.
-fn of_code(code: &str) -> Trouble {
+fn from_code(code: &str) -> Trouble {
     match code {
         "28P01" | "28000" => Trouble::WrongPassword,
         "3D000" => Trouble::NoSuchDatabase,

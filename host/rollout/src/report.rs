@@ -211,7 +211,7 @@ impl Difference {
 /// The answer to a probe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeAnswer {
-    /// The request: `GET /dashboard/stats`.
+    /// The request: `GET /orders/count`.
     pub request: String,
     /// The status; none if there was no answer.
     pub status: Option<u16>,

@@ -1,6 +1,6 @@
 //! One request in a fresh instance, without a socket: an empty one, one in which a second component is called, and ones
-//! in which rows cross into the guest. The rows come from a private PostgreSQL; what the statement costs without them is
-//! `rows/none`.
+//! in which rows cross into the guest. The rows come from a private PostgreSQL; `rows/none` is the cost of the statement without
+//! rows.
 
 mod support;
 
@@ -9,9 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use berth_database::{
-    Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, SessionPool, host_tables,
-};
+use berth_database::{Backends, Pool, PoolSettings, SessionPool, host_tables};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use berth_runtime::{
     Candidate, Capability, Compiler, ComponentSpec, Deployment, Registry, Resources, Uncompiled, Version,
     digest,
@@ -53,7 +52,7 @@ fn main() -> anyhow::Result<()> {
 
     let settings = PrivateSettings {
         data_directory: folder.path().join("data"),
-        binaries: berth_database::private::Search::default(),
+        binaries: Search::default(),
         durable: false,
         max_connections: 20,
     };
@@ -74,7 +73,7 @@ fn a_call(criterion: &mut Criterion, runtime: &Runtime, compiler: &Compiler) -> 
         .insert("fixtures:greeting/greeting".to_owned(), "greets".to_owned());
     let asks = runtime.block_on(load(compiler, asking, None))?;
     let greets = runtime.block_on(load(compiler, spec("greets", &[]), None))?;
-    let registry = Arc::new(Registry::of(Deployment::new([Arc::clone(&asks), greets])?));
+    let registry = Arc::new(Registry::new(Deployment::new([Arc::clone(&asks), greets])?));
     runtime.block_on(ask(&asks, "/", &registry))?;
     criterion.bench_function("and a call to another component", |bencher| {
         bencher.to_async(runtime).iter(|| ask(&asks, "/", &registry));
@@ -110,7 +109,7 @@ fn rows(
     Ok(())
 }
 
-/// Percent-encodes what cannot stand in a query.
+/// Percent-encodes characters that a query cannot contain.
 fn percent_encoded(text: &str) -> String {
     text.bytes()
         .fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02x}"))

@@ -1,17 +1,12 @@
 //! The configuration of wasmtime, in one function, and the clock of its time limits.
 
 use std::thread;
-use std::time::Duration;
 
 use wasmtime::{Config, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use crate::background::Background;
-use crate::guest_memory::GuestMemory;
-use crate::meter::TABLE_ENTRY_BYTES;
-
-/// Interval of the epoch: the resolution of a component's `cpu` limit, and the longest time that a guest can
-/// block a worker thread's other requests.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+use crate::run::background::Background;
+use crate::run::guest_memory::GuestMemory;
+use crate::run::meter::{TABLE_ENTRY_BYTES, TICK};
 
 /// Bytes of a linear memory that are reset by copying between requests rather than returned to the kernel: all memory
 /// of a small guest. Returning memory makes every thread drop cached address translations, which slows the next
@@ -151,25 +146,4 @@ fn start_ticker(engine: &wasmtime::Engine) -> Result<(), std::io::Error> {
             }
         })?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
-
-    use super::*;
-    use crate::compile::compatibility;
-
-    #[test]
-    fn what_one_engine_compiles_every_other_takes() {
-        let compiling = compatibility(&Engine::for_compiling(false).unwrap());
-        for instances in [1, 16, 500] {
-            let engine = Engine::new(EngineSettings {
-                instances,
-                guest_memory: u64::MAX,
-            })
-            .unwrap();
-            assert_eq!(compatibility(engine.wasmtime()), compiling, "{instances}");
-        }
-    }
 }

@@ -28,11 +28,17 @@ pub(crate) fn dummy(wit: &str, world: &str) -> Vec<u8> {
     encode(module, &resolve, world)
 }
 
-fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
+/// The packages of the project's own wit/.
+pub(crate) fn wit() -> Resolve {
     let mut resolve = Resolve::default();
     resolve
         .push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit"))
         .unwrap();
+    resolve
+}
+
+fn resolve(wit: &str, world: &str) -> (Resolve, WorldId) {
+    let mut resolve = self::wit();
     let package = resolve.push_str("fixture.wit", wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     (resolve, world)

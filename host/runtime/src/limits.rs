@@ -2,46 +2,13 @@
 
 use std::time::Duration;
 
-use wasmtime::Trap;
-
-use crate::log_budget::LogLimits;
+use crate::request::log_budget::LogLimits;
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 
-/// A limit that ended an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Overdrawn {
-    /// [`Limits::cpu`].
-    Cpu,
-    /// [`Limits::time`].
-    Time,
-    /// [`Limits::memory`]: the guest asked for more, was refused, and then failed.
-    Memory,
-}
-
-impl Overdrawn {
-    /// The limit that explains a guest's end. `memory` says whether the guest was refused memory before.
-    pub(crate) fn by(error: &wasmtime::Error, memory: bool) -> Option<Self> {
-        if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-            return Some(Self::Cpu);
-        }
-        memory.then_some(Self::Memory)
-    }
-
-    /// Text for the log, with the limit as the manifest writes it.
-    pub(crate) fn in_words(self, limits: &Limits) -> String {
-        match self {
-            Self::Cpu => format!("it used up its processor time: `limits.cpu = {:?}`", limits.cpu),
-            Self::Time => format!("it used up its time: `limits.time = {:?}`", limits.time),
-            Self::Memory => {
-                format!(
-                    "it failed after it was refused more memory: `limits.memory = {}`",
-                    size(limits.memory)
-                )
-            }
-        }
-    }
-}
+/// How long a request waits for a free permit when the maximum of instances run, and for memory that others
+/// hold.
+pub(crate) const QUEUE_TIME: Duration = Duration::from_secs(5);
 
 /// A number of bytes as the manifest writes it: `64MiB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -96,25 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_limit_is_told_as_the_manifest_writes_it() {
-        let limits = Limits {
-            cpu: Duration::from_millis(1500),
-            memory: 64 * MIB,
-            ..Limits::default()
-        };
-        assert_eq!(
-            Overdrawn::Cpu.in_words(&limits),
-            "it used up its processor time: `limits.cpu = 1.5s`"
-        );
-        assert_eq!(
-            Overdrawn::Time.in_words(&limits),
-            "it used up its time: `limits.time = 10s`"
-        );
-        assert!(
-            Overdrawn::Memory
-                .in_words(&limits)
-                .ends_with("`limits.memory = 64MiB`")
-        );
+    fn a_size_has_the_largest_unit_that_divides_it() {
         assert_eq!([1025, 1024, 3 << 30].map(size), ["1025B", "1KiB", "3GiB"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A path pattern in axum's syntax: `/api/{user_id}/tasks/{*rest}`. A literal segment takes precedence over a
+/// A path pattern in axum's syntax: `/api/{user_id}/orders/{*rest}`. A literal segment takes precedence over a
 /// parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutePattern(String);
@@ -15,7 +15,7 @@ impl RoutePattern {
         &self.0
     }
 
-    /// The additional path that a pattern ending in `/{*rest}` matches: `/api/tasks` for `/api/tasks/{*rest}`, `/` for
+    /// The additional path that a pattern ending in `/{*rest}` matches: `/api/orders` for `/api/orders/{*rest}`, `/` for
     /// `/{*rest}`.
     #[must_use]
     pub fn parent(&self) -> Option<&str> {

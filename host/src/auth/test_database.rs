@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use berth_database::private::Search;
-use berth_database::{Pool, PoolSettings, PrivatePostgres, PrivateSettings, host_tables};
+use berth_database::{Pool, PoolSettings, host_tables};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 

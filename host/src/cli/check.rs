@@ -54,7 +54,7 @@ fn text(config: &Config, checked: &[Checked]) -> String {
             paths.join(", ")
         )
     });
-    let own = config.manifest.own_routes.paths().join(", ");
+    let own = config.manifest.http.own_routes.paths().join(", ");
     let own = [format!(
         "The host answers {own}; [http] in the manifest moves them, or switches them off.\n"
     )];
@@ -79,7 +79,7 @@ pub(super) const EMPTY_MANIFEST: &str =
 
 /// The routes that match the host's own paths: the component, its route, and these paths.
 fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &RoutePattern, Vec<&str>)> {
-    let own = &manifest.own_routes;
+    let own = &manifest.http.own_routes;
     manifest.components.iter().flat_map(move |component| {
         let routes = component.routes.iter();
         let hidden = routes.map(move |route| (&*component.name, route, own.hidden_from(route)));
@@ -121,7 +121,7 @@ fn good(config: &Config, checked: &[Checked]) -> Value {
     json!({
         "good": true,
         "components": components,
-        "http": own_routes(&config.manifest.own_routes),
+        "http": own_routes(&config.manifest.http.own_routes),
         "warnings": config.unknown_variables(),
         "faults": [],
     })

@@ -72,7 +72,7 @@ enum Command {
 
 #[derive(Args)]
 struct Push {
-    /// The component's wasm; todo.wasm is a version of the component `todo`
+    /// The component's wasm; orders.wasm is a version of the component `orders`
     file: PathBuf,
     /// The component, if the file is not called by its name
     #[arg(long, value_name = "NAME", value_parser = component_name)]
@@ -275,7 +275,7 @@ fn component_name(text: &str) -> Result<String, String> {
 
 /// The name of the operator who pushes: `me@laptop`, as far as the system has it.
 fn pushed_by(variables: &Variables) -> Result<Option<String>, Failure> {
-    let user = Config::user(variables)?.map(str::to_owned);
+    let user = Config::user(variables)?;
     let parts: Vec<_> = [user, Config::machine_name()]
         .into_iter()
         .flatten()

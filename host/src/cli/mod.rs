@@ -44,13 +44,13 @@ use self::failure::Failure;
 use self::healthcheck::healthcheck;
 use self::new::{New, new};
 use self::output::complain;
-use crate::config::{Config, LogFormat, Variables};
+use crate::config::{self, Config, LogFormat, Variables};
 use crate::logging;
 use crate::serve::serve;
 
 /// A serverless-style host for WebAssembly components.
 #[derive(Parser)]
-#[command(version = VERSION, after_long_help = VARIABLES)]
+#[command(version = VERSION, after_long_help = config::help())]
 pub struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -91,35 +91,6 @@ const VERSION: &str = concat!(
     env!("BERTH_WASMTIME"),
     ")"
 );
-
-const VARIABLES: &str = "\
-Everything is configured by the manifest and by environment variables:
-
-  BERTH_MANIFEST         the manifest                               berth.toml
-  BERTH_DATA_DIR         private database, code cache, token secret .berth
-  BERTH_CODE_CACHE       machine code compiled ahead, only read     none
-  ENVIRONMENT            development, production, …                 development
-  HOST, PORT             where to listen                            0.0.0.0, 8000
-  DATABASE_URL           PostgreSQL                                 a private one
-  JWT_SECRET             signs tokens; 32 bytes or more             made once; required in production
-  JWT_EXPIRES_IN         how long a token is good for               7d
-  ANONYMOUS_USER         whom requests without a token act as       nobody
-  CORS_ORIGINS           web sites that may call: a list, or *      *; none in production
-  BERTH_DOCS             the page /docs, or off                     on, unless the manifest says otherwise
-  LOG_FORMAT, RUST_LOG   pretty or json; what is logged             pretty, info; json in production
-  COHERE_API_KEY, COHERE_BASE_URL                                   for components that chat; Cohere's
-  COHERE_MODEL           the model, if a component names none       command-a-03-2025
-  COHERE_MODELS          others that a component may name: a list   none
-  ADMIN_ADDR, ADMIN_TOKEN the operators' listener                   127.0.0.1:8001; none, only to look
-  BERTH_FOLLOW_INTERVAL  look for other hosts' versions, or off     10s
-  BERTH_MAX_HEADER_SIZE, BERTH_MAX_CONNECTIONS, BERTH_MAX_IN_FLIGHT 32KiB; 2048 and 1024, or by memory
-  BERTH_HEADER_TIMEOUT, BERTH_DRAIN_TIMEOUT                         30s, 25s
-  BERTH_GUEST_MEMORY     of all instances together                  half of the memory
-  BERTH_COMPILE_MEMORY   of the process that compiles              5/8 of the memory, 1GiB at most
-  BERTH_DATABASE_CONNECTIONS of each component                      8 to 16, by processors
-
-DATABASE_URL, JWT_SECRET, COHERE_API_KEY and ADMIN_TOKEN may also be read from the file that
-DATABASE_URL_FILE and so on name.";
 
 impl Arguments {
     /// Runs the command. Prints an error on standard error.

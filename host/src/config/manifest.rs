@@ -13,16 +13,18 @@ use toml::de::{DeString, DeValue};
 
 use super::claims::Claims;
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
-use super::own_routes::{self, OwnRoutes};
+use super::http_table::{self, HttpTable};
+use super::own_routes::OwnRoutes;
 use super::schema::{File, Interface, OneOrMore, Parsed, RawComponent};
+use super::table::BERTH_DOCS;
 use super::value::{Value, VariableName};
-use super::{ConfigError, Variables, environment};
+use super::{ConfigError, Variables};
 
-/// The components, by name, and the host's own routes.
+/// The components, by name, and what the host itself answers.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
-    /// `[http]`: the host's own routes. Without the page if `BERTH_DOCS` is `off`.
-    pub own_routes: OwnRoutes,
+    /// `[http]`. Without the docs page if `BERTH_DOCS` is `off`.
+    pub http: HttpTable,
     /// The components, in alphabetical order.
     pub components: Vec<Arc<ComponentSpec>>,
 }
@@ -37,7 +39,7 @@ impl Manifest {
         };
         let text = fs::read_to_string(path).map_err(no_manifest)?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        let docs_page = environment::docs_page(variables)?;
+        let docs_page = BERTH_DOCS.read(variables)?;
         let around = Around {
             directory,
             default,
@@ -60,14 +62,14 @@ impl Manifest {
         let text = fs::read_to_string(path).unwrap_or_default();
         let mut faults = Faults::default();
         let http = faults.parse(&text).and_then(|mut root| take(&mut root, "http"));
-        own_routes::read(http, true, &mut faults)
+        http_table::read(http, true, &mut faults).own_routes
     }
 
     fn parse(text: &str, around: &Around<'_>) -> Result<Self, Vec<Misplaced>> {
         let mut faults = Faults::default();
         let mut root = faults.parse(text);
         let http = root.as_mut().and_then(|root| take(root, "http"));
-        let own_routes = own_routes::read(http, around.docs_page, &mut faults);
+        let http = http_table::read(http, around.docs_page, &mut faults);
         let components = root.map(|root| components(root, &mut faults)).unwrap_or_default();
         let names: Vec<_> = components
             .iter()
@@ -77,7 +79,8 @@ impl Manifest {
         for (name, read) in &components {
             for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
                 let pattern = &route.get_ref().0;
-                let claimed = own_routes
+                let claimed = http
+                    .own_routes
                     .check(pattern)
                     .and_then(|()| claims.claim(name.get_ref(), pattern));
                 faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
@@ -86,7 +89,7 @@ impl Manifest {
         drop(claims);
         let place = Place {
             names: &names,
-            own_routes: &own_routes,
+            own_routes: &http.own_routes,
             around,
         };
         let check = |(name, read): (_, Option<Read<RawComponent>>)| {
@@ -95,10 +98,7 @@ impl Manifest {
             is_named.and(component).map(Arc::new)
         };
         let components = components.into_iter().filter_map(check).collect();
-        faults.none_or(Self {
-            own_routes,
-            components,
-        })
+        faults.none_or(Self { http, components })
     }
 }
 
@@ -165,7 +165,7 @@ impl Place<'_> {
                 faults.take(resolved.map_err(|reason| Misplaced::at(value.span(), reason)))?,
             ))
         };
-        Settings(written.into_iter().filter_map(resolve).collect())
+        written.into_iter().filter_map(resolve).collect()
     }
 }
 

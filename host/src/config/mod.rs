@@ -3,23 +3,28 @@
 //! No other module reads either. An invalid value stops the start with a line that names the place, the reason and the
 //! remedy, and never shows a secret.
 //!
-//! `environment` reads the variables, `manifest` the file, `machine` and `sizes` derive values from the machine; the
-//! other modules are parts of these.
+//! `table` describes the variables and `environment` reads them, `manifest` reads the file, `machine` and `sizes` derive
+//! values from the machine; the other modules are parts of these.
 
 mod claims;
 mod environment;
 mod faults;
+mod http_table;
 mod machine;
 mod manifest;
 mod origins;
 mod own_routes;
+mod parse;
 mod proxies;
 mod quantity;
+mod reference;
 mod schema;
 mod secret;
 mod signing_secret;
 mod sizes;
+mod table;
 mod value;
+mod variable;
 mod variables;
 
 use std::ffi::OsString;
@@ -32,17 +37,18 @@ use std::time::Duration;
 
 pub use environment::Environment;
 pub use faults::ManifestFault;
+pub use http_table::HttpTable;
 pub use machine::{Machine, Share};
 pub use manifest::Manifest;
 pub use origins::CorsOrigins;
 pub use own_routes::{Accounts, OwnRoutes};
 pub use proxies::TrustedProxies;
+pub use reference::help;
 pub use secret::Secret;
 pub use sizes::Sizes;
 pub use variables::Variables;
 
 use berth_runtime::{CodeCache, CompilerProcess};
-use environment::SHORTEST_JWT_SECRET;
 
 /// A valid configuration: a value of this type proves that all settings have been checked.
 #[derive(Clone, Debug)]
@@ -85,7 +91,7 @@ pub struct Config {
     pub follow_interval: Option<Duration>,
     /// `BERTH_MANIFEST`
     pub manifest_path: PathBuf,
-    /// The components of the manifest, and the host's own routes.
+    /// The components of the manifest, and the table `[http]`.
     pub manifest: Manifest,
     jwt_secret: Option<Secret>,
     /// The variables, for values of a manifest that is read again.
@@ -141,33 +147,19 @@ pub struct Edge {
     pub drain_timeout: Duration,
 }
 
-impl Default for Edge {
-    fn default() -> Self {
-        Self {
-            max_header_size: 32 * 1024,
-            max_connections: 2048,
-            max_connections_per_client: 512,
-            max_in_flight: 1024,
-            header_timeout: Duration::from_secs(30),
-            write_timeout: Duration::from_secs(30),
-            drain_timeout: Duration::from_secs(25),
-        }
-    }
-}
-
 impl Config {
     /// Reads and checks all settings. Writes nothing and makes no connection.
     pub fn read(variables: &Variables) -> Result<Self, ConfigError> {
-        let environment = Environment::read(variables)?;
-        let data_directory = environment::data_directory(variables)?;
-        let manifest_path = environment::manifest(variables)?;
+        let environment = table::ENVIRONMENT.read(variables)?;
+        let data_directory = table::BERTH_DATA_DIR.read(variables)?;
+        let manifest_path = table::BERTH_MANIFEST.read(variables)?;
         let threads = available_parallelism().unwrap_or(NonZero::<usize>::MIN);
         let sizes = Sizes::read(Machine::read(Path::new("/"), threads), variables)?;
-        Ok(Self {
+        let config = Self {
             address: environment::address(variables)?,
-            database_url: environment::database_url(variables)?,
+            database_url: table::DATABASE_URL.read(variables)?,
             code_cache: CodeCache {
-                ahead: environment::code_cache(variables)?,
+                ahead: table::BERTH_CODE_CACHE.read(variables)?,
                 own: data_directory.join("cache"),
             },
             data_directory,
@@ -175,23 +167,25 @@ impl Config {
                 program: this_program()?,
                 memory: sizes.compile_memory,
             },
-            program_path: variables.raw("PATH").cloned(),
+            program_path: table::PATH.read(variables),
             jwt_secret: environment::jwt_secret(variables, &environment)?,
-            jwt_lifetime: environment::jwt_lifetime(variables)?,
-            anonymous_user: environment::anonymous_user(variables)?,
+            jwt_lifetime: table::JWT_EXPIRES_IN.read(variables)?,
+            anonymous_user: table::ANONYMOUS_USER.read(variables)?,
             cors_origins: environment::cors_origins(variables, &environment)?,
-            trusted_proxies: environment::trusted_proxies(variables)?,
+            trusted_proxies: table::TRUSTED_PROXIES.read(variables)?.unwrap_or_default(),
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,
             edge: environment::edge(variables, &sizes)?,
-            follow_interval: environment::follow_interval(variables)?,
+            follow_interval: table::BERTH_FOLLOW_INTERVAL.read(variables)?,
             manifest: Manifest::read(&manifest_path, &sizes.default_limits(), variables)?,
             variables: variables.clone(),
             manifest_path,
             sizes,
             environment,
-        })
+        };
+        environment::check_anonymous_user(config.anonymous_user.as_deref(), &config.manifest.http)?;
+        Ok(config)
     }
 
     /// Reads the manifest again, as it is now.
@@ -205,14 +199,12 @@ impl Config {
         self.variables
             .names()
             .filter(|name| environment::may_be_mistyped(name))
-            .map(
-                |name| match faults::nearest(name, environment::OWN_VARIABLES.into_iter()) {
-                    Some(meant) => {
-                        format!("{name} is not a variable that Berth reads: did you mean {meant}?")
-                    }
-                    None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
-                },
-            )
+            .map(|name| match faults::nearest(name, environment::own_variables()) {
+                Some(meant) => {
+                    format!("{name} is not a variable that Berth reads: did you mean {meant}?")
+                }
+                None => format!("{name} is not a variable that Berth reads: `berth --help` lists them"),
+            })
             .collect()
     }
 
@@ -220,7 +212,7 @@ impl Config {
     /// counts as unset, and an `ENVIRONMENT` that cannot be read is not production.
     #[must_use]
     pub fn log_format(variables: &Variables) -> LogFormat {
-        let environment = Environment::read(variables);
+        let environment = table::ENVIRONMENT.read(variables);
         let default = environment.map_or(LogFormat::Pretty, |environment| environment.log_format());
         environment::log_format(variables, default).unwrap_or(default)
     }
@@ -232,7 +224,7 @@ impl Config {
 
     /// Reads only the path of the liveness probe. If the manifest cannot be read, the default path.
     pub fn health_path(variables: &Variables) -> Result<String, ConfigError> {
-        Ok(Manifest::own_routes(&environment::manifest(variables)?).health)
+        Ok(Manifest::own_routes(&table::BERTH_MANIFEST.read(variables)?).health)
     }
 
     /// Reads only `ADMIN_ADDR` and `ADMIN_TOKEN`, for commands that call a running host.
@@ -248,8 +240,8 @@ impl Config {
     }
 
     /// `USER`: the name of the user that runs this process, if set.
-    pub fn user(variables: &Variables) -> Result<Option<&str>, ConfigError> {
-        variables.get("USER")
+    pub fn user(variables: &Variables) -> Result<Option<String>, ConfigError> {
+        table::USER.read(variables)
     }
 
     /// `JWT_SECRET`, at least 32 bytes. Outside production the variable may be missing: the first call then makes a secret

@@ -1,4 +1,4 @@
-//! The table `[http]` of the manifest: the paths of the host's own routes, and which of them are off.
+//! The paths of the host's own routes, as the table `[http]` of the manifest has them, and which of them are off.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,6 @@ use berth_runtime::RoutePattern;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 use toml::Spanned;
-use toml::de::DeValue;
 
 use super::faults::{Faults, Misplaced};
 
@@ -173,23 +172,18 @@ impl OwnPath<'_> {
     }
 }
 
-/// The table, as it is in the file.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawOwnRoutes {
-    health: Option<Spanned<Place>>,
-    ready: Option<Spanned<Place>>,
-    openapi: Option<Spanned<Place>>,
-    docs: Option<Spanned<Place>>,
-    accounts: Option<Spanned<Place>>,
+/// The keys of `[http]` that are paths, as they are in the file.
+#[derive(Default)]
+pub(super) struct RawOwnRoutes {
+    pub(super) health: Option<Spanned<Place>>,
+    pub(super) ready: Option<Spanned<Place>>,
+    pub(super) openapi: Option<Spanned<Place>>,
+    pub(super) docs: Option<Spanned<Place>>,
+    pub(super) accounts: Option<Spanned<Place>>,
 }
 
-/// Reads the table `[http]`, or takes the defaults if it is missing. Without `docs_page` the page is off in any case.
-pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
-    let written: RawOwnRoutes = table
-        .and_then(|table| faults.read(table))
-        .map(|read| read.value)
-        .unwrap_or_default();
+/// Checks the paths, and takes the defaults for those that are missing. Without `docs_page` the page is off in any case.
+pub(super) fn check(written: &RawOwnRoutes, docs_page: bool, faults: &mut Faults) -> OwnRoutes {
     let usual = OwnRoutes::default();
     let place = |written: &Option<Spanned<Place>>, usual| match written.as_ref().map(Spanned::get_ref) {
         None | Some(Place::Usual) => usual,
@@ -228,7 +222,7 @@ pub(super) fn read(table: Option<Spanned<DeValue<'_>>>, docs_page: bool, faults:
         docs,
         accounts,
     };
-    apart(&routes, &written, faults);
+    apart(&routes, written, faults);
     routes
 }
 
@@ -259,7 +253,7 @@ fn apart(routes: &OwnRoutes, written: &RawOwnRoutes, faults: &mut Faults) {
 
 /// A path, `true` for the default path, or `false` for none.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Usual,
     At(String),
     Off,

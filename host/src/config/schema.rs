@@ -14,7 +14,7 @@ use toml::Spanned;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::value::{Value, VariableName};
 
-/// The file's keys; the components are read each by itself, and `[http]` by `own_routes`.
+/// The file's keys; the components are read each by itself, and `[http]` by `http_table`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -146,7 +146,7 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for OneOrMoreVisitor<T> {
     }
 }
 
-/// An interface that a component may export and another import: `todo:tasks/tasks`, with or without a version.
+/// An interface that a component may export and another import: `shop:orders/orders`, with or without a version.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Interface(pub(super) String);
 
@@ -160,7 +160,7 @@ impl FromStr for Interface {
             )),
             Some((_, name)) if name.contains('/') => Ok(Self(text.to_owned())),
             _ => Err(format!(
-                "{text:?} is not an interface: write it as in \"todo:tasks/tasks\""
+                "{text:?} is not an interface: write it as in \"shop:orders/orders\""
             )),
         }
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::parse::MIN_JWT_SECRET_BYTES;
+use super::table::JWT_SECRET;
 use super::{ConfigError, Secret};
 
 const FILE: &str = "jwt-secret";
@@ -17,7 +19,7 @@ pub(super) fn kept(directory: &Path) -> Result<Secret, ConfigError> {
             "it is not set, and a secret cannot be kept in {} ({error}): set JWT_SECRET, or make BERTH_DATA_DIR writable",
             path.display()
         );
-        ConfigError::variable("JWT_SECRET", reason)
+        JWT_SECRET.refuse(reason)
     })
 }
 
@@ -37,7 +39,7 @@ fn read_or_make(directory: &Path) -> io::Result<Secret> {
         }
     }
     let secret = fs::read_to_string(&path)?;
-    if secret.len() < super::SHORTEST_JWT_SECRET {
+    if secret.len() < MIN_JWT_SECRET_BYTES {
         return Err(io::Error::new(
             io::ErrorKind::InvalidData,
             "it is cut short: delete it",

@@ -6,7 +6,8 @@
 use berth_runtime::Limits;
 use bytesize::ByteSize;
 
-use super::quantity::{Count, GIB, MIB, Quantity, Size};
+use super::quantity::{GIB, MIB};
+use super::table::{BERTH_COMPILE_MEMORY, BERTH_DATABASE_CONNECTIONS, BERTH_GUEST_MEMORY};
 use super::{ConfigError, Machine, Variables};
 
 /// The divisor of the memory for instances; the rest is for the host, its connections, and password hashes of 19 MiB
@@ -47,26 +48,19 @@ pub struct Sizes {
 impl Sizes {
     /// Chooses the sizes for `machine` that `variables` do not set.
     pub(super) fn read(machine: Machine, variables: &Variables) -> Result<Self, ConfigError> {
-        type Memory = Quantity<Size, { 16 * MIB }, { 1024 * GIB }>;
-        type Connections = Quantity<Count, 1, 1000>;
         let default = Self::of(machine);
-        let guest_memory = variables.parse_or("BERTH_GUEST_MEMORY", default.guest_memory, |value| {
-            Ok(value.parse::<Memory>()?.value())
-        })?;
-        let compile_memory = variables.parse_or("BERTH_COMPILE_MEMORY", default.compile_memory, |value| {
-            Ok(value
-                .parse::<Quantity<Size, { 64 * MIB }, { 64 * GIB }>>()?
-                .value())
-        })?;
+        let guest_memory = BERTH_GUEST_MEMORY
+            .read(variables)?
+            .unwrap_or(default.guest_memory);
         Ok(Self {
             guest_memory,
-            compile_memory,
+            compile_memory: BERTH_COMPILE_MEMORY
+                .read(variables)?
+                .unwrap_or(default.compile_memory),
             concurrency: concurrency(guest_memory),
-            component_connections: variables.parse_or(
-                "BERTH_DATABASE_CONNECTIONS",
-                default.component_connections,
-                |value| Ok(value.parse::<Connections>()?.count()),
-            )?,
+            component_connections: BERTH_DATABASE_CONNECTIONS
+                .read(variables)?
+                .unwrap_or(default.component_connections),
             ..default
         })
     }

@@ -9,9 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
 use super::Variables;
-
-/// Secrets of the host. No component reads them, whatever the manifest grants.
-const SECRETS_OF_THE_HOST: [&str; 4] = ["ADMIN_TOKEN", "COHERE_API_KEY", "DATABASE_URL", "JWT_SECRET"];
+use super::table::ALL;
 
 /// A value, as it is in the file.
 pub(super) enum Value {
@@ -32,7 +30,7 @@ impl Value {
     pub(super) fn resolve(&self, directory: &Path, variables: &Variables) -> Result<String, String> {
         match self {
             Self::Literal(text) => Ok(text.clone()),
-            Self::Variable(name) if SECRETS_OF_THE_HOST.contains(&&**name) => Err(format!(
+            Self::Variable(name) if is_secret(name) => Err(format!(
                 "{name} is a secret of the host, which no component reads: choose another variable"
             )),
             Self::Variable(name) => variables.text_of(name)?.map(str::to_owned).ok_or_else(|| {
@@ -51,6 +49,12 @@ impl Value {
             }
         }
     }
+}
+
+/// Whether the variable is a secret of the host. No component reads secrets, whatever the manifest grants.
+fn is_secret(name: &str) -> bool {
+    ALL.iter()
+        .any(|row| row.name == name && row.name_of_file.is_some())
 }
 
 impl<'de> Deserialize<'de> for Value {

@@ -25,26 +25,12 @@ impl Variables {
 
     /// The value of `name` without the white space around it. A blank value counts as unset, because manifests and
     /// compose files write `NAME=` for "not here".
-    pub fn get(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
+    pub(super) fn get(&self, name: &'static str) -> Result<Option<&str>, ConfigError> {
         Ok(self.text(name)?.map(str::trim))
     }
 
-    /// The value of `name` as a `T`, or `default` if it is unset. `parse` returns the reason and the remedy as its
-    /// error.
-    pub fn parse_or<T>(
-        &self,
-        name: &'static str,
-        default: T,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<T, ConfigError> {
-        match self.get(name)? {
-            None => Ok(default),
-            Some(value) => parse(value).map_err(|reason| ConfigError::variable(name, reason)),
-        }
-    }
-
     /// The secret `name`, or the contents of the file that `<name>_FILE` names, without a final line end.
-    pub fn secret(
+    pub(super) fn secret(
         &self,
         name: &'static str,
         name_of_file: &'static str,
@@ -77,8 +63,7 @@ impl Variables {
     }
 
     /// The raw value of `name`, even if blank or not UTF-8.
-    #[must_use]
-    pub fn raw(&self, name: &'static str) -> Option<&OsString> {
+    pub(super) fn raw(&self, name: &'static str) -> Option<&OsString> {
         self.0.get(name)
     }
 

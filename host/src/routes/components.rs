@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
 use crate::routes::response_headers;
 
-/// The component that answered, and its version: `todo@3`.
+/// The component that answered, and its version: `orders@3`.
 pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
 
 /// The caller's `sub`, for components that cannot import `berth:identity`; percent-encoded where a header needs it.

@@ -15,14 +15,15 @@ use crate::config::CorsOrigins;
 use crate::error::{ApiError, METHODS};
 
 const DEFAULT_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("x-request-id, x-component, x-total-count, retry-after");
 /// How long a browser may cache a preflight, in seconds.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 
-/// `CORS_ORIGINS`, prepared for comparison.
+/// `CORS_ORIGINS`, prepared for comparison, and the response headers that pages may read.
 #[derive(Clone, Debug)]
-pub(super) struct Cors(Arc<Allowed>);
+pub(super) struct Cors {
+    allowed: Arc<Allowed>,
+    exposed: HeaderValue,
+}
 
 #[derive(Debug)]
 enum Allowed {
@@ -31,8 +32,9 @@ enum Allowed {
 }
 
 impl Cors {
-    pub(super) fn new(origins: &CorsOrigins) -> Self {
-        Self(Arc::new(match origins {
+    /// Lets `origins` read responses: the headers that the host sets, and `headers` of components.
+    pub(super) fn new(origins: &CorsOrigins, headers: &[HeaderName]) -> Self {
+        let allowed = match origins {
             CorsOrigins::Any => Allowed::Any,
             CorsOrigins::Listed(origins) => Allowed::Listed(
                 origins
@@ -40,12 +42,16 @@ impl Cors {
                     .filter_map(|origin| HeaderValue::from_str(origin).ok())
                     .collect(),
             ),
-        }))
+        };
+        Self {
+            allowed: Arc::new(allowed),
+            exposed: exposed(headers),
+        }
     }
 
     /// The headers that let a page of `origin` read the response: none if it may not. `*` never goes with credentials.
     fn grant(&self, origin: &HeaderValue) -> Option<Vec<(HeaderName, HeaderValue)>> {
-        match &*self.0 {
+        match &*self.allowed {
             Allowed::Any => Some(vec![(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))]),
             Allowed::Listed(origins) if origins.contains(origin) => Some(vec![
                 (ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone()),
@@ -92,17 +98,29 @@ impl Cors {
         headers.remove(ACCESS_CONTROL_ALLOW_CREDENTIALS);
         if let Some(grant) = origin.and_then(|origin| self.grant(origin)) {
             headers.extend(grant);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, self.exposed.clone());
         }
         self.vary(headers);
     }
 
     /// Adds `Vary`, because caches must know that the response differs by origin, even if this request had none.
     fn vary(&self, headers: &mut HeaderMap) {
-        if matches!(&*self.0, Allowed::Listed(_)) {
+        if matches!(&*self.allowed, Allowed::Listed(_)) {
             headers.append(VARY, HeaderValue::from_static("origin"));
         }
     }
+}
+
+/// The value of `Access-Control-Expose-Headers`: the headers that the host sets, and `headers` of components.
+fn exposed(headers: &[HeaderName]) -> HeaderValue {
+    let names = headers.iter().map(HeaderName::as_str);
+    let all: Vec<_> = ["x-request-id", "x-component"]
+        .into_iter()
+        .chain(names)
+        .chain(["retry-after"])
+        .collect();
+    HeaderValue::from_str(&all.join(", "))
+        .unwrap_or(HeaderValue::from_static("x-request-id, x-component, retry-after"))
 }
 
 /// The method that a preflight asks about. An `OPTIONS` request without such a method is no preflight.

@@ -16,9 +16,6 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 
-/// The service name that monitoring has always used for this service.
-const SERVICE: &str = "todo-backend";
-
 /// How long the database may take to answer the readiness probe. Kubernetes' timeout is 1 s by default, and more often
 /// 3 s or 5 s.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,7 +38,8 @@ pub(super) struct Health {
     status: &'static str,
     #[schema(format = DateTime)]
     timestamp: String,
-    service: &'static str,
+    /// The manifest's `service` in `[http]`.
+    service: String,
     /// The value of `ENVIRONMENT`.
     environment: String,
     components: BTreeMap<String, Component>,
@@ -136,7 +134,7 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "healthy",
         timestamp: format!("{:.3}", Timestamp::now()),
-        service: SERVICE,
+        service: app.http().service.clone(),
         environment: app.environment().to_owned(),
         components: components(&app),
     })

@@ -29,7 +29,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::Client;
-use crate::config::{OwnRoutes, TrustedProxies};
+use crate::config::{HttpTable, TrustedProxies};
 use crate::error::ApiError;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
@@ -42,7 +42,7 @@ pub(crate) use target::settle;
 pub struct Routes {
     cors: Cors,
     proxies: Arc<TrustedProxies>,
-    own: Arc<OwnRoutes>,
+    http: Arc<HttpTable>,
     router: Router,
 }
 
@@ -51,9 +51,9 @@ impl Routes {
     #[must_use]
     pub fn new(app: &App) -> Self {
         Self {
-            cors: Cors::new(app.cors_origins()),
+            cors: Cors::new(app.cors_origins(), &app.http().expose_headers),
             proxies: Arc::new(app.trusted_proxies().clone()),
-            own: Arc::clone(app.own_routes()),
+            http: Arc::clone(app.http()),
             router: router(app),
         }
     }
@@ -64,7 +64,7 @@ impl Routes {
         let span = id.span(request.extensions().get::<Probe>().is_some());
         let client = Client::identify(&mut request, &self.proxies);
         let answer = async {
-            let is_probe = self.own.is_probe(request.uri().path());
+            let is_probe = self.http.own_routes.is_probe(request.uri().path());
             let entry = Entry::begin(&request, client.address, is_probe);
             entry.end(self.answer_shared(request).await)
         };

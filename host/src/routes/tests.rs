@@ -59,7 +59,12 @@ impl Host {
 
     /// A host that has started, without components.
     fn started(variables: &[(&str, &str)]) -> Self {
-        let host = Self::starting(variables);
+        Self::started_with("", variables)
+    }
+
+    /// A host that has started, without components, with a manifest.
+    fn started_with(manifest_text: &str, variables: &[(&str, &str)]) -> Self {
+        let host = Self::starting_with(manifest_text, variables);
         host.app.registry().publish(Deployment::new([]).unwrap());
         host
     }
@@ -171,7 +176,7 @@ async fn a_host_whose_database_is_away_lives_but_is_not_ready() {
     let host = Host::started(&[("ENVIRONMENT", "Staging")]);
     let health = host.get("/health").await.json();
     assert_eq!(health["status"], "healthy");
-    assert_eq!(health["service"], "todo-backend");
+    assert_eq!(health["service"], "berth");
     assert_eq!(health["environment"], "staging");
     assert_eq!(health["components"], json!({}));
     assert!(
@@ -239,6 +244,13 @@ async fn what_the_manifest_reserves_for_the_host_is_the_hosts() {
             "{path}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_service_has_the_name_that_the_manifest_gives_it() {
+    let host = Host::starting_with("[http]\nservice = \"shop-backend\"", &[]);
+    let health = host.get("/health").await.json();
+    assert_eq!(health["service"], "shop-backend");
 }
 
 #[tokio::test]
@@ -325,7 +337,10 @@ async fn a_busy_host_turns_requests_away_but_answers_its_probes() {
 
 #[tokio::test]
 async fn any_origin_may_read_but_without_credentials() {
-    let host = Host::started(&[("CORS_ORIGINS", "*")]);
+    let host = Host::started_with(
+        "[http]\nexpose_headers = [\"x-total-count\"]",
+        &[("CORS_ORIGINS", "*")],
+    );
     let error = host
         .ask(Method::GET, "/nowhere", &[("origin", "https://a.example")])
         .await;
@@ -353,7 +368,7 @@ async fn listed_origins_may_read_with_credentials_and_others_may_not() {
             ("access-control-allow-origin", "https://b.example"),
             (
                 "access-control-expose-headers",
-                "x-request-id, x-component, x-total-count, retry-after"
+                "x-request-id, x-component, retry-after"
             ),
             ("vary", "origin"),
         ]

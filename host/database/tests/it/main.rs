@@ -3,6 +3,5 @@
 mod isolation;
 mod migrations;
 mod pool;
-mod private;
 mod sessions;
 mod support;

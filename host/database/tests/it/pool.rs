@@ -1,4 +1,4 @@
-//! The pool: how many, how long, and what becomes of a connection that is given back.
+//! The pool: its limits, its timeouts, and the state of a connection that returns to it.
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
 use std::time::Duration;

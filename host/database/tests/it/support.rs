@@ -8,8 +8,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use berth_database::private::Search;
-use berth_database::{PoolSettings, PrivateError, PrivatePostgres, PrivateSettings};
+use berth_database::PoolSettings;
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
@@ -27,13 +27,8 @@ impl DataDirectory {
     }
 
     pub(crate) async fn start(&self) -> PrivatePostgres {
-        try_start(self.path()).await.unwrap()
+        PrivatePostgres::start(&settings(self.path())).await.unwrap()
     }
-}
-
-/// Starts a server that need not survive a power cut, or says why that cannot be.
-pub(crate) async fn try_start(data_directory: &Path) -> Result<PrivatePostgres, PrivateError> {
-    PrivatePostgres::start(&settings(data_directory)).await
 }
 
 /// Settings for a server with the programs that this machine has.
@@ -41,7 +36,7 @@ pub(crate) async fn try_start(data_directory: &Path) -> Result<PrivatePostgres, 
     clippy::disallowed_methods,
     reason = "PATH is where the programs are, and tests have no configuration"
 )]
-pub(crate) fn settings(data_directory: &Path) -> PrivateSettings {
+fn settings(data_directory: &Path) -> PrivateSettings {
     let binaries = Search {
         path: std::env::var_os("PATH"),
         tools: Vec::new(),

@@ -55,7 +55,7 @@ async fn probe_all<N: Number>(prepared: &mut Prepared<'_, N>) -> Result<(), Refu
             .map_err(|error| Refusal::new(change.component(), Failure::passing(Step::Probe, &error)))?;
         replace(&mut versions, version);
     }
-    let registry = Registry::of(deployment(versions, Step::Probe)?);
+    let registry = Registry::new(deployment(versions, Step::Probe)?);
     let trial = swap.rollout.prober.begin(Arc::new(registry));
     let trial = trial.map_err(|error| Refusal::new(swap.first(), Failure::lasting(Step::Probe, &*error)))?;
     for (change, record) in changes.iter().zip(&mut swap.records) {

@@ -3,10 +3,8 @@
 use std::time::Duration;
 
 use berth_database::isolation::schema_name;
-use berth_database::private::Search;
-use berth_database::{
-    Backends, Pool, PoolSettings, PrivatePostgres, PrivateSettings, Server, host_tables, with_connection,
-};
+use berth_database::{Backends, Pool, PoolSettings, Server, host_tables, with_connection};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use tempfile::TempDir;
 
 use crate::builder::HostDatabase;

@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use std::ffi::OsString;
+use std::fs;
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::super::Config;
+use super::super::quantity::MIB;
 use super::*;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -13,6 +18,7 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// The `Config` of these variables and a manifest without components.
 fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let manifest = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&manifest, "[http]\nreserved_users = [\"tasks\"]").unwrap();
     let path = manifest.path().to_str().unwrap();
     Config::read(
         &[("BERTH_MANIFEST", path)]
@@ -39,7 +45,7 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
     assert_eq!(config.jwt_lifetime, Duration::from_hours(7 * 24));
     assert_eq!(config.anonymous_user, None);
     assert_eq!(config.cors_origins, CorsOrigins::Any);
-    assert!(config.manifest.own_routes.docs.is_some());
+    assert!(config.manifest.http.own_routes.docs.is_some());
     assert!(config.trusted_proxies.is_empty());
     assert_eq!(config.cohere.default_model, "command-a-03-2025");
     assert!(config.cohere.api_key.is_none() && config.cohere.models.is_empty());
@@ -56,14 +62,16 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
         max_in_flight,
         ..
     } = config.sizes;
-    assert_eq!(
-        config.edge,
-        Edge {
-            max_connections,
-            max_in_flight,
-            ..Edge::default()
-        }
-    );
+    let shared = Edge {
+        max_header_size: 32 * 1024,
+        max_connections,
+        max_connections_per_client: (max_connections / 4).max(32),
+        max_in_flight,
+        header_timeout: Duration::from_secs(30),
+        write_timeout: Duration::from_secs(30),
+        drain_timeout: Duration::from_secs(25),
+    };
+    assert_eq!(config.edge, shared);
 }
 
 #[test]
@@ -120,7 +128,7 @@ fn every_variable_is_read() {
         config.cors_origins,
         CorsOrigins::Listed(vec!["https://a.example".to_owned()])
     );
-    assert!(config.manifest.own_routes.docs.is_none());
+    assert!(config.manifest.http.own_routes.docs.is_none());
     assert!(config.trusted_proxies.contains(Ipv4Addr::new(10, 0, 0, 1).into()));
     assert_eq!(Ok(&config.cohere.base_url), "http://localhost:9".parse().as_ref());
     assert_eq!(config.cohere.default_model, "command-r-08-2024");
@@ -229,19 +237,34 @@ fn a_mistyped_variable_is_told_with_the_nearest_name() {
     assert!(told[1].starts_with("BERTH_WEATHER is not"), "{told:?}");
 }
 
+/// The code of each file below `folder`, without its tests.
+fn code_below(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(code_below(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            all.push((path, code.to_owned()));
+        }
+    }
+    all
+}
+
 #[test]
-fn every_variable_of_berths_own_is_known() {
-    for source in [
-        include_str!("../environment.rs"),
-        include_str!("../sizes.rs"),
-        include_str!("../mod.rs"),
-    ] {
-        let code = source.split("#[cfg(test)]").next().unwrap_or_default();
-        let names = code.split('"').filter(|text| {
-            text.starts_with("BERTH_") && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
-        });
-        for name in names.filter(|name| !name.ends_with('_') && *name != "BERTH_PORT") {
-            assert!(OWN_VARIABLES.contains(&name), "{name}");
+fn no_code_beside_the_table_names_a_variable() {
+    let code = code_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config"));
+    assert!(code.len() > 15, "{} files", code.len());
+    for (path, code) in code {
+        // Names without an underscore are words that have other meanings too.
+        for name in ALL.iter().map(|row| row.name).filter(|name| name.contains('_')) {
+            assert!(
+                !code.contains(&format!("\"{name}\"")),
+                "{name} in {}",
+                path.display()
+            );
         }
     }
 }

@@ -85,13 +85,7 @@ fn every_key_is_read() {
     };
     assert_eq!(todo.probes, [probe]);
     let config = [("greeting", "hello"), ("retries", "3"), ("verbose", "true")];
-    assert!(
-        todo.config
-            .0
-            .iter()
-            .map(|(key, value)| (&**key, &**value))
-            .eq(config)
-    );
+    assert!(todo.config.entries().eq(config));
     let destinations =
         ["https://api.example.com", "http://localhost:9000"].map(|origin| origin.parse().unwrap());
     assert_eq!(todo.outgoing, destinations);
@@ -245,10 +239,10 @@ fn values_come_from_the_hosts_environment_and_from_files() {
          environment = { A = 1, TOKEN = { file = \"token\" } }",
     );
     let todo = &manifest.unwrap().components[0];
-    assert_eq!(todo.config.0["key"], "hidden");
+    assert_eq!(todo.config.get("key"), Some("hidden"));
     assert_eq!(
-        (&*todo.environment.0["A"], &*todo.environment.0["TOKEN"]),
-        ("1", "from a file")
+        (todo.environment.get("A"), todo.environment.get("TOKEN")),
+        (Some("1"), Some("from a file"))
     );
     assert!(!format!("{todo:?} {variables:?}").contains("hidden"));
     for (value, reason) in [

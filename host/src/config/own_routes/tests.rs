@@ -3,13 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use super::super::faults::ManifestFault;
+use super::super::http_table;
 use super::*;
 
 /// The routes of a table, or its faults.
 fn read_text(text: &str) -> Result<OwnRoutes, String> {
     let mut faults = Faults::default();
     let table = faults.parse(text);
-    let routes = read(table, true, &mut faults);
+    let routes = http_table::read(table, true, &mut faults).own_routes;
     faults.none_or(routes).map_err(|faults| {
         let shown = faults
             .iter()
@@ -78,7 +79,7 @@ fn routes_are_moved_and_switched_off() {
 fn without_the_page_no_table_brings_it_back() {
     let mut faults = Faults::default();
     let table = faults.parse("docs = \"/documentation\"");
-    assert_eq!(read(table, false, &mut faults).docs, None);
+    assert_eq!(http_table::read(table, false, &mut faults).own_routes.docs, None);
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn free_name(wanted: &str, is_free: impl Fn(&str) -> bool) -> String {
         .unwrap_or_else(|| wanted.to_owned())
 }
 
-/// `MyTodo` for a component `my-todo`: a prefix for names that generated clients use as types.
+/// `MyShop` for a component `my-shop`: a prefix for names that generated clients use as types.
 fn prefix(component: &str) -> String {
     component
         .split(|c: char| !c.is_ascii_alphanumeric())

@@ -1,23 +1,26 @@
 //! The host functions against a fake Cohere, without a component.
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
-use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::time::Duration;
 
 use berth_cohere::Settings;
 use fake_cohere::{FakeCohere, Gate, Refusal, Reply::Hang, Turn};
 use serde_json::json;
 
 use super::*;
-use crate::LastRefusal;
-use crate::log_budget::{LogBudget, LogLimits};
+use crate::capabilities::Services;
+use crate::limits::Limits;
 use crate::principal::Principal;
+use crate::settings::Settings as Config;
+
+/// The time limit of the guest's request.
+const REQUEST_TIME: Duration = Duration::from_mins(1);
 
 /// A guest that serves a request of Ada's.
 struct Guest {
     fake: FakeCohere,
     client: Client,
-    cohere: Cohere,
+    context: Context,
     table: ResourceTable,
 }
 
@@ -33,51 +36,56 @@ impl Guest {
         settings.api_key = Some("key".parse().unwrap());
         settings.backoff.first = Duration::ZERO;
         let client = Client::new(settings).unwrap();
-        let cohere = Cohere::new(Some(client.clone()), &request(), Duration::from_mins(1));
+        let context = context(&client);
         Self {
             fake,
             client,
-            cohere,
+            context,
             table: ResourceTable::new(),
         }
     }
 
     async fn chat(&mut self, request: Request) -> Answer<Reply> {
-        let mut view = self.cohere.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         let reply = view.chat(request).await;
         reply.map_err(|error| view.convert_error(error).unwrap())
     }
 
     async fn stream(&mut self) -> Answer<Resource<ChatStream>> {
-        let mut view = self.cohere.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         let stream = view.stream(hello()).await;
         stream.map_err(|error| view.convert_error(error).unwrap())
     }
 
     async fn next(&mut self, stream: &Resource<ChatStream>) -> Answer<Option<Event>> {
-        let mut view = self.cohere.view(&mut self.table);
+        let mut view = self.context.view(&mut self.table);
         let event = view.next(Resource::new_borrow(stream.rep())).await;
         event.map_err(|error| view.convert_error(error).unwrap())
     }
 }
 
-fn request() -> RequestContext {
+/// The context of a request of Ada's.
+fn context(client: &Client) -> Context {
     let ada = Principal {
         subject: "ada".to_owned(),
         email: None,
         name: None,
         anonymous: false,
     };
-    RequestContext {
-        component: "ai".to_owned(),
-        version: NonZeroU32::new(1),
-        request_id: String::new(),
-        principal: Some(ada),
-        callers: vec![],
-        registry: Arc::default(),
-        log: LogBudget::new("ai", &LogLimits::default()),
-        last_refusal: LastRefusal::default(),
-    }
+    let services = Services {
+        cohere: Some(client.clone()),
+        ..Services::default()
+    };
+    let limits = Limits {
+        time: REQUEST_TIME,
+        ..Limits::default()
+    };
+    Context::new(&Scope {
+        request: &RequestContext::for_tests("ai", Some(ada)),
+        limits: &limits,
+        config: &Config::default(),
+        services: &services,
+    })
 }
 
 fn hello() -> Request {
@@ -201,7 +209,7 @@ async fn a_stream_that_is_dropped_ends_the_call() {
     guest.fake.answer(Turn::text("one two").paced(&Gate::default()));
     let stream = guest.stream().await.unwrap();
     assert!(matches!(guest.next(&stream).await, Ok(Some(Event::Text(text))) if text == "one "));
-    guest.cohere.view(&mut guest.table).drop(stream).await.unwrap();
+    guest.context.view(&mut guest.table).drop(stream).await.unwrap();
     guest.fake.departed(1).await;
 }
 
@@ -223,20 +231,19 @@ async fn a_request_has_few_answers_under_way() {
     }
     assert!(matches!(guest.stream().await, Err(bindings::Error::Busy)));
     let first = streams.pop().unwrap();
-    guest.cohere.view(&mut guest.table).drop(first).await.unwrap();
+    guest.context.view(&mut guest.table).drop(first).await.unwrap();
     assert!(guest.stream().await.is_ok());
 }
 
 #[tokio::test]
 async fn a_component_whose_call_takes_too_long_is_there_to_say_so() {
     let mut guest = Guest::start().await;
-    let time = Duration::from_mins(1);
-    guest.cohere = Cohere::new(Some(guest.client.clone()), &request(), time);
+    guest.context = context(&guest.client);
     guest.fake.answer(Hang);
     let started = Instant::now();
     let (reply, ()) = futures_util::future::join(
         async {
-            let mut view = guest.cohere.view(&mut guest.table);
+            let mut view = guest.context.view(&mut guest.table);
             view.chat(hello()).await
         },
         async {
@@ -247,5 +254,5 @@ async fn a_component_whose_call_takes_too_long_is_there_to_say_so() {
     )
     .await;
     assert!(matches!(reply, Err(Error::Call(client::Error::Timeout))));
-    assert!(started.elapsed() < time);
+    assert!(started.elapsed() < REQUEST_TIME);
 }

@@ -1,0 +1,70 @@
+//! The resources for a component's grants, shared by its versions: a swap doubles neither its connections nor its
+//! instances.
+
+use std::sync::Arc;
+
+use berth_database::SessionPool;
+use tokio::sync::Semaphore;
+
+use super::background::ProcessorUse;
+use crate::capabilities::Services;
+use crate::request::log_budget::LogBudget;
+use crate::spec::ComponentSpec;
+
+/// Instances of a version that is tried: the probed one, and those that called components call in turn.
+const TRIAL_CONCURRENCY: usize = 4;
+
+/// The database, the language models and the permits of one component. Clones share them.
+#[derive(Clone)]
+pub struct Resources {
+    /// One permit for each instance that may live at the same time.
+    pub(crate) permits: Arc<Semaphore>,
+    /// The processor use of its instances.
+    pub(crate) processors: ProcessorUse,
+    /// Whether the version with these resources is being tried, and not live.
+    pub(crate) is_trial: bool,
+    /// The services behind the grants.
+    pub(crate) services: Services,
+    /// The component's log budget.
+    pub(crate) log: LogBudget,
+}
+
+impl Resources {
+    /// Creates the resources of the component that `spec` describes. `database` is the component's own and `cohere` is
+    /// the host's, each if granted.
+    #[must_use]
+    pub fn new(
+        spec: &ComponentSpec,
+        database: Option<SessionPool>,
+        cohere: Option<berth_cohere::Client>,
+    ) -> Self {
+        let log = LogBudget::new(&spec.name, &spec.limits.log);
+        let gate = log.clone();
+        Self {
+            permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
+            processors: ProcessorUse::new(),
+            is_trial: false,
+            services: Services {
+                database,
+                cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
+            },
+            log,
+        }
+    }
+
+    /// The resources of a version that is tried, with separate permits: its trial neither waits for requests nor delays
+    /// them. `database` sees the changes of the version's migrations.
+    #[must_use]
+    pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)),
+            processors: ProcessorUse::new(),
+            is_trial: true,
+            services: Services {
+                database,
+                ..self.services.clone()
+            },
+            ..self.clone()
+        }
+    }
+}
