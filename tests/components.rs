@@ -83,6 +83,28 @@ async fn a_component_asks_another_that_the_manifest_names() {
     );
 }
 
+/// `host/runtime/benches/sdk.rs` compares their times and sizes.
+#[tokio::test]
+async fn the_sdk_and_plain_bindings_give_the_same_answers() {
+    let granted = |component: Component| component.granted(&["identity", "logging"]);
+    let mut answers = Vec::new();
+    for component in [Component::new("cost-plain"), Component::new("cost-sdk")] {
+        let app = App::serving([granted(component.at("/cost"))]).start().await;
+        let add = app.user("ann").request("POST", "/cost/sum");
+        let sum = add
+            .json(&serde_json::json!({ "one": 1, "other": 2 }))
+            .answer()
+            .await
+            .expect(200);
+        let ready = app.get("/cost").answer().await.expect(200);
+        let absent = app.get("/cost/a/b").answer().await.expect(404);
+        let headers = ["content-type", "content-length"].map(|name| sum.header(name).map(str::to_owned));
+        answers.push((headers, sum.text(), ready.text(), absent.text()));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].1, r#"{"name":"sum","caller":"ann","sum":3}"#);
+}
+
 #[tokio::test]
 async fn a_component_that_others_wrote_runs_as_it_is() {
     let routes = [

@@ -29,6 +29,7 @@ mod tasks;
 mod capabilities;
 mod components;
 mod data;
+mod examples;
 mod getting_started;
 mod isolation;
 mod outgoing;

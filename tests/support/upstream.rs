@@ -128,7 +128,7 @@ fn serve(
     }
 }
 
-/// One request, with its body if that is chunked, or the first bytes of TLS; `None` at the connection's end.
+/// One request with its body, or the first bytes of TLS; `None` at the connection's end.
 fn read(stream: &mut impl Read) -> Option<String> {
     let mut text = String::new();
     loop {
@@ -141,8 +141,19 @@ fn read(stream: &mut impl Read) -> Option<String> {
         let Some((head, body)) = text.split_once("\r\n\r\n") else {
             continue;
         };
-        if !head.contains("transfer-encoding: chunked") || body.ends_with("0\r\n\r\n") {
+        let is_whole = match length_of_body(head) {
+            Some(length) => body.len() >= length,
+            None => !head.contains("transfer-encoding: chunked") || body.ends_with("0\r\n\r\n"),
+        };
+        if is_whole {
             return Some(text);
         }
     }
+}
+
+fn length_of_body(head: &str) -> Option<usize> {
+    let value = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))?;
+    value.parse().ok()
 }

@@ -21,7 +21,7 @@ use crate::{run, wasm};
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The sources of every component, beside the components' own packages.
-const SHARED: [&str; 4] = ["Cargo.toml", "components/contract", "components/guest", "wit"];
+const SHARED: [&str; 4] = ["Cargo.toml", "host/contract", "sdk/rust", "wit"];
 
 /// Sets up as `cargo xtask run` does, starts the builder, and becomes a host with `--watch`.
 pub(crate) fn dev(workspace: &Workspace, fake_cohere: bool) -> Result<()> {

@@ -70,6 +70,8 @@ enum Chore {
     /// Build what is saved, while the process lives that starts this: a part of `dev`.
     #[command(hide = true)]
     BuildOnSave,
+    /// Build every example: `examples/NAME-example.wasm`.
+    Examples,
     /// Build every kustomization of k8s/, validate each resource strictly, and lint the Dockerfile.
     Manifests,
     /// Set up what is missing, build components and host for development, and serve on port 8000.
@@ -107,6 +109,7 @@ fn main() -> anyhow::Result<()> {
             dev::build_on_save(&workspace);
             Ok(())
         }
+        Chore::Examples => wasm::examples(&workspace),
         Chore::Manifests => manifests::manifests(&workspace),
         Chore::Run {
             fake_cohere,

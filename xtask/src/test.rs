@@ -12,7 +12,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signal
     let path = setup::postgres(workspace)?;
     setup::pgbouncer(&path)?;
     setup::wheels(workspace)?;
-    wasm::components_and_fixtures(workspace)?;
+    wasm::all(workspace)?;
     let names_a_package = arguments
         .iter()
         .any(|argument| argument == "-p" || argument == "--package");

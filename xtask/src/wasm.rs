@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::run;
-use crate::setup::TARGET;
+use crate::setup::{self, TARGET};
 use crate::workspace::{Package, Workspace};
 
 /// The folder of the components' sources, and of the built components: `components/<name>.wasm`.
@@ -16,14 +16,23 @@ const COMPONENTS: &str = "components";
 /// The folder of the fixtures' sources, and of the built fixtures: `tests/fixtures/<name>.wasm`.
 const FIXTURES: &str = "tests/fixtures";
 
+/// The folder of the examples' sources, and of the built examples: `examples/<name>.wasm`.
+const EXAMPLES: &str = "examples";
+
 /// Builds every component.
 pub(crate) fn components(workspace: &Workspace) -> Result<()> {
     build(workspace, &[COMPONENTS])
 }
 
-/// Builds every component and every fixture, in one run of cargo.
-pub(crate) fn components_and_fixtures(workspace: &Workspace) -> Result<()> {
-    build(workspace, &[COMPONENTS, FIXTURES])
+/// Builds every example.
+pub(crate) fn examples(workspace: &Workspace) -> Result<()> {
+    setup::target()?;
+    build(workspace, &[EXAMPLES])
+}
+
+/// Builds every component, every example and every fixture, in one run of cargo.
+pub(crate) fn all(workspace: &Workspace) -> Result<()> {
+    build(workspace, &[COMPONENTS, EXAMPLES, FIXTURES])
 }
 
 /// A cargo command for the whole workspace except the fixtures, which do not compile for this machine.

@@ -1,7 +1,7 @@
 //! The response to a client: the body of an answer, the events before it, and the text that replaces an answer without
 //! words.
 
-use berth_guest::cohere::Usage;
+use berth_sdk::cohere::Usage;
 use serde_json::{Value, json};
 
 use crate::store::Stored;

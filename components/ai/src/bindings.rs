@@ -1,7 +1,7 @@
 //! Code that `wit-bindgen` generates for the one interface that this component imports from another component.
 #![expect(clippy::pedantic, reason = "generated code, documented in wit/")]
 
-wit_bindgen::generate!({
+berth_sdk::interface!({
     inline: "
         package berth:ai;
 
@@ -11,6 +11,5 @@ wit_bindgen::generate!({
     ",
     path: "../../wit",
     world: "berth:ai/tasks",
-    generate_all,
     additional_derives: [PartialEq],
 });

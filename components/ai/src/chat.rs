@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use berth_guest::cohere::{AssistantMessage, Message};
-use berth_guest::events::Stop;
-use berth_guest::{Error, Events, Principal, Request, Response};
+use berth_sdk::cohere::{AssistantMessage, Message};
+use berth_sdk::events::Stop;
+use berth_sdk::{Error, Events, Principal, Request, Response};
 
 use crate::answer::{self, Answer};
 use crate::conversations::not_found;
@@ -27,7 +27,7 @@ struct Place {
 
 /// `POST …/chat`
 pub(crate) fn chat(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let question = Question::read(request.json()?)?;
+    let question = Question::read(request.fields()?)?;
     let place = Place {
         user: caller.subject.clone(),
         conversation: store_question(caller, &question)?,
@@ -61,7 +61,7 @@ fn answer(mut turn: Turn, place: &Place) -> Result<Response, Error> {
     loop {
         if let Step::Done(answer) = take(&mut turn)? {
             let stored = place.store(&answer)?;
-            return Ok(Response::json(200, answer.body(stored).to_string()));
+            return Ok(Response::json_text(200, answer.body(stored).to_string()));
         }
     }
 }
@@ -75,7 +75,7 @@ fn tell(mut turn: Turn, place: Place) -> Result<Response, Error> {
         move |events: &Events| -> Result<(), Stop> {
             loop {
                 let (name, data) = answer::event(&step, |answer| place.store(answer))?;
-                events.tell(name, data.to_string())?;
+                events.send(name, data.to_string())?;
                 if matches!(step, Step::Done(_)) {
                     return Ok(());
                 }
@@ -92,11 +92,11 @@ fn take(turn: &mut Turn) -> Result<Step, Error> {
 impl Place {
     /// The messages for the model: the system prompt, and the end of the conversation.
     fn messages(&self) -> Result<Vec<Message>, Error> {
-        let rows = store::history(&self.user, self.conversation, HISTORY).query()?;
+        let said = store::said(&store::history(&self.user, self.conversation, HISTORY))?;
         let system = Message::System(prompt::system(SystemTime::now()));
         Ok([system]
             .into_iter()
-            .chain(store::said(rows).into_iter().map(message))
+            .chain(said.into_iter().map(message))
             .collect())
     }
 

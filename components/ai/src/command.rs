@@ -2,7 +2,7 @@
 //!
 //! A command names no user: it always concerns the caller's tasks, whatever the arguments contain.
 
-use berth_guest::contract::{
+use berth_sdk::contract::{
     self, Boolean, Choice, Datetime, Fields, Integer, Rule, Segment, Text, TextList, Violations,
 };
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! The handlers of conversations: each responds with the rows of its statements.
 
-use berth_guest::contract::{Fields, Integer, Violations};
-use berth_guest::{Error, Pages, Principal, Request, Response};
+use berth_sdk::contract::{Fields, Integer, Violations};
+use berth_sdk::{Error, Pages, Principal, Request, Response};
 use serde_json::json;
 
 use crate::question::read_title;
@@ -24,9 +24,9 @@ pub(crate) fn list(caller: &Principal, _: &Request) -> Result<Response, Error> {
 
 /// `POST …/conversations`
 pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let title = read_title(request.optional_json()?)?;
+    let title = read_title(request.optional_fields()?)?;
     let row = store::create(&caller.subject, &title).query_json_row()?;
-    Ok(Response::json(
+    Ok(Response::json_text(
         201,
         row.ok_or(Error::Internal("an INSERT returned no row".into()))?,
     ))
@@ -35,7 +35,7 @@ pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, 
 /// `GET /api/conversations/latest`
 pub(crate) fn latest(caller: &Principal, _: &Request) -> Result<Response, Error> {
     let row = store::latest(&caller.subject).query_json_row()?;
-    Ok(Response::json(
+    Ok(Response::json_text(
         200,
         row.ok_or(Error::Internal("a SELECT without FROM returned no row".into()))?,
     ))
@@ -43,7 +43,7 @@ pub(crate) fn latest(caller: &Principal, _: &Request) -> Result<Response, Error>
 
 /// `GET …/conversations/{id}`
 pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let id = id(request.path("id"))?;
+    let id = id(request.path_fields("id"))?;
     let mut body = store::read(&caller.subject, id)
         .query_json_row()?
         .ok_or_else(not_found)?;
@@ -54,7 +54,7 @@ pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Er
 
 /// `GET …/conversations/{id}/messages`
 pub(crate) fn messages(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let id = id(request.path("id"))?;
+    let id = id(request.path_fields("id"))?;
     let messages = messages_of(caller, id)?;
     // No messages: the conversation may be empty or may not exist.
     if messages.is_empty() && store::read(&caller.subject, id).query_json_row()?.is_none() {
@@ -65,12 +65,12 @@ pub(crate) fn messages(caller: &Principal, request: &Request) -> Result<Response
 
 /// `DELETE …/conversations/{id}`
 pub(crate) fn delete(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let id = id(request.path("id"))?;
+    let id = id(request.path_fields("id"))?;
     if store::delete(&caller.subject, id).execute()? == 0 {
         return Err(not_found());
     }
     let body = json!({ "success": true, "message": format!("Conversation {id} deleted") });
-    Ok(Response::json(200, body.to_string()))
+    Ok(Response::json_text(200, body.to_string()))
 }
 
 /// The response for a conversation that does not exist or belongs to another user.

@@ -24,12 +24,23 @@ mod tasks;
 mod tools;
 mod turn;
 
-use berth_guest::{Migration, Route};
+use berth_sdk::{Route, Routes};
 
 use crate::chat::chat;
 use crate::conversations::{create, delete, latest, list, messages, read};
 
-const ROUTES: &[Route] = &[
+/// Words that begin paths of the API, so that they are never the id of a user.
+const RESERVED: &[&str] = &[
+    "auth",
+    "chat",
+    "conversations",
+    "dashboard",
+    "stats",
+    "tasks",
+    "users",
+];
+
+const ROUTES: Routes = Routes::new(&[
     Route::at("/api/{user_id}/chat").post(chat),
     Route::at("/api/{user_id}/conversations").get(list).post(create),
     Route::at("/api/{user_id}/conversations/{id}")
@@ -42,20 +53,15 @@ const ROUTES: &[Route] = &[
     Route::at("/api/conversations/latest").get(latest),
     Route::at("/api/conversations/{id}").get(read).delete(delete),
     Route::at("/api/conversations/{id}/messages").get(messages),
-];
+])
+.with_caller("user_id")
+.with_reserved(RESERVED);
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "create conversations",
-    sql: include_str!("../migrations/1_create_conversations.sql"),
-    compatible: true,
-}];
-
-berth_guest::component! {
+berth_sdk::component! {
     routes: ROUTES,
-    migrations: MIGRATIONS,
+    migrations: berth_sdk::migrations!(),
     document: include_str!("../openapi.json"),
 }
 
-/// Nothing runs here: the host calls the component's exports.
+/// Does nothing: the host calls the component's exports.
 fn main() {}

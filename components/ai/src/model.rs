@@ -1,9 +1,7 @@
 //! Cohere as the model of a turn, and the responses to its failures.
 
-use std::iter;
-
-use berth_guest::Error;
-use berth_guest::cohere::{self, Event, Reply, Request};
+use berth_sdk::Error;
+use berth_sdk::cohere::{self, Event, Reply, Request};
 
 use crate::turn::{Model, Pieces};
 
@@ -16,7 +14,7 @@ pub(crate) fn whole() -> Model {
 pub(crate) fn streamed() -> Model {
     Box::new(|request: Request| {
         let stream = cohere::stream(&request)?;
-        Ok(Box::new(iter::from_fn(move || stream.next().transpose())) as Pieces)
+        Ok(Box::new(stream) as Pieces)
     })
 }
 
@@ -54,7 +52,7 @@ pub(crate) fn failure(error: &cohere::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use berth_guest::cohere::{AssistantMessage, FinishReason, ToolCall, Usage};
+    use berth_sdk::cohere::{AssistantMessage, FinishReason, ToolCall, Usage};
 
     use super::*;
 

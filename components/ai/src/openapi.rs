@@ -3,33 +3,31 @@
 //! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
 //! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
-use berth_guest::contract::openapi::{
-    self, Operation, described, id, nullable, object, partial, reference, text, time,
+use berth_sdk::Method;
+use berth_sdk::contract::Rule;
+use berth_sdk::openapi::{
+    self, Document, Operation, body, described, id, list, nullable, object, reference, text, time,
 };
-use berth_guest::{Method, Route};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::ROUTES;
-use crate::question::{MESSAGE, TITLE};
+use crate::question::{MESSAGE, Question, read_title};
 
 /// The content of the response has no events: generated clients could not tell whether an answer is an object or a text.
 const CHAT: &str = "Sends a message. The assistant manages the caller's tasks by its tools, and answers when all is done. With \
     `Accept: text/event-stream` the answer comes as events: `token {text}`, `tool_call {id, name, arguments}`, \
     `tool_result {id, result}`, then `done` with the answer, or `error {detail}`.";
 
-fn document() -> String {
-    let info = json!({ "title": "ai", "version": env!("CARGO_PKG_VERSION") });
-    let tag = json!({ "name": "chat", "description": "Conversations about the caller's tasks" });
-    let paths = ROUTES.iter().map(|route| (route.pattern(), path(route)));
-    openapi::document(&info, &tag, paths, schemas().into_iter().chain(openapi::errors()))
-}
-
-fn path(route: &Route) -> Value {
-    let operations = route.methods().map(|method| {
-        let operation = operation(route.pattern(), method).tagged("chat");
-        (method.name().to_lowercase(), operation.into_json())
-    });
-    operations.collect::<Map<String, Value>>().into()
+fn document() -> Document {
+    let document = Document::new("ai", env!("CARGO_PKG_VERSION"))
+        .tag("chat", "Conversations about the caller's tasks")
+        .parameter("id", "The number of the resource", id());
+    let document = schemas()
+        .into_iter()
+        .fold(document, |document, (name, schema)| document.schema(name, schema));
+    openapi::of_routes(document, &ROUTES, |pattern, method| {
+        operation(pattern, method).tagged("chat")
+    })
 }
 
 /// Every operation has a line here: a route without a line fails the test.
@@ -40,9 +38,8 @@ fn operation(pattern: &str, method: Method) -> Operation {
         None => (pattern.trim_start_matches("/api"), ""),
     };
     let operation = |id: &str, summary: &str, description: &str| {
-        Operation::new(&format!("{id}{suffix}"), pattern, summary, description)
+        Operation::new(&format!("{id}{suffix}"), summary, description)
     };
-    let list_of = |schema: &str| json!({ "type": "array", "items": reference(schema) });
     match (resource, method) {
         ("/chat", Method::Post) => chat(operation("chat", "Talk to the assistant", CHAT)),
         ("/conversations", Method::Get) => operation(
@@ -50,7 +47,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
             "List conversations",
             "The caller's conversations, the latest first.",
         )
-        .answers(200, "The conversations", &list_of("Conversation")),
+        .answers(200, "The conversations", &list(&reference("Conversation"))),
         ("/conversations", Method::Post) => new_conversation(operation(
             "create_conversation",
             "Create a conversation",
@@ -84,7 +81,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
             "List the messages of a conversation",
             "The messages of one of the caller's conversations, in order.",
         ))
-        .answers(200, "The messages", &list_of("Message")),
+        .answers(200, "The messages", &list(&reference("Message"))),
         _ => panic!(
             "{} {pattern} is not described: add it to openapi.rs",
             method.name()
@@ -132,12 +129,12 @@ fn schemas() -> Vec<(&'static str, Value)> {
         ("updated_at", time()),
     ];
     let with = |field, schema| object(&[&conversation[..], &[(field, schema)]].concat());
-    let messages = json!({ "type": "array", "items": reference("Message") });
+    let messages = list(&reference("Message"));
     vec![
         ("ChatMessage", question()),
         ("ChatAnswer", answer()),
         ("ToolCall", call()),
-        ("NewConversation", partial(&[("title", nullable(TITLE.schema()))])),
+        ("NewConversation", body(read_title).into_schema()),
         ("Conversation", object(&conversation)),
         (
             "CreatedConversation",
@@ -158,7 +155,7 @@ fn success() -> Value {
 }
 
 fn calls() -> Value {
-    json!({ "type": "array", "items": reference("ToolCall") })
+    list(&reference("ToolCall"))
 }
 
 fn question() -> Value {
@@ -171,9 +168,10 @@ fn question() -> Value {
         conversation,
         "The conversation to go on with, also as its decimal string; a new one if it is null or left out",
     );
-    let mut question = object(&[("message", MESSAGE.schema())]);
-    question["properties"]["conversation_id"] = conversation;
-    question
+    body(Question::read)
+        .with_schema("message", MESSAGE.schema())
+        .with_schema("conversation_id", conversation)
+        .into_schema()
 }
 
 fn answer() -> Value {
@@ -224,26 +222,5 @@ fn call() -> Value {
 
 #[test]
 fn the_document_is_up_to_date() -> std::io::Result<()> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-    if std::fs::read_to_string(file)? != document() {
-        std::fs::write(file, document())?;
-        return Err(std::io::Error::other(
-            "openapi.json was outdated and is now written anew: check it in",
-        ));
-    }
-    Ok(())
-}
-
-#[test]
-fn every_reference_leads_to_a_schema() -> serde_json::Result<()> {
-    let text = document();
-    let document: Value = serde_json::from_str(&text)?;
-    let names = text
-        .split("#/components/schemas/")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next());
-    for name in names {
-        assert!(document["components"]["schemas"][name].is_object(), "{name}");
-    }
-    Ok(())
+    openapi::check(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &document())
 }

@@ -1,7 +1,7 @@
 //! A client's message to a conversation, and its rules.
 
-use berth_guest::Error;
-use berth_guest::contract::{Fields, Integer, Text, Violations};
+use berth_sdk::Error;
+use berth_sdk::contract::{Fields, Integer, Text, Violations};
 
 /// A message, for the OpenAPI document. [`Question::read`] refuses a blank message by 400, and not by this rule.
 #[cfg(test)]
@@ -11,7 +11,7 @@ pub(crate) const MESSAGE: Text = Text::of(1, MESSAGE_MAX).trimmed();
 const MESSAGE_MAX: usize = 4000;
 
 /// The title that a client gives to a conversation.
-pub(crate) const TITLE: Text = Text::of(0, 255).trimmed();
+const TITLE: Text = Text::of(0, 255).trimmed();
 
 /// The most characters of a title that is made from a message.
 const MADE_TITLE_MAX: usize = 60;

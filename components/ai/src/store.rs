@@ -1,6 +1,7 @@
 //! The SQL. Every statement is bound to one user, so that it never finds the conversations of other users.
 
-use berth_guest::postgres::{self, Rows, Statement, Value};
+use berth_sdk::postgres::{self, Statement};
+use serde::Deserialize;
 
 /// The columns of a conversation, in the order of the response's fields.
 const CONVERSATION: &str = "id, user_id, title, created_at, updated_at";
@@ -9,7 +10,8 @@ const CONVERSATION: &str = "id, user_id, title, created_at, updated_at";
 const MESSAGE: &str = "id, conversation_id, role, content, tool_calls, created_at";
 
 /// The author of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
     User,
     Assistant,
@@ -33,9 +35,11 @@ pub(crate) struct NewMessage<'a> {
 }
 
 /// The ids of a stored message and of its conversation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct Stored {
+    #[serde(rename = "conversation_id")]
     pub(crate) conversation: i64,
+    #[serde(rename = "id")]
     pub(crate) message: i64,
 }
 
@@ -166,35 +170,21 @@ fn only(statement: Statement, user: &str, conversation: i64) -> Statement {
 
 /// Runs a statement that stores a message; `None` if its conversation does not exist.
 pub(crate) fn stored(statement: &Statement) -> Result<Option<Stored>, postgres::Error> {
-    Ok(match *statement.query()?.values {
-        [Value::Int8(conversation), Value::Int8(message)] => Some(Stored {
-            conversation,
-            message,
-        }),
-        _ => None,
-    })
+    statement.fetch_optional()
 }
 
-/// Role and content of the rows of [`history`], oldest first.
-pub(crate) fn said(rows: Rows) -> Vec<(Role, String)> {
-    let mut values = rows.values.into_iter();
-    let mut said = Vec::new();
-    while let (Some(Value::Text(role)), Some(Value::Text(content))) = (values.next(), values.next()) {
-        said.push((
-            if role == Role::User.name() {
-                Role::User
-            } else {
-                Role::Assistant
-            },
-            content,
-        ));
-    }
+/// Runs [`history`], and returns role and content, oldest first.
+pub(crate) fn said(history: &Statement) -> Result<Vec<(Role, String)>, postgres::Error> {
+    let mut said: Vec<(Role, String)> = history.fetch_all()?;
     said.reverse();
-    said
+    Ok(said)
 }
 
 #[cfg(test)]
 mod tests {
+    use berth_sdk::postgres::Value;
+    use berth_sdk::testing::{Database, Host};
+
     use super::*;
 
     const HI: NewMessage = NewMessage {
@@ -266,27 +256,32 @@ mod tests {
 
     #[test]
     fn history_is_read_oldest_first() {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let values = vec![
-            text("user"),
-            text("list"),
-            text("assistant"),
-            text("Hello."),
-            text("user"),
-            text("hi"),
+        let host = Host::new()
+            .with_database(&Database::temporary())
+            .migrated(berth_sdk::migrations!());
+        let read = host.run(|| {
+            let conversation = stored(&begin("ann", "hi", HI))?.map(|stored| stored.conversation);
+            let conversation = conversation.unwrap_or_default();
+            for (role, content) in [(Role::Assistant, "Hello."), (Role::User, "list")] {
+                let message = NewMessage {
+                    role,
+                    content,
+                    tool_calls: "[]",
+                };
+                stored(&append("ann", conversation, "", message))?;
+            }
+            Ok::<_, postgres::Error>((
+                said(&history("ann", conversation, 10))?,
+                said(&history("ann", conversation, 1))?,
+                said(&history("bob", conversation, 10))?,
+            ))
+        });
+        let list = (Role::User, "list".to_owned());
+        let all = vec![
+            (Role::User, "hi".to_owned()),
+            (Role::Assistant, "Hello.".to_owned()),
+            list.clone(),
         ];
-        let expected = [
-            (Role::User, "hi"),
-            (Role::Assistant, "Hello."),
-            (Role::User, "list"),
-        ];
-        let expected = expected.map(|(role, content)| (role, content.to_owned()));
-        assert_eq!(
-            said(Rows {
-                columns: vec![],
-                values
-            }),
-            expected
-        );
+        assert!(matches!(read, Ok(read) if read == (all, vec![list], vec![])));
     }
 }

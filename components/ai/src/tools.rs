@@ -1,6 +1,6 @@
 //! The tools for the model: the purpose of each, and a JSON Schema of its arguments.
 
-use berth_guest::cohere::Tool;
+use berth_sdk::cohere::Tool;
 use serde_json::{Map, Value, json};
 
 /// Makes a task.

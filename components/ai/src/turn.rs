@@ -9,7 +9,7 @@
 use std::mem;
 use std::vec;
 
-use berth_guest::cohere::{
+use berth_sdk::cohere::{
     Error, Event, FinishReason, Message, Reply, Request, ToolCall, ToolChoice, ToolResult, Usage,
 };
 use serde_json::{Map, Value, json};

@@ -1,7 +1,7 @@
 //! The handlers of every route except lists: each reads its request, runs one statement and returns the result.
 
-use berth_guest::contract::{Fields, Integer, Violations, both};
-use berth_guest::{Error, Principal, Request, Response};
+use berth_sdk::contract::{Fields, Integer, Violations, both};
+use berth_sdk::{Error, Principal, Request, Response};
 
 use crate::store;
 use crate::task::{NewTask, Shape, TaskChanges, read_completion};
@@ -9,9 +9,9 @@ use crate::task::{NewTask, Shape, TaskChanges, read_completion};
 /// `POST …/tasks`
 pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let shape = shape(request);
-    let task = NewTask::read(request.json()?, shape)?;
+    let task = NewTask::read(request.fields()?, shape)?;
     let row = store::create(&caller.subject, task, shape).query_json_row()?;
-    Ok(Response::json(
+    Ok(Response::json_text(
         201,
         row.ok_or(Error::Internal("an INSERT returned no row".into()))?,
     ))
@@ -19,29 +19,29 @@ pub(crate) fn create(caller: &Principal, request: &Request) -> Result<Response, 
 
 /// `GET …/tasks/{id}`
 pub(crate) fn read(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let id = task_id(request.path("id"))?;
+    let id = task_id(request.path_fields("id"))?;
     found(store::read(&caller.subject, id, shape(request)).query_json_row()?)
 }
 
 /// `PUT` and `PATCH …/tasks/{id}`
 pub(crate) fn update(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let shape = shape(request);
-    let id = task_id(request.path("id"));
-    let (id, changes) = both(id, TaskChanges::read(request.json()?, shape))?;
+    let id = task_id(request.path_fields("id"));
+    let (id, changes) = both(id, TaskChanges::read(request.fields()?, shape))?;
     found(store::update(&caller.subject, id, changes, shape).query_json_row()?)
 }
 
 /// `PATCH …/tasks/{id}/complete`
 pub(crate) fn complete(caller: &Principal, request: &Request) -> Result<Response, Error> {
     let shape = shape(request);
-    let id = task_id(request.path("id"));
-    let (id, completed) = both(id, read_completion(request.optional_json()?))?;
+    let id = task_id(request.path_fields("id"));
+    let (id, completed) = both(id, read_completion(request.optional_fields()?))?;
     found(store::complete(&caller.subject, id, completed, shape).query_json_row()?)
 }
 
 /// `DELETE …/tasks/{id}`
 pub(crate) fn delete(caller: &Principal, request: &Request) -> Result<Response, Error> {
-    let id = task_id(request.path("id"))?;
+    let id = task_id(request.path_fields("id"))?;
     match store::delete(&caller.subject, id).execute()? {
         0 => Err(not_found()),
         _ => Ok(Response::empty(204)),
@@ -69,11 +69,12 @@ fn task_id(mut path: Fields) -> Result<i64, Violations> {
 }
 
 fn found(row: Option<Vec<u8>>) -> Result<Response, Error> {
-    row.map(|task| Response::json(200, task)).ok_or_else(not_found)
+    row.map(|task| Response::json_text(200, task))
+        .ok_or_else(not_found)
 }
 
 fn figures(row: Option<Vec<u8>>) -> Result<Response, Error> {
-    Ok(Response::json(
+    Ok(Response::json_text(
         200,
         row.ok_or(Error::Internal("an aggregate returned no row".into()))?,
     ))

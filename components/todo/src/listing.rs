@@ -1,6 +1,6 @@
 //! A client's query for a list of tasks: filters, order and page.
 
-use berth_guest::contract::{Boolean, Choice, Datetime, Fields, Integer, Text, Timestamp, Violations};
+use berth_sdk::contract::{Boolean, Choice, Datetime, Fields, Integer, Text, Timestamp, Violations};
 
 /// The bounds of `limit`.
 pub(crate) const LIMIT: Integer = Integer::between(1, 200);

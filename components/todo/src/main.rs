@@ -16,12 +16,23 @@ mod store;
 mod task;
 mod tasks;
 
-use berth_guest::{Migration, Route};
+use berth_sdk::{Route, Routes};
 
 use crate::handlers::{complete, create, delete, overview, read, stats, update};
 use crate::list::list;
 
-const ROUTES: &[Route] = &[
+/// Words that begin paths of the API, so that they are never the id of a user.
+const RESERVED: &[&str] = &[
+    "auth",
+    "chat",
+    "conversations",
+    "dashboard",
+    "stats",
+    "tasks",
+    "users",
+];
+
+const ROUTES: Routes = Routes::new(&[
     Route::at("/api/{user_id}/tasks").get(list).post(create),
     Route::at("/api/{user_id}/tasks/{id}")
         .get(read)
@@ -50,20 +61,15 @@ const ROUTES: &[Route] = &[
         .put(update)
         .patch(update)
         .delete(delete),
-];
+])
+.with_caller("user_id")
+.with_reserved(RESERVED);
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "create tasks",
-    sql: include_str!("../migrations/1_create_tasks.sql"),
-    compatible: true,
-}];
-
-berth_guest::component! {
+berth_sdk::component! {
     routes: ROUTES,
-    migrations: MIGRATIONS,
+    migrations: berth_sdk::migrations!(),
     document: include_str!("../openapi.json"),
 }
 
-/// Nothing runs here: the host calls the component's exports.
+/// Does nothing: the host calls the component's exports.
 fn main() {}

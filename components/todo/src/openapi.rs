@@ -3,30 +3,27 @@
 //! A test here makes the document, which is checked in: it is the same at every start, and the component is smaller
 //! without the code that makes it. If the document is outdated, the test writes it anew and fails.
 
-use berth_guest::contract::openapi::{
-    self, Operation, described, flag, id, json_content, nullable, object, partial, reference, text, time,
+use berth_sdk::Method;
+use berth_sdk::openapi::{
+    self, Document, Operation, Reading, body, described, flag, id, json_content, list, nullable, object,
+    query, reference, text, time,
 };
-use berth_guest::contract::{Boolean, Datetime, Text};
-use berth_guest::{Method, Route};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::ROUTES;
-use crate::listing::{LIMIT, OFFSET, ORDER, SORT, STATUS};
-use crate::task::{DEFAULT_PRIORITY, DESCRIPTION, Shape, TAGS, TITLE, WORD};
+use crate::listing::Listing;
+use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges, read_completion};
 
-fn document() -> String {
-    let info = json!({ "title": "todo", "version": env!("CARGO_PKG_VERSION") });
-    let tag = json!({ "name": "tasks", "description": "The caller's tasks" });
-    let paths = ROUTES.iter().map(|route| (route.pattern(), path(route)));
-    openapi::document(&info, &tag, paths, schemas().into_iter().chain(openapi::errors()))
-}
-
-fn path(route: &Route) -> Value {
-    let operations = route.methods().map(|method| {
-        let operation = operation(route.pattern(), method).tagged("tasks");
-        (method.name().to_lowercase(), operation.into_json())
-    });
-    operations.collect::<Map<String, Value>>().into()
+fn document() -> Document {
+    let document = Document::new("todo", env!("CARGO_PKG_VERSION"))
+        .tag("tasks", "The caller's tasks")
+        .parameter("id", "The number of the resource", id());
+    let document = schemas()
+        .into_iter()
+        .fold(document, |document, (name, schema)| document.schema(name, schema));
+    openapi::of_routes(document, &ROUTES, |pattern, method| {
+        operation(pattern, method).tagged("tasks")
+    })
 }
 
 /// The places of the same routes, each with what its operations are called by.
@@ -55,7 +52,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
         ),
     };
     let operation = |id: &str, summary: &str, description: &str| {
-        Operation::new(&format!("{id}{suffix}"), pattern, summary, description)
+        Operation::new(&format!("{id}{suffix}"), summary, description)
     };
     let one = |operation: Operation| {
         operation
@@ -70,7 +67,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
             "List tasks",
             "The caller's tasks for which every filter holds, newest first unless `sort` and `order` say otherwise.",
         )
-        .asks(&filters())
+        .asks(filters())
         .responds(200, list_of(task)),
         ("tasks", Method::Post) => {
             operation("create_task", "Create a task", "Makes a task. Only its title is required.")
@@ -86,7 +83,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
         }
         ("tasks/{id}", Method::Delete) => {
             operation("delete_task", "Delete a task", "Deletes one of the caller's tasks.")
-                .responds(204, json!({ "description": "The task is deleted" }))
+                .answers_empty(204, "The task is deleted")
                 .refuses(404, "`Task not found`")
         }
         ("tasks/{id}/complete", Method::Patch) => one(operation(
@@ -104,7 +101,7 @@ fn operation(pattern: &str, method: Method) -> Operation {
 fn list_of(element: &str) -> Value {
     json!({
         "description": "The tasks",
-        "content": json_content(&json!({ "type": "array", "items": reference(element) })),
+        "content": json_content(&list(&reference(element))),
         "headers": {
             "x-total-count": {
                 "description": "How many there are before paging",
@@ -114,58 +111,37 @@ fn list_of(element: &str) -> Value {
     })
 }
 
-fn filters() -> Vec<(&'static str, &'static str, Value)> {
-    fn by_default(mut schema: Value, default: &str) -> Value {
-        schema["default"] = default.into();
-        schema
-    }
-    let (word, yes_or_no, moment) = (Text::ANY.schema(), flag(), Datetime.schema());
-    vec![
-        (
-            "status",
-            "All, or only those pending or completed, each by several names",
-            by_default(STATUS.schema(), "all"),
-        ),
-        ("completed", "Only those completed, or not", yes_or_no.clone()),
-        ("priority", "Only those of this priority", word.clone()),
-        ("category", "Only those of this category", word.clone()),
-        ("tag", "Only those with this tag", word.clone()),
-        (
-            "search",
-            "Only those with this text in title or description, in any case",
-            word,
-        ),
-        ("due_before", "Only those due earlier", moment.clone()),
-        ("due_after", "Only those due later", moment),
-        (
-            "overdue",
-            "Only those due and not completed, or the others",
-            yes_or_no,
-        ),
-        (
-            "sort",
-            "What they are sorted by",
-            by_default(SORT.schema(), "created_at"),
-        ),
-        (
-            "order",
-            "The direction of the order",
-            by_default(ORDER.schema(), "desc"),
-        ),
-        ("limit", "How many at most; all by default", LIMIT.schema()),
-        (
-            "offset",
-            "How many to pass over; none by default",
-            OFFSET.schema(),
-        ),
-    ]
+fn filters() -> Reading {
+    query(Listing::read)
+        .describe_all(&[
+            (
+                "status",
+                "All, or only those pending or completed, each by several names",
+            ),
+            ("completed", "Only those completed, or not"),
+            ("priority", "Only those of this priority"),
+            ("category", "Only those of this category"),
+            ("tag", "Only those with this tag"),
+            (
+                "search",
+                "Only those with this text in title or description, in any case",
+            ),
+            ("due_before", "Only those due earlier"),
+            ("due_after", "Only those due later"),
+            ("overdue", "Only those due and not completed, or the others"),
+            ("sort", "What they are sorted by"),
+            ("order", "The direction of the order"),
+            ("limit", "How many at most; all by default"),
+            ("offset", "How many to pass over; none by default"),
+        ])
+        .with_default("status", "all")
+        .with_default("sort", "created_at")
+        .with_default("order", "desc")
 }
 
 fn schemas() -> [(&'static str, Value); 9] {
-    let with = |mut fields: Vec<(&'static str, Value)>, status: Value| {
-        fields.push(("status", described(status, "The same as `completed`")));
-        fields
-    };
+    let mut dashboard_task = stored();
+    dashboard_task.push(("status", described(flag(), SAME_AS_COMPLETED)));
     let figures = [
         "total",
         "completed",
@@ -177,59 +153,41 @@ fn schemas() -> [(&'static str, Value); 9] {
     ];
     [
         ("Task", object(&stored())),
-        ("DashboardTask", object(&with(stored(), flag()))),
-        ("NewTask", new(&changeable(&without_priority()))),
-        (
-            "NewDashboardTask",
-            new(&with(changeable(&without_priority()), Boolean.schema())),
-        ),
-        ("TaskChanges", partial(&changeable(&cleared_priority()))),
-        (
-            "DashboardTaskChanges",
-            partial(&with(changeable(&cleared_priority()), Boolean.schema())),
-        ),
-        ("Completion", partial(&[("completed", Boolean.schema())])),
+        ("DashboardTask", object(&dashboard_task)),
+        ("NewTask", new_task(Shape::Api)),
+        ("NewDashboardTask", new_task(Shape::Dashboard)),
+        ("TaskChanges", changes(Shape::Api)),
+        ("DashboardTaskChanges", changes(Shape::Dashboard)),
+        ("Completion", body(read_completion).into_schema()),
         ("Stats", counts(&figures)),
         ("DashboardStats", counts(&figures[4..])),
     ]
 }
 
+const SAME_AS_COMPLETED: &str = "The same as `completed`";
+
 /// The description has the default instead of `default`: generated clients take a field with `default` for a required
 /// one, and send it.
-fn without_priority() -> String {
-    format!("`{DEFAULT_PRIORITY}` if it is null or left out")
+fn new_task(shape: Shape) -> Value {
+    let priority = format!("`{DEFAULT_PRIORITY}` if it is null or left out");
+    written(body(|fields| NewTask::read(fields, shape)), &priority, shape)
 }
 
-fn cleared_priority() -> String {
-    format!("`null` makes it `{DEFAULT_PRIORITY}`")
+fn changes(shape: Shape) -> Value {
+    let priority = format!("`null` makes it `{DEFAULT_PRIORITY}`");
+    written(body(|fields| TaskChanges::read(fields, shape)), &priority, shape)
 }
 
-/// The fields that clients can set, with their schemas.
-fn changeable(priority: &str) -> Vec<(&'static str, Value)> {
-    vec![
-        (
-            "title",
-            described(TITLE.schema(), "Trimmed before its characters are counted"),
-        ),
-        ("description", nullable(DESCRIPTION.schema())),
-        ("completed", Boolean.schema()),
-        ("priority", described(nullable(WORD.schema()), priority)),
-        ("category", nullable(WORD.schema())),
-        ("tags", nullable(TAGS.schema())),
-        (
-            "due_date",
-            described(
-                nullable(Datetime.schema()),
-                "RFC 3339, or a Unix time in seconds or milliseconds",
-            ),
-        ),
-    ]
-}
-
-fn new(fields: &[(&'static str, Value)]) -> Value {
-    let mut schema = partial(fields);
-    schema["required"] = json!(["title"]);
-    schema
+/// The schema of a task's fields in a request.
+fn written(fields: Reading, priority: &str, shape: Shape) -> Value {
+    let fields = fields
+        .describe("title", "Trimmed before its characters are counted")
+        .describe("priority", priority)
+        .describe("due_date", "RFC 3339, or a Unix time in seconds or milliseconds");
+    match shape {
+        Shape::Api => fields.into_schema(),
+        Shape::Dashboard => fields.describe("status", SAME_AS_COMPLETED).into_schema(),
+    }
 }
 
 /// The fields of a task in a response.
@@ -242,7 +200,7 @@ fn stored() -> Vec<(&'static str, Value)> {
         ("completed", flag()),
         ("priority", text()),
         ("category", nullable(text())),
-        ("tags", json!({ "type": "array", "items": text() })),
+        ("tags", list(&text())),
         ("due_date", nullable(time())),
         ("created_at", time()),
         ("updated_at", time()),
@@ -259,26 +217,5 @@ fn counts(names: &[&'static str]) -> Value {
 
 #[test]
 fn the_document_is_up_to_date() -> std::io::Result<()> {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
-    if std::fs::read_to_string(file)? != document() {
-        std::fs::write(file, document())?;
-        return Err(std::io::Error::other(
-            "openapi.json was outdated and is now written anew: check it in",
-        ));
-    }
-    Ok(())
-}
-
-#[test]
-fn every_reference_leads_to_a_schema() -> serde_json::Result<()> {
-    let text = document();
-    let document: Value = serde_json::from_str(&text)?;
-    let names = text
-        .split("#/components/schemas/")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next());
-    for name in names {
-        assert!(document["components"]["schemas"][name].is_object(), "{name}");
-    }
-    Ok(())
+    openapi::check(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), &document())
 }

@@ -1,7 +1,7 @@
 //! The SQL. Every statement is bound to one user, so that it never finds the tasks of other users.
 
-use berth_guest::contract::Change;
-use berth_guest::postgres::{Statement, Value};
+use berth_sdk::contract::Change;
+use berth_sdk::postgres::{Statement, Value};
 
 use crate::listing::{Listing, Order, Sort, Status};
 use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges};
@@ -159,7 +159,7 @@ pub(crate) fn update(user: &str, id: i64, changes: TaskChanges, shape: Shape) ->
         ("completed", changes.completed.map(Value::from)),
         ("priority", cleared_to(DEFAULT_PRIORITY.into(), changes.priority)),
         ("category", cleared_to(Value::Null, changes.category)),
-        ("tags", cleared_to(Vec::new().into(), changes.tags)),
+        ("tags", cleared_to(Vec::<String>::new().into(), changes.tags)),
         ("due_date", cleared_to(Value::Null, changes.due_date)),
     ];
     let mut statement = Statement::new("UPDATE tasks SET updated_at = now()");

@@ -1,6 +1,6 @@
 //! A task, and the rules for a client's input.
 
-use berth_guest::contract::{Boolean, Change, Datetime, Fields, Text, TextList, Timestamp, Violations};
+use berth_sdk::contract::{Boolean, Change, Datetime, Fields, Text, TextList, Timestamp, Violations};
 
 /// The most characters of a title, after trimming.
 pub(crate) const TITLE_MAX: usize = 255;

@@ -1,9 +1,8 @@
 //! `todo:tasks/tasks`: the caller's tasks for other components, with the same rules and SQL as over HTTP.
 
-use berth_guest::bindings::http::berth::identity::caller;
-use berth_guest::contract::{Fields, Segment, Violation, Violations};
-use berth_guest::log;
-use berth_guest::postgres::{self, Statement, describe};
+use berth_sdk::contract::{Fields, Segment, Violation, Violations};
+use berth_sdk::postgres::{self, Statement, describe};
+use berth_sdk::{identity, log};
 use serde_json::{Map, Value};
 
 use self::bindings::exports::todo::tasks::tasks::{self, Change, Error, Filter, NewTask, Task, TaskChanges};
@@ -12,9 +11,9 @@ use crate::store;
 use crate::task::{self, Shape};
 
 mod bindings {
-    #![expect(unsafe_code, clippy::pedantic, reason = "generated code, documented in wit/")]
+    #![expect(clippy::pedantic, reason = "generated code, documented in wit/")]
 
-    wit_bindgen::generate!({
+    berth_sdk::interface!({
         inline: "
             package berth:todo;
 
@@ -24,7 +23,6 @@ mod bindings {
         ",
         path: "../../wit",
         world: "berth:todo/tasks",
-        generate_all,
         // The host's JSON of a row becomes a task, and a new task becomes the JSON of a client's request.
         additional_derives: [PartialEq, serde::Deserialize, serde::Serialize],
     });
@@ -64,7 +62,7 @@ impl tasks::Guest for bindings::Tasks {
 }
 
 fn user() -> Result<String, Error> {
-    caller::current()
+    identity::caller()
         .map(|caller| caller.subject)
         .ok_or(Error::NotAuthenticated)
 }

@@ -103,11 +103,6 @@ impl ComponentSpec {
     }
 }
 
-/// `shop:orders/orders@0.1.0` → `shop:orders/orders`
-pub(crate) fn without_version(interface: &str) -> &str {
-    interface.split_once('@').map_or(interface, |(name, _)| name)
-}
-
 impl FromStr for Probe {
     type Err = String;
 
@@ -128,4 +123,9 @@ impl FromStr for Probe {
             ))
         }
     }
+}
+
+/// `shop:orders/orders@0.1.0` → `shop:orders/orders`
+pub(crate) fn without_version(interface: &str) -> &str {
+    interface.split_once('@').map_or(interface, |(name, _)| name)
 }

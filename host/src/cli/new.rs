@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use berth_runtime::RoutePattern;
+use include_dir::{Dir, File, include_dir};
 
 use super::output::print;
 use crate::config::OwnRoutes;
@@ -12,7 +13,21 @@ use crate::config::OwnRoutes;
 /// The placeholder of the component's name in the files.
 const NAME: &str = "{{name}}";
 
-/// The package's files, without the WIT packages of the host.
+/// The sources of the SDK, and of the crate that the SDK needs: a new package carries them, because they are in no
+/// registry yet.
+static SDK: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sdk/rust");
+static CONTRACT: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/contract");
+
+/// The folders of these sources in the package.
+const CARRIED: [(&str, &Dir<'_>); 2] = [("vendor/berth-sdk", &SDK), ("vendor/berth-contract", &CONTRACT)];
+
+/// Changes of their manifests, which are members of a workspace here and not there.
+const MANIFEST_CHANGES: [(&str, &str); 2] = [
+    ("path = \"../../host/contract\"", "path = \"../berth-contract\""),
+    ("\n[lints]\nworkspace = true\n", ""),
+];
+
+/// The package's files, without the WIT packages of the host and without the SDK.
 const FILES: &[(&str, &str)] = &[
     (".cargo/config.toml", include_str!("new/config.toml")),
     (".gitignore", include_str!("new/gitignore")),
@@ -116,6 +131,29 @@ fn write(folder: &Path, name: &str) -> Result<()> {
         let path = folder.join(path);
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         fs::write(path, text.replace(NAME, name))?;
+    }
+    for (place, sources) in CARRIED {
+        carry(sources, &folder.join(place))?;
+    }
+    Ok(())
+}
+
+/// Writes sources without their tests.
+fn carry(sources: &Dir<'_>, place: &Path) -> Result<()> {
+    for path in ["Cargo.toml", "LICENSE", "README.md"] {
+        let text = sources.get_file(path).and_then(File::contents_utf8);
+        let text = text.with_context(|| format!("this program was built without {path}"))?;
+        fs::create_dir_all(place)?;
+        let changed = MANIFEST_CHANGES
+            .iter()
+            .fold(text.to_owned(), |text, (here, there)| text.replace(here, there));
+        fs::write(place.join(path), changed)?;
+    }
+    for folder in ["src", "wit"] {
+        if let Some(folder) = sources.get_dir(folder) {
+            fs::create_dir_all(place.join(folder.path()))?;
+            folder.extract(place)?;
+        }
     }
     Ok(())
 }

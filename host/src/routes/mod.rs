@@ -16,13 +16,16 @@ mod target;
 mod trailing_slash;
 mod whole_body;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use futures_util::FutureExt as _;
 use http::header::ORIGIN;
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -90,8 +93,12 @@ impl Routes {
     async fn route(&self, mut request: Request) -> Response {
         // Changes of the path come before the route is looked up.
         trailing_slash::strip(request.uri_mut());
-        let Ok(response) = self.router.clone().oneshot(request).await;
-        response
+        // A panic is a bug. It must fail this request only, and not the connection; the panic hook logs the place.
+        let answer = AssertUnwindSafe(self.router.clone().oneshot(request));
+        match answer.catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Err(_) => ApiError::Internal(anyhow!("the host's code panicked")).into_response(),
+        }
     }
 }
 

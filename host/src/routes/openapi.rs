@@ -1,8 +1,7 @@
 //! The OpenAPI document: the host's routes from their own code, and each component's document of its routes.
 
-mod names;
-
-use serde_json::{Map, Value, json};
+use berth_contract::openapi::{each_operation, merge, state_security};
+use serde_json::{Value, json};
 use utoipa::openapi::security::{
     Flow, HttpAuthScheme, HttpBuilder, OAuth2, Password, Scopes, SecurityScheme,
 };
@@ -108,46 +107,6 @@ fn place(document: &mut Value, own: &OwnRoutes, has_root: bool) {
     }
 }
 
-/// Adds a component's paths, its named parts (schemas, parameters, …) and its tags. Existing entries stay.
-fn merge(document: &mut Value, mut part: Value, component: &str) {
-    if let Some(security) = part.get("security").cloned() {
-        state_security(&mut part, &security);
-    }
-    names::settle(&mut part, document, component);
-    let mut take = |key: &str| part.get_mut(key).map(Value::take);
-    add(&mut document["paths"], take("paths"));
-    if let Some(Value::Object(kinds)) = take("components") {
-        for (kind, parts) in kinds {
-            add(&mut document["components"][kind], Some(parts));
-        }
-    }
-    if let (Some(Value::Array(tags)), Some(known)) = (take("tags"), document["tags"].as_array_mut()) {
-        let names: Vec<Value> = known.iter().map(|tag| tag["name"].clone()).collect();
-        known.extend(tags.into_iter().filter(|tag| !names.contains(&tag["name"])));
-    }
-}
-
-/// Adds the parts whose names are new. A path has a single description: the host's own, or that of the first component.
-fn add(known: &mut Value, more: Option<Value>) {
-    let Some(Value::Object(more)) = more else { return };
-    if !known.is_object() {
-        *known = Value::Object(Map::new());
-    }
-    let Some(known) = known.as_object_mut() else {
-        return;
-    };
-    for (name, value) in more {
-        known.entry(name).or_insert(value);
-    }
-}
-
-/// Writes `security` to each operation that has none.
-fn state_security(document: &mut Value, security: &Value) {
-    each_operation(document, |operation| {
-        operation.entry("security").or_insert_with(|| security.clone());
-    });
-}
-
 /// Adds the password flow to operations that accept a bearer token.
 fn offer_password(document: &mut Value) {
     let bearer = json!({ BEARER: [] });
@@ -158,22 +117,6 @@ fn offer_password(document: &mut Value) {
             security.push(json!({ PASSWORD: [] }));
         }
     });
-}
-
-fn each_operation(document: &mut Value, mut change: impl FnMut(&mut Map<String, Value>)) {
-    const METHODS: [&str; 8] = [
-        "get", "put", "post", "delete", "options", "head", "patch", "trace",
-    ];
-    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else {
-        return;
-    };
-    for path in paths.values_mut().filter_map(Value::as_object_mut) {
-        for method in METHODS {
-            if let Some(Value::Object(operation)) = path.get_mut(method) {
-                change(operation);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

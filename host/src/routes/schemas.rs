@@ -2,48 +2,39 @@
 
 #![expect(dead_code, reason = "the fields are there for the document")]
 
-use serde_json::Value;
-use utoipa::ToSchema;
+use berth_contract::openapi;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
-/// An error.
-#[derive(ToSchema)]
-pub(super) struct Error {
-    /// A sentence for people.
-    #[schema(example = "Not Found")]
-    detail: String,
+/// Implements utoipa's traits for error bodies, whose schemas the host and components have in common.
+macro_rules! errors {
+    ($($name:ident),*) => {
+        $(
+            pub(super) struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    of_contract(stringify!($name))
+                }
+            }
+
+            impl ToSchema for $name {
+                fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+                    let all = openapi::errors().into_iter();
+                    schemas.extend(all.map(|(name, _)| (name.to_owned(), of_contract(name))));
+                }
+            }
+        )*
+    };
 }
 
-/// A request whose fields are not valid, with every fault of it.
-#[derive(ToSchema)]
-pub(super) struct HTTPValidationError {
-    detail: Vec<ValidationError>,
-}
+errors!(Error, HTTPValidationError);
 
-/// One fault of a request, in pydantic's words.
-#[derive(ToSchema)]
-pub(super) struct ValidationError {
-    /// The machine's name of the fault.
-    #[schema(example = "missing")]
-    r#type: String,
-    /// The place of the fault, from `body`, `query` or `path` on.
-    #[schema(inline, example = json!(["body", "email"]))]
-    loc: Vec<Step>,
-    /// A sentence for people.
-    #[schema(example = "Field required")]
-    msg: String,
-    /// The value that was sent. Left out where it is or may hold a secret.
-    #[schema(required = false)]
-    input: Value,
-}
-
-/// One step on the way to a field.
-#[derive(ToSchema)]
-#[serde(untagged)]
-enum Step {
-    /// The name of a field.
-    Name(String),
-    /// The index of an element, or the byte at which JSON breaks.
-    Position(u64),
+/// The schema of the contract with this name.
+fn of_contract(name: &str) -> RefOr<Schema> {
+    let found = openapi::errors().into_iter().find(|(known, _)| *known == name);
+    let schema = found.and_then(|(_, schema)| serde_json::from_value(schema).ok());
+    schema.unwrap_or_default()
 }
 
 /// A login by the password flow of `OAuth2`.

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
+use axum::routing::get;
 use berth_rollout::LiveVersions;
 use berth_runtime::Deployment;
 use http::{HeaderMap, Method, StatusCode};
@@ -70,13 +72,15 @@ impl Host {
     }
 
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        Self::ask_routes(&Routes::new(&self.app), method, path, headers).await
+    }
+
+    async fn ask_routes(routes: &Routes, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("host", "x");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = Routes::new(&self.app)
-            .answer(request.body(Body::empty()).unwrap())
-            .await;
+        let response = routes.answer(request.body(Body::empty()).unwrap()).await;
         let (parts, body) = response.into_parts();
         let body = String::from_utf8_lossy(&to_bytes(body, usize::MAX).await.unwrap()).into_owned();
         Answer {
@@ -123,6 +127,21 @@ async fn a_trailing_slash_changes_nothing() {
         assert!(!with.status.is_redirection());
     }
     assert_eq!(host.get("/").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_request_only() {
+    let host = Host::started(&[]);
+    let panics = Router::new().route(
+        "/panics",
+        get(|| async { panic!("a bug of the test") as StatusCode }),
+    );
+    let mut routes = Routes::new(&host.app);
+    routes.router = routes.router.merge(panics);
+    let failed = Host::ask_routes(&routes, Method::GET, "/panics", &[]).await;
+    assert_eq!(failed.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(failed.json(), json!({ "detail": "Internal Server Error" }));
+    assert!(failed.header("x-request-id").is_some());
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ pub(crate) struct Programs<'a> {
 /// Builds all measured programs in release.
 pub(crate) fn build(workspace: &Workspace) -> Result<()> {
     setup::target()?;
-    wasm::components_and_fixtures(workspace)?;
+    wasm::all(workspace)?;
     run(workspace.cargo("build").args([
         "--release",
         "-p",

@@ -47,7 +47,7 @@ pub(crate) struct Options {
 
 /// Builds, attacks, and prints the table.
 pub(crate) fn blast(workspace: &Workspace, options: &Options) -> Result<()> {
-    wasm::components_and_fixtures(workspace)?;
+    wasm::all(workspace)?;
     host::build(workspace)?;
     let folder = workspace.target.join("blast");
     fs::create_dir_all(&folder)?;

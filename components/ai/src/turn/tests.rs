@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use berth_guest::cohere::AssistantMessage;
+use berth_sdk::cohere::AssistantMessage;
 
 use super::*;
 use crate::store::Stored;

@@ -1,6 +1,6 @@
 //! The statements' SQL. Tests in `tests/` run them against PostgreSQL.
 
-use berth_guest::contract::Fields;
+use berth_sdk::contract::Fields;
 
 use super::*;
 

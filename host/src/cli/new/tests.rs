@@ -34,6 +34,19 @@ fn a_package_is_written_under_its_name() {
         let text = fs::read_to_string(hello.join(path)).unwrap();
         assert!(!text.is_empty() && !text.contains("{{"), "{path}");
     }
+    for (place, _) in CARRIED {
+        let manifest = fs::read_to_string(hello.join(place).join("Cargo.toml")).unwrap();
+        assert!(
+            !manifest.contains("workspace") && !manifest.contains("../.."),
+            "{manifest}"
+        );
+        assert!(hello.join(place).join("src/lib.rs").exists(), "{place}");
+    }
+    assert!(
+        hello
+            .join("vendor/berth-sdk/wit/deps/postgres/postgres.wit")
+            .exists()
+    );
     assert_eq!(
         table(&hello.join("Cargo.toml"))["package"]["name"].as_str(),
         Some("hello-2")
@@ -83,14 +96,28 @@ fn a_name_that_no_host_or_cargo_takes_is_refused() {
     }
 }
 
-/// A new component has the dependencies with which the fixtures are tested.
+/// The crates of the SDK name their versions themselves, because they are published and carried. The versions are those of
+/// the workspace.
 #[test]
-fn it_depends_on_what_the_workspace_does() {
+fn the_sdk_depends_on_what_the_workspace_does() {
+    fn requirement(dependency: &Value) -> Option<&str> {
+        dependency
+            .as_str()
+            .or_else(|| dependency.get("version")?.as_str())
+    }
     let workspace = table(&Path::new(ROOT).join("Cargo.toml"));
-    let package: Table = include_str!("Cargo.toml").parse().unwrap();
     let shared = &workspace["workspace"]["dependencies"];
-    for (name, dependency) in package["dependencies"].as_table().unwrap() {
-        assert_eq!(dependency, &shared[name], "{name}");
+    for manifest in ["sdk/rust/Cargo.toml", "host/contract/Cargo.toml"] {
+        let package = table(&Path::new(ROOT).join(manifest));
+        assert_eq!(
+            package["package"]["rust-version"],
+            workspace["workspace"]["package"]["rust-version"]
+        );
+        for (name, dependency) in package["dependencies"].as_table().unwrap() {
+            if name != "berth-contract" {
+                assert_eq!(requirement(dependency), requirement(&shared[name]), "{name}");
+            }
+        }
     }
 }
 

@@ -12,10 +12,6 @@ mod tests {
     #[test]
     fn a_caller_is_greeted_by_name() {
         assert_eq!(greet(Some("Ann")), "Hello, Ann!\n");
-    }
-
-    #[test]
-    fn who_is_unknown_is_greeted_too() {
         assert_eq!(greet(None), "Hello, stranger!\n");
     }
 }
