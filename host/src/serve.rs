@@ -201,7 +201,7 @@ async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>
     }
 }
 
-/// Reads the manifest as it is now. The host's own routes stay as they were at the start.
+/// Reads the manifest as it is now. `[http]` stays as it was at the start.
 fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
     let manifest = config.read_manifest().map_err(|error| ManifestRefusal {
         reason: error.to_string(),
