@@ -82,7 +82,7 @@ variables! {
     /// The format of the log: `pretty` or `json`.
     LOG_FORMAT: OptionalVariable<LogFormat> = "`pretty`; `json` in production", parse::log_format;
 
-    /// What is logged: a level, or `target=level` pairs separated by commas.
+    /// The events that are logged: a level, or `target=level` pairs separated by commas.
     RUST_LOG: Variable<String> = "info", parse::log_filter;
 
     /// The key for components that chat. Without a key, chat is 503.
@@ -100,7 +100,7 @@ variables! {
     /// The address of the operators' listener.
     ADMIN_ADDR: Variable<SocketAddr> = "127.0.0.1:8001", parse::socket_address;
 
-    /// What operators must know. The commands of `berth components` send it.
+    /// The token that operators send, as the commands of `berth components` do.
     ADMIN_TOKEN: SecretVariable<Secret> = "none: only this machine, and only to look", Ok;
 
     /// How often to look for what other hosts on the database made live, beside listening for it. `off` is for a host
@@ -146,7 +146,7 @@ variables! {
     BERTH_DATABASE_CONNECTIONS: OptionalVariable<usize> =
         "16, or 8 with half a processor", parse::count::<1, 1000>;
 
-    /// Where to look for PostgreSQL's programs first, for the private PostgreSQL.
+    /// The folders in which the host looks for the programs of the private PostgreSQL first.
     PATH: RawVariable = "the usual folders of PostgreSQL", ();
 
     /// The name of the operator, which `berth components` sends with a push.
