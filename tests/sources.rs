@@ -43,7 +43,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
             if !["tests", "benches", "snapshots"].contains(&name) {
                 files.extend(sources(&path));
             }
-        } else if name != "tests.rs" && !name.starts_with("test_") && !name.ends_with(".lock") {
+        } else if !["tests.rs", "Cargo.lock"].contains(&name) && !name.starts_with("test_") {
             files.push(path);
         }
     }

@@ -115,6 +115,7 @@ fn copy_linked(workspace: &Workspace, path: &str, source: &Path) -> Result<()> {
     if !from.is_dir() {
         return copy(&from, &to);
     }
+    fs::create_dir_all(&to)?;
     let mut links = Vec::new();
     for file in files(workspace, path)? {
         copy(&workspace.root.join(&file), &source.join(&file))?;
