@@ -118,6 +118,10 @@ fn copy_linked(workspace: &Workspace, path: &str, source: &Path) -> Result<()> {
     fs::create_dir_all(&to)?;
     let mut links = Vec::new();
     for file in files(workspace, path)? {
+        // A link to a folder is no file: the folder's own path has the files.
+        if !workspace.root.join(&file).is_file() {
+            continue;
+        }
         copy(&workspace.root.join(&file), &source.join(&file))?;
         let name = file.strip_prefix(path).unwrap_or(&file).trim_start_matches('/');
         links.push(format!("<li><a href=\"{name}\">{name}</a></li>\n"));
