@@ -6,7 +6,23 @@ use serde_json::{Value, json};
 
 use crate::store::Stored;
 use crate::tools;
-use crate::turn::Step;
+
+/// An event of a turn.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A piece of the assistant's text.
+    Token(String),
+    /// The assistant calls a tool.
+    Call {
+        id: String,
+        name: String,
+        arguments: Value,
+    },
+    /// The tool has returned.
+    Result { id: String, result: Value },
+    /// The turn is done. This is the last step.
+    Done(Answer),
+}
 
 /// The end of a turn.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use berth_sdk::cohere::{AssistantMessage, Message};
 use berth_sdk::events::Stop;
 use berth_sdk::{Error, Events, Principal, Request, Response};
 
-use crate::answer::{self, Answer};
+use crate::answer::{self, Answer, Step};
 use crate::conversations::not_found;
 use crate::question::Question;
 use crate::store::{self, NewMessage, Role, Stored};
-use crate::turn::{Step, Turn};
+use crate::turn::Turn;
 use crate::{model, prompt, tasks};
 
 /// The most messages of a conversation that the model gets, the user's new one included.

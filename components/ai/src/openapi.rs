@@ -21,7 +21,7 @@ const CHAT: &str = "Sends a message. The assistant manages the caller's tasks by
 fn document() -> Document {
     let document = Document::new("ai", env!("CARGO_PKG_VERSION"))
         .tag("chat", "Conversations about the caller's tasks")
-        .parameter("id", "The number of the resource", id());
+        .parameter("id", "The number of the resource", &id());
     let document = schemas()
         .into_iter()
         .fold(document, |document, (name, schema)| document.schema(name, schema));

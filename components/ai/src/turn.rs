@@ -14,7 +14,7 @@ use berth_sdk::cohere::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::answer::{self, Answer, Call};
+use crate::answer::{self, Answer, Call, Step};
 use crate::command::Command;
 use crate::tools;
 
@@ -29,23 +29,6 @@ pub(crate) type Pieces = Box<dyn Iterator<Item = Result<Event, Error>>>;
 
 /// Runs a command, and returns its result, or the reason why the command failed.
 pub(crate) type Tools = Box<dyn FnMut(Command) -> Result<Value, String>>;
-
-/// An event of a turn.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// A piece of the assistant's text.
-    Token(String),
-    /// The assistant calls a tool.
-    Call {
-        id: String,
-        name: String,
-        arguments: Value,
-    },
-    /// The tool has returned.
-    Result { id: String, result: Value },
-    /// The turn is done. This is the last step.
-    Done(Answer),
-}
 
 /// A turn under way.
 pub(crate) struct Turn {

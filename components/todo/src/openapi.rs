@@ -17,7 +17,7 @@ use crate::task::{DEFAULT_PRIORITY, NewTask, Shape, TaskChanges, read_completion
 fn document() -> Document {
     let document = Document::new("todo", env!("CARGO_PKG_VERSION"))
         .tag("tasks", "The caller's tasks")
-        .parameter("id", "The number of the resource", id());
+        .parameter("id", "The number of the resource", &id());
     let document = schemas()
         .into_iter()
         .fold(document, |document, (name, schema)| document.schema(name, schema));

@@ -12,7 +12,7 @@ fn document() -> Document {
     let new_entry = body(NewEntry::read).describe("text", "Trimmed before its characters are counted");
     let document = Document::new("guestbook", env!("CARGO_PKG_VERSION"))
         .tag("guestbook", "Entries that everybody reads")
-        .parameter("id", "The number of the entry", id())
+        .parameter("id", "The number of the entry", &id())
         .with_type::<Entry>()
         .schema("NewEntry", new_entry.into_schema());
     openapi::of_routes(document, &ROUTES, |pattern, method| {

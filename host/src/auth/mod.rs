@@ -1,6 +1,6 @@
 //! Identifies callers: the host's own accounts, and every holder of a token signed with its secret.
 //!
-//! - [`tokens`]: issues and verifies tokens; `token_cache`: tokens that were verified before
+//! - [`tokens`]: issues and verifies tokens; [`claims`]: the claims of a verified token; `token_cache`: tokens that were verified before
 //! - [`bearer`]: where a request carries its token; `cross_site`: when a cookie does not suffice
 //! - [`revocation`]: tokens that were logged out, and tokens of accounts that were closed
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
@@ -11,6 +11,7 @@
 pub mod accounts;
 pub mod bearer;
 pub mod caller;
+pub mod claims;
 mod cross_site;
 pub mod email;
 mod error;
@@ -36,11 +37,12 @@ use crate::client::Client;
 use crate::config::{CorsOrigins, Secret};
 use accounts::Accounts;
 use bearer::Carrier;
+use claims::TokenKey;
 pub use error::AuthError;
 use passwords::Passwords;
 use revocation::Revocations;
 use throttle::Throttle;
-use tokens::{TokenKey, Tokens};
+use tokens::Tokens;
 
 /// How many logins may look up an account at once: few, so that a flood of logins leaves connections for the host's
 /// other work.

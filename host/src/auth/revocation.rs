@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::accounts::id_of;
-use super::tokens::TokenKey;
+use super::claims::TokenKey;
 
 /// How long the cached rows count as current, from the start of the read. Together with [`READ_TIMEOUT`], a change
 /// takes effect within five seconds while the database answers.

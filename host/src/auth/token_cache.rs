@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
 
-use super::tokens::Claims;
+use super::claims::Claims;
 
 /// The approximate capacity, in tokens. The least recently used are evicted.
 const MAX_TOKENS: usize = 1000;
@@ -45,7 +45,7 @@ mod tests {
     use jiff::SignedDuration;
 
     use super::*;
-    use crate::auth::tokens::TokenKey;
+    use crate::auth::claims::TokenKey;
 
     fn expiring(seconds_from_now: i64) -> Claims {
         let expires_at = Timestamp::now() + SignedDuration::from_secs(seconds_from_now);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::claims::{Claims, TokenKey};
 use super::token_cache::TokenCache;
 
 /// The most characters of a `sub`, and the most that are kept of a `jti`.
@@ -21,28 +22,6 @@ pub struct Tokens {
     validation: Validation,
     verified: TokenCache,
     lifetime: Duration,
-}
-
-/// The claims of a verified token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// `sub`, 1 to 100 characters.
-    pub subject: String,
-    /// `email`, if it is a string.
-    pub email: Option<String>,
-    /// `name`, if it is a string.
-    pub name: Option<String>,
-    /// The key for revocation.
-    pub key: TokenKey,
-}
-
-/// The key by which a token is revoked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenKey {
-    /// Its `jti`, or a digest of the whole token if it has none.
-    pub id: String,
-    /// Its `exp`, after which the revocation may be deleted.
-    pub expires_at: Timestamp,
 }
 
 /// The token is malformed, forged, expired, not valid yet, or lacks what is required of it.

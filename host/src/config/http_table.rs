@@ -12,10 +12,8 @@ use toml::de::DeValue;
 
 use super::faults::{Faults, Misplaced};
 use super::own_routes::{self, OwnRoutes, Place, RawOwnRoutes};
+use super::parse::{MAX_NAME_CHARACTERS, is_name};
 use super::schema::Parsed;
-
-/// The most characters of a service's name, a user id and a header's name.
-pub(super) const MAX_NAME_CHARACTERS: usize = 100;
 
 /// The most entries of a list.
 const MAX_ENTRIES: usize = 100;
@@ -192,14 +190,6 @@ impl FromStr for ExposedHeader {
         }
         Ok(Self(name))
     }
-}
-
-/// Whether `text` has 1 to [`MAX_NAME_CHARACTERS`] characters, no control characters, and no white space around it.
-pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text.chars().count() <= MAX_NAME_CHARACTERS
-        && !text.chars().any(char::is_control)
-        && text.trim() == text
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@ use std::time::Duration;
 use berth_cohere::{ApiKey, ApiKeyError};
 use tracing_subscriber::EnvFilter;
 
-use super::http_table::{MAX_NAME_CHARACTERS, is_name};
 use super::quantity::{Count, HOUR, Quantity, SECOND, Size, Time};
 use super::{Environment, LogFormat, Secret};
+
+/// The most characters of a service's name, a user id and a header's name.
+pub(super) const MAX_NAME_CHARACTERS: usize = 100;
 
 /// The shortest secret that HS256 allows, in bytes: the length of its hash (RFC 7518, section 3.2).
 pub(super) const MIN_JWT_SECRET_BYTES: usize = 32;
@@ -22,6 +24,14 @@ pub(super) const JWT_SECRET_REMEDY: &str =
 
 /// The longest name of an environment, in bytes.
 const MAX_ENVIRONMENT_BYTES: usize = 40;
+
+/// Whether `text` has 1 to [`MAX_NAME_CHARACTERS`] characters, no control characters, and no white space around it.
+pub(super) fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().count() <= MAX_NAME_CHARACTERS
+        && !text.chars().any(char::is_control)
+        && text.trim() == text
+}
 
 /// A value of a type that parses itself.
 pub(super) fn from_text<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {

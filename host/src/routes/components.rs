@@ -14,7 +14,7 @@ use crate::auth::bearer;
 use crate::client::Client;
 use crate::error::ApiError;
 use crate::routes::request_id::RequestId;
-use crate::routes::response_headers;
+use crate::routes::response_headers::{self, RESERVED_PREFIX};
 
 /// The component that answered, and its version: `orders@3`.
 pub(crate) const X_COMPONENT: HeaderName = HeaderName::from_static("x-component");
@@ -24,9 +24,6 @@ const X_BERTH_USER: HeaderName = HeaderName::from_static("x-berth-user");
 
 /// The IP address of the request's client, as far as trusted proxies report it.
 const X_BERTH_CLIENT: HeaderName = HeaderName::from_static("x-berth-client");
-
-/// The prefix of the headers that only the host may send to components.
-pub(super) const RESERVED_PREFIX: &str = "x-berth-";
 
 /// Passes the request to the component whose route matches its path.
 pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result<Response, ApiError> {

@@ -4,8 +4,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::components::RESERVED_PREFIX;
 use crate::auth::bearer;
+
+/// The prefix of the headers that only the host may send to components.
+pub(super) const RESERVED_PREFIX: &str = "x-berth-";
 
 /// Headers by which a response would affect the whole site, including the host: its cookies and storage, its
 /// encryption, where its requests go, and which scripts answer them in the browser.

@@ -1,6 +1,6 @@
 //! The edge without sockets, components or a database: the properties that all responses share.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use axum::Router;
 use axum::body::{Body, to_bytes};

@@ -30,7 +30,7 @@ const INCOMPATIBLE: &str = ".incompatible";
 ///
 /// Cargo does not look for new files by itself. A `build.rs` of one line makes it do so:
 ///
-/// ```
+/// ```text
 /// fn main() {
 ///     println!("cargo::rerun-if-changed=migrations");
 /// }

@@ -80,11 +80,11 @@ impl Document {
     ///
     /// ```
     /// # use berth_contract::openapi::{Document, id};
-    /// let document = Document::new("notes", "0.1.0").parameter("id", "The number of the note", id());
+    /// let document = Document::new("notes", "0.1.0").parameter("id", "The number of the note", &id());
     /// ```
-    pub fn parameter(mut self, name: &str, description: &str, schema: Value) -> Self {
+    pub fn parameter(mut self, name: &str, description: &str, schema: &Value) -> Self {
         self.parameters
-            .push((name.to_owned(), in_path(name, description, &schema)));
+            .push((name.to_owned(), in_path(name, description, schema)));
         self
     }
 
@@ -98,14 +98,11 @@ impl Document {
     pub fn operation(mut self, pattern: &str, method: &str, operation: Operation) -> Self {
         let object = self.complete(pattern, operation);
         let existing = self.paths.iter_mut().find(|(path, _)| path == pattern);
-        match existing {
-            Some((_, methods)) => {
-                methods.insert(method.to_owned(), object);
-            }
-            None => {
-                let methods = Map::from_iter([(method.to_owned(), object)]);
-                self.paths.push((pattern.to_owned(), methods));
-            }
+        if let Some((_, methods)) = existing {
+            methods.insert(method.to_owned(), object);
+        } else {
+            let methods = Map::from_iter([(method.to_owned(), object)]);
+            self.paths.push((pattern.to_owned(), methods));
         }
         self
     }
@@ -245,7 +242,7 @@ mod tests {
     fn an_operation_has_the_refusals_that_follow_from_its_path() -> serde_json::Result<()> {
         let document = Document::new("notes", "0.1.0")
             .caller("user")
-            .parameter("id", "The number", super::super::id())
+            .parameter("id", "The number", &super::super::id())
             .operation("/notes", "get", operation("a"))
             .operation("/{user}/notes/{id}", "get", operation("b").refuses(503, "Mine"))
             .operation("/hello/{name}", "get", operation("c").public());

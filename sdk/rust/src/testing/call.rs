@@ -134,12 +134,11 @@ impl Answer {
             Body::Bytes(bytes) => bytes,
             Body::Stream(produce) => {
                 let output = Output::default();
-                if produce(&Writer::new(output.clone())).is_err() {
-                    panic!(
-                        "the response broke off after {:?}",
-                        String::from_utf8_lossy(&output.bytes())
-                    );
-                }
+                assert!(
+                    produce(&Writer::new(output.clone())).is_ok(),
+                    "the response broke off after {:?}",
+                    String::from_utf8_lossy(&output.bytes())
+                );
                 output.bytes()
             }
         };

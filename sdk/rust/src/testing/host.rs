@@ -212,6 +212,7 @@ impl Host {
     /// # use berth_sdk::Routes;
     /// assert_eq!(Host::new().call(&Routes::new(&[]), Call::get("/absent")).status(), 404);
     /// ```
+    #[must_use]
     pub fn call(&self, routes: &Routes, call: Call) -> Answer {
         self.run(|| {
             let (method, target) = (call.method, call.target.clone());

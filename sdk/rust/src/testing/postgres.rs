@@ -34,8 +34,8 @@ pub(crate) fn execute(text: &str, params: &[Value]) -> Result<u64, Error> {
 
 pub(crate) fn begin() -> Result<Transaction, Error> {
     let connections = database()?.0;
-    let mut client = connections.take().map_err(failed)?;
-    client.batch_execute("BEGIN").map_err(failed)?;
+    let mut client = connections.take().map_err(|error| failed(&error))?;
+    client.batch_execute("BEGIN").map_err(|error| failed(&error))?;
     Ok(Transaction {
         client: RefCell::new(Some(client)),
         connections,
@@ -47,13 +47,13 @@ pub(super) fn run_migration(sql: &str) -> Result<(), Error> {
     database()?.with_client(|client| {
         client
             .batch_execute(&format!("BEGIN; {sql}\n; COMMIT"))
-            .map_err(failed)
+            .map_err(|error| failed(&error))
     })
 }
 
 impl Database {
     fn with_client<T>(&self, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
-        let mut client = self.0.take().map_err(failed)?;
+        let mut client = self.0.take().map_err(|error| failed(&error))?;
         let done = work(&mut client);
         if done.is_ok() {
             self.0.keep(client);
@@ -97,7 +97,7 @@ impl Transaction {
     /// transaction back.
     fn end(self, statement: &str) -> Result<(), Error> {
         let mut client = self.client.take().ok_or(Error::Away)?;
-        client.batch_execute(statement).map_err(failed)?;
+        client.batch_execute(statement).map_err(|error| failed(&error))?;
         self.connections.keep(client);
         Ok(())
     }
@@ -112,7 +112,7 @@ impl std::fmt::Debug for Transaction {
 /// Prepares a statement, with the PostgreSQL types of its parameters' cases.
 fn prepare(client: &mut Client, text: &str, params: &[Value]) -> Result<::postgres::Statement, Error> {
     let types: Vec<Type> = params.iter().map(param::type_of).collect();
-    client.prepare_typed(text, &types).map_err(failed)
+    client.prepare_typed(text, &types).map_err(|error| failed(&error))
 }
 
 fn rows(client: &mut Client, text: &str, params: &[Value]) -> Result<Rows, Error> {
@@ -124,7 +124,9 @@ fn rows(client: &mut Client, text: &str, params: &[Value]) -> Result<Rows, Error
     let columns = columns.collect();
     let params: Vec<Param> = params.iter().map(Param).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as &(dyn ToSql + Sync)).collect();
-    let rows = client.query(&statement, &params).map_err(failed)?;
+    let rows = client
+        .query(&statement, &params)
+        .map_err(|error| failed(&error))?;
     let values = rows.iter().map(values).collect::<Result<Vec<_>, _>>()?;
     Ok(Rows {
         columns,
@@ -136,12 +138,14 @@ fn count(client: &mut Client, text: &str, params: &[Value]) -> Result<u64, Error
     let statement = prepare(client, text, params)?;
     let params: Vec<Param> = params.iter().map(Param).collect();
     let params: Vec<&(dyn ToSql + Sync)> = params.iter().map(|param| param as &(dyn ToSql + Sync)).collect();
-    client.execute(&statement, &params).map_err(failed)
+    client
+        .execute(&statement, &params)
+        .map_err(|error| failed(&error))
 }
 
 fn values(row: &Row) -> Result<Vec<Value>, Error> {
     let field = |index| {
-        let field: Option<Field> = row.try_get(index).map_err(failed)?;
+        let field: Option<Field> = row.try_get(index).map_err(|error| failed(&error))?;
         Ok(field.map_or(Value::Null, |Field(value)| value))
     };
     (0..row.len()).map(field).collect()
@@ -154,7 +158,7 @@ fn type_name(kind: &Type) -> String {
         .map_or_else(|| name.to_owned(), |element| format!("{element}[]"))
 }
 
-fn failed(error: ::postgres::Error) -> Error {
+fn failed(error: &::postgres::Error) -> Error {
     match error.as_db_error() {
         Some(refusal) => Error::Database(DatabaseError {
             sqlstate: refusal.code().code().to_owned(),
@@ -163,7 +167,7 @@ fn failed(error: ::postgres::Error) -> Error {
             constraint: refusal.constraint().map(str::to_owned),
         }),
         None if error.is_closed() => Error::Away,
-        None => Error::Unsupported(with_causes(&error)),
+        None => Error::Unsupported(with_causes(error)),
     }
 }
 

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// Debian's folder of PostgreSQL, with a folder for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A running server, which is killed when it is dropped.
@@ -29,7 +29,7 @@ impl Server {
         let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
         let account = Account::for_server(folder.path());
         let data = folder.path().join("data");
-        let made = run(&account, "initdb", |command| {
+        let made = run(account.as_ref(), "initdb", |command| {
             command.args([
                 "--no-sync",
                 "--auth=trust",
@@ -44,7 +44,7 @@ impl Server {
             Ok(status) if status.success() => {}
             outcome => panic!("initdb failed ({outcome:?}): is PostgreSQL installed and on the PATH?"),
         }
-        let started = run(&account, "postgres", |command| {
+        let started = run(account.as_ref(), "postgres", |command| {
             command.arg("-D").arg(&data).arg("-k").arg(folder.path());
             command.args(["-h", "", "-c", "fsync=off", "-c", "synchronous_commit=off"]);
             command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -85,7 +85,7 @@ impl Drop for Server {
 }
 
 /// Starts one of PostgreSQL's programs, from the `PATH` or from Debian's folder.
-fn run(account: &Option<Account>, program: &str, arguments: impl Fn(&mut Command)) -> std::io::Result<Child> {
+fn run(account: Option<&Account>, program: &str, arguments: impl Fn(&mut Command)) -> std::io::Result<Child> {
     let mut last = std::io::Error::from(ErrorKind::NotFound);
     for path in std::iter::once(PathBuf::from(program)).chain(debian(program)) {
         let mut command = Command::new(path);

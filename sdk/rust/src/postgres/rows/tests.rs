@@ -83,6 +83,14 @@ fn arrays_json_and_bytes_are_read() {
     enum Role {
         Admin,
     }
+    type Read = (
+        Vec<Option<String>>,
+        serde_json::Value,
+        Vec<u8>,
+        Role,
+        (i32, i32, i64),
+    );
+
     let tags = Value::Array(ArrayValue::Text(vec![Some("x".to_owned()), None]));
     let values = vec![
         tags,
@@ -95,13 +103,6 @@ fn arrays_json_and_bytes_are_read() {
             microseconds: 3,
         }),
     ];
-    type Read = (
-        Vec<Option<String>>,
-        serde_json::Value,
-        Vec<u8>,
-        Role,
-        (i32, i32, i64),
-    );
     let (tags, json, bytes, role, interval): Read = read_first(rows(5, values)).unwrap().unwrap();
     assert_eq!(tags, [Some("x".to_owned()), None]);
     assert_eq!(json, serde_json::json!({ "n": [1] }));

@@ -125,14 +125,14 @@ fn numeric(raw: &[u8]) -> Result<String, Failure> {
             .copied()
             .unwrap_or_default()
     };
-    let whole: String = (0..=weight.max(0))
-        .rev()
-        .map(|position| format!("{:04}", group(position)))
-        .collect();
+    let digits = |positions: &mut dyn Iterator<Item = i32>| {
+        positions.fold(String::new(), |digits, position| {
+            format!("{digits}{:04}", group(position))
+        })
+    };
+    let whole = digits(&mut (0..=weight.max(0)).rev());
     let places = i32::try_from(scale.div_ceil(4))?;
-    let fraction: String = (1..=places)
-        .map(|position| format!("{:04}", group(-position)))
-        .collect();
+    let fraction = digits(&mut (1..=places).map(|position| -position));
     let whole = whole.trim_start_matches('0');
     let whole = if whole.is_empty() { "0" } else { whole };
     let minus = if *sign == 0 { "" } else { "-" };
