@@ -3,7 +3,7 @@
 //! A component imports only those interfaces that it calls. The crate of a component needs neither `wit-bindgen` nor
 //! the WIT files: [`component!`](crate::component) exports these bindings.
 //!
-//! On a machine that is no WebAssembly host, each of these functions panics: tests go by [`testing`](crate::testing).
+//! On a machine that is no WebAssembly host, each of these functions panics: tests go by the module `testing` (a feature).
 #![expect(missing_docs, clippy::pedantic, reason = "generated code, documented in wit/")]
 
 /// A component that answers HTTP requests.
