@@ -132,8 +132,8 @@ impl Routes {
     ///
     /// ```
     /// # use berth_sdk::{Route, Routes};
-    /// let routes = Routes::new(&[Route::at("/notes"), Route::at("/notes/{id}")]);
-    /// let patterns: Vec<_> = routes.iter().map(|route| route.pattern()).collect();
+    /// const ROUTES: Routes = Routes::new(&[Route::at("/notes"), Route::at("/notes/{id}")]);
+    /// let patterns: Vec<_> = ROUTES.iter().map(|route| route.pattern()).collect();
     /// assert_eq!(patterns, ["/notes", "/notes/{id}"]);
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = &'static Route> + use<> {
