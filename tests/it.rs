@@ -47,5 +47,5 @@ mod log;
 mod manifest;
 mod postgres;
 
-// What engineers of the host see.
+// For engineers of the host.
 mod sources;

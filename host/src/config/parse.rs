@@ -18,7 +18,7 @@ pub(super) const MAX_NAME_CHARACTERS: usize = 100;
 /// The shortest secret that HS256 allows, in bytes: the length of its hash (RFC 7518, section 3.2).
 pub(super) const MIN_JWT_SECRET_BYTES: usize = 32;
 
-/// What to do about a `JWT_SECRET` that is missing or too short.
+/// The remedy for a `JWT_SECRET` that is missing or too short.
 pub(super) const JWT_SECRET_REMEDY: &str =
     "set it to at least 32 random bytes, for example the output of `openssl rand -hex 32`";
 

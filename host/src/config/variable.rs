@@ -20,12 +20,12 @@ pub(super) struct Description {
     pub(super) unset: Unset,
 }
 
-/// What applies if a variable is not set.
+/// The default of a variable.
 #[derive(Debug)]
 pub(super) enum Unset {
     /// This value.
     Value(&'static str),
-    /// What these words say, in Markdown.
+    /// A description in Markdown.
     Words(&'static str),
 }
 

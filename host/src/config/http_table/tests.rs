@@ -1,4 +1,4 @@
-//! What the host says for the application: valid values, and values that are refused.
+//! The keys of `[http]` for the application: valid values, and values that are refused.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 

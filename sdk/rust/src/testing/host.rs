@@ -18,8 +18,8 @@ thread_local! {
     static RUNNING: RefCell<Vec<Host>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A host for tests: a caller, settings, a log, and whatever else a handler may ask for. What a test does not set up is
-/// absent: no caller, no settings, no database, no key for Cohere, and no destination for outgoing requests.
+/// A host for tests, with the interfaces that a handler can call. Without further setup it has no caller, no settings, no
+/// database, no key for Cohere, and no destination for outgoing requests.
 ///
 /// ```
 /// use berth_sdk::testing::Host;
