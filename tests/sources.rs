@@ -1,4 +1,4 @@
-//! What the host's sources may not contain: the words of the application that the project's components make up.
+//! The host's sources contain no word of the application that the project's components make up.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -12,6 +12,8 @@ mod lock;
 mod orphan;
 mod server;
 mod supervision;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -5,46 +5,23 @@
 use std::time::Duration;
 
 use berth_database::{Pool, PoolSettings, host_tables};
-use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
+use berth_private_postgres::testing::TestServer;
 use sqlx::postgres::PgConnectOptions;
-use tempfile::TempDir;
 
-/// A private server in a directory that is removed on drop.
-pub(crate) struct TestDatabase {
-    // The order matters: the server stops before its directory is removed.
-    server: PrivatePostgres,
-    _directory: TempDir,
-}
+/// A private server with the host's tables.
+pub(crate) struct TestDatabase(TestServer);
 
 impl TestDatabase {
     /// Starts the server and creates the host's tables.
     pub(crate) async fn start() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a test has no configuration to ask for the programs' path"
-        )]
-        let path = std::env::var_os("PATH");
-        let directory = tempfile::tempdir().unwrap();
-        let settings = PrivateSettings {
-            data_directory: directory.path().to_owned(),
-            binaries: Search {
-                path,
-                tools: Vec::new(),
-            },
-            durable: false,
-            max_connections: 20,
-        };
-        let server = PrivatePostgres::start(&settings).await.unwrap();
+        let server = TestServer::start().await;
         host_tables::prepare(&server.options()).await.unwrap();
-        Self {
-            server,
-            _directory: directory,
-        }
+        Self(server)
     }
 
     /// A new pool of connections to the server.
     pub(crate) fn pool(&self) -> Pool {
-        pool(self.server.options())
+        pool(self.0.options())
     }
 }
 

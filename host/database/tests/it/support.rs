@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use berth_database::PoolSettings;
-use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
@@ -27,26 +27,9 @@ impl DataDirectory {
     }
 
     pub(crate) async fn start(&self) -> PrivatePostgres {
-        PrivatePostgres::start(&settings(self.path())).await.unwrap()
-    }
-}
-
-/// Settings for a server with the programs that this machine has.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "PATH is where the programs are, and tests have no configuration"
-)]
-fn settings(data_directory: &Path) -> PrivateSettings {
-    let binaries = Search {
-        path: std::env::var_os("PATH"),
-        tools: Vec::new(),
-    };
-    let data_directory = data_directory.to_owned();
-    PrivateSettings {
-        data_directory,
-        binaries,
-        durable: false,
-        max_connections: 50,
+        PrivatePostgres::start(&PrivateSettings::for_tests(self.path()))
+            .await
+            .unwrap()
     }
 }
 

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings};
 use rustix::process::{Pid, Signal, kill_process};
 
-use self::support::{DataDirectory, connect, run, settings, text, try_start};
+use self::support::{DataDirectory, connect, run, text, try_start};
 
 async fn note(server: &PrivatePostgres) {
     run(
@@ -62,7 +62,7 @@ async fn a_server_that_was_killed_has_all_that_was_committed() {
     let directory = DataDirectory::new();
     let settings = PrivateSettings {
         durable: true,
-        ..settings(directory.path())
+        ..PrivateSettings::for_tests(directory.path())
     };
     let server = PrivatePostgres::start(&settings).await.unwrap();
     note(&server).await;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings, Search};
+use berth_private_postgres::{PrivateError, PrivatePostgres, PrivateSettings};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use tempfile::TempDir;
@@ -26,26 +26,7 @@ impl DataDirectory {
 
 /// Starts a server that need not survive a power cut, or says why that cannot be.
 pub(crate) async fn try_start(data_directory: &Path) -> Result<PrivatePostgres, PrivateError> {
-    PrivatePostgres::start(&settings(data_directory)).await
-}
-
-/// Settings for a server with the programs that this machine has.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "PATH is where the programs are, and tests have no configuration"
-)]
-pub(crate) fn settings(data_directory: &Path) -> PrivateSettings {
-    let binaries = Search {
-        path: std::env::var_os("PATH"),
-        tools: Vec::new(),
-    };
-    let data_directory = data_directory.to_owned();
-    PrivateSettings {
-        data_directory,
-        binaries,
-        durable: false,
-        max_connections: 50,
-    }
+    PrivatePostgres::start(&PrivateSettings::for_tests(data_directory)).await
 }
 
 /// A connection outside of any pool.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
 use berth_database::host_tables;
-use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
+use berth_private_postgres::{PrivatePostgres, PrivateSettings};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection as _};
 use tokio::sync::OnceCell;
@@ -34,25 +34,13 @@ pub(super) async fn new_database() -> PgConnectOptions {
     database
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test has no configuration that could tell it the PATH"
-)]
 async fn start() -> PrivatePostgres {
     remove_old();
     let folder = folder(process::id());
     fs::create_dir_all(&folder).unwrap();
-    PrivatePostgres::start(&PrivateSettings {
-        data_directory: folder,
-        binaries: Search {
-            path: env::var_os("PATH"),
-            tools: Vec::new(),
-        },
-        durable: false,
-        max_connections: 50,
-    })
-    .await
-    .unwrap()
+    PrivatePostgres::start(&PrivateSettings::for_tests(&folder))
+        .await
+        .unwrap()
 }
 
 /// Where a run keeps its data: where PostgreSQL's user can reach them too.
