@@ -80,6 +80,7 @@ impl Database {
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),
             search_path: None,
+            claims: None,
         };
         let pool = Pool::new(server.clone(), settings);
         Self {

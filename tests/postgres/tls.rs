@@ -18,6 +18,7 @@ async fn connect(url: &str) -> Result<bool, String> {
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
         search_path: None,
+        claims: None,
     };
     let pool = Pool::new(berth_database::url::parse(url).unwrap(), settings);
     let mut connection = pool.acquire().await.map_err(|error| match error {

@@ -73,6 +73,7 @@ fn pool() -> anyhow::Result<Pool> {
         connect_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(10),
         search_path: Some(SCHEMA.to_owned()),
+        claims: None,
     };
     Ok(Pool::new(server, settings))
 }

@@ -14,7 +14,7 @@ pub(crate) const SESSION_SCHEMA: &str = "berth_session";
 
 /// Finds the identifier of the function that resets a session; NULL if the host's tables are missing.
 pub(crate) const FIND_RESET: &str =
-    "SELECT pg_catalog.to_regprocedure('berth_session.reset()')::pg_catalog.oid";
+    "SELECT pg_catalog.to_regprocedure('berth_session.reset(text)')::pg_catalog.oid";
 
 /// Brings the host's tables up to date. The host calls this before it uses a database; it waits for a server that
 /// sleeps or is starting. Hosts that start together run the migrations one after the other.
@@ -27,7 +27,7 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
 }
 
 /// All migrations of the host's tables, oldest first. Entries are added, never changed.
-fn migrations() -> [Migration; 7] {
+fn migrations() -> [Migration; 8] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
@@ -45,6 +45,10 @@ fn migrations() -> [Migration; 7] {
         Migration {
             compatible: true,
             ..Migration::new(7, "session reset", include_str!("../sql/session_reset.sql"))
+        },
+        Migration {
+            compatible: true,
+            ..Migration::new(8, "user rows", include_str!("../sql/user_rows.sql"))
         },
     ]
 }

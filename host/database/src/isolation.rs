@@ -17,6 +17,7 @@ use crate::hash::{hex, sha256};
 use crate::host_tables::{SCHEMA, SESSION_SCHEMA};
 use crate::lock;
 use crate::pool::{Pool, PoolError};
+use crate::rows::{ClaimKey, ClaimKeyError, RowAccess, RowRoles, RowRules, prepare_roles};
 use crate::server::{Server, Sessions};
 use crate::sql::{quote_identifier, quote_literal};
 
@@ -34,14 +35,16 @@ const MAX_NAME_BYTES: usize = 31;
 pub struct ComponentDatabase {
     /// The component's schema.
     pub schema: String,
-    /// How to connect as the component's role.
+    /// How to connect as the role of the component's requests.
     pub server: Server,
     /// Whether PostgreSQL isolates the component's data.
     pub isolation: Isolation,
+    /// The access to rows that belong to users. `None` if the component's tables have no owners of rows.
+    pub rows: Option<RowAccess>,
 }
 
 impl ComponentDatabase {
-    /// The component's role, if it has one of its own.
+    /// The role of the component's requests, if it has one of its own.
     #[must_use]
     pub fn role(&self) -> Option<&str> {
         (self.isolation == Isolation::Role).then(|| self.server.direct().get_username())
@@ -60,6 +63,15 @@ pub enum Isolation {
     },
 }
 
+/// The owners of rows that a component asks for.
+#[derive(Clone, Copy)]
+pub struct RowOwnership<'a> {
+    /// The rules of the component's manifest entry.
+    pub rules: &'a RowRules,
+    /// Whether the component is granted all rows.
+    pub sees_all_rows: bool,
+}
+
 /// Why a component has no database schema.
 #[derive(Debug, thiserror::Error)]
 pub enum IsolationError {
@@ -76,6 +88,25 @@ pub enum IsolationError {
         component: String,
         /// PostgreSQL's error.
         source: sqlx::Error,
+    },
+    /// There is no key for the claims of callers.
+    #[error(transparent)]
+    ClaimKey(#[from] ClaimKeyError),
+    /// The rows of the component cannot have owners here.
+    #[error(
+        "the component `{component}` has `rows` in the manifest, and this database cannot keep them to their users: \
+         {reason}. Let a superuser of the database run `ALTER ROLE {role} CREATEROLE; GRANT ALL ON DATABASE {database} \
+         TO {role} WITH GRANT OPTION`, or remove `rows`"
+    )]
+    Rows {
+        /// The component.
+        component: String,
+        /// The reason.
+        reason: String,
+        /// The host's role.
+        role: String,
+        /// The database.
+        database: String,
     },
     /// The pooler between host and server refuses the component's role.
     #[error(
@@ -115,63 +146,75 @@ pub fn schema_name(component: &str) -> Result<String, IsolationError> {
     Ok(schema)
 }
 
-/// Creates a component's schema and role if they are missing, and returns how to connect as the role.
+/// Creates a component's schema and roles if they are missing, and returns how to connect as the role of its requests.
 ///
 /// `pool` is the host's, on a database with the [host's tables](crate::host_tables), and `server` is the pool's server.
-/// `connections` is the number of sessions that a host opens for one component. The function is idempotent and may run
-/// on several hosts at once; it also undoes changes that a component made to its own role.
+/// `connections` is the number of sessions that a host opens for one component. With `rows`, requests have a role that
+/// sees the rows of the caller. The function is idempotent and may run on several hosts at once; it also undoes changes
+/// that a component made to its own roles.
 ///
 /// # Errors
 ///
-/// See [`IsolationError`]. A failure to create roles is not an error: see [`ComponentDatabase::isolation`].
+/// See [`IsolationError`]. Without `rows`, a failure to create roles is not an error: see
+/// [`ComponentDatabase::isolation`].
 pub async fn component_database(
     pool: &Pool,
     server: &Server,
     component: &str,
     connections: usize,
+    rows: Option<RowOwnership<'_>>,
 ) -> Result<ComponentDatabase, IsolationError> {
     let schema = schema_name(component)?;
     let mut connection = pool.acquire().await?;
-    let role = prepare(
-        &mut connection,
-        component,
-        &schema,
-        Bounded {
-            connections,
-            is_private: server.is_private(),
-        },
-    )
-    .await
-    .map_err(|source| IsolationError::Database {
+    let bounded = Bounded {
+        connections,
+        is_private: server.is_private(),
+    };
+    let prepared = prepare(&mut connection, component, &schema, bounded, rows)
+        .await
+        .map_err(|source| IsolationError::Database {
+            component: component.to_owned(),
+            source,
+        })?;
+    let (request, isolation, rows) = match (prepared, rows) {
+        (Ok((role, None)), _) => (server.as_role(&role.name, &role.password), Isolation::Role, None),
+        (Ok((role, Some(roles))), Some(ownership)) => {
+            let key = ClaimKey::read(pool).await?;
+            let access = RowAccess::new(ownership.rules, key, pool, server, (&role, &roles));
+            (
+                server.as_role(&roles.request, &role.password),
+                Isolation::Role,
+                Some(access),
+            )
+        }
+        (Err(reason), None) => (server.clone(), Isolation::SchemaOnly { reason }, None),
+        (Err(reason), Some(_)) => return Err(rows_refused(component, server, reason)),
+        (Ok((_, Some(_))), None) => return Err(rows_refused(component, server, String::new())),
+    };
+    if isolation == Isolation::Role && connection.sessions() == Sessions::Shared {
+        check_pooler(&request, component).await?;
+    }
+    Ok(ComponentDatabase {
+        schema,
+        server: request,
+        isolation,
+        rows,
+    })
+}
+
+fn rows_refused(component: &str, server: &Server, reason: String) -> IsolationError {
+    let host = server.direct();
+    IsolationError::Rows {
         component: component.to_owned(),
-        source,
-    })?;
-    match role {
-        Ok(Role { name, password, .. }) => {
-            let server = server.as_role(&name, &password);
-            if connection.sessions() == Sessions::Shared {
-                check_pooler(&server, component, name).await?;
-            }
-            Ok(ComponentDatabase {
-                schema,
-                server,
-                isolation: Isolation::Role,
-            })
-        }
-        Err(reason) => {
-            let server = server.clone();
-            Ok(ComponentDatabase {
-                schema,
-                server,
-                isolation: Isolation::SchemaOnly { reason },
-            })
-        }
+        reason,
+        role: quote_identifier(host.get_username()),
+        database: quote_identifier(host.get_database().unwrap_or(host.get_username())),
     }
 }
 
 /// Checks that the pooler accepts the component's role. A pooler may not know the role, and the first request should
 /// not be the first to fail.
-async fn check_pooler(server: &Server, component: &str, role: String) -> Result<(), IsolationError> {
+async fn check_pooler(server: &Server, component: &str) -> Result<(), IsolationError> {
     match server.connect(CONNECT).await {
         Ok((connection, _)) => {
             // The connection was only a check, so an error on closing does not matter.
@@ -180,29 +223,42 @@ async fn check_pooler(server: &Server, component: &str, role: String) -> Result<
         }
         Err(source) => Err(IsolationError::Pooler {
             component: component.to_owned(),
-            role,
+            role: server.direct().get_username().to_owned(),
             source,
         }),
     }
 }
 
 /// A component's login role.
-struct Role {
-    name: String,
+pub(crate) struct Role {
+    pub(crate) name: String,
     /// The database that the role belongs to.
-    database: String,
-    password: String,
+    pub(crate) database: String,
+    pub(crate) password: String,
     /// Whether an earlier start recorded the role.
     remembered: bool,
 }
 
-/// Prepares schema and role in one transaction, one host at a time. The inner error says why there is no role.
+impl Role {
+    /// Another role of the component, with the same password.
+    pub(crate) fn renamed(&self, name: String) -> Self {
+        Self {
+            name,
+            database: self.database.clone(),
+            password: self.password.clone(),
+            remembered: self.remembered,
+        }
+    }
+}
+
+/// Prepares schema and roles in one transaction, one host at a time. The inner error says why there are no roles.
 async fn prepare(
     connection: &mut PgConnection,
     component: &str,
     schema: &str,
     bounded: Bounded,
-) -> sqlx::Result<Result<Role, String>> {
+    rows: Option<RowOwnership<'_>>,
+) -> sqlx::Result<Result<(Role, Option<RowRoles>), String>> {
     let mut transaction = connection.begin().await?;
     lock::lock(&mut transaction, "components").await?;
     make_schema(&mut transaction, schema).await?;
@@ -213,15 +269,43 @@ async fn prepare(
         ),
         role => make_role(&mut transaction, role).await?,
     };
-    if let Ok(role) = &role {
-        remember(&mut transaction, component, role).await?;
-        grant(&mut transaction, schema, role).await?;
-        bounds::set(&mut transaction, &role.name, bounded).await?;
-    }
+    let roles = match role {
+        Ok(role) => {
+            remember(&mut transaction, component, &role).await?;
+            grant(&mut transaction, schema, &role).await?;
+            add_row_roles(&mut transaction, schema, role, bounded, rows).await?
+        }
+        Err(reason) => Err(reason),
+    };
     // Behind a pooler, another client gets the session next.
     transaction.clear_cached_statements().await?;
     transaction.commit().await?;
-    Ok(role)
+    Ok(roles)
+}
+
+/// Adds the roles of a component whose rows have owners, and sets the limits of each role.
+async fn add_row_roles(
+    connection: &mut PgConnection,
+    schema: &str,
+    owner: Role,
+    bounded: Bounded,
+    rows: Option<RowOwnership<'_>>,
+) -> sqlx::Result<Result<(Role, Option<RowRoles>), String>> {
+    bounds::set(connection, &owner.name, bounded).await?;
+    let Some(rows) = rows else {
+        return Ok(Ok((owner, None)));
+    };
+    let temporary_tables = rows.rules.temporary_tables;
+    let prepared = prepare_roles(connection, schema, &owner, rows.sees_all_rows, temporary_tables).await?;
+    if let Ok(roles) = &prepared {
+        for role in [&roles.request, &roles.migrations]
+            .into_iter()
+            .chain(&roles.all_rows)
+        {
+            bounds::set(connection, role, bounded).await?;
+        }
+    }
+    Ok(prepared.map(|roles| (owner, Some(roles))))
 }
 
 async fn make_schema(connection: &mut PgConnection, schema: &str) -> sqlx::Result<()> {
@@ -275,7 +359,10 @@ async fn owns_all(connection: &mut PgConnection, schema: &str, role: &str) -> sq
 
 /// Creates the role, or restores its password and settings, because a role may change its own: a component that
 /// did so would lock itself out for good.
-async fn make_role(connection: &mut PgConnection, role: Role) -> sqlx::Result<Result<Role, String>> {
+pub(crate) async fn make_role(
+    connection: &mut PgConnection,
+    role: Role,
+) -> sqlx::Result<Result<Role, String>> {
     let known = sqlx::query("SELECT FROM pg_roles WHERE rolname = $1").bind(&role.name);
     let known = known.fetch_optional(&mut *connection).await?.is_some();
     let (name, password) = (quote_identifier(&role.name), quote_literal(&role.password));
@@ -357,7 +444,7 @@ async fn grant(connection: &mut PgConnection, schema: &str, role: &Role) -> sqlx
 }
 
 /// Runs a statement for which the host's role may lack the privilege. Returns whether the statement ran.
-async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Result<bool> {
+pub(crate) async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Result<bool> {
     let mut attempt = connection.begin().await?;
     match run(&mut attempt, statement).await {
         Ok(()) => attempt.commit().await.map(|()| true),
@@ -366,7 +453,7 @@ async fn attempt(connection: &mut PgConnection, statement: String) -> sqlx::Resu
     }
 }
 
-async fn run(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {
+pub(crate) async fn run(connection: &mut PgConnection, statement: String) -> sqlx::Result<()> {
     sqlx::raw_sql(AssertSqlSafe(statement))
         .execute(connection)
         .await

@@ -3,12 +3,12 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use berth_postgres::{Connection, Status};
+use berth_postgres::{Connection, Error, Status};
 use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::backends::Backend;
-use crate::pooled_session::Manager;
+use crate::pooled_session::{Manager, new_reset_id};
 use crate::pooled_transaction::End;
 use crate::server::Sessions;
 use crate::session_error::SessionError;
@@ -28,8 +28,8 @@ pub(crate) struct Lease {
 enum Inner {
     /// A session of the pool, and its place there.
     Pooled(Object<Manager>, Box<Backend>),
-    /// The session of a trial; `None` after it was closed.
-    Trial(OwnedMutexGuard<Option<Backend>>),
+    /// The session of a trial, `None` after it was closed, and the statements that begin a transaction of a request.
+    Trial(OwnedMutexGuard<Option<Backend>>, Arc<str>),
 }
 
 /// The kind of a session, which decides how a transaction of a request is implemented.
@@ -52,11 +52,14 @@ impl Lease {
     }
 
     /// The session of a trial.
-    pub(crate) fn from_trial(session: OwnedMutexGuard<Option<Backend>>) -> Result<Self, SessionError> {
+    pub(crate) fn from_trial(
+        session: OwnedMutexGuard<Option<Backend>>,
+        begin: Arc<str>,
+    ) -> Result<Self, SessionError> {
         if session.is_none() {
             return Err(SessionError::closed());
         }
-        Ok(Self::new(Inner::Trial(session)))
+        Ok(Self::new(Inner::Trial(session, begin)))
     }
 
     fn new(inner: Inner) -> Self {
@@ -68,7 +71,7 @@ impl Lease {
 
     pub(crate) fn kind(&self) -> Kind {
         match &self.inner {
-            Some(Inner::Trial(_)) => Kind::Trial,
+            Some(Inner::Trial(..)) => Kind::Trial,
             Some(Inner::Pooled(place, _)) if place.sessions == Sessions::Shared => Kind::Pooler,
             _ => Kind::Own,
         }
@@ -78,16 +81,33 @@ impl Lease {
     pub(crate) async fn begin(&mut self) -> Result<(), SessionError> {
         match self.kind() {
             Kind::Own => self.queue("BEGIN")?,
-            Kind::Trial => self.execute("SAVEPOINT berth_request").await?,
+            Kind::Trial => {
+                let begin = self.begin_statements();
+                self.execute(&begin).await?;
+            }
             Kind::Pooler => {
-                let begin = match &self.inner {
-                    Some(Inner::Pooled(place, _)) => Arc::clone(&place.begin),
-                    _ => Arc::default(),
-                };
+                let begin = self.begin_statements();
                 self.queue(&begin)?;
             }
         }
         Ok(())
+    }
+
+    /// The statements that begin a transaction on another session than the component's own.
+    fn begin_statements(&self) -> Arc<str> {
+        match &self.inner {
+            Some(Inner::Pooled(place, _)) => Arc::clone(&place.begin),
+            Some(Inner::Trial(_, begin)) => Arc::clone(begin),
+            None => Arc::default(),
+        }
+    }
+
+    /// The identifier of the session's last reset, if its claims need one.
+    pub(crate) fn reset_id(&self) -> Option<&str> {
+        match &self.inner {
+            Some(Inner::Pooled(place, _)) => place.reset_id.as_deref(),
+            _ => None,
+        }
     }
 
     /// The command that ends a transaction.
@@ -119,8 +139,7 @@ impl Lease {
     /// locks. Returns false if the session cannot be reset.
     fn reset(&mut self) -> bool {
         let kind = self.kind();
-        // The function does not remove prepared statements.
-        let function = self.reset_function().filter(|_| !self.is_changed);
+        let function = self.reset_function();
         if self.is_busy() {
             return false;
         }
@@ -136,12 +155,34 @@ impl Lease {
         if is_in_transaction && self.queue("ROLLBACK").is_err() {
             return false;
         }
-        if let Some(function) = function {
-            self.queue_call(function);
-            return !is_in_transaction || self.flush_now();
+        let Ok(id) = self.next_reset_id() else {
+            return false;
+        };
+        if !self.is_changed
+            && let Some(function) = function
+        {
+            return self.queue_call(function, &id).is_ok() && (!is_in_transaction || self.flush_now());
         }
+        // The function does not remove prepared statements.
         self.statements_were_dropped();
-        self.queue(FULL_RESET).is_ok() && self.flush_now()
+        if self.queue(FULL_RESET).is_err() {
+            return false;
+        }
+        // The full reset alone records no identifier.
+        let recorded = function.is_none_or(|function| self.queue_call(function, &id).is_ok());
+        recorded && self.flush_now()
+    }
+
+    /// Gives the next reset an identifier, if claims need one. Empty otherwise.
+    fn next_reset_id(&mut self) -> Result<String, Error> {
+        let Some(Inner::Pooled(place, _)) = &mut self.inner else {
+            return Ok(String::new());
+        };
+        let Some(last) = &mut place.reset_id else {
+            return Ok(String::new());
+        };
+        *last = new_reset_id()?;
+        Ok(last.clone())
     }
 
     /// The database function that resets the session.
@@ -155,14 +196,14 @@ impl Lease {
     fn backend(&self) -> Option<&Backend> {
         match self.inner.as_ref()? {
             Inner::Pooled(_, backend) => Some(backend),
-            Inner::Trial(session) => session.as_ref(),
+            Inner::Trial(session, _) => session.as_ref(),
         }
     }
 
     fn backend_mut(&mut self) -> Option<&mut Backend> {
         match self.inner.as_mut()? {
             Inner::Pooled(_, backend) => Some(backend),
-            Inner::Trial(session) => session.as_mut(),
+            Inner::Trial(session, _) => session.as_mut(),
         }
     }
 }
@@ -172,7 +213,7 @@ impl Inner {
     fn close(self) {
         match self {
             Self::Pooled(place, backend) => backend.end(Place(Some(place))),
-            Self::Trial(mut session) => {
+            Self::Trial(mut session, _) => {
                 if let Some(backend) = session.take() {
                     backend.end(());
                 }

@@ -17,6 +17,7 @@
 //! - [`migrating`]: migrations that have run and can still be rolled back
 //! - [`host_tables`]: the host's own schema
 //! - [`isolation`]: a schema and a login role for each component
+//! - [`rows`]: rows that belong to the caller of a request
 //! - `storage`: statements on the host's own tables, and their errors
 //! - [`lock`], [`listen`]: several hosts on one database
 //!
@@ -36,6 +37,7 @@ pub mod pool;
 pub mod pool_settings;
 mod pooled_session;
 mod pooled_transaction;
+pub mod rows;
 pub mod server;
 pub mod session;
 pub mod session_error;
@@ -46,7 +48,7 @@ pub mod trouble;
 pub mod url;
 
 pub use backends::Backends;
-pub use isolation::{ComponentDatabase, Isolation, IsolationError, component_database};
+pub use isolation::{ComponentDatabase, Isolation, IsolationError, RowOwnership, component_database};
 pub use listen::Listener;
 pub use lock::SwapLock;
 pub use migrating::Migrating;
@@ -54,8 +56,9 @@ pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError};
 pub use pool_settings::PoolSettings;
 pub use pooled_session::Repair;
+pub use rows::{ClaimKey, ClaimKeyError, RowAccess, RowRules};
 pub use server::{Server, Sessions};
-pub use session::{Collect, NoticeHandler, Session, Statement, StatementError, Transaction};
+pub use session::{Collect, Effect, NoticeHandler, Session, Statement, StatementError, Transaction};
 pub use session_error::SessionError;
 pub use session_pool::SessionPool;
 pub use storage::{StorageError, with_connection};

@@ -7,15 +7,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use berth_postgres::{Connection, Error, Target};
+use berth_postgres::{Connection, Error};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use crate::backends::{Backend, Backends};
 use crate::connect::{WAKE_TIMEOUT, open_when_ready};
+use crate::isolation::ComponentDatabase;
 use crate::migrations::{self, Applied, Migration, MigrationError};
 use crate::pooled_transaction::End;
-use crate::session_pool::SessionPool;
+use crate::rows::{ProtectionError, RowAccess};
+use crate::session_pool::{SessionPool, Trial, trial_begin};
 use crate::sql::quote_identifier;
 
 /// Timeout of a rollback that a swap waits for.
@@ -35,38 +37,45 @@ const RECORD_LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Migrating {
     session: Arc<Mutex<Option<Backend>>>,
     schema: String,
+    rows: Option<RowAccess>,
     ran: Vec<u32>,
     newer: Vec<Applied>,
     tried: bool,
 }
 
 impl Migrating {
-    /// Runs the pending migrations, with the rights of the role of `target`, in `schema`, which is created if it is
-    /// missing.
+    /// Runs the pending migrations of a component, with the rights of the owner of its tables. If rows have owners,
+    /// the tables are protected afterwards, in the same transaction.
     ///
     /// # Errors
     ///
     /// See [`MigrationError`].
     pub async fn begin(
-        target: &Target,
+        database: &ComponentDatabase,
         backends: &Backends,
-        schema: &str,
         migrations: &[Migration],
     ) -> Result<Self, MigrationError> {
         let migrations = migrations::in_order(migrations)?;
-        let connection = open_when_ready(target, &[], WAKE_TIMEOUT).await?;
-        let backend = backends.register(connection, target.clone(), true, Duration::ZERO);
+        let rows = database.rows.clone();
+        let target = match &rows {
+            Some(rows) => rows.migrations_target(),
+            None => database.server.direct_target(),
+        };
+        let connection = open_when_ready(&target, &[], WAKE_TIMEOUT).await?;
+        let backend = backends.register(connection, target, true, Duration::ZERO);
         let mut migrating = Self {
             session: Arc::new(Mutex::new(Some(backend))),
-            schema: schema.to_owned(),
+            schema: database.schema.clone(),
+            rows,
             ran: Vec::new(),
             newer: Vec::new(),
             tried: false,
         };
-        let ran = timeout(MIGRATIONS_TIMEOUT, migrating.run(&migrations)).await;
+        let ran = timeout(MIGRATIONS_TIMEOUT, Box::pin(migrating.run(&migrations))).await;
         match ran.unwrap_or(Err(MigrationError::TooSlow(MIGRATIONS_TIMEOUT))) {
             Ok(()) => Ok(migrating),
             Err(error) => {
+                migrating.close_ownership().await;
                 migrating.roll_back().await;
                 Err(error)
             }
@@ -88,13 +97,30 @@ impl Migrating {
         };
         let connection = &mut backend.connection;
         connection.execute("BEGIN").await?;
+        let become_owner = self.rows.as_ref().map(RowAccess::become_owner);
+        if let (Some(rows), Some(command)) = (&self.rows, &become_owner) {
+            rows.open_ownership().await.map_err(ProtectionError::from)?;
+            connection.execute(command).await?;
+        }
         let pending = tokio::select! {
             pending = migrations::look(connection, &self.schema, migrations) => pending?,
             never = end_blockers => never,
         };
-        self.ran = migrations::run(connection, &self.schema, &pending).await?;
+        self.ran = migrations::run(connection, &self.schema, &pending, become_owner.as_deref()).await?;
+        if let Some(rows) = &self.rows {
+            rows.seal(connection, &self.schema).await?;
+        }
         self.newer = pending.newer;
         Ok(())
+    }
+
+    /// Takes the owner's rights from the session after a failure.
+    async fn close_ownership(&self) {
+        if let Some(rows) = &self.rows
+            && let Err(error) = rows.close_ownership().await
+        {
+            tracing::warn!(%error, "the role of migrations keeps the rights of the tables' owner until the next push");
+        }
     }
 
     /// The versions that ran.
@@ -130,7 +156,24 @@ impl Migrating {
         let backend = session.as_mut().ok_or_else(connection_closed)?;
         backend.connection.execute(&set_up).await?;
         self.tried = true;
-        Ok(SessionPool::for_trial(Arc::clone(&self.session), queue_timeout))
+        let become_role = self.rows.as_ref().map(RowAccess::become_request_role);
+        Ok(self.trial_pool(become_role.as_deref(), queue_timeout))
+    }
+
+    /// A pool for the trial of a version that is granted all rows. Comes after [`trial`](Self::trial).
+    #[must_use]
+    pub fn all_rows_trial(&self, queue_timeout: Duration) -> Option<SessionPool> {
+        let become_role = self.rows.as_ref()?.become_all_rows_role()?;
+        Some(self.trial_pool(Some(&become_role), queue_timeout))
+    }
+
+    fn trial_pool(&self, become_role: Option<&str>, queue_timeout: Duration) -> SessionPool {
+        SessionPool::for_trial(Trial {
+            session: Arc::clone(&self.session),
+            queue_timeout,
+            begin: trial_begin(become_role).into(),
+            claims: self.rows.as_ref().map(|rows| rows.key.clone()),
+        })
     }
 
     /// Commits the migrations, and rolls back the changes of a [trial](Self::trial).

@@ -15,6 +15,7 @@ use berth_postgres::{Connection, Error, Ignored, Target, TextRows};
 use crate::connect::{WAKE_TIMEOUT, open_when_ready};
 use crate::hash::{hex, sha256};
 use crate::pooled_transaction::End;
+use crate::rows::ProtectionError;
 use crate::sql::{quote_identifier, quote_literal};
 
 /// How long a migration waits for a lock on a table. Meanwhile, later statements on the table queue behind the
@@ -151,6 +152,9 @@ pub enum MigrationError {
     /// The migrations timed out.
     #[error("the migrations took more than {0:?}: make them smaller, or run them by hand before the push")]
     TooSlow(Duration),
+    /// The rows of the component cannot be kept to their users.
+    #[error(transparent)]
+    Rows(#[from] ProtectionError),
     /// PostgreSQL cannot be reached, or the role lacks a privilege.
     #[error("the schema cannot be brought up to date: {0}")]
     Database(#[from] Error),
@@ -161,7 +165,12 @@ impl MigrationError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::Database(_) | Self::Locked { .. } => true,
+            Self::Database(_)
+            | Self::Locked { .. }
+            | Self::Rows(ProtectionError::Host(_) | ProtectionError::StillOwner) => true,
+            Self::Rows(ProtectionError::Database(source)) => {
+                source.code().is_none_or(|code| code == LOCK_NOT_AVAILABLE)
+            }
             Self::Failed { source, .. } => source.code().is_none_or(|code| code == LOCK_NOT_AVAILABLE),
             _ => false,
         }
@@ -200,7 +209,7 @@ async fn migrate_on(
 ) -> Result<Vec<u32>, MigrationError> {
     connection.execute("BEGIN").await?;
     let pending = look(connection, schema, migrations).await?;
-    let ran = run(connection, schema, &pending).await?;
+    let ran = run(connection, schema, &pending, None).await?;
     connection.execute(End::Commit.and_undo()).await?;
     connection.close().await;
     Ok(ran)
@@ -248,13 +257,18 @@ pub(crate) async fn look<'m>(
     })
 }
 
-/// Runs the pending migrations. Returns the versions that ran.
+/// Runs the pending migrations. `become_role` is the command that makes the session's role the owner of the tables, if
+/// it is another role. Returns the versions that ran.
 pub(crate) async fn run(
     connection: &mut Connection,
     schema: &str,
     pending: &Pending<'_>,
+    become_role: Option<&str>,
 ) -> Result<Vec<u32>, MigrationError> {
     for migration in &pending.new {
+        if let Some(command) = become_role {
+            connection.execute(command).await?;
+        }
         apply(connection, schema, migration, &pending.transaction).await?;
     }
     Ok(pending.new.iter().map(|migration| migration.version).collect())

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::rows::ClaimKey;
+
 /// The settings of a [`Pool`](crate::Pool) or a [`SessionPool`](crate::SessionPool).
 #[derive(Clone, Debug)]
 pub struct PoolSettings {
@@ -15,4 +17,6 @@ pub struct PoolSettings {
     pub statement_timeout: Duration,
     /// The schema in which unqualified names are looked up; `None` leaves the role's own setting.
     pub search_path: Option<String>,
+    /// The key of callers' claims, if rows have owners.
+    pub claims: Option<ClaimKey>,
 }

@@ -7,10 +7,12 @@ use berth_postgres::{Connection, Error, TextRows};
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 
 use crate::backends::{Backend, Backends};
+use crate::hash::hex;
 use crate::host_tables::FIND_RESET;
 use crate::pool::{MAX_IDLE, PING_AFTER_IDLE};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction;
+use crate::rows::ClaimKey;
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
@@ -47,6 +49,8 @@ pub(crate) struct Pooled {
     pub(crate) sessions: Sessions,
     /// The identifier of the function that resets the session. `None` if the database lacks it.
     pub(crate) reset_function: Option<u32>,
+    /// The identifier of the last reset, if rows have owners: a claim is valid only after this reset.
+    pub(crate) reset_id: Option<String>,
     /// The statements that begin a transaction on a pooler's session.
     pub(crate) begin: Arc<str>,
 }
@@ -66,6 +70,16 @@ impl Pooled {
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Queues the reset of a new session, which the claims of its first request need.
+    fn queue_first_reset(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        if let Some(function) = self.reset_function {
+            let id = new_reset_id()?;
+            connection.queue_call(function, &id)?;
+            self.reset_id = Some(id);
+        }
+        Ok(())
+    }
+
     /// Sends the reset, if no request has sent it. Returns false if the session is closed.
     pub(crate) fn reset(&self) -> bool {
         self.backend
@@ -75,6 +89,11 @@ impl Pooled {
 }
 
 impl Manager {
+    /// The key of callers' claims, if rows have owners.
+    pub(crate) fn claims(&self) -> Option<&ClaimKey> {
+        self.settings.claims.as_ref()
+    }
+
     pub(crate) fn new(
         server: Server,
         settings: PoolSettings,
@@ -145,14 +164,26 @@ impl Manager {
             Sessions::Own => reset_function(&mut backend.connection).await?,
             Sessions::Shared => None,
         };
-        let begin = Arc::clone(&self.begin);
-        Ok(Pooled {
-            backend: Mutex::new(Some(Box::new(backend))),
+        let mut pooled = Pooled {
+            backend: Mutex::new(None),
             sessions,
             reset_function,
-            begin,
-        })
+            reset_id: None,
+            begin: Arc::clone(&self.begin),
+        };
+        if self.claims().is_some() {
+            pooled.queue_first_reset(&mut backend.connection)?;
+        }
+        pooled.put_back(Box::new(backend));
+        Ok(pooled)
     }
+}
+
+/// A new identifier of a reset: 128 random bits in hexadecimal.
+pub(crate) fn new_reset_id() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Io(error.into()))?;
+    Ok(hex(&bytes))
 }
 
 /// Opens a session whose settings are part of the startup message, so that a reset restores them.
@@ -167,6 +198,10 @@ async fn open_with_settings(
         ("idle_in_transaction_session_timeout", time),
         (CONNECTION_CHECK.0, CONNECTION_CHECK.1.to_owned()),
     ];
+    if settings.claims.is_some() {
+        // A claim cannot be entered in a transaction that only reads, and a role may change its own defaults.
+        own.push(("default_transaction_read_only", "off".to_owned()));
+    }
     if let Some(schema) = &settings.search_path {
         own.push(("search_path", quote_identifier(schema)));
     }

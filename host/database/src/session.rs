@@ -17,12 +17,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use berth_postgres::{Column, Error, Parameters, Prepared, Rows, ServerMessage, Status};
+use berth_postgres::{Around, Column, Error, Parameters, Prepared, Rows, ServerMessage, Status};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::lease::{Kind, Lease};
 use crate::pooled_transaction::End;
+use crate::rows::{Claim, REFUSED_CLAIM};
 use crate::session_error::SessionError;
 
 /// Timeout of a rollback in the background, after which the connection is closed.
@@ -42,11 +43,22 @@ pub struct Statement {
     pub parameters: Parameters,
     /// Whether a session may keep the statement prepared.
     pub is_kept: bool,
-    /// Whether the statement prepares another statement by name.
-    pub prepares: bool,
-    /// Whether the statement may prepare another statement, or drop statements that the session keeps. All other effects
-    /// on the session are undone after every request.
-    pub leaves_traces: bool,
+    /// Whether the statement can read or change rows, which it may do as the caller only. Without effect unless rows have
+    /// owners.
+    pub needs_caller: bool,
+    /// What the statement may do to the prepared statements of its session.
+    pub effect: Effect,
+}
+
+/// The effect of a statement on the prepared statements of its session. All other effects are undone after every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// None.
+    None,
+    /// The statement may prepare another statement, or drop statements that the session keeps.
+    Unknown,
+    /// The statement prepares another statement by name.
+    Prepares,
 }
 
 /// The error type of a [`Collect`].
@@ -68,15 +80,26 @@ pub struct Session {
     /// `None` after the session was closed.
     lease: Option<Lease>,
     in_transaction: bool,
+    /// The claim of the caller, if rows have owners. It ends with each transaction.
+    claim: Option<Claim>,
+    /// Whether the current transaction has the claim.
+    is_claimed: bool,
 }
 
 impl Session {
-    pub(crate) fn new(mut lease: Lease, limit: u64, notices: Option<NoticeHandler>) -> Self {
+    pub(crate) fn new(
+        mut lease: Lease,
+        limit: u64,
+        notices: Option<NoticeHandler>,
+        claim: Option<Claim>,
+    ) -> Self {
         lease.set_limit(limit);
         lease.set_notice_handler(notices);
         Self {
             lease: Some(lease),
             in_transaction: false,
+            claim,
+            is_claimed: false,
         }
     }
 
@@ -122,6 +145,7 @@ impl Session {
         let begun = self.lease()?.begin().await;
         self.settle(begun)?;
         self.in_transaction = true;
+        self.is_claimed = false;
         Ok(())
     }
 
@@ -163,7 +187,7 @@ impl Session {
     ) -> Result<u64, C::Error> {
         let lease = self.lease()?;
         let is_pooler = lease.kind() == Kind::Pooler;
-        if statement.prepares && is_pooler {
+        if statement.effect == Effect::Prepares && is_pooler {
             return Err(SessionError::PreparesBehindPooler.into());
         }
         let is_kept = statement.is_kept && !is_pooler;
@@ -171,12 +195,38 @@ impl Session {
         let prepared = self.settle(prepared)?;
         check_count(statement, &prepared)?;
         to.begin(&prepared.columns)?;
-        let lease = self.lease()?;
-        if statement.leaves_traces {
+        let lease = self.lease.as_mut().ok_or(SessionError::Ended)?;
+        if statement.effect != Effect::None {
             lease.mark_changed();
         }
-        let affected = lease.run(&prepared, &statement.parameters, after, to).await;
+        let claim = self
+            .claim
+            .as_ref()
+            .filter(|_| statement.needs_caller && !(self.in_transaction && self.is_claimed));
+        let around = Around {
+            before: claim.map(|Claim(query)| query),
+            after,
+        };
+        let is_claiming = claim.is_some();
+        let affected = lease.run(&prepared, &statement.parameters, around, to).await;
+        if let Err(error) = &affected
+            && is_claiming
+            && error
+                .refusal()
+                .is_some_and(|refusal| refusal.code == REFUSED_CLAIM)
+        {
+            return Err(self.refuse_claim().into());
+        }
+        self.is_claimed |= is_claiming && affected.is_ok();
         self.settle(affected)
+    }
+
+    /// Closes a session that was not reset, or that belongs to a database with another key.
+    fn refuse_claim(&mut self) -> SessionError {
+        if let Some(lease) = self.lease.take() {
+            lease.close();
+        }
+        SessionError::RefusedClaim
     }
 
     fn lease(&mut self) -> Result<&mut Lease, SessionError> {
@@ -217,6 +267,8 @@ async fn roll_back(lease: Lease) {
     let mut session = Session {
         lease: Some(lease),
         in_transaction: false,
+        claim: None,
+        is_claimed: false,
     };
     // A rollback that takes too long leaves the session busy, which closes it.
     let _ = timeout(ROLLBACK_TIMEOUT, session.end(End::RollBack)).await;

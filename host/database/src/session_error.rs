@@ -22,6 +22,11 @@ pub enum SessionError {
     /// The session was closed, or the transaction was aborted and has been rolled back.
     #[error("the transaction has ended: begin another")]
     Ended,
+    /// The database refuses the claim of the caller: the session was not reset, or the host's key is not the database's.
+    #[error(
+        "the database refuses the claim of the request's caller; if it does so for every request, restart the host"
+    )]
+    RefusedClaim,
     /// The statement prepares another statement, on a session that does not outlive its transaction.
     #[error(
         "PREPARE cannot cross while a pooler is in front of PostgreSQL: the next statement may run on another session; send \

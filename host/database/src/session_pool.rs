@@ -19,6 +19,7 @@ use crate::lease::Lease;
 use crate::pool::{MAX_IDLE, build};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_session::{Manager, Repair};
+use crate::rows::ClaimKey;
 use crate::server::Server;
 use crate::session::{NoticeHandler, Session};
 use crate::session_error::SessionError;
@@ -34,11 +35,29 @@ pub struct SessionPool(Source);
 enum Source {
     /// Sessions that are opened on demand.
     Shared(managed::Pool<Manager>),
-    /// A single session, in a transaction of the host. `None` after it was closed.
-    Trial {
-        session: Arc<Mutex<Option<Backend>>>,
-        queue_timeout: Duration,
-    },
+    /// A single session, in a transaction of the host.
+    Trial(Trial),
+}
+
+/// The session of a version on trial.
+#[derive(Clone)]
+pub(crate) struct Trial {
+    /// `None` after the session was closed.
+    pub(crate) session: Arc<Mutex<Option<Backend>>>,
+    pub(crate) queue_timeout: Duration,
+    /// The statements that begin a transaction of a request.
+    pub(crate) begin: Arc<str>,
+    /// The key of callers' claims, if rows have owners.
+    pub(crate) claims: Option<ClaimKey>,
+}
+
+/// The statements that begin a transaction of a request on the session of a trial. The session may have been in another
+/// role.
+pub(crate) fn trial_begin(become_role: Option<&str>) -> String {
+    become_role.map_or_else(
+        || "SAVEPOINT berth_request".to_owned(),
+        |become_role| format!("SAVEPOINT berth_request; {become_role}"),
+    )
 }
 
 impl SessionPool {
@@ -62,31 +81,39 @@ impl SessionPool {
     }
 
     /// A pool with the only session that sees the migrations of a version on trial.
-    pub(crate) fn for_trial(session: Arc<Mutex<Option<Backend>>>, queue_timeout: Duration) -> Self {
-        Self(Source::Trial {
-            session,
-            queue_timeout,
-        })
+    pub(crate) fn for_trial(trial: Trial) -> Self {
+        Self(Source::Trial(trial))
     }
 
     /// Takes a session, waiting for one or opening one as needed. The server's messages may have `limit` bytes each,
-    /// and `notices` gets the notices of its statements.
+    /// `notices` gets the notices of its statements, and `caller` is the subject whose rows the statements see, if rows
+    /// have owners.
     ///
     /// # Errors
     ///
     /// See [`SessionError`].
-    pub async fn acquire(&self, limit: u64, notices: Option<NoticeHandler>) -> Result<Session, SessionError> {
-        let lease = match &self.0 {
-            Source::Shared(pool) => Lease::from_pool(pool.get().await?)?,
-            Source::Trial {
-                session,
-                queue_timeout,
-            } => {
-                let session = timeout(*queue_timeout, Arc::clone(session).lock_owned());
-                Lease::from_trial(session.await.map_err(|_| SessionError::Exhausted)?)?
+    pub async fn acquire(
+        &self,
+        limit: u64,
+        notices: Option<NoticeHandler>,
+        caller: Option<&str>,
+    ) -> Result<Session, SessionError> {
+        let (lease, claims) = match &self.0 {
+            Source::Shared(pool) => {
+                let claims = pool.manager().claims();
+                (Lease::from_pool(pool.get().await?)?, claims)
+            }
+            Source::Trial(trial) => {
+                let session = timeout(trial.queue_timeout, Arc::clone(&trial.session).lock_owned());
+                let session = session.await.map_err(|_| SessionError::Exhausted)?;
+                (
+                    Lease::from_trial(session, Arc::clone(&trial.begin))?,
+                    trial.claims.as_ref(),
+                )
             }
         };
-        Ok(Session::new(lease, limit, notices))
+        let claim = claims.map(|key| key.claim(caller, lease.reset_id()));
+        Ok(Session::new(lease, limit, notices, claim))
     }
 }
 

@@ -12,17 +12,19 @@ use crate::messages::{Description, columns, count, rows_affected, short_row};
 use crate::rows::Rows;
 
 impl Connection {
-    /// Reads messages until the server is ready for the next statement. The inner error is a refusal.
+    /// Reads messages until the server is ready for the next statement. The results of the first `leading` queries are
+    /// skipped. The inner error is a refusal.
     pub(crate) async fn answer<R: Rows>(
         &mut self,
         rows: &mut R,
         description: &mut Option<&mut Description>,
+        mut leading: usize,
     ) -> Result<Result<u64, Box<ServerMessage>>, R::Error> {
         let (mut affected, mut refusal) = (0, None);
         loop {
             let Header { tag, length } = self.input.header(&mut self.stream).await?;
             match tag {
-                b'D' if rows.wants_rows() => self.data_row(length, rows).await?,
+                b'D' if leading == 0 && rows.wants_rows() => self.data_row(length, rows).await?,
                 b'D' | b'd' => self.skip(length).await?,
                 b'E' => {
                     let message = Box::new(self.server_message(length).await?);
@@ -52,12 +54,20 @@ impl Connection {
                         .map_err(Error::from)?;
                     self.flush().await?;
                 }
-                b'C' => affected += rows_affected(self.body(length).await?),
+                b'C' if leading > 0 => {
+                    leading -= 1;
+                    self.skip(length).await?;
+                }
+                b'C' => {
+                    affected += rows_affected(self.body(length).await?);
+                    self.input.consume(length);
+                }
                 b't' => {
                     let body = self.body(length).await?;
                     if let Some(description) = description {
                         description.parameters = count(body);
                     }
+                    self.input.consume(length);
                 }
                 b'T' => {
                     let body = self.body(length).await?;
@@ -65,15 +75,13 @@ impl Connection {
                         description.columns =
                             columns(body).ok_or_else(|| Error::protocol("a malformed row description"))?;
                     }
+                    self.input.consume(length);
                 }
                 // Completions, the result of a call, an empty statement, settings that are reported, notifications, COPY TO.
                 b'1' | b'2' | b'3' | b'V' | b'I' | b'n' | b's' | b'S' | b'A' | b'H' | b'W' | b'c' | b'K' => {
                     self.skip(length).await?;
                 }
                 other => return Err(Error::protocol(format!("unexpected message {other:#x}")).into()),
-            }
-            if matches!(tag, b'C' | b't' | b'T') {
-                self.input.consume(length);
             }
         }
     }

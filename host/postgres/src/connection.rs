@@ -24,7 +24,7 @@ use crate::messages::Description;
 use crate::parameters::Parameters;
 use crate::rows::{Ignored, Rows};
 use crate::startup;
-use crate::statement::{Column, Kept, Prepared};
+use crate::statement::{Around, Column, Kept, Prepared, Query};
 use crate::stream::Stream;
 use crate::target::Target;
 use crate::types;
@@ -136,19 +136,28 @@ impl Connection {
         Ok(())
     }
 
-    /// Calls a function without arguments with the next statement, and ignores its result. The server neither parses nor plans
+    /// Calls a function of one text with the next statement, and ignores its result. The server neither parses nor plans
     /// anything for it.
-    pub fn queue_call(&mut self, function: Oid) {
-        let length = i32::BITS / 8 + Oid::BITS / 8 + 3 * (i16::BITS / 8);
+    ///
+    /// # Errors
+    ///
+    /// If the text has 2 GiB or more.
+    pub fn queue_call(&mut self, function: Oid, argument: &str) -> Result<(), Error> {
+        // Length, function, one format, one argument with its length, the format of the result.
+        let length = 4 + 4 + 2 + 2 + 2 + 4 + argument.len() + 2;
         let out = &mut self.output;
+        let (length, argument_length) = (message_length(length)?, message_length(argument.len())?);
         out.put_u8(b'F');
-        out.put_u32(length);
+        out.put_i32(length);
         out.put_u32(function);
-        // Formats of arguments, arguments.
-        out.put_i16(0);
-        out.put_i16(0);
+        out.put_i16(1);
+        out.put_i16(BINARY);
+        out.put_i16(1);
+        out.put_i32(argument_length);
+        out.put_slice(argument.as_bytes());
         out.put_i16(BINARY);
         self.queued += 1;
+        Ok(())
     }
 
     /// Runs one or more statements without parameters, and ignores their rows.
@@ -167,7 +176,7 @@ impl Connection {
     /// See [`Error`]; or those of `rows`, after which the connection is [busy](Self::is_busy).
     pub async fn query<R: Rows>(&mut self, sql: &str, rows: &mut R) -> Result<u64, R::Error> {
         frontend::query(sql, &mut self.output).map_err(Error::from)?;
-        self.round_trip(rows, None).await
+        self.round_trip(rows, None, 0).await
     }
 
     /// Prepares a statement whose parameters have the types with these numbers, 0 for a type that the server is to infer. A
@@ -190,7 +199,7 @@ impl Connection {
         frontend::describe(b'S', &name, &mut self.output)?;
         frontend::sync(&mut self.output);
         let mut description = Description::default();
-        self.round_trip(&mut Ignored, Some(&mut description)).await?;
+        self.round_trip(&mut Ignored, Some(&mut description), 0).await?;
         let mut columns = Vec::with_capacity(description.columns.len());
         for (name, oid) in description.columns {
             columns.push(Column {
@@ -199,6 +208,7 @@ impl Connection {
             });
         }
         let prepared = Arc::new(Prepared {
+            unnamed: name.is_empty().then(|| (sql.to_owned(), types.to_vec())),
             name,
             parameters: description.parameters,
             columns,
@@ -209,8 +219,10 @@ impl Connection {
         Ok(prepared)
     }
 
-    /// Runs a prepared statement and then the command `after`, in the same round trip, whether or not the statement
-    /// succeeds. Returns the number of rows that the statement affected.
+    /// Runs a prepared statement. Returns the number of rows that the statement affected.
+    ///
+    /// In the same round trip run the query `before`, in the statement's transaction, and the command `after`, whether
+    /// or not the statement succeeds. If the query fails, the server does not run the statement.
     ///
     /// # Errors
     ///
@@ -219,35 +231,52 @@ impl Connection {
         &mut self,
         statement: &Prepared,
         parameters: &Parameters,
-        after: Option<&str>,
+        around: Around<'_>,
         rows: &mut R,
     ) -> Result<u64, R::Error> {
-        self.bind(statement, parameters)?;
+        let Around { before, after } = around;
+        if let Some(query) = before {
+            self.write_query(query)?;
+            // The query has taken the place of a statement without a name.
+            if let Some((sql, types)) = &statement.unnamed {
+                frontend::parse("", sql, types.iter().copied(), &mut self.output).map_err(Error::from)?;
+            }
+        }
+        self.bind(&statement.name, parameters)?;
         frontend::execute("", 0, &mut self.output).map_err(Error::from)?;
         frontend::sync(&mut self.output);
+        let leading = usize::from(before.is_some());
         let Some(after) = after else {
-            return self.round_trip(rows, None).await;
+            return self.round_trip(rows, None, leading).await;
         };
         frontend::query(after, &mut self.output).map_err(Error::from)?;
-        let result = self.round_trip(rows, None).await;
+        let result = self.round_trip(rows, None, leading).await;
         if self.is_busy {
             return result;
         }
         self.is_busy = true;
-        let ended = self.answer(&mut Ignored, &mut None).await?;
+        let ended = self.answer(&mut Ignored, &mut None, 0).await?;
         self.is_busy = false;
         let affected = result?;
         ended.map_err(|refusal| R::Error::from(Error::Server(refusal)))?;
         Ok(affected)
     }
 
+    /// Writes a query that is not prepared by name: the session's prepared statements cannot replace it.
+    fn write_query(&mut self, query: &Query) -> Result<(), Error> {
+        let types = query.types.iter().copied();
+        frontend::parse("", &query.sql, types, &mut self.output)?;
+        self.bind("", &query.parameters)?;
+        frontend::execute("", 0, &mut self.output)?;
+        Ok(())
+    }
+
     /// Writes the message by hand, since the parameters are encoded already.
-    fn bind(&mut self, statement: &Prepared, parameters: &Parameters) -> Result<(), Error> {
-        let name = statement.name.as_bytes();
+    fn bind(&mut self, statement: &str, parameters: &Parameters) -> Result<(), Error> {
+        let name = statement.as_bytes();
         // Portal, statement, one format, the count of parameters, the parameters, one format.
         let length = 4 + 1 + name.len() + 1 + 4 + 2 + parameters.bytes().len() + 4;
-        let length =
-            i32::try_from(length).map_err(|_| Error::protocol("the parameters have 2 GiB or more"))?;
+        let length = message_length(length)?;
         let out = &mut self.output;
         out.put_u8(b'B');
         out.put_i32(length);
@@ -305,16 +334,18 @@ impl Connection {
         {}
     }
 
-    /// Sends the written messages, and reads the responses to the queued commands and to one statement.
+    /// Sends the written messages, and reads the responses to the queued commands and to one statement, after `leading`
+    /// queries in the statement's batch.
     async fn round_trip<R: Rows>(
         &mut self,
         rows: &mut R,
         mut description: Option<&mut Description>,
+        leading: usize,
     ) -> Result<u64, R::Error> {
         self.is_busy = true;
         self.flush().await?;
         let refused_before = self.queued_answers().await?;
-        let answer = self.answer(rows, &mut description).await?;
+        let answer = self.answer(rows, &mut description, leading).await?;
         self.is_busy = false;
         self.input.shrink();
         match (refused_before, answer) {
@@ -327,7 +358,7 @@ impl Connection {
     async fn queued_answers(&mut self) -> Result<Option<Box<ServerMessage>>, Error> {
         let mut first = None;
         while self.queued > 0 {
-            let answer = self.answer(&mut Ignored, &mut None).await?;
+            let answer = self.answer(&mut Ignored, &mut None, 0).await?;
             self.queued -= 1;
             first = first.or(answer.err());
         }
@@ -349,6 +380,11 @@ impl Connection {
         }
         stream.poll_flush(context).map_err(Error::from)
     }
+}
+
+/// The length of a message or a value, as the protocol writes it.
+fn message_length(length: usize) -> Result<i32, Error> {
+    i32::try_from(length).map_err(|_| Error::protocol("the parameters have 2 GiB or more"))
 }
 
 impl std::fmt::Debug for Connection {

@@ -46,5 +46,5 @@ pub use error::{Error, ServerMessage};
 pub use parameters::Parameters;
 pub use postgres_types::{Kind, Type};
 pub use rows::{Ignored, Rows, TextRows};
-pub use statement::{Column, Prepared};
+pub use statement::{Around, Column, Prepared, Query};
 pub use target::{Address, Target, TlsMode};

@@ -1,5 +1,7 @@
 //! Values on their way to the server.
 
+use std::convert::Infallible;
+
 /// The parameters of a statement in binary format, as a message carries them.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters {
@@ -31,6 +33,15 @@ impl Parameters {
         Ok(())
     }
 
+    /// Adds a value whose binary format are the bytes themselves.
+    pub fn push_bytes(&mut self, value: &[u8]) {
+        let result: Result<(), Infallible> = self.push(|out| {
+            out.extend_from_slice(value);
+            Ok(())
+        });
+        let Ok(()) = result;
+    }
+
     pub(crate) fn count(&self) -> u16 {
         self.count
     }
@@ -42,8 +53,6 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use super::*;
 
     #[test]

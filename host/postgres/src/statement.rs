@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hashlink::LruCache;
-use postgres_types::Type;
+use postgres_types::{Oid, Type};
+
+use crate::parameters::Parameters;
 
 /// Statements that a connection keeps prepared, in its own memory and in the server's.
 const MAX_KEPT: usize = 100;
@@ -12,10 +14,32 @@ const MAX_KEPT: usize = 100;
 #[derive(Debug)]
 pub struct Prepared {
     pub(crate) name: String,
+    /// The text and the types of the parameters of a statement without a name.
+    pub(crate) unnamed: Option<(String, Vec<Oid>)>,
     /// How many parameters the statement has.
     pub parameters: usize,
     /// The columns of its result; empty for a statement without a result.
     pub columns: Vec<Column>,
+}
+
+/// A query whose result does not matter.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The text.
+    pub sql: String,
+    /// The identifiers of the parameters' types.
+    pub types: Vec<Oid>,
+    /// The values of the parameters.
+    pub parameters: Parameters,
+}
+
+/// What is sent together with a statement.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// Runs before the statement, in the same transaction.
+    pub before: Option<&'a Query>,
+    /// Runs after the statement, in a transaction of its own unless the session is in one.
+    pub after: Option<&'a str>,
 }
 
 /// A column of a result.

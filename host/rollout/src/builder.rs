@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use berth_database::{
-    Backends, ComponentDatabase, Isolation, IsolationError, Migrating, MigrationError, Pool, PoolSettings,
-    Repair, Server, SessionPool, component_database,
+    Backends, ClaimKey, ComponentDatabase, Isolation, IsolationError, Migrating, MigrationError, Pool,
+    PoolSettings, Repair, RowOwnership, Server, SessionPool, component_database,
 };
 use berth_runtime::{Candidate, Capability, Compiler, ComponentSpec, Resources, Version};
 
@@ -14,6 +14,9 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that see the rows of all users. Few requests have a reason to use one.
+const MAX_ALL_ROWS_CONNECTIONS: usize = 2;
 
 /// The host's access to its database, with the rights to make schemas and roles.
 #[derive(Clone)]
@@ -52,23 +55,26 @@ impl Builder {
         database: Option<&ComponentDatabase>,
     ) -> Resources {
         if let Some(live) = live
-            && (live.spec().limits == spec.limits && live.spec().capabilities == spec.capabilities)
+            && live.spec().limits == spec.limits
+            && live.spec().capabilities == spec.capabilities
+            && live.spec().rows == spec.rows
         {
             return live.resources().clone();
         }
         let sessions = database.map(|database| self.databases.sessions(spec, database));
+        let all_rows = database.and_then(|database| self.databases.all_rows_sessions(spec, database));
         let cohere = spec.has(Capability::Cohere).then(|| self.cohere.clone());
-        Resources::new(spec, sessions, cohere)
+        Resources::new(spec, sessions, all_rows, cohere)
     }
 }
 
 impl ComponentDatabases {
-    /// The schema and the role of a component. Creates them where they are missing.
-    pub(crate) async fn open(&self, component: &str) -> Result<ComponentDatabase, IsolationError> {
-        let database = self.create(component).await?;
+    /// The schema and the roles of a component. Creates them where they are missing.
+    pub(crate) async fn open(&self, spec: &ComponentSpec) -> Result<ComponentDatabase, IsolationError> {
+        let database = Box::pin(self.create(spec)).await?;
         if let Isolation::SchemaOnly { reason } = &database.isolation {
             tracing::warn!(
-                component,
+                component = spec.name,
                 reason,
                 "this database lets no roles be made: the component has a schema of its own, but nothing keeps its SQL in it"
             );
@@ -82,53 +88,76 @@ impl ComponentDatabases {
         candidate: &Candidate,
         database: &ComponentDatabase,
     ) -> Result<Migrating, MigrationError> {
-        let target = database.server.direct_target();
-        Migrating::begin(
-            &target,
+        Box::pin(Migrating::begin(
+            database,
             &self.host.backends,
-            &database.schema,
             candidate.migrations(),
-        )
+        ))
         .await
     }
 
     /// The pool of a component's sessions with its database.
     fn sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> SessionPool {
+        let claims = database.rows.as_ref().map(|rows| rows.key.clone());
+        self.pool(
+            spec,
+            database,
+            database.server.clone(),
+            self.max_connections,
+            claims,
+        )
+    }
+
+    /// The pool of the sessions that see the rows of all users, for a component that is granted them.
+    fn all_rows_sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> Option<SessionPool> {
+        let server = database.rows.as_ref()?.all_rows.clone()?;
+        Some(self.pool(spec, database, server, MAX_ALL_ROWS_CONNECTIONS, None))
+    }
+
+    fn pool(
+        &self,
+        spec: &ComponentSpec,
+        database: &ComponentDatabase,
+        server: Server,
+        max_connections: usize,
+        claims: Option<ClaimKey>,
+    ) -> SessionPool {
         let settings = PoolSettings {
-            max_connections: self.max_connections,
+            max_connections,
             queue_timeout: QUEUE_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             // A request has no use for an answer that comes after its end.
             statement_timeout: spec.limits.time,
             search_path: Some(database.schema.clone()),
+            claims,
         };
-        let repair = self.repair(&spec.name);
-        if let Some(role) = database.role() {
+        if database.isolation == Isolation::Role {
+            let role = server.direct().get_username();
             self.host.backends.end_overdue_later(role, spec.limits.time);
         }
-        SessionPool::new(
-            database.server.clone(),
-            settings,
-            self.host.backends.clone(),
-            Some(repair),
-        )
+        let repair = self.repair(spec);
+        SessionPool::new(server, settings, self.host.backends.clone(), Some(repair))
     }
 
-    /// Sets the password of the component's role again.
-    fn repair(&self, component: &str) -> Repair {
-        let (databases, component) = (self.clone(), component.to_owned());
+    /// Sets the passwords of the component's roles again.
+    fn repair(&self, spec: &ComponentSpec) -> Repair {
+        let (databases, spec) = (self.clone(), Arc::new(spec.clone()));
         Arc::new(move || {
-            let (databases, component) = (databases.clone(), component.clone());
+            let (databases, spec) = (databases.clone(), Arc::clone(&spec));
             Box::pin(async move {
-                if let Err(error) = databases.create(&component).await {
-                    tracing::warn!(component, %error, "the role of a component cannot be made good again");
+                if let Err(error) = databases.create(&spec).await {
+                    tracing::warn!(component = spec.name, %error, "the role of a component cannot be made good again");
                 }
             })
         })
     }
 
-    async fn create(&self, component: &str) -> Result<ComponentDatabase, IsolationError> {
+    async fn create(&self, spec: &ComponentSpec) -> Result<ComponentDatabase, IsolationError> {
         let HostDatabase { server, pool, .. } = &self.host;
-        component_database(pool, server, component, self.max_connections).await
+        let rows = spec.rows.as_ref().map(|rules| RowOwnership {
+            rules,
+            sees_all_rows: spec.has(Capability::PostgresAllRows),
+        });
+        component_database(pool, server, &spec.name, self.max_connections, rows).await
     }
 }

@@ -126,7 +126,7 @@ async fn load(
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
     let candidate = Candidate::link(&machine_code, Arc::new(spec))?;
-    let resources = Resources::new(candidate.spec(), database, None);
+    let resources = Resources::new(candidate.spec(), database, None, None);
     Ok(Arc::new(candidate.version(NonZeroU32::new(1), resources)))
 }
 
@@ -149,6 +149,7 @@ async fn pool(server: &PrivatePostgres) -> anyhow::Result<SessionPool> {
         connect_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(10),
         search_path: None,
+        claims: None,
     };
     let host = Pool::new(server.options(), settings.clone());
     Ok(SessionPool::new(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use berth_database::RowRules;
 use http::Method;
 use serde::Deserialize;
 
@@ -26,6 +27,8 @@ pub struct ComponentSpec {
     pub routes: Vec<RoutePattern>,
     /// The granted capabilities.
     pub capabilities: BTreeSet<Capability>,
+    /// The owners of rows in the component's tables. None if every request sees all rows.
+    pub rows: Option<RowRules>,
     /// The limits of a request.
     pub limits: Limits,
     /// The requests that a new version must answer before it goes live.
@@ -76,6 +79,7 @@ impl ComponentSpec {
             source: PathBuf::new(),
             routes: Vec::new(),
             capabilities: BTreeSet::new(),
+            rows: None,
             limits: Limits::default(),
             probes: Vec::new(),
             config: Settings::default(),

@@ -41,6 +41,7 @@ fn pool(options: PgConnectOptions) -> Pool {
         connect_timeout: Duration::from_secs(5),
         statement_timeout: Duration::from_secs(5),
         search_path: None,
+        claims: None,
     };
     Pool::new(options, settings)
 }

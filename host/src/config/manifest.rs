@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use berth_database::RowRules;
 use berth_runtime::{
     AllowedDestination, Authorities, Capability, ComponentSpec, Limits, Probe, RoutePattern, Settings,
 };
@@ -15,7 +16,7 @@ use super::claims::Claims;
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
 use super::http_table::{self, HttpTable};
 use super::own_routes::OwnRoutes;
-use super::schema::{File, Interface, OneOrMore, Parsed, RawComponent};
+use super::schema::{File, Interface, ObjectName, OneOrMore, Parsed, RawComponent, RawRows};
 use super::table::BERTH_DOCS;
 use super::value::{Value, VariableName};
 use super::{ConfigError, Variables};
@@ -205,6 +206,14 @@ impl Read<RawComponent> {
                 "nothing can read this: add \"config\" to the component's capabilities, or remove it";
             faults.add(Misplaced::at(config.span(), reason));
         }
+        let rows = written
+            .rows
+            .and_then(|rows| faults.take(check_rows(rows, &capabilities)));
+        if rows.is_none() && capabilities.contains(&Capability::PostgresAllRows) {
+            let reason = "`postgres-all-rows` is for a component with `rows`, whose `postgres` sees the rows of the caller: \
+                          add `rows`, or remove the capability";
+            faults.add(Misplaced::at(written.source.span(), reason));
+        }
         let config = written.config.map(Spanned::into_inner).unwrap_or_default();
         let config = place.resolve(config, faults);
         let environment = written.environment.into_iter();
@@ -224,6 +233,7 @@ impl Read<RawComponent> {
             source: source?,
             routes,
             capabilities,
+            rows,
             limits: written.limits.or(place.around.default),
             probes: probes?,
             config,
@@ -246,6 +256,27 @@ fn check_source(written: &Spanned<PathBuf>, directory: &Path) -> Result<PathBuf,
         source.display()
     );
     Err(Misplaced::at(written.span(), reason))
+}
+
+/// The owners of rows, which only a component with a database has.
+fn check_rows(written: Spanned<RawRows>, capabilities: &BTreeSet<Capability>) -> Result<RowRules, Misplaced> {
+    if !capabilities.contains(&Capability::Postgres) {
+        let reason = "the component has no tables: add \"postgres\" to its capabilities, or remove this";
+        return Err(Misplaced::at(written.span(), reason));
+    }
+    let RawRows {
+        owner: Parsed(ObjectName(owner)),
+        shared,
+        temporary_tables,
+    } = written.into_inner();
+    Ok(RowRules {
+        owner,
+        shared: shared
+            .into_iter()
+            .map(|Parsed(ObjectName(table))| table)
+            .collect(),
+        temporary_tables,
+    })
 }
 
 /// The authorities of `outgoing_ca`, which only a component with a destination over HTTPS can use.

@@ -36,6 +36,7 @@ pub(super) struct RawComponent {
     pub(super) routes: Vec<Spanned<Parsed<RoutePattern>>>,
     #[serde(default)]
     pub(super) capabilities: Vec<Parsed<Capability>>,
+    pub(super) rows: Option<Spanned<RawRows>>,
     #[serde(default)]
     pub(super) limits: WrittenLimits,
     pub(super) probe: Option<Spanned<OneOrMore<Probe>>>,
@@ -49,6 +50,39 @@ pub(super) struct RawComponent {
     pub(super) outgoing_ca: Option<Spanned<PathBuf>>,
     #[serde(default)]
     pub(super) imports: BTreeMap<Parsed<Interface>, Spanned<String>>,
+}
+
+/// The keys of `rows`: the owners of rows in the component's tables.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRows {
+    pub(super) owner: Parsed<ObjectName>,
+    #[serde(default)]
+    pub(super) shared: Vec<Parsed<ObjectName>>,
+    #[serde(default)]
+    pub(super) temporary_tables: bool,
+}
+
+/// The longest name of a table or a column, in bytes. PostgreSQL cuts off the rest of a longer name.
+const MAX_NAME_BYTES: usize = 63;
+
+/// The name of a table or a column, as PostgreSQL stores it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ObjectName(pub(super) String);
+
+impl FromStr for ObjectName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.bytes().all(is_plain) {
+            return Err(format!(
+                "{text:?} is not the name of a table or a column: write 1 to {MAX_NAME_BYTES} lower-case letters, digits \
+                 and `_`, without the schema"
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 #[derive(Default, Deserialize)]

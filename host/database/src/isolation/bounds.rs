@@ -5,6 +5,7 @@ use sqlx::Row as _;
 use sqlx::postgres::PgConnection;
 
 use super::attempt;
+use crate::rows::REQUEST;
 use crate::sql::quote_identifier;
 
 /// The fewest connections of a role: one for the live version and one for a swap, times two hosts.
@@ -92,9 +93,11 @@ async fn share_connections(connection: &mut PgConnection, connections: i64) -> s
     let (usable, components): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let limit = limit(usable, components, connections);
     let roles: Vec<String> = sqlx::query_scalar(
-        "SELECT rolname::text FROM pg_roles JOIN berth.component_roles ON role = rolname WHERE rolconnlimit <> $1",
+        "SELECT rolname::text FROM pg_roles JOIN berth.component_roles ON rolname IN (role, role || $2)
+         WHERE rolconnlimit <> $1",
     )
     .bind(limit)
+    .bind(REQUEST)
     .fetch_all(&mut *connection)
     .await?;
     for role in roles {

@@ -15,7 +15,7 @@ const REFUSED: &str = "42501";
 async fn install(host: &PgConnectOptions, component: &str) -> ComponentDatabase {
     host_tables::prepare(host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(2));
-    let database = component_database(&pool, &host.clone().into(), component, 2)
+    let database = component_database(&pool, &host.clone().into(), component, 2, None)
         .await
         .unwrap();
     let notes = Migration::new(1, "notes", "CREATE TABLE notes AS SELECT 'secret' AS word");
@@ -131,7 +131,7 @@ async fn hosts_that_install_a_component_at_once_agree_on_its_role() {
     host_tables::prepare(&host).await.unwrap();
     let pool = Pool::new(host.clone(), pool_settings(3));
     let reached = host.clone().into();
-    let install = || component_database(&pool, &reached, "todo", 2);
+    let install = || component_database(&pool, &reached, "todo", 2, None);
     let (one, two, three) = tokio::join!(install(), install(), install());
     let databases = [one.unwrap(), two.unwrap(), three.unwrap()];
     let password = |database: &ComponentDatabase| {

@@ -81,6 +81,7 @@ async fn a_connection_begins_with_the_pools_settings() {
     let settings = PoolSettings {
         statement_timeout: Duration::from_millis(1500),
         search_path: Some("odd\"name".to_owned()),
+        claims: None,
         ..pool_settings(1)
     };
     let pool = Pool::new(server.options(), settings);

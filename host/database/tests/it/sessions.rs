@@ -1,88 +1,23 @@
 //! The sessions of a component: how they are opened, shared and made good again.
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
-use std::borrow::Cow;
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
 use berth_database::{
-    Backends, Collect, Migrating, Pool, Repair, Server, Session, SessionError, SessionPool, Statement,
-    StatementError, component_database, host_tables,
+    Backends, ComponentDatabase, Isolation, Migrating, Pool, Repair, Server, Session, SessionError,
+    SessionPool, component_database, host_tables,
 };
-use berth_postgres::{Column, Parameters, Rows, ServerMessage};
 
+use crate::guest::{Text, statement};
 use crate::support::{DataDirectory, connect, pool_settings, run};
 
 /// The longest message of the server, in bytes.
 const LIMIT: u64 = 1024 * 1024;
 
-/// The last value of a result, as text.
-#[derive(Default)]
-struct Text(Option<String>);
-
-/// Why a statement has no result.
-#[derive(Debug)]
-enum Refused {
-    Postgres(berth_postgres::Error),
-    Session(#[expect(dead_code, reason = "shown by a test that fails")] SessionError),
-}
-
-impl From<berth_postgres::Error> for Refused {
-    fn from(error: berth_postgres::Error) -> Self {
-        Self::Postgres(error)
-    }
-}
-
-impl From<SessionError> for Refused {
-    fn from(error: SessionError) -> Self {
-        Self::Session(error)
-    }
-}
-
-impl StatementError for Refused {
-    fn refusal(&self) -> Option<&ServerMessage> {
-        match self {
-            Self::Postgres(error) => error.server(),
-            Self::Session(_) => None,
-        }
-    }
-}
-
-impl Collect for Text {
-    fn begin(&mut self, _: &[Column]) -> Result<(), Refused> {
-        *self = Self::default();
-        Ok(())
-    }
-}
-
-impl Rows for Text {
-    type Error = Refused;
-
-    fn admit(&mut self, _: usize, _: usize) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn field(&mut self, _: usize, value: Option<Cow<'_, [u8]>>) -> Result<(), Refused> {
-        self.0 = value.map(|value| String::from_utf8(value.into_owned()).unwrap());
-        Ok(())
-    }
-}
-
-/// A statement that may do anything to its session.
-fn statement(sql: &str) -> Statement {
-    Statement {
-        sql: sql.to_owned(),
-        types: Vec::new(),
-        parameters: Parameters::default(),
-        is_kept: true,
-        prepares: false,
-        leaves_traces: true,
-    }
-}
-
 async fn acquire(pool: &SessionPool) -> Result<Session, SessionError> {
-    pool.acquire(LIMIT, None).await
+    pool.acquire(LIMIT, None, None).await
 }
 
 /// The only value of a query, which must be text, on a session of its own.
@@ -112,9 +47,13 @@ async fn pools(
     let url = format!("postgres://postgres@localhost:5432/berth?host={socket}&pgbouncer=true");
     let pooler = berth_database::url::parse(&url).unwrap();
     let own: Server = options.into();
-    let mut migrating = Migrating::begin(&own.target(), &backends, "public", &[])
-        .await
-        .unwrap();
+    let database = ComponentDatabase {
+        schema: "public".to_owned(),
+        server: own.clone(),
+        isolation: Isolation::Role,
+        rows: None,
+    };
+    let mut migrating = Migrating::begin(&database, &backends, &[]).await.unwrap();
     let trial = migrating
         .trial(settings.statement_timeout, settings.queue_timeout)
         .await
@@ -241,7 +180,9 @@ async fn a_role_that_changes_its_password_is_let_in_again() {
     host_tables::prepare(&server.options()).await.unwrap();
     let host = Pool::new(server.options(), pool_settings(2));
     let reached: berth_database::Server = server.options().into();
-    let todo = component_database(&host, &reached, "todo", 2).await.unwrap();
+    let todo = component_database(&host, &reached, "todo", 2, None)
+        .await
+        .unwrap();
 
     // The private server trusts its socket: here it asks this one role for its password.
     let file = directory.path().join("postgres/data/pg_hba.conf");
@@ -254,7 +195,7 @@ async fn a_role_that_changes_its_password_is_let_in_again() {
         let (host, reached) = (host.clone(), reached.clone());
         Arc::new(move || {
             let (host, reached) = (host.clone(), reached.clone());
-            Box::pin(async move { drop(component_database(&host, &reached, "todo", 2).await) })
+            Box::pin(async move { drop(component_database(&host, &reached, "todo", 2, None).await) })
         })
     };
     let pool = SessionPool::new(

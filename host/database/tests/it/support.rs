@@ -41,6 +41,7 @@ pub(crate) fn pool_settings(max_connections: usize) -> PoolSettings {
         connect_timeout: Duration::from_secs(10),
         statement_timeout: Duration::from_secs(10),
         search_path: None,
+        claims: None,
     }
 }
 

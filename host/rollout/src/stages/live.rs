@@ -27,7 +27,7 @@ impl Live {
             return Err(probed.abort(refusal).await);
         }
         let Probed { mut swap, changes } = probed;
-        match commit(&mut swap, changes).await {
+        match Box::pin(commit(&mut swap, changes)).await {
             Ok(deployment) => {
                 swap.rollout.live.publish(deployment, swap.components.clone());
                 swap.records.iter_mut().for_each(|record| record.pass(Step::Live));

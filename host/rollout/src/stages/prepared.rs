@@ -100,10 +100,14 @@ impl<N: Number> PreparedChange<N> {
             Some(migrating) => Some(migrating.trial(PROBE_TIMEOUT, PROBE_TIMEOUT).await?),
             None => None,
         };
+        let all_rows = self
+            .migrating
+            .as_ref()
+            .and_then(|migrating| migrating.all_rows_trial(PROBE_TIMEOUT));
         let VerifiedChange {
             candidate, number, ..
         } = &self.verified;
-        Ok(candidate.version((*number).into(), self.resources.for_trial(pool)))
+        Ok(candidate.version((*number).into(), self.resources.for_trial(pool, all_rows)))
     }
 
     /// Commits the migrations, and makes the version that clients reach.
@@ -126,7 +130,7 @@ async fn migrate<N>(
     let VerifiedChange {
         change, candidate, ..
     } = verified;
-    let database = rollout.builder.databases.open(change.component()).await?;
+    let database = rollout.builder.databases.open(candidate.spec()).await?;
     let migrating = rollout.builder.databases.migrate(candidate, &database).await?;
     if !matches!(change.source, Source::Live(_)) {
         check_way_back(&migrating)?;

@@ -30,6 +30,7 @@ impl TestDatabase {
                 connect_timeout: Duration::from_secs(5),
                 statement_timeout: Duration::from_secs(5),
                 search_path: None,
+                claims: None,
             },
         );
         HostDatabase {

@@ -2,7 +2,8 @@
 //!
 //! Every folder has the same parts, in this order: the bindings of its WIT package; its `Context`, which is made for
 //! each request; its `View`, which has the host functions and borrows the context and the table of resources; and
-//! `add_to_linker`. No folder knows another folder, and none knows the data of a store.
+//! `add_to_linker`. No folder knows another folder, except that `postgres_all_rows` is `postgres` with other sessions; and
+//! none knows the data of a store.
 //!
 //! Whatever needs the list of the capabilities reads the table: the words of the manifest, the linker, the contexts of a
 //! request, and the messages that refuse an import. A new capability is a package in `wit/deps`, a folder, and a row.
@@ -13,6 +14,7 @@ mod config;
 mod identity;
 mod logging;
 mod postgres;
+mod postgres_all_rows;
 mod scope;
 mod table;
 
@@ -53,6 +55,12 @@ capabilities! {
         word: "postgres",
         interfaces: ["berth:postgres/client@0.1.0"],
         folder: postgres,
+    }
+    /// The rows of all users, in a schema whose rows have owners.
+    PostgresAllRows {
+        word: "postgres-all-rows",
+        interfaces: ["berth:postgres-all-rows/client@0.1.0"],
+        folder: postgres_all_rows,
     }
 }
 

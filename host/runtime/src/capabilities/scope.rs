@@ -22,6 +22,8 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Services {
     /// The sessions of the component's own role.
     pub(crate) database: Option<SessionPool>,
+    /// The sessions that see the rows of all users.
+    pub(crate) all_rows: Option<SessionPool>,
     /// The client with the host's key.
     pub(crate) cohere: Option<berth_cohere::Client>,
 }

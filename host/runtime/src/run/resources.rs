@@ -30,12 +30,13 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Creates the resources of the component that `spec` describes. `database` is the component's own and `cohere` is
-    /// the host's, each if granted.
+    /// Creates the resources of the component that `spec` describes. `database` is the component's own, `all_rows`
+    /// sees the rows of all users in it, and `cohere` is the host's, each if granted.
     #[must_use]
     pub fn new(
         spec: &ComponentSpec,
         database: Option<SessionPool>,
+        all_rows: Option<SessionPool>,
         cohere: Option<berth_cohere::Client>,
     ) -> Self {
         let log = LogBudget::new(&spec.name, &spec.limits.log);
@@ -46,6 +47,7 @@ impl Resources {
             is_trial: false,
             services: Services {
                 database,
+                all_rows,
                 cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
             },
             log,
@@ -53,15 +55,16 @@ impl Resources {
     }
 
     /// The resources of a version that is tried, with separate permits: its trial neither waits for requests nor delays
-    /// them. `database` sees the changes of the version's migrations.
+    /// them. `database` and `all_rows` see the changes of the version's migrations.
     #[must_use]
-    pub fn for_trial(&self, database: Option<SessionPool>) -> Self {
+    pub fn for_trial(&self, database: Option<SessionPool>, all_rows: Option<SessionPool>) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)),
             processors: ProcessorUse::new(),
             is_trial: true,
             services: Services {
                 database,
+                all_rows,
                 ..self.services.clone()
             },
             ..self.clone()

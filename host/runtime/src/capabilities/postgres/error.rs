@@ -30,6 +30,8 @@ pub(crate) enum Error {
     PoolExhausted,
     #[error("the connection to PostgreSQL broke: {0}")]
     Away(#[source] berth_postgres::Error),
+    #[error("{}", SessionError::RefusedClaim)]
+    RefusedClaim,
     #[error("the component uses berth:postgres without the grant, though the host linked it")]
     NotGranted,
     #[error("a transaction is not in the resource table: {0}")]
@@ -66,6 +68,7 @@ impl From<SessionError> for Error {
         match error {
             SessionError::Exhausted => Self::PoolExhausted,
             SessionError::Away(error) => Self::Away(error),
+            SessionError::RefusedClaim => Self::RefusedClaim,
             SessionError::Command(error) => error.into(),
             SessionError::Ended => Self::TransactionAborted,
             SessionError::PreparesBehindPooler | SessionError::ParameterCount { .. } => {
@@ -95,7 +98,7 @@ impl TryFrom<Error> for bindings::Error {
             Error::Unsupported(reason) => Self::Unsupported(reason),
             Error::PoolExhausted => Self::PoolExhausted,
             // The guest learns no details; the cause is in the log.
-            Error::Away(_) => Self::Away,
+            Error::Away(_) | Error::RefusedClaim => Self::Away,
             Error::NotGranted | Error::Table(_) => return Err(wasmtime::Error::new(error)),
         })
     }

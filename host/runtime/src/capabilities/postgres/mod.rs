@@ -35,21 +35,25 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use self::affected::Affected;
 use self::bindings::{Host, HostTransaction, Rows, Value};
-use self::error::Error;
+pub(crate) use self::error::Error;
 use self::json::JsonRows;
 use self::rows::TypedRows;
 use super::Scope;
 use crate::request::RequestContext;
 
-pub(crate) mod bindings {
+#[expect(
+    unreachable_pub,
+    reason = "the bindings of berth:postgres-all-rows re-export these"
+)]
+pub mod bindings {
     //! The types and traits of the WIT interface.
-    pub(crate) use self::berth::postgres::client::*;
+    pub use self::berth::postgres::client::*;
     wasmtime::component::bindgen!({
         path: "../../wit/deps/postgres",
         inline: "package berth:host; world postgres { import berth:postgres/client@0.1.0; }",
         world: "berth:host/postgres",
         imports: { default: async | trappable },
-        with: { "berth:postgres/client.transaction": berth_database::Transaction },
+        with: { "berth:postgres/client.transaction": crate::capabilities::postgres::OpenTransaction },
         trappable_error_type: { "berth:postgres/client.error" => crate::capabilities::postgres::Error },
         additional_derives: [PartialEq],
     });
@@ -72,25 +76,38 @@ pub(crate) struct Caps {
 /// size of one `value` in the canonical ABI. So rows of NULLs have a limit too.
 const FIELD_BYTES: usize = 24;
 
+/// A transaction of a guest, which counts as open until it is dropped.
+#[expect(unreachable_pub, reason = "the bindings re-export it")]
+pub struct OpenTransaction {
+    transaction: Transaction,
+    _is_open: Arc<()>,
+}
+
 /// One request's access to its component's schema. Cheap to make.
 pub(crate) struct Context {
     /// `None` for a component without the grant, to which none of these functions is linked.
     pool: Option<SessionPool>,
     caps: Caps,
-    open_transactions: usize,
+    /// Each open transaction has a clone.
+    transactions: Arc<()>,
     /// The request that PostgreSQL's notices are logged for.
     request: Arc<RequestContext>,
 }
 
 impl Context {
     pub(crate) fn new(scope: &Scope<'_>) -> Self {
+        Self::with_pool(scope, scope.services.database.clone())
+    }
+
+    /// Access by the sessions of `pool`.
+    pub(crate) fn with_pool(scope: &Scope<'_>, pool: Option<SessionPool>) -> Self {
         Self {
-            pool: scope.services.database.clone(),
+            pool,
             caps: Caps {
                 rows: scope.limits.rows,
                 bytes: scope.limits.result,
             },
-            open_transactions: 0,
+            transactions: Arc::default(),
             request: Arc::clone(scope.request),
         }
     }
@@ -103,7 +120,11 @@ impl Context {
     /// Takes a session of the pool.
     async fn session(&self) -> Result<Session, Error> {
         let pool = self.pool.as_ref().ok_or(Error::NotGranted)?;
-        Ok(pool.acquire(self.caps.bytes, Some(self.notices())).await?)
+        let caller = self.request.principal.as_ref();
+        let caller = caller.map(|principal| &*principal.subject);
+        Ok(pool
+            .acquire(self.caps.bytes, Some(self.notices()), caller)
+            .await?)
     }
 
     /// Logs notices as lines of the component, because the component's statements or functions cause them.
@@ -141,20 +162,22 @@ impl View<'_> {
     /// Runs a statement on the session of a transaction.
     async fn run_in(
         &mut self,
-        transaction: &Resource<Transaction>,
+        transaction: &Resource<OpenTransaction>,
         statement: String,
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
         let statement = statement::check(statement, &params, self.context.caps)?;
-        self.table.get_mut(transaction)?.run(&statement, to).await
+        self.table
+            .get_mut(transaction)?
+            .transaction
+            .run(&statement, to)
+            .await
     }
 
     /// Takes a transaction from the guest to end it.
-    fn take(&mut self, transaction: Resource<Transaction>) -> Result<Transaction, Error> {
-        let transaction = self.table.delete(transaction)?;
-        self.context.open_transactions -= 1;
-        Ok(transaction)
+    fn take(&mut self, transaction: Resource<OpenTransaction>) -> Result<Transaction, Error> {
+        Ok(self.table.delete(transaction)?.transaction)
     }
 }
 
@@ -179,19 +202,21 @@ impl Host for View<'_> {
         self.run(statement, params, &mut Affected).await
     }
 
-    async fn begin(&mut self) -> Result<Resource<Transaction>, Error> {
-        if self.context.open_transactions == MAX_OPEN {
+    async fn begin(&mut self) -> Result<Resource<OpenTransaction>, Error> {
+        if Arc::strong_count(&self.context.transactions) > MAX_OPEN {
             return Err(Error::TooManyTransactions);
         }
         let transaction = self.context.session().await?.begin().await?;
-        let transaction = self.table.push(transaction)?;
-        self.context.open_transactions += 1;
-        Ok(transaction)
+        let open = OpenTransaction {
+            transaction,
+            _is_open: Arc::clone(&self.context.transactions),
+        };
+        Ok(self.table.push(open)?)
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
         match &error {
-            Error::Away(_) => self.context.request.warn(&error),
+            Error::Away(_) | Error::RefusedClaim => self.context.request.warn(&error),
             Error::Refused(refusal) => self.context.request.note_refusal(refusal),
             _ => {}
         }
@@ -202,7 +227,7 @@ impl Host for View<'_> {
 impl HostTransaction for View<'_> {
     async fn query(
         &mut self,
-        this: Resource<Transaction>,
+        this: Resource<OpenTransaction>,
         statement: String,
         params: Vec<Value>,
     ) -> Result<Rows, Error> {
@@ -213,7 +238,7 @@ impl HostTransaction for View<'_> {
 
     async fn query_json(
         &mut self,
-        this: Resource<Transaction>,
+        this: Resource<OpenTransaction>,
         statement: String,
         params: Vec<Value>,
     ) -> Result<bindings::JsonRows, Error> {
@@ -224,22 +249,22 @@ impl HostTransaction for View<'_> {
 
     async fn execute(
         &mut self,
-        this: Resource<Transaction>,
+        this: Resource<OpenTransaction>,
         statement: String,
         params: Vec<Value>,
     ) -> Result<u64, Error> {
         self.run_in(&this, statement, params, &mut Affected).await
     }
 
-    async fn commit(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
+    async fn commit(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
         Ok(self.take(this)?.commit().await?)
     }
 
-    async fn rollback(&mut self, this: Resource<Transaction>) -> Result<(), Error> {
+    async fn rollback(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
         Ok(self.take(this)?.roll_back().await?)
     }
 
-    async fn drop(&mut self, this: Resource<Transaction>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, this: Resource<OpenTransaction>) -> wasmtime::Result<()> {
         drop(self.take(this)?);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One statement with its parameters, checked before it reaches a connection.
 
-use berth_database::Statement;
+use berth_database::{Effect, Statement};
 
 use super::bindings::Value;
 use super::{Caps, Error, parameters};
@@ -11,6 +11,9 @@ const MAX_TEXT_BYTES: usize = 1024 * 1024;
 /// The longest text of a statement that a connection keeps prepared, in bytes: a connection keeps a hundred
 /// statements, in its own memory and in PostgreSQL's.
 const MAX_KEPT_BYTES: usize = 16 * 1024;
+
+/// First words of statements that read and change no rows, and that may have to be the first of their transaction.
+const WITHOUT_ROWS: [&str; 6] = ["deallocate", "discard", "reset", "set", "unlisten", "vacuum"];
 
 /// Begins the comment with the types. On a line of its own, since the text may end in a comment of that kind.
 const COMMENT: &str = "\n--";
@@ -27,8 +30,8 @@ pub(crate) fn check(text: String, parameters: &[Value], caps: Caps) -> Result<St
     check_text(&text)?;
     check_parameters(parameters, caps)?;
     let (word, rest) = first_word(&text);
-    let prepares = word.eq_ignore_ascii_case("prepare");
-    let leaves_traces = match word.to_ascii_lowercase().as_str() {
+    let lower_case = word.to_ascii_lowercase();
+    let effect = match lower_case.as_str() {
         "begin" | "start" | "commit" | "end" | "abort" => return Err(ends_transaction(word)),
         "rollback" if !has_word(rest, &["to"]) => return Err(ends_transaction(word)),
         "listen" => {
@@ -41,15 +44,17 @@ pub(crate) fn check(text: String, parameters: &[Value], caps: Caps) -> Result<St
                 "COPY cannot cross: use INSERT … SELECT unnest($1::text[])",
             ));
         }
-        word => leaves_traces(word, rest),
+        "prepare" => Effect::Prepares,
+        word if leaves_traces(word, rest) => Effect::Unknown,
+        _ => Effect::None,
     };
     Ok(Statement {
         is_kept: text.len() <= MAX_KEPT_BYTES,
         sql: key(text, parameters),
         types: parameters.iter().map(parameters::declared_type).collect(),
         parameters: parameters::encode(parameters)?,
-        prepares,
-        leaves_traces,
+        needs_caller: !WITHOUT_ROWS.contains(&lower_case.as_str()),
+        effect,
     })
 }
 
@@ -166,7 +171,7 @@ fn is_of_word(character: char) -> bool {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::{Caps, Error, Statement, check};
+    use super::{Caps, Effect, Error, Statement, check};
 
     fn statement(text: &str) -> Result<Statement, Error> {
         check(text.to_owned(), &[], Caps { rows: 1, bytes: 1 })
@@ -185,7 +190,7 @@ mod tests {
             "/* SELECT /* */ */ SET a.b = 1",
             ";;set a.b = 1",
         ] {
-            assert!(statement(text).unwrap().leaves_traces, "{text}");
+            assert_ne!(statement(text).unwrap().effect, Effect::None, "{text}");
         }
     }
 
@@ -207,7 +212,7 @@ mod tests {
             "",
             "/* unfinished",
         ] {
-            assert!(!statement(text).unwrap().leaves_traces, "{text}");
+            assert_eq!(statement(text).unwrap().effect, Effect::None, "{text}");
         }
     }
 

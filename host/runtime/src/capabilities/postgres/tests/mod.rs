@@ -167,6 +167,7 @@ fn settings() -> PoolSettings {
         connect_timeout: Duration::from_secs(30),
         statement_timeout: Duration::from_secs(30),
         search_path: None,
+        claims: None,
     }
 }
 

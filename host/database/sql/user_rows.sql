@@ -1,0 +1,93 @@
+-- The caller of a statement, as the host has verified it. Policies on components' tables compare a row's owner with
+-- berth_session.caller().
+--
+-- A claim is the text `LEASE|SUBJECT`. The host sends it to berth_session.enter() in the batch of a transaction's first
+-- statement. The function stores the claim in a setting that ends with the transaction, and the claim's hash in the
+-- value that the session last set of a sequence. SQL can change the setting, but only a function of the host's role can
+-- set the sequence; caller() returns NULL if the two do not agree.
+--
+-- Operators and functions are qualified, because the caller chooses the search path.
+
+-- The key of HMAC-SHA256 (RFC 2104), combined with its two pads. Hosts insert the row; no other role can read it.
+CREATE TABLE claim_key (
+    is_only   boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    inner_key bytea   NOT NULL,
+    outer_key bytea   NOT NULL
+);
+
+-- Its value is of no use; each session compares the value that it has set itself. The server does not log changes of an
+-- unlogged sequence, which PostgreSQL 15 introduced.
+DO $$
+BEGIN
+    EXECUTE pg_catalog.format('CREATE %s SEQUENCE IF NOT EXISTS berth_session.claims MINVALUE -9223372036854775808',
+        CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 150000 THEN 'UNLOGGED' END);
+END
+$$;
+
+-- The first 64 bits of a claim's SHA-256. A component knows the lease only while it has the session.
+CREATE OR REPLACE FUNCTION berth_session.claim_hash(claim text) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
+        pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
+$$;
+
+-- Makes the subject of `claim` the caller, until the transaction ends. `mac` is the claim's HMAC. `is_leased` says that
+-- the session was reset with the lease of the claim; without it, the session must not have cursors of another
+-- transaction.
+CREATE OR REPLACE FUNCTION berth_session.enter(claim text, mac bytea, is_leased boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    inner_key pg_catalog.bytea;
+    outer_key pg_catalog.bytea;
+BEGIN
+    SELECT k.inner_key, k.outer_key INTO inner_key, outer_key FROM berth.claim_key AS k;
+    IF (pg_catalog.sha256(outer_key OPERATOR(pg_catalog.||) pg_catalog.sha256(inner_key OPERATOR(pg_catalog.||)
+        pg_catalog.convert_to(claim, 'UTF8'))) OPERATOR(pg_catalog.=) mac) IS NOT TRUE THEN
+        RAISE 'the claim of the caller is not the host''s' USING ERRCODE = 'BE001';
+    END IF;
+    IF is_leased THEN
+        IF (pg_catalog.current_setting('berth.lease', true) OPERATOR(pg_catalog.=)
+            pg_catalog.split_part(claim, '|', 1)) IS NOT TRUE THEN
+            RAISE 'the session was not reset' USING ERRCODE = 'BE001';
+        END IF;
+    ELSIF EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN
+        RAISE 'the session was not reset' USING ERRCODE = 'BE001';
+    END IF;
+    -- As conditions, which the server evaluates without a query.
+    IF pg_catalog.setval('berth_session.claims', berth_session.claim_hash(claim)) IS NULL
+        OR pg_catalog.set_config('berth.claim', claim, true) IS NULL THEN
+        RAISE 'the claim cannot be stored' USING ERRCODE = 'BE001';
+    END IF;
+END
+$$;
+
+-- The subject of the caller; NULL without a claim, or if the claim is not the one that the host has entered.
+CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER AS $$
+DECLARE
+    claim pg_catalog.text := pg_catalog.current_setting('berth.claim', true);
+BEGIN
+    IF (claim OPERATOR(pg_catalog.=) '') IS NOT FALSE THEN
+        RETURN NULL;
+    END IF;
+    IF pg_catalog.currval('berth_session.claims') OPERATOR(pg_catalog.<>) berth_session.claim_hash(claim) THEN
+        RETURN NULL;
+    END IF;
+    -- A request without a caller has an empty subject. NULLIF would take its operator from the search path.
+    claim := pg_catalog.substr(claim, pg_catalog.strpos(claim, '|') OPERATOR(pg_catalog.+) 1);
+    RETURN CASE WHEN claim OPERATOR(pg_catalog.<>) '' THEN claim END;
+END
+$$;
+
+-- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded.
+CREATE OR REPLACE FUNCTION berth_session.reset(lease text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_catalog.pg_advisory_unlock_all() IS NULL THEN NULL; END IF;
+    RESET ALL;
+    EXECUTE 'CLOSE ALL';
+    UNLISTEN *;
+    DISCARD TEMP;
+    DISCARD SEQUENCES;
+    IF pg_catalog.set_config('berth.lease', lease, false) IS NULL THEN NULL; END IF;
+END
+$$;
