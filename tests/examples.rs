@@ -64,6 +64,32 @@ async fn the_guestbook_is_read_by_everybody_and_written_by_users() {
     );
 }
 
+/// The SQL of drafts has no condition on the owner: PostgreSQL adds it.
+#[tokio::test]
+async fn a_draft_of_the_guestbook_is_seen_by_its_author_only() {
+    let app = example("guestbook", &[]).start().await;
+    let (ann, bob) = (app.user("ann"), app.user("bob"));
+    let draft = json!({ "text": "We had a", "stars": 4 });
+    let draft = ann.post("/guestbook/drafts", draft).await.expect(201).json();
+    let other = bob.post("/guestbook/drafts", json!({ "text": "Not yet" })).await;
+    let other = other.expect(201).json();
+    for (user, own) in [(&ann, &draft), (&bob, &other)] {
+        let drafts = user.get("/guestbook/drafts").await.expect(200).json();
+        assert_eq!(drafts, json!([own]));
+    }
+    app.get("/guestbook/drafts").answer().await.expect(401);
+
+    let publish = format!("/guestbook/drafts/{}/publish", draft["id"]);
+    bob.post(&publish, json!({})).await.expect(404);
+    let entry = ann.post(&publish, json!({})).await.expect(201).json();
+    assert_eq!(
+        (&entry["author"], &entry["text"], &entry["stars"]),
+        (&json!("ann"), &json!("We had a"), &json!(4))
+    );
+    assert_eq!(bob.get("/guestbook").await.expect(200).json(), json!([entry]));
+    assert_eq!(ann.get("/guestbook/drafts").await.expect(200).json(), json!([]));
+}
+
 #[tokio::test]
 async fn the_webhook_passes_a_push_on_to_the_chat() {
     let chat = Upstream::start(|_| Reply::Body("ok".to_owned()));

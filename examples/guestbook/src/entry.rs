@@ -5,9 +5,9 @@ use berth_sdk::postgres::{self, Statement};
 use serde::{Deserialize, Serialize};
 
 /// The most entries of a response.
-const PAGE_ENTRIES: i64 = 50;
+pub(crate) const PAGE_ENTRIES: i64 = 50;
 
-const COLUMNS: &str = "id, author, text, stars, written_at";
+pub(crate) const COLUMNS: &str = "id, author, text, stars, written_at";
 
 /// An entry.
 #[derive(Debug, Deserialize, Serialize)]
@@ -23,10 +23,10 @@ pub(crate) struct Entry {
     written_at: Timestamp,
 }
 
-/// An entry to write.
+/// An entry to write, or a draft of one.
 pub(crate) struct NewEntry {
-    text: String,
-    stars: Option<i64>,
+    pub(crate) text: String,
+    pub(crate) stars: Option<i64>,
 }
 
 impl NewEntry {

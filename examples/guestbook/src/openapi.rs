@@ -6,14 +6,19 @@ use berth_sdk::openapi::{self, Document, Operation, WithTypes, body, id, list, r
 use serde_json::json;
 
 use crate::ROUTES;
+use crate::draft::Draft;
 use crate::entry::{Entry, NewEntry};
 
 fn document() -> Document {
     let new_entry = body(NewEntry::read).describe("text", "Trimmed before its characters are counted");
     let document = Document::new("guestbook", env!("CARGO_PKG_VERSION"))
-        .tag("guestbook", "Entries that everybody reads")
-        .parameter("id", "The number of the entry", &id())
+        .tag(
+            "guestbook",
+            "Entries that everybody reads, and drafts of the caller",
+        )
+        .parameter("id", "The number of the entry or the draft", &id())
         .with_type::<Entry>()
+        .with_type::<Draft>()
         .schema("NewEntry", new_entry.into_schema());
     openapi::of_routes(document, &ROUTES, |pattern, method| {
         operation(pattern, method).tagged("guestbook")
@@ -46,6 +51,24 @@ fn operation(pattern: &str, method: Method) -> Operation {
             "The caller's latest 50 entries, newest first.",
         )
         .answers(200, "The entries", &entries),
+        ("/guestbook/drafts", Method::Get) => Operation::new(
+            "list_drafts",
+            "List drafts",
+            "The caller's latest 50 drafts, newest first. Nobody else sees them.",
+        )
+        .answers(200, "The drafts", &list(&reference("Draft"))),
+        ("/guestbook/drafts", Method::Post) => {
+            Operation::new("write_draft", "Write a draft", "Only its text is required.")
+                .takes("NewEntry", true, &json!({ "text": "We had a" }))
+                .answers(201, "The draft", &reference("Draft"))
+        }
+        ("/guestbook/drafts/{id}/publish", Method::Post) => Operation::new(
+            "publish_draft",
+            "Publish a draft",
+            "Makes one of the caller's drafts an entry.",
+        )
+        .answers(201, "The entry", &reference("Entry"))
+        .refuses(404, "`Draft not found`"),
         ("/guestbook/{id}", Method::Delete) => Operation::new(
             "delete_entry",
             "Delete an entry",

@@ -9,6 +9,7 @@ fn host() -> Host {
     Host::new()
         .with_database(&Database::temporary())
         .migrated(berth_sdk::migrations!())
+        .with_row_owner("user_id")
 }
 
 fn write(host: &Host, user: &str, entry: &Value) -> Answer {
@@ -45,6 +46,28 @@ fn everybody_reads_the_entries_and_authors_delete_their_own() {
     assert_eq!(bob.call(&ROUTES, delete.clone()).status(), 404);
     assert_eq!(ann.call(&ROUTES, delete).status(), 204);
     assert_eq!(texts(&host.call(&ROUTES, Call::get("/guestbook"))), ["Me too"]);
+}
+
+#[test]
+fn a_draft_is_seen_and_published_by_its_author_only() {
+    let host = host();
+    let (ann, bob) = (host.clone().with_user("ann"), host.clone().with_user("bob"));
+    let draft = Call::post("/guestbook/drafts").with_json(&json!({ "text": "We had a" }));
+    let draft: Value = ann.call(&ROUTES, draft).json();
+    let drafts = || Call::get("/guestbook/drafts");
+    assert_eq!(texts(&ann.call(&ROUTES, drafts())), ["We had a"]);
+    assert!(texts(&bob.call(&ROUTES, drafts())).is_empty());
+    assert_eq!(host.call(&ROUTES, drafts()).status(), 401);
+
+    let publish = Call::post(&format!("/guestbook/drafts/{}/publish", draft["id"]));
+    assert_eq!(bob.call(&ROUTES, publish.clone()).status(), 404);
+    assert_eq!(ann.call(&ROUTES, publish.clone()).status(), 201);
+    assert_eq!(ann.call(&ROUTES, publish).status(), 404);
+    let entries: Value = bob.call(&ROUTES, Call::get("/guestbook")).json();
+    assert_eq!(
+        (&entries[0]["author"], &entries[0]["text"]),
+        (&json!("ann"), &json!("We had a"))
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 -- The caller of a statement, as the host has verified it. Policies on components' tables compare a row's owner with
 -- berth_session.caller().
 --
--- A claim is the text `LEASE|SUBJECT`. The host sends it to berth_session.enter() in the batch of a transaction's first
+-- A claim is the text `LEASE|SUBJECT`, or `LEASE` for a request without a caller. The lease is random. The host sends it to berth_session.enter() in the batch of a transaction's first
 -- statement. The function stores the claim in a setting that ends with the transaction, and the claim's hash in the
 -- value that the session last set of a sequence. SQL can change the setting, but only a function of the host's role can
 -- set the sequence; caller() returns NULL if the two do not agree.
@@ -24,17 +24,10 @@ BEGIN
 END
 $$;
 
--- The first 64 bits of a claim's SHA-256. A component knows the lease only while it has the session.
-CREATE OR REPLACE FUNCTION berth_session.claim_hash(claim text) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(
-        pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
-$$;
-
 -- Makes the subject of `claim` the caller, until the transaction ends. `mac` is the claim's HMAC. `is_leased` says that
 -- the session was reset with the lease of the claim; without it, the session must not have cursors of another
 -- transaction.
-CREATE OR REPLACE FUNCTION berth_session.enter(claim text, mac bytea, is_leased boolean) RETURNS void
+CREATE OR REPLACE PROCEDURE berth_session.enter(claim text, mac bytea, is_leased boolean)
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     inner_key pg_catalog.bytea;
@@ -53,30 +46,28 @@ BEGIN
     ELSIF EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN
         RAISE 'the session was not reset' USING ERRCODE = 'BE001';
     END IF;
-    -- As conditions, which the server evaluates without a query.
-    IF pg_catalog.setval('berth_session.claims', berth_session.claim_hash(claim)) IS NULL
+    -- As conditions, which the server evaluates without a query. The hash is the first 64 bits of the claim's SHA-256.
+    IF pg_catalog.setval('berth_session.claims'::pg_catalog.regclass, ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
+        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8) IS NULL
         OR pg_catalog.set_config('berth.claim', claim, true) IS NULL THEN
         RAISE 'the claim cannot be stored' USING ERRCODE = 'BE001';
     END IF;
 END
 $$;
 
--- The subject of the caller; NULL without a claim, or if the claim is not the one that the host has entered.
-CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SECURITY DEFINER AS $$
-DECLARE
-    claim pg_catalog.text := pg_catalog.current_setting('berth.claim', true);
-BEGIN
-    IF (claim OPERATOR(pg_catalog.=) '') IS NOT FALSE THEN
-        RETURN NULL;
-    END IF;
-    IF pg_catalog.currval('berth_session.claims') OPERATOR(pg_catalog.<>) berth_session.claim_hash(claim) THEN
-        RETURN NULL;
-    END IF;
-    -- A request without a caller has an empty subject. NULLIF would take its operator from the search path.
-    claim := pg_catalog.substr(claim, pg_catalog.strpos(claim, '|') OPERATOR(pg_catalog.+) 1);
-    RETURN CASE WHEN claim OPERATOR(pg_catalog.<>) '' THEN claim END;
-END
+-- The subject of the caller; NULL without a claim, without a subject in it, or if the claim is not the one that the host
+-- has entered. Volatile and without the host's rights, so that the server makes it a part of the plan.
+GRANT SELECT ON SEQUENCE berth_session.claims TO PUBLIC;
+CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
+    -- The value of the sequence is an error before the first claim of the session, so the claim comes first.
+    SELECT CASE WHEN pg_catalog.strpos(pg_catalog.current_setting('berth.claim', true), '|') OPERATOR(pg_catalog.>) 0 THEN
+        CASE WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.=)
+            ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+                pg_catalog.current_setting('berth.claim', true), 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
+        THEN pg_catalog.substr(pg_catalog.current_setting('berth.claim', true),
+            pg_catalog.strpos(pg_catalog.current_setting('berth.claim', true), '|') OPERATOR(pg_catalog.+) 1)
+        END
+    END
 $$;
 
 -- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded.

@@ -8,8 +8,9 @@ use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::backends::Backend;
-use crate::pooled_session::{Manager, new_reset_id};
+use crate::pooled_session::Manager;
 use crate::pooled_transaction::End;
+use crate::rows::new_lease;
 use crate::server::Sessions;
 use crate::session_error::SessionError;
 
@@ -102,10 +103,10 @@ impl Lease {
         }
     }
 
-    /// The identifier of the session's last reset, if its claims need one.
-    pub(crate) fn reset_id(&self) -> Option<&str> {
+    /// The lease of the session's last reset, if its claims need one.
+    pub(crate) fn text(&self) -> Option<&str> {
         match &self.inner {
-            Some(Inner::Pooled(place, _)) => place.reset_id.as_deref(),
+            Some(Inner::Pooled(place, _)) => place.lease.as_deref(),
             _ => None,
         }
     }
@@ -155,33 +156,33 @@ impl Lease {
         if is_in_transaction && self.queue("ROLLBACK").is_err() {
             return false;
         }
-        let Ok(id) = self.next_reset_id() else {
+        let Ok(lease) = self.next_lease() else {
             return false;
         };
         if !self.is_changed
             && let Some(function) = function
         {
-            return self.queue_call(function, &id).is_ok() && (!is_in_transaction || self.flush_now());
+            return self.queue_call(function, &lease).is_ok() && (!is_in_transaction || self.flush_now());
         }
         // The function does not remove prepared statements.
         self.statements_were_dropped();
         if self.queue(FULL_RESET).is_err() {
             return false;
         }
-        // The full reset alone records no identifier.
-        let recorded = function.is_none_or(|function| self.queue_call(function, &id).is_ok());
+        // The full reset alone records no lease.
+        let recorded = function.is_none_or(|function| self.queue_call(function, &lease).is_ok());
         recorded && self.flush_now()
     }
 
-    /// Gives the next reset an identifier, if claims need one. Empty otherwise.
-    fn next_reset_id(&mut self) -> Result<String, Error> {
+    /// Gives the next reset a lease, if claims need one. Empty otherwise.
+    fn next_lease(&mut self) -> Result<String, Error> {
         let Some(Inner::Pooled(place, _)) = &mut self.inner else {
             return Ok(String::new());
         };
-        let Some(last) = &mut place.reset_id else {
+        let Some(last) = &mut place.lease else {
             return Ok(String::new());
         };
-        *last = new_reset_id()?;
+        *last = new_lease()?;
         Ok(last.clone())
     }
 

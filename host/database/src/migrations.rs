@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use berth_postgres::{Connection, Error, Ignored, Target, TextRows};
+use berth_postgres::{Connection, Error, Ignored, ServerMessage, Target, TextRows};
 
 use crate::connect::{WAKE_TIMEOUT, open_when_ready};
 use crate::hash::{hex, sha256};
@@ -24,6 +24,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// SQLSTATE of a statement that timed out waiting for a lock on a table.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// SQLSTATE of COMMIT or ROLLBACK in a procedure that may not end the transaction.
+const INVALID_TERMINATION: &str = "2D000";
 
 /// SQLSTATEs of a schema or a table that another host has just created, and how often to try in that case.
 const MADE_BY_ANOTHER: [&str; 3] = ["23505", "42P06", "42P07"];
@@ -380,7 +383,7 @@ async fn apply(
     );
     connection.execute(&set_up).await?;
     connection
-        .execute(&migration.sql)
+        .execute(&in_transaction(&migration.sql))
         .await
         .map_err(|source| failed(migration, source))?;
     let insert = format!(
@@ -398,6 +401,19 @@ async fn apply(
         return Err(MigrationError::EndsTransaction { version, name });
     }
     Ok(())
+}
+
+/// The statements of a migration as one statement that can neither commit nor roll back. The tags of the quotes contain
+/// a hash of the text, so the text cannot contain the tags.
+fn in_transaction(sql: &str) -> String {
+    let tag = hex(&sha256(sql));
+    format!("DO $outer_{tag}$ BEGIN EXECUTE $inner_{tag}${sql}$inner_{tag}$; END $outer_{tag}$")
+}
+
+/// Whether PostgreSQL refused COMMIT or ROLLBACK, or a savepoint, within a migration.
+fn ends_transaction(refusal: &ServerMessage) -> bool {
+    let is_refused = refusal.code == "0A000" && refusal.routine.as_deref() == Some("exec_stmt_dynexecute");
+    is_refused || refusal.code == INVALID_TERMINATION
 }
 
 /// Returns the new migrations, if the applied ones are unchanged. Removes those that are in the list from
@@ -430,9 +446,17 @@ fn failed(migration: &Migration, source: Error) -> MigrationError {
     let Migration {
         version, name, sql, ..
     } = migration.clone();
+    if source.server().is_some_and(ends_transaction) {
+        return MigrationError::EndsTransaction { version, name };
+    }
     let message = match source.server() {
         Some(refusal) => {
-            let line = refusal.position.map_or_else(String::new, |position| {
+            // A long query is cut off.
+            let is_own = |query: &String| sql.starts_with(query.as_str());
+            let position = refusal
+                .internal_position
+                .filter(|_| refusal.internal_query.as_ref().is_some_and(is_own));
+            let line = position.map_or_else(String::new, |position| {
                 let before = sql.chars().take(position.saturating_sub(1));
                 format!(
                     " in line {}",

@@ -7,12 +7,11 @@ use berth_postgres::{Connection, Error, TextRows};
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 
 use crate::backends::{Backend, Backends};
-use crate::hash::hex;
 use crate::host_tables::FIND_RESET;
 use crate::pool::{MAX_IDLE, PING_AFTER_IDLE};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction;
-use crate::rows::ClaimKey;
+use crate::rows::{ClaimKey, new_lease};
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
@@ -49,8 +48,8 @@ pub(crate) struct Pooled {
     pub(crate) sessions: Sessions,
     /// The identifier of the function that resets the session. `None` if the database lacks it.
     pub(crate) reset_function: Option<u32>,
-    /// The identifier of the last reset, if rows have owners: a claim is valid only after this reset.
-    pub(crate) reset_id: Option<String>,
+    /// The lease of the last reset, if rows have owners: a claim is valid only after this reset.
+    pub(crate) lease: Option<String>,
     /// The statements that begin a transaction on a pooler's session.
     pub(crate) begin: Arc<str>,
 }
@@ -73,9 +72,9 @@ impl Pooled {
     /// Queues the reset of a new session, which the claims of its first request need.
     fn queue_first_reset(&mut self, connection: &mut Connection) -> Result<(), Error> {
         if let Some(function) = self.reset_function {
-            let id = new_reset_id()?;
-            connection.queue_call(function, &id)?;
-            self.reset_id = Some(id);
+            let lease = new_lease()?;
+            connection.queue_call(function, &lease)?;
+            self.lease = Some(lease);
         }
         Ok(())
     }
@@ -168,7 +167,7 @@ impl Manager {
             backend: Mutex::new(None),
             sessions,
             reset_function,
-            reset_id: None,
+            lease: None,
             begin: Arc::clone(&self.begin),
         };
         if self.claims().is_some() {
@@ -177,13 +176,6 @@ impl Manager {
         pooled.put_back(Box::new(backend));
         Ok(pooled)
     }
-}
-
-/// A new identifier of a reset: 128 random bits in hexadecimal.
-pub(crate) fn new_reset_id() -> Result<String, Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Io(error.into()))?;
-    Ok(hex(&bytes))
 }
 
 /// Opens a session whose settings are part of the startup message, so that a reset restores them.

@@ -112,7 +112,7 @@ impl SessionPool {
                 )
             }
         };
-        let claim = claims.map(|key| key.claim(caller, lease.reset_id()));
+        let claim = claims.map(|key| key.claim(caller, lease.text())).transpose()?;
         Ok(Session::new(lease, limit, notices, claim))
     }
 }

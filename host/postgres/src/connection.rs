@@ -125,7 +125,8 @@ impl Connection {
         self.on_notice = handler;
     }
 
-    /// Sends a command with the next statement. If the command is refused, the statement fails.
+    /// Sends a command with the next statement. If the command is refused, the statement fails and the connection stays
+    /// [busy](Self::is_busy).
     ///
     /// # Errors
     ///
@@ -265,7 +266,7 @@ impl Connection {
     /// Writes a query that is not prepared by name: the session's prepared statements cannot replace it.
     fn write_query(&mut self, query: &Query) -> Result<(), Error> {
         let types = query.types.iter().copied();
-        frontend::parse("", &query.sql, types, &mut self.output)?;
+        frontend::parse("", query.sql, types, &mut self.output)?;
         self.bind("", &query.parameters)?;
         frontend::execute("", 0, &mut self.output)?;
         Ok(())
@@ -346,7 +347,8 @@ impl Connection {
         self.flush().await?;
         let refused_before = self.queued_answers().await?;
         let answer = self.answer(rows, &mut description, leading).await?;
-        self.is_busy = false;
+        // After a refused command the session is in another state than the caller believes.
+        self.is_busy = refused_before.is_some();
         self.input.shrink();
         match (refused_before, answer) {
             (Some(refusal), _) | (None, Err(refusal)) => Err(Error::Server(refusal).into()),

@@ -71,6 +71,10 @@ pub struct ServerMessage {
     pub routine: Option<String>,
     /// The place in the statement, in characters, counted from 1.
     pub position: Option<usize>,
+    /// The statement within a function that failed.
+    pub internal_query: Option<String>,
+    /// The place in the statement within a function, in characters, counted from 1.
+    pub internal_position: Option<usize>,
 }
 
 impl ServerMessage {
@@ -130,6 +134,8 @@ impl Fields {
             b'n' => message.constraint = Some(text),
             b'R' => message.routine = Some(text),
             b'P' => message.position = text.parse().ok(),
+            b'p' => message.internal_position = text.parse().ok(),
+            b'q' => message.internal_query = Some(text),
             _ => {}
         }
     }

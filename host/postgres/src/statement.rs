@@ -26,9 +26,9 @@ pub struct Prepared {
 #[derive(Clone, Debug)]
 pub struct Query {
     /// The text.
-    pub sql: String,
+    pub sql: &'static str,
     /// The identifiers of the parameters' types.
-    pub types: Vec<Oid>,
+    pub types: &'static [Oid],
     /// The values of the parameters.
     pub parameters: Parameters,
 }

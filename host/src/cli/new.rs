@@ -61,6 +61,7 @@ const WIT: &[(&str, &str)] = wit![
     "migrations/migrations.wit",
     "openapi/openapi.wit",
     "postgres/postgres.wit",
+    "postgres-all-rows/postgres-all-rows.wit",
     "random/random.wit",
     "sockets/sockets.wit",
 ];

@@ -26,7 +26,11 @@
 //!
 //! A handler that only passes rows on needs no type: [`Statement::query_json`] returns the JSON that the host makes of
 //! them.
+//!
+//! If the manifest entry of the component has `rows`, statements see the rows of the caller; [`all_rows`] runs statements
+//! with the rows of all users.
 
+pub mod all_rows;
 mod rows;
 mod statement;
 mod transaction;

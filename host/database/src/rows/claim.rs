@@ -1,17 +1,18 @@
 //! The claim of a statement's caller, and the key that proves that the host has made the claim.
 
-use berth_postgres::{Parameters, Query};
+use berth_postgres::{Error, Parameters, Query};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use sqlx::Row as _;
 
+use crate::hash::hex;
 use crate::pool::{Pool, PoolError};
 
 /// The identifiers of PostgreSQL's types `text`, `bytea` and `boolean`.
 const TYPES: [u32; 3] = [25, 17, 16];
 
 /// Not prepared by name, because the session's prepared statements belong to the component.
-const ENTER: &str = "SELECT berth_session.enter($1, $2, $3)";
+const ENTER: &str = "CALL berth_session.enter($1, $2, $3)";
 
 /// SQLSTATE of a claim that the database refuses.
 pub(crate) const REFUSED_CLAIM: &str = "BE001";
@@ -75,19 +76,37 @@ impl ClaimKey {
 
     /// The claim that `subject` is the caller, on a session that was reset with `lease`. Without a lease, the claim is for
     /// a session that has just begun a transaction.
-    pub(crate) fn claim(&self, subject: Option<&str>, lease: Option<&str>) -> Claim {
-        let text = format!("{}|{}", lease.unwrap_or_default(), subject.unwrap_or_default());
+    ///
+    /// # Errors
+    ///
+    /// If the system has no random numbers.
+    pub(crate) fn claim(&self, subject: Option<&str>, lease: Option<&str>) -> Result<Claim, Error> {
+        let mut text = match lease {
+            Some(lease) => lease.to_owned(),
+            None => new_lease()?,
+        };
+        if let Some(subject) = subject {
+            text.push('|');
+            text.push_str(subject);
+        }
         let mac = self.0.clone().chain_update(&text).finalize().into_bytes();
         let mut parameters = Parameters::default();
         for value in [text.as_bytes(), &mac, &[u8::from(lease.is_some())]] {
             parameters.push_bytes(value);
         }
-        Claim(Query {
-            sql: ENTER.to_owned(),
-            types: TYPES.to_vec(),
+        Ok(Claim(Query {
+            sql: ENTER,
+            types: &TYPES,
             parameters,
-        })
+        }))
     }
+}
+
+/// A new lease: 128 random bits in hexadecimal.
+pub(crate) fn new_lease() -> Result<String, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Io(error.into()))?;
+    Ok(hex(&bytes))
 }
 
 impl std::fmt::Debug for ClaimKey {

@@ -19,7 +19,7 @@ mod roles;
 use std::collections::BTreeSet;
 
 pub use self::access::RowAccess;
-pub(crate) use self::claim::{Claim, REFUSED_CLAIM};
+pub(crate) use self::claim::{Claim, REFUSED_CLAIM, new_lease};
 pub use self::claim::{ClaimKey, ClaimKeyError};
 pub use self::protection::ProtectionError;
 pub(crate) use self::roles::{REQUEST, RowRoles, prepare_roles};

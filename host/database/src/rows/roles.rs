@@ -73,9 +73,13 @@ async fn grant(
         let role = quote_identifier(role);
         let _ = write!(
             statements,
-            "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT CONNECT ON DATABASE {database} TO {role};
-             GRANT {role} TO {migrations};"
+            "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT CONNECT ON DATABASE {database} TO {role};"
         );
+    }
+    for role in [&roles.request].into_iter().chain(&roles.all_rows) {
+        if !is_member(connection, role, &roles.migrations).await? {
+            let _ = write!(statements, "GRANT {} TO {migrations};", quote_identifier(role));
+        }
     }
     if !attempt(connection, statements).await? {
         return Ok(Err(
@@ -155,6 +159,10 @@ pub(crate) async fn set_membership(
     migrations: &str,
     is_member: bool,
 ) -> sqlx::Result<()> {
+    // PostgreSQL warns of a change that changes nothing.
+    if is_member == self::is_member(connection, owner, migrations).await? {
+        return Ok(());
+    }
     let (owner, migrations) = (quote_identifier(owner), quote_identifier(migrations));
     let statement = if is_member {
         format!("GRANT {owner} TO {migrations}")
@@ -162,4 +170,21 @@ pub(crate) async fn set_membership(
         format!("REVOKE {owner} FROM {migrations}")
     };
     run(connection, statement).await
+}
+
+/// Whether a role is a direct member of another.
+async fn is_member(connection: &mut PgConnection, role: &str, member: &str) -> sqlx::Result<bool> {
+    let exists = sqlx::query_scalar(
+        "SELECT EXISTS (
+             SELECT FROM pg_catalog.pg_auth_members AS m
+             JOIN pg_catalog.pg_roles AS r ON r.oid = m.roleid JOIN pg_catalog.pg_roles AS b ON b.oid = m.member
+             WHERE r.rolname = $1 AND b.rolname = $2
+         )",
+    );
+    exists
+        .persistent(false)
+        .bind(role)
+        .bind(member)
+        .fetch_one(connection)
+        .await
 }

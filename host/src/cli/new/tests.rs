@@ -67,6 +67,17 @@ fn its_manifest_is_one_that_the_host_takes() {
     )
     .unwrap();
     assert_eq!(manifest.components[0].source, wasm);
+    assert_eq!(manifest.components[0].rows, None);
+
+    // With the lines that are comments, for a component that has tables.
+    let path = folder.path().join("berth.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (text, rows) = text.split_once("# [components.hello.rows]").unwrap();
+    let text = text.replace("\"logging\"]", "\"logging\", \"postgres\"]");
+    let rows = rows.replace("\n# ", "\n");
+    fs::write(&path, format!("{text}[components.hello.rows]{rows}")).unwrap();
+    let manifest = Manifest::read(&path, &Limits::default(), &Variables::default()).unwrap();
+    assert_eq!(manifest.components[0].rows.as_ref().unwrap().owner, "user_id");
 }
 
 #[test]

@@ -13,7 +13,8 @@ const WHOLE: &str = r#"
         [components.todo]
         source = "todo.wasm"
         routes = ["/api/tasks/{*rest}", "/api/stats", "/api/{user_id}/tasks/{*rest}", "/dashboard/{*rest}"]
-        capabilities = ["postgres", "identity", "config"]
+        capabilities = ["postgres", "postgres-all-rows", "identity", "config"]
+        rows = { owner = "user_id", shared = ["templates"], temporary_tables = true }
         limits = { memory = "128MiB", time = "2s 500ms", cpu = "1s", concurrency = 8, body = 1048577, rows = "5", result = "1KiB", log_lines = 7, log_bytes = "2KiB", log_burst = "3s" }
         probe = "GET /dashboard/stats?day=1"
         config = { greeting = "hello", retries = 3, verbose = true }
@@ -60,8 +61,20 @@ fn every_key_is_read() {
     assert_eq!(todo.routes[0].parent(), Some("/api/tasks"));
     assert_eq!(
         todo.capabilities,
-        [Capability::Postgres, Capability::Identity, Capability::Config].into()
+        [
+            Capability::Postgres,
+            Capability::PostgresAllRows,
+            Capability::Identity,
+            Capability::Config
+        ]
+        .into()
     );
+    let rows = RowRules {
+        owner: "user_id".to_owned(),
+        shared: ["templates".to_owned()].into(),
+        temporary_tables: true,
+    };
+    assert_eq!((todo.rows.as_ref(), hello.rows.as_ref()), (Some(&rows), None));
     assert_eq!(
         todo.limits,
         Limits {
@@ -131,6 +144,10 @@ fn what_a_component_may_not_say_names_the_place_and_the_remedy() {
         "routes = []\ncolour = \"red\"",
         "routes = []\ncapabilities = [\n  \"identity\",\n  \"postgre\",\n]",
         "routes = []\ncapabilities = [\"telephone\"]",
+        "routes = []\nrows = { owner = \"user_id\" }",
+        "routes = []\ncapabilities = [\"postgres\"]\nrows = { shared = [\"a\"] }",
+        "routes = []\ncapabilities = [\"postgres\"]\nrows = { owner = \"User\", shared = [\"public.a\"] }",
+        "routes = []\ncapabilities = [\"postgres\", \"postgres-all-rows\"]",
         "routes = []\nlimits = { memry = \"1MiB\" }",
         "routes = []\nlimits = { memory = \"1023KiB\" }",
         "routes = []\nlimits = { memory = \"much\" }",

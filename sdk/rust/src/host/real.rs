@@ -9,6 +9,7 @@ pub use serve::serve;
 use crate::Principal;
 use crate::bindings::http::berth::identity::caller;
 use crate::bindings::http::berth::postgres::client::{self, JsonRows, Rows, Value};
+use crate::bindings::http::berth::postgres_all_rows::client as all_rows_client;
 use crate::bindings::http::wasi::config::store;
 use crate::bindings::http::wasi::http::types::{ErrorCode, IncomingRequest, http_error_code};
 use crate::bindings::http::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -18,6 +19,17 @@ use crate::response::Unfinished;
 
 pub(crate) use crate::bindings::http::berth::cohere::chat::{ChatStream, chat, stream};
 pub(crate) use crate::bindings::http::berth::postgres::client::{execute, query, query_json};
+
+/// Statements with the rows of all users.
+pub(crate) mod all_rows {
+    use super::{Transaction, all_rows_client, client};
+
+    pub(crate) use all_rows_client::{execute, query, query_json};
+
+    pub(crate) fn begin() -> Result<Transaction, client::Error> {
+        all_rows_client::begin().map(Transaction)
+    }
+}
 
 /// The most bytes of a body that one call reads.
 const CHUNK_BYTES: u64 = 64 * 1024;

@@ -22,7 +22,7 @@ use crate::host;
 /// }
 /// ```
 #[derive(Debug)]
-pub struct Transaction(host::Transaction);
+pub struct Transaction(pub(super) host::Transaction);
 
 /// Begins a transaction. A request can have two open at once.
 ///
@@ -56,13 +56,17 @@ pub fn begin() -> Result<Transaction, Error> {
 /// }
 /// ```
 pub fn transaction<T, E: From<Error>>(work: impl FnOnce(&Transaction) -> Result<T, E>) -> Result<T, E> {
-    let transaction = begin()?;
-    let done = work(&transaction)?;
-    transaction.commit()?;
-    Ok(done)
+    begin()?.run(work)
 }
 
 impl Transaction {
+    /// Runs `work`, and commits if `work` succeeds.
+    pub(super) fn run<T, E: From<Error>>(self, work: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        let done = work(&self)?;
+        self.commit()?;
+        Ok(done)
+    }
+
     /// Runs a statement, and returns how many rows it affected.
     ///
     /// ```

@@ -8,6 +8,8 @@ use super::call::{Answer, Call};
 #[cfg(feature = "testing-postgres")]
 use super::database::Database;
 use super::interfaces::run_migration;
+#[cfg(feature = "testing-postgres")]
+use super::postgres::owners::set_up;
 use crate::cohere::{self, Reply};
 use crate::log::Level;
 use crate::outgoing;
@@ -37,6 +39,9 @@ pub struct Host {
     pub(super) outgoing: Option<Rc<Outgoing>>,
     #[cfg(feature = "testing-postgres")]
     pub(super) database: Option<Database>,
+    /// Whether statements see only the rows of the caller.
+    #[cfg(feature = "testing-postgres")]
+    pub(super) has_row_owners: bool,
 }
 
 pub(super) type Cohere = dyn Fn(&cohere::Request) -> Result<Reply, cohere::Error>;
@@ -198,6 +203,42 @@ impl Host {
                 panic!("migration {} `{}`: {error:?}", migration.version, migration.name);
             }
         }
+        self
+    }
+
+    /// Shows statements only the rows of the caller, in every table with the column `owner`, as a host does for a
+    /// manifest with `rows = { owner = "…" }`. Comes after [`Host::migrated`]. A table without the column is shared.
+    ///
+    /// This host does not look for what a real host refuses at the migration, such as a foreign key to another user's
+    /// rows. Before PostgreSQL 15, views have the rows of all users.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is no database, if no table has the column, or if the database's role may not create roles.
+    ///
+    /// ```
+    /// use berth_sdk::postgres::{Statement, all_rows};
+    /// use berth_sdk::testing::{Database, Host};
+    ///
+    /// let host = Host::new()
+    ///     .with_database(&Database::temporary())
+    ///     .migrated(berth_sdk::migrations!("$CARGO_MANIFEST_DIR/tests/migrations"))
+    ///     .with_row_owner("owner");
+    /// let (ann, bob) = (host.clone().with_user("ann"), host.with_user("bob"));
+    /// // The owner of a new row is the caller.
+    /// ann.run(|| Statement::new("INSERT INTO notes (text) VALUES ('Hi')").execute()).unwrap();
+    /// let count = Statement::new("SELECT count(*) FROM notes");
+    /// assert_eq!(ann.run(|| count.fetch_one::<i64>()).unwrap(), 1);
+    /// assert_eq!(bob.run(|| count.fetch_one::<i64>()).unwrap(), 0);
+    /// assert_eq!(bob.run(|| all_rows::fetch_one::<i64>(&count)).unwrap(), 1);
+    /// ```
+    #[cfg(feature = "testing-postgres")]
+    #[must_use]
+    pub fn with_row_owner(mut self, owner: &str) -> Self {
+        if let Err(error) = self.run(|| set_up(owner)) {
+            panic!("the rows of `{owner}` cannot be kept to their users: {error:?}");
+        }
+        self.has_row_owners = true;
         self
     }
 

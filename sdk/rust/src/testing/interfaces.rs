@@ -8,11 +8,11 @@ use super::host::{Line, current};
 #[cfg(not(feature = "testing-postgres"))]
 pub(super) use super::no_postgres::run_migration;
 #[cfg(not(feature = "testing-postgres"))]
-pub(crate) use super::no_postgres::{Transaction, begin, execute, query, query_json};
+pub(crate) use super::no_postgres::{Transaction, all_rows, begin, execute, query, query_json};
 #[cfg(feature = "testing-postgres")]
 pub(super) use super::postgres::run_migration;
 #[cfg(feature = "testing-postgres")]
-pub(crate) use super::postgres::{Transaction, begin, execute, query, query_json};
+pub(crate) use super::postgres::{Transaction, all_rows, begin, execute, query, query_json};
 use crate::bindings::http::wasi::http::types::{IncomingRequest, ResponseOutparam};
 use crate::cohere::{self, Event, Reply};
 use crate::log::Level;

@@ -18,6 +18,11 @@ pub(crate) fn begin() -> Result<Transaction, PostgresError> {
     Err(PostgresError::Away)
 }
 
+/// Statements with the rows of all users.
+pub(crate) mod all_rows {
+    pub(crate) use super::{begin, execute, query, query_json};
+}
+
 pub(super) fn run_migration(_: &str) -> Result<(), PostgresError> {
     Err(PostgresError::Away)
 }

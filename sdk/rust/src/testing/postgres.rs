@@ -2,6 +2,7 @@
 
 mod column;
 mod json;
+pub(super) mod owners;
 mod param;
 
 use std::cell::RefCell;
@@ -21,7 +22,7 @@ fn database() -> Result<Database, Error> {
 }
 
 pub(crate) fn query(text: &str, params: &[Value]) -> Result<Rows, Error> {
-    database()?.with_client(|client| rows(client, text, params))
+    database()?.with_client(Access::Caller, |client| rows(client, text, params))
 }
 
 pub(crate) fn query_json(text: &str, params: &[Value]) -> Result<JsonRows, Error> {
@@ -29,22 +30,46 @@ pub(crate) fn query_json(text: &str, params: &[Value]) -> Result<JsonRows, Error
 }
 
 pub(crate) fn execute(text: &str, params: &[Value]) -> Result<u64, Error> {
-    database()?.with_client(|client| count(client, text, params))
+    database()?.with_client(Access::Caller, |client| count(client, text, params))
 }
 
 pub(crate) fn begin() -> Result<Transaction, Error> {
-    let connections = database()?.0;
-    let mut client = connections.take().map_err(|error| failed(&error))?;
-    client.batch_execute("BEGIN").map_err(|error| failed(&error))?;
-    Ok(Transaction {
-        client: RefCell::new(Some(client)),
-        connections,
-    })
+    Transaction::begin(Access::Caller)
+}
+
+/// Statements with the rows of all users.
+pub(crate) mod all_rows {
+    use super::{Access, Error, JsonRows, Rows, Transaction, Value, count, database, json, rows};
+
+    pub(crate) fn query(text: &str, params: &[Value]) -> Result<Rows, Error> {
+        database()?.with_client(Access::AllRows, |client| rows(client, text, params))
+    }
+
+    pub(crate) fn query_json(text: &str, params: &[Value]) -> Result<JsonRows, Error> {
+        query(text, params).map(|rows| json::encode(&rows))
+    }
+
+    pub(crate) fn execute(text: &str, params: &[Value]) -> Result<u64, Error> {
+        database()?.with_client(Access::AllRows, |client| count(client, text, params))
+    }
+
+    pub(crate) fn begin() -> Result<Transaction, Error> {
+        Transaction::begin(Access::AllRows)
+    }
+}
+
+/// The rows that a statement sees, if the host of the test has owners of rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// Those of the caller.
+    Caller,
+    /// Those of all users.
+    AllRows,
 }
 
 /// Runs all statements of a migration in one transaction.
 pub(super) fn run_migration(sql: &str) -> Result<(), Error> {
-    database()?.with_client(|client| {
+    database()?.with_client(Access::AllRows, |client| {
         client
             .batch_execute(&format!("BEGIN; {sql}\n; COMMIT"))
             .map_err(|error| failed(&error))
@@ -52,13 +77,21 @@ pub(super) fn run_migration(sql: &str) -> Result<(), Error> {
 }
 
 impl Database {
-    fn with_client<T>(&self, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+    fn with_client<T>(
+        &self,
+        access: Access,
+        work: impl FnOnce(&mut Client) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut client = self.0.take().map_err(|error| failed(&error))?;
-        let done = work(&mut client);
-        if done.is_ok() {
-            self.0.keep(client);
+        let is_entered = access == Access::Caller && owners::enter(&mut client, &current())?;
+        let done = work(&mut client)?;
+        if is_entered {
+            client
+                .batch_execute(owners::LEAVE)
+                .map_err(|error| failed(&error))?;
         }
-        done
+        self.0.keep(client);
+        Ok(done)
     }
 }
 
@@ -69,6 +102,19 @@ pub(crate) struct Transaction {
 }
 
 impl Transaction {
+    fn begin(access: Access) -> Result<Self, Error> {
+        let connections = database()?.0;
+        let mut client = connections.take().map_err(|error| failed(&error))?;
+        if access == Access::Caller {
+            owners::enter(&mut client, &current())?;
+        }
+        client.batch_execute("BEGIN").map_err(|error| failed(&error))?;
+        Ok(Self {
+            client: RefCell::new(Some(client)),
+            connections,
+        })
+    }
+
     pub(crate) fn query(&self, text: &str, params: &[Value]) -> Result<Rows, Error> {
         self.with_client(|client| rows(client, text, params))
     }
@@ -97,7 +143,9 @@ impl Transaction {
     /// transaction back.
     fn end(self, statement: &str) -> Result<(), Error> {
         let mut client = self.client.take().ok_or(Error::Away)?;
-        client.batch_execute(statement).map_err(|error| failed(&error))?;
+        client
+            .batch_execute(&format!("{statement}; {}", owners::LEAVE))
+            .map_err(|error| failed(&error))?;
         self.connections.keep(client);
         Ok(())
     }
