@@ -1,10 +1,11 @@
 -- The caller of a statement, as the host has verified it. Policies on components' tables compare a row's owner with
 -- berth_session.caller().
 --
--- A claim is the text `LEASE|SUBJECT`, or `LEASE` for a request without a caller. The lease is random. The host sends it to berth_session.enter() in the batch of a transaction's first
--- statement. The function stores the claim in a setting that ends with the transaction, and the claim's hash in the
--- value that the session last set of a sequence. SQL can change the setting, but only a function of the host's role can
--- set the sequence; caller() returns NULL if the two do not agree.
+-- A claim is the text `LEASE|SUBJECT`, or `LEASE` for a request without a caller. The lease is random. The host sends it to
+-- berth_session.enter() in the batch of a transaction's first statement. The procedure stores the claim in a setting, and
+-- the claim's hash in the value that the session last set of a sequence. SQL can change the setting, but only a procedure
+-- of the host's role can set the sequence; caller() returns NULL if the two do not agree. A session keeps its claim for the
+-- next request of the same caller. For another caller, the host enters another claim before any statement.
 --
 -- Operators and functions are qualified, because the caller chooses the search path.
 
@@ -24,7 +25,7 @@ BEGIN
 END
 $$;
 
--- Makes the subject of `claim` the caller, until the transaction ends. `mac` is the claim's HMAC. `is_leased` says that
+-- Makes the subject of `claim` the caller. `mac` is the claim's HMAC. `is_leased` says that
 -- the session was reset with the lease of the claim; without it, the session must not have cursors of another
 -- transaction.
 CREATE OR REPLACE PROCEDURE berth_session.enter(claim text, mac bytea, is_leased boolean)
@@ -46,10 +47,12 @@ BEGIN
     ELSIF EXISTS (SELECT FROM pg_catalog.pg_cursors WHERE is_holdable) THEN
         RAISE 'the session was not reset' USING ERRCODE = 'BE001';
     END IF;
+    -- The values that the session has set for another caller.
+    DISCARD SEQUENCES;
     -- As conditions, which the server evaluates without a query. The hash is the first 64 bits of the claim's SHA-256.
     IF pg_catalog.setval('berth_session.claims'::pg_catalog.regclass, ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
         pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8) IS NULL
-        OR pg_catalog.set_config('berth.claim', claim, true) IS NULL THEN
+        OR pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
         RAISE 'the claim cannot be stored' USING ERRCODE = 'BE001';
     END IF;
 END
@@ -70,15 +73,27 @@ CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLA
     END
 $$;
 
--- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded.
-CREATE OR REPLACE FUNCTION berth_session.reset(lease text) RETURNS void LANGUAGE plpgsql AS $$
+-- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded. `state` is `LEASE`, or
+-- `LEASE|SUBJECT` for a session that has the claim of this subject and keeps it, and the values of its sequences with it.
+CREATE OR REPLACE FUNCTION berth_session.reset(state text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    claim pg_catalog.text := pg_catalog.current_setting('berth.claim', true);
 BEGIN
     IF pg_catalog.pg_advisory_unlock_all() IS NULL THEN NULL; END IF;
     RESET ALL;
     EXECUTE 'CLOSE ALL';
     UNLISTEN *;
     DISCARD TEMP;
-    DISCARD SEQUENCES;
-    IF pg_catalog.set_config('berth.lease', lease, false) IS NULL THEN NULL; END IF;
+    IF pg_catalog.strpos(state, '|') OPERATOR(pg_catalog.=) 0 THEN
+        DISCARD SEQUENCES;
+    ELSIF (pg_catalog.substr(claim, 33) OPERATOR(pg_catalog.=) pg_catalog.substr(state, 33)) IS NOT TRUE THEN
+        RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
+    ELSIF pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.<>) ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
+        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8 THEN
+        RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
+    ELSIF pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
+        NULL;
+    END IF;
+    IF pg_catalog.set_config('berth.lease', pg_catalog.left(state, 32), false) IS NULL THEN NULL; END IF;
 END
 $$;

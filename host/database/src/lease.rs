@@ -156,13 +156,16 @@ impl Lease {
         if is_in_transaction && self.queue("ROLLBACK").is_err() {
             return false;
         }
-        let Ok(lease) = self.next_lease() else {
+        if self.is_changed {
+            self.set_claimed(None);
+        }
+        let Ok(state) = self.next_state() else {
             return false;
         };
         if !self.is_changed
             && let Some(function) = function
         {
-            return self.queue_call(function, &lease).is_ok() && (!is_in_transaction || self.flush_now());
+            return self.queue_call(function, &state).is_ok() && (!is_in_transaction || self.flush_now());
         }
         // The function does not remove prepared statements.
         self.statements_were_dropped();
@@ -170,20 +173,41 @@ impl Lease {
             return false;
         }
         // The full reset alone records no lease.
-        let recorded = function.is_none_or(|function| self.queue_call(function, &lease).is_ok());
+        let recorded = function.is_none_or(|function| self.queue_call(function, &state).is_ok());
         recorded && self.flush_now()
     }
 
-    /// Gives the next reset a lease, if claims need one. Empty otherwise.
-    fn next_lease(&mut self) -> Result<String, Error> {
+    /// Gives the next reset a lease, if claims need one, and the subject of the claim that the session keeps. Empty
+    /// otherwise.
+    fn next_state(&mut self) -> Result<String, Error> {
         let Some(Inner::Pooled(place, _)) = &mut self.inner else {
             return Ok(String::new());
         };
-        let Some(last) = &mut place.lease else {
+        if place.lease.is_none() {
             return Ok(String::new());
+        }
+        let lease = new_lease()?;
+        let state = match &place.claimed {
+            Some(subject) => format!("{lease}|{subject}"),
+            None => lease.clone(),
         };
-        *last = new_lease()?;
-        Ok(last.clone())
+        place.lease = Some(lease);
+        Ok(state)
+    }
+
+    /// The subject of the claim that the session has.
+    pub(crate) fn claimed(&self) -> Option<&str> {
+        match &self.inner {
+            Some(Inner::Pooled(place, _)) => place.claimed.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Records the subject of the claim that the session has.
+    pub(crate) fn set_claimed(&mut self, subject: Option<String>) {
+        if let Some(Inner::Pooled(place, _)) = &mut self.inner {
+            place.claimed = subject;
+        }
     }
 
     /// The database function that resets the session.

@@ -50,6 +50,8 @@ pub(crate) struct Pooled {
     pub(crate) reset_function: Option<u32>,
     /// The lease of the last reset, if rows have owners: a claim is valid only after this reset.
     pub(crate) lease: Option<String>,
+    /// The subject of the claim that the session has.
+    pub(crate) claimed: Option<String>,
     /// The statements that begin a transaction on a pooler's session.
     pub(crate) begin: Arc<str>,
 }
@@ -168,6 +170,7 @@ impl Manager {
             sessions,
             reset_function,
             lease: None,
+            claimed: None,
             begin: Arc::clone(&self.begin),
         };
         if self.claims().is_some() {

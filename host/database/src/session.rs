@@ -80,9 +80,9 @@ pub struct Session {
     /// `None` after the session was closed.
     lease: Option<Lease>,
     in_transaction: bool,
-    /// The claim of the caller, if rows have owners. It ends with each transaction.
+    /// The claim of the caller, if rows have owners and the session has not the claim already.
     claim: Option<Claim>,
-    /// Whether the current transaction has the claim.
+    /// Whether the current transaction has entered the claim.
     is_claimed: bool,
 }
 
@@ -175,6 +175,7 @@ impl Session {
                     self.attempt(statement, to, after).await
                 }
             }
+            Err(error) if error.refusal().is_some_and(is_refused_claim) => Err(self.refuse_claim().into()),
             result => result,
         }
     }
@@ -204,24 +205,28 @@ impl Session {
             .as_ref()
             .filter(|_| statement.needs_caller && !(self.in_transaction && self.is_claimed));
         let around = Around {
-            before: claim.map(|Claim(query)| query),
+            before: claim.map(|Claim { query, .. }| query),
             after,
         };
         let is_claiming = claim.is_some();
         let affected = lease.run(&prepared, &statement.parameters, around, to).await;
-        if let Err(error) = &affected
-            && is_claiming
-            && error
-                .refusal()
-                .is_some_and(|refusal| refusal.code == REFUSED_CLAIM)
-        {
-            return Err(self.refuse_claim().into());
-        }
         self.is_claimed |= is_claiming && affected.is_ok();
+        if !self.in_transaction {
+            self.keep_claim();
+        }
         self.settle(affected)
     }
 
-    /// Closes a session that was not reset, or that belongs to a database with another key.
+    /// Records that the session has the claim, after the transaction that has entered the claim was committed.
+    fn keep_claim(&mut self) {
+        if self.is_claimed
+            && let (Some(lease), Some(claim)) = (&mut self.lease, &self.claim)
+        {
+            lease.set_claimed(claim.subject.clone());
+        }
+    }
+
+    /// Closes a session that was not reset, that lost its claim, or that belongs to a database with another key.
     fn refuse_claim(&mut self) -> SessionError {
         if let Some(lease) = self.lease.take() {
             lease.close();
@@ -305,7 +310,9 @@ impl Transaction {
             self.0.end(End::RollBack).await?;
             return Err(SessionError::Ended);
         }
-        self.0.end(End::Commit).await
+        self.0.end(End::Commit).await?;
+        self.0.keep_claim();
+        Ok(())
     }
 
     /// Rolls back. A transaction whose connection was closed is rolled back already.
@@ -320,6 +327,11 @@ impl Transaction {
             Ok(())
         }
     }
+}
+
+/// Whether the database refused to enter or to keep a claim.
+fn is_refused_claim(refusal: &ServerMessage) -> bool {
+    refusal.code == REFUSED_CLAIM
 }
 
 /// Whether a prepared statement is out of date: a table that it reads was altered, or a function of the component

@@ -22,7 +22,8 @@ pub enum SessionError {
     /// The session was closed, or the transaction was aborted and has been rolled back.
     #[error("the transaction has ended: begin another")]
     Ended,
-    /// The database refuses the claim of the caller: the session was not reset, or the host's key is not the database's.
+    /// The database refuses the claim of the caller: the session was not reset, the component has changed the claim, or the
+    /// host's key is not the database's.
     #[error(
         "the database refuses the claim of the request's caller; if it does so for every request, restart the host"
     )]

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends};
-use crate::lease::Lease;
+use crate::lease::{Kind, Lease};
 use crate::pool::{MAX_IDLE, build};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_session::{Manager, Repair};
@@ -98,7 +98,7 @@ impl SessionPool {
         notices: Option<NoticeHandler>,
         caller: Option<&str>,
     ) -> Result<Session, SessionError> {
-        let (lease, claims) = match &self.0 {
+        let (mut lease, claims) = match &self.0 {
             Source::Shared(pool) => {
                 let claims = pool.manager().claims();
                 (Lease::from_pool(pool.get().await?)?, claims)
@@ -112,7 +112,16 @@ impl SessionPool {
                 )
             }
         };
-        let claim = claims.map(|key| key.claim(caller, lease.text())).transpose()?;
+        let claim = match claims {
+            // The session has the claim already. A kept claim lasts longer than a transaction only on a session of the
+            // component's own.
+            Some(_) if caller.is_some() && lease.kind() == Kind::Own && lease.claimed() == caller => None,
+            Some(key) => {
+                lease.set_claimed(None);
+                Some(key.claim(caller, lease.text())?)
+            }
+            None => None,
+        };
         Ok(Session::new(lease, limit, notices, claim))
     }
 }

@@ -94,11 +94,14 @@ impl ClaimKey {
         for value in [text.as_bytes(), &mac, &[u8::from(lease.is_some())]] {
             parameters.push_bytes(value);
         }
-        Ok(Claim(Query {
-            sql: ENTER,
-            types: &TYPES,
-            parameters,
-        }))
+        Ok(Claim {
+            subject: subject.map(str::to_owned),
+            query: Query {
+                sql: ENTER,
+                types: &TYPES,
+                parameters,
+            },
+        })
     }
 }
 
@@ -115,5 +118,10 @@ impl std::fmt::Debug for ClaimKey {
     }
 }
 
-/// A claim, as the query that enters it.
-pub(crate) struct Claim(pub(crate) Query);
+/// A claim.
+pub(crate) struct Claim {
+    /// The caller. `None` for a request without one.
+    pub(crate) subject: Option<String>,
+    /// The query that enters the claim.
+    pub(crate) query: Query,
+}

@@ -103,3 +103,65 @@ async fn the_index_serves_as_without_owners() {
     );
     assert!(!transaction_plan.contains("Sort"), "{transaction_plan}");
 }
+
+#[tokio::test]
+async fn a_session_keeps_the_claim_of_a_caller_that_returns() {
+    let host = Host::start().await;
+    let pool = host.requests().await;
+    let claim = "SELECT current_setting('berth.claim')";
+    let first = ask(&pool, "ann", claim).await.unwrap();
+    assert_eq!(
+        ask(&pool, "ann", claim).await.as_ref(),
+        Ok(&first),
+        "one claim for two requests"
+    );
+    let titles = "SELECT title FROM tasks";
+    assert_eq!(ask(&pool, "ann", titles).await.as_deref(), Ok("secret of ann"));
+    assert_eq!(ask(&pool, "bob", titles).await.as_deref(), Ok("secret of bob"));
+    assert_ne!(ask(&pool, "ann", claim).await.unwrap(), first);
+    // Whatever the component does to the claim, the next request sees the rows of its caller, or fails.
+    for change in [
+        "SELECT set_config('berth.claim', 'x|bob', false)",
+        "SELECT set_config('berth.claim', '', false)",
+        "SELECT berth_session.reset('x')",
+        "SELECT berth_session.reset(current_setting('berth.claim'))",
+        "DISCARD SEQUENCES",
+        "RESET ALL",
+        "DISCARD ALL",
+        "SELECT 1 / 0",
+    ] {
+        ask(&pool, "ann", titles).await.unwrap();
+        let _ = ask(&pool, "ann", change).await;
+        let after = ask(&pool, "ann", titles).await;
+        let is_own = after.as_deref() == Ok("secret of ann");
+        let is_refused = after.as_ref().is_err_and(|error| error.starts_with("-----"));
+        assert!(is_own || is_refused, "{change}: {after:?}");
+        assert_eq!(
+            ask(&pool, "ann", titles).await.as_deref(),
+            Ok("secret of ann"),
+            "{change}"
+        );
+        let nobody = tell(&mut acquire(&pool, None).await, titles).await;
+        assert_eq!(nobody.as_deref(), Ok(""), "{change}");
+    }
+    // A transaction keeps its claim if it commits.
+    for is_committed in [true, false] {
+        let mut transaction = acquire(&pool, Some("bob")).await.begin().await.unwrap();
+        let mut told = super::Told::default();
+        transaction
+            .run(&super::guest_statement(titles), &mut told)
+            .await
+            .unwrap();
+        if is_committed {
+            transaction.commit().await.unwrap();
+        } else {
+            drop(transaction);
+        }
+        for caller in ["bob", "ann"] {
+            assert_eq!(
+                ask(&pool, caller, titles).await,
+                Ok(format!("secret of {caller}"))
+            );
+        }
+    }
+}

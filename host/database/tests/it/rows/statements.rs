@@ -218,7 +218,7 @@ async fn a_session_that_was_not_reset_serves_no_other_caller() {
     let mut superuser = host.superuser().await;
     let reset = "SELECT pg_get_functiondef('berth_session.reset(text)'::regprocedure)";
     let reset = text(&mut superuser, reset).await;
-    let broken = "CREATE OR REPLACE FUNCTION berth_session.reset(lease text) RETURNS void LANGUAGE plpgsql AS \
+    let broken = "CREATE OR REPLACE FUNCTION berth_session.reset(state text) RETURNS void LANGUAGE plpgsql AS \
                   $$ BEGIN RAISE 'a timeout'; END $$";
     run(&mut superuser, broken).await;
     for _ in 0..3 {
