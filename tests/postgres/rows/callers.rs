@@ -86,12 +86,13 @@ async fn a_claim_that_was_read_and_stored_is_of_no_use_later() {
             "WITH c AS MATERIALIZED (SELECT set_config('berth.claim', {stolen}, {is_local}))
              SELECT (SELECT count(*) FROM tasks WHERE title = 'secret of ann') AS n FROM c"
         );
-        assert_eq!(query(&bob, &at_once).await, r#"[{"n":0}]"#);
+        assert_eq!(after_a_change(&bob, &at_once).await, r#"[{"n":0}]"#);
         let by_row = format!(
             "SELECT count(*) AS n FROM tasks WHERE set_config('berth.claim', {stolen}, {is_local}) IS NOT NULL
              AND title = 'secret of ann'"
         );
-        assert_eq!(query(&bob, &by_row).await, r#"[{"n":0}]"#);
+        assert_eq!(after_a_change(&bob, &by_row).await, r#"[{"n":0}]"#);
+        after_a_change(&bob, COUNT).await;
         todo.assert_apart("a replay").await;
     }
     let anonymous = todo.app.get("/todo/steps").query(&[
@@ -104,6 +105,15 @@ async fn a_claim_that_was_read_and_stored_is_of_no_use_later() {
     let outcomes = anonymous.answer().await.expect(200).text();
     assert_eq!(outcomes, "[{\"done\":true}]\n[{\"n\":0}]");
     todo.assert_apart("a replay without a caller").await;
+}
+
+/// The result of a query on a session whose claim the component may have changed. The host closes such a session at its
+/// next request, which fails.
+async fn after_a_change(user: &super::User<'_>, sql: &str) -> String {
+    match query(user, sql).await {
+        away if away == "Error::Away" => query(user, sql).await,
+        result => result,
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,16 @@
 //! its caller.
 //!
 //! - `callers`: whose rows a request has
+//! - `hostile`, `requests`: some ninety requests that try to get at another user's rows
 //! - `sessions`: requests of two users on one session
 //! - `pooler`: requests of two users behind a pooler
 //! - `migrations`: tables that are protected or refused, and a manifest that gains and loses `rows`
 
 mod callers;
+mod hostile;
 mod migrations;
 mod pooler;
+mod requests;
 mod sessions;
 
 use std::fs;

@@ -4,7 +4,7 @@ use berth_database::{IsolationError, Pool, RowOwnership, component_database, url
 
 use crate::support::{pool_settings, run, text};
 
-use super::{Host, TABLES, acquire, ask, rules, tell};
+use super::{Host, ROWS, TABLES, acquire, ask, rules, tell};
 
 /// Each migration, and what the refusal says.
 const REFUSED: &[(&str, &str)] = &[
@@ -296,7 +296,7 @@ async fn a_host_without_superuser_rights_keeps_rows_to_their_users() {
         }
         let database = made.unwrap();
         let backends = berth_database::Backends::new(pool.clone());
-        let migration = berth_database::Migration::new(1, "tables", TABLES);
+        let migration = berth_database::Migration::new(1, "tables", format!("{TABLES}{ROWS}"));
         let migrating = berth_database::Migrating::begin(&database, &backends, &[migration])
             .await
             .unwrap();

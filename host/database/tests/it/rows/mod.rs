@@ -3,12 +3,15 @@
 //! - `callers`: what each caller sees
 //! - `statements`: statements of a hostile component
 //! - `migrations`: migrations of a hostile component
+//! - `requests`: the requests of a hostile component, which an end-to-end test sends as well
 //! - `random`: random statements of two users
 #![expect(clippy::unwrap_used, reason = "a failing test is meant to panic")]
 
 mod callers;
 mod migrations;
 mod random;
+#[path = "../../../../../tests/postgres/rows/requests.rs"]
+mod requests;
 mod statements;
 
 use std::borrow::Cow;
@@ -22,24 +25,15 @@ use berth_postgres::{Column, Rows};
 use berth_private_postgres::PrivatePostgres;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 
+use self::requests::TABLES;
 use crate::guest::{Refused, statement};
-use crate::support::{DataDirectory, connect, pool_settings};
+use crate::support::{DataDirectory, connect, pool_settings, run};
 
 /// The longest message of the server, in bytes.
 const LIMIT: u64 = 1024 * 1024;
 
-const TABLES: &str = "
-    CREATE TABLE tasks (
-        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, user_id text NOT NULL, title text NOT NULL UNIQUE,
-        UNIQUE (user_id, id)
-    );
-    CREATE TABLE notes (
-        id serial PRIMARY KEY, user_id varchar(100) NOT NULL, task bigint NOT NULL, body text,
-        FOREIGN KEY (user_id, task) REFERENCES tasks (user_id, id) ON DELETE CASCADE
-    );
-    CREATE TABLE templates (id int PRIMARY KEY, title text);
-    CREATE VIEW titles AS SELECT id, user_id, title FROM tasks;
-    CREATE FUNCTION all_titles() RETURNS SETOF text LANGUAGE sql AS 'SELECT title FROM tasks';
+/// The rows of two users, and a shared one.
+const ROWS: &str = "
     INSERT INTO tasks (user_id, title) VALUES ('ann', 'secret of ann'), ('bob', 'secret of bob');
     INSERT INTO notes (user_id, task, body) SELECT user_id, id, title FROM tasks;
     INSERT INTO templates VALUES (1, 'shared');";
@@ -106,6 +100,11 @@ impl Host {
     /// Makes the tables, and returns a pool of the requests' role with one session.
     async fn requests(&self) -> SessionPool {
         self.migrate(&[TABLES]).await.unwrap().commit().await.unwrap();
+        run(
+            &mut self.superuser().await,
+            &format!("SET search_path = todo; {ROWS}"),
+        )
+        .await;
         self.pool(1).await
     }
 
