@@ -52,23 +52,24 @@ BEGIN
     -- As conditions, which the server evaluates without a query. The hash is the first 64 bits of the claim's SHA-256.
     IF pg_catalog.setval('berth_session.claims'::pg_catalog.regclass, ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
         pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8) IS NULL
-        OR pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
+        OR pg_catalog.set_config('berth.claim',
+            CASE WHEN pg_catalog.strpos(claim, '|') OPERATOR(pg_catalog.>) 0 THEN claim ELSE '' END, false) IS NULL THEN
         RAISE 'the claim cannot be stored' USING ERRCODE = 'BE001';
     END IF;
 END
 $$;
 
--- The subject of the caller; NULL without a claim, without a subject in it, or if the claim is not the one that the host
--- has entered. Volatile and without the host's rights, so that the server makes it a part of the plan.
+-- The subject of the caller; NULL without a claim, or if the claim is not the one that the host has entered. Volatile and
+-- without the host's rights, so that the server makes it a part of the plan.
 GRANT SELECT ON SEQUENCE berth_session.claims TO PUBLIC;
 CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
-    -- The value of the sequence is an error before the first claim of the session, so the claim comes first.
-    SELECT CASE WHEN pg_catalog.strpos(pg_catalog.current_setting('berth.claim', true), '|') OPERATOR(pg_catalog.>) 0 THEN
+    -- The value of the sequence is an error before the first claim of the session, so the claim comes first. A lease has 32
+    -- characters.
+    SELECT CASE WHEN pg_catalog.current_setting('berth.claim', true) OPERATOR(pg_catalog.<>) '' THEN
         CASE WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.=)
             ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
                 pg_catalog.current_setting('berth.claim', true), 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
-        THEN pg_catalog.substr(pg_catalog.current_setting('berth.claim', true),
-            pg_catalog.strpos(pg_catalog.current_setting('berth.claim', true), '|') OPERATOR(pg_catalog.+) 1)
+        THEN pg_catalog.substr(pg_catalog.current_setting('berth.claim', true), 34)
         END
     END
 $$;
@@ -87,9 +88,6 @@ BEGIN
     IF pg_catalog.strpos(state, '|') OPERATOR(pg_catalog.=) 0 THEN
         DISCARD SEQUENCES;
     ELSIF (pg_catalog.substr(claim, 33) OPERATOR(pg_catalog.=) pg_catalog.substr(state, 33)) IS NOT TRUE THEN
-        RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
-    ELSIF pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.<>) ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
-        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8 THEN
         RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
     ELSIF pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
         NULL;
