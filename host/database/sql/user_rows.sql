@@ -75,7 +75,8 @@ CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLA
 $$;
 
 -- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded. `state` is `LEASE`, or
--- `LEASE|SUBJECT` for a session that has the claim of this subject and keeps it, and the values of its sequences with it.
+-- `LEASE|SUBJECT` for a session that has the claim of this subject and keeps it, and the values of its sequences with it. It
+-- is empty for a component whose rows have no owners.
 CREATE OR REPLACE FUNCTION berth_session.reset(state text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     claim pg_catalog.text := pg_catalog.current_setting('berth.claim', true);
@@ -92,6 +93,9 @@ BEGIN
     ELSIF pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
         NULL;
     END IF;
-    IF pg_catalog.set_config('berth.lease', pg_catalog.left(state, 32), false) IS NULL THEN NULL; END IF;
+    -- Empty where rows have no owners: a change of a setting costs the server some microseconds.
+    IF state OPERATOR(pg_catalog.<>) '' THEN
+        IF pg_catalog.set_config('berth.lease', pg_catalog.left(state, 32), false) IS NULL THEN NULL; END IF;
+    END IF;
 END
 $$;

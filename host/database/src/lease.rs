@@ -103,8 +103,8 @@ impl Lease {
         }
     }
 
-    /// The lease of the session's last reset, if its claims need one.
-    pub(crate) fn text(&self) -> Option<&str> {
+    /// The identifier of this lease, which the session's last reset has recorded, if claims need one.
+    pub(crate) fn id(&self) -> Option<&str> {
         match &self.inner {
             Some(Inner::Pooled(place, _)) => place.lease.as_deref(),
             _ => None,

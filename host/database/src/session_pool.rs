@@ -118,7 +118,7 @@ impl SessionPool {
             Some(_) if caller.is_some() && lease.kind() == Kind::Own && lease.claimed() == caller => None,
             Some(key) => {
                 lease.set_claimed(None);
-                Some(key.claim(caller, lease.text())?)
+                Some(key.claim(caller, lease.id())?)
             }
             None => None,
         };
