@@ -46,7 +46,7 @@ pub struct Statement {
     /// Whether the statement can read or change rows, which it may do as the caller only. Without effect unless rows have
     /// owners.
     pub needs_caller: bool,
-    /// What the statement may do to the prepared statements of its session.
+    /// The effect on the prepared statements of the session.
     pub effect: Effect,
 }
 

@@ -33,7 +33,7 @@ pub struct Query {
     pub parameters: Parameters,
 }
 
-/// What is sent together with a statement.
+/// The queries and commands that are sent together with a statement.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Around<'a> {
     /// Runs before the statement, in the same transaction.

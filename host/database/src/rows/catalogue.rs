@@ -26,7 +26,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// What is wrong with the tables, in plain words. None if the rows can be kept to their users.
+    /// The faults of the tables, in plain words. None if the rows can be kept to their users.
     pub(crate) async fn faults(&self, connection: &mut Connection) -> Result<Vec<String>, Error> {
         texts(connection, &self.fill(FAULTS)).await
     }

@@ -1,4 +1,4 @@
-//! What each caller sees and changes.
+//! The rows that each caller sees and changes.
 
 use super::{Host, acquire, ask, tell};
 

@@ -141,7 +141,7 @@ async fn random_statements_tell_a_user_nothing_about_the_rows_of_another() {
         let mut of_ann = Statements(Rng::with_seed(seed));
         let mut of_bob = Statements(Rng::with_seed(seed + 1000));
         for number in 0..STATEMENTS {
-            // What bob is told, and whether he is refused, is of no interest.
+            // The answer to bob does not matter, nor does a refusal.
             let _ = ask(&shared_pool, "bob", &of_bob.one()).await;
             let statement = of_ann.one();
             let told = ask(&shared_pool, "ann", &statement).await;
