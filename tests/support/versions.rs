@@ -12,14 +12,19 @@ const LENGTH: usize = 256;
 
 /// The wasm of a version: `version("name=two migrations=1,2!")`. The fixture describes the settings.
 pub(crate) fn version(settings: &str) -> Vec<u8> {
-    let path = Path::new(ROOT).join("tests/fixtures/version.wasm");
+    with_settings("tests/fixtures/version.wasm", MARK, LENGTH, settings)
+}
+
+/// A built file whose settings are replaced. `length` is the length of the mark and the settings.
+pub(crate) fn with_settings(file: &str, mark: &[u8], length: usize, settings: &str) -> Vec<u8> {
+    let path = Path::new(ROOT).join(file);
     let mut wasm =
         fs::read(&path).unwrap_or_else(|_| panic!("{} is not built: run `cargo xtask test`", path.display()));
     let at = wasm
-        .windows(MARK.len())
-        .position(|window| window == MARK)
+        .windows(mark.len())
+        .position(|window| window == mark)
         .unwrap();
-    let place = &mut wasm[at + MARK.len()..at + LENGTH];
+    let place = &mut wasm[at + mark.len()..at + length];
     place.fill(b' ');
     place[..settings.len()].copy_from_slice(settings.as_bytes());
     wasm

@@ -298,10 +298,7 @@ async fn add_row_roles(
     let temporary_tables = rows.rules.temporary_tables;
     let prepared = prepare_roles(connection, schema, &owner, rows.sees_all_rows, temporary_tables).await?;
     if let Ok(roles) = &prepared {
-        for role in [&roles.request, &roles.migrations]
-            .into_iter()
-            .chain(&roles.all_rows)
-        {
+        for role in roles.all() {
             bounds::set(connection, role, bounded).await?;
         }
     }

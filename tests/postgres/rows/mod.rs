@@ -21,6 +21,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::app::{Host, ROOT};
+use crate::support::versions::with_settings;
 use crate::support::{App, Component, Send as _, User};
 
 /// The first migration.
@@ -45,16 +46,12 @@ fn fixture(path: &str) -> Vec<u8> {
 fn version(migrations: &[&str]) -> Vec<u8> {
     const MARK: &[u8] = b"MIGRATIONS OF THE FIXTURE:";
     const LENGTH: usize = 4096;
-    let mut wasm = fixture("tests/fixtures/rows.wasm");
-    let at = wasm
-        .windows(MARK.len())
-        .position(|window| window == MARK)
-        .unwrap();
-    let settings = migrations.join("\n--\n");
-    let place = &mut wasm[at + MARK.len()..at + LENGTH];
-    place.fill(b' ');
-    place[..settings.len()].copy_from_slice(settings.as_bytes());
-    wasm
+    with_settings(
+        "tests/fixtures/rows.wasm",
+        MARK,
+        LENGTH,
+        &migrations.join("\n--\n"),
+    )
 }
 
 /// The component `todo`: the fixture `rows` with its first migration, without `rows` in the manifest.

@@ -1,4 +1,4 @@
-//! What a request of one user leaves on a session does not reach the next user, who gets the same session.
+//! Requests of two users on one session: the state that the first request leaves does not reach the second.
 
 use super::{COUNT, TITLES, Todo, backend, execute, query, steps, titles};
 use crate::support::Send as _;

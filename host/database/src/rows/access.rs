@@ -24,7 +24,6 @@ pub struct RowAccess {
     pub all_rows: Option<Server>,
     owner_role: String,
     request_role: String,
-    migrations_role: String,
     migrations: Server,
     /// The host's connections.
     host: Pool,
@@ -45,7 +44,6 @@ impl RowAccess {
             all_rows: names.all_rows.as_deref().map(as_role),
             owner_role: owner.name.clone(),
             request_role: names.request.clone(),
-            migrations_role: names.migrations.clone(),
             migrations: as_role(&names.migrations),
             host: host.clone(),
         }
@@ -58,18 +56,23 @@ impl RowAccess {
 
     /// The command that makes the owner of the tables the session's current role, in a transaction.
     pub(crate) fn become_owner(&self) -> String {
-        format!("SET LOCAL ROLE {}", quote_identifier(&self.owner_role))
+        set_role(&self.owner_role)
     }
 
     /// The command that makes the role of requests the session's current role, in a transaction.
     pub(crate) fn become_request_role(&self) -> String {
-        format!("SET LOCAL ROLE {}", quote_identifier(&self.request_role))
+        set_role(&self.request_role)
     }
 
     /// The command that makes the role that sees all rows the session's current role, in a transaction.
     pub(crate) fn become_all_rows_role(&self) -> Option<String> {
-        let role = self.all_rows.as_ref()?.direct().get_username();
-        Some(format!("SET LOCAL ROLE {}", quote_identifier(role)))
+        self.all_rows_role().map(set_role)
+    }
+
+    fn all_rows_role(&self) -> Option<&str> {
+        self.all_rows
+            .as_ref()
+            .map(|server| server.direct().get_username())
     }
 
     /// Lets the session of the migrations become the owner.
@@ -87,7 +90,7 @@ impl RowAccess {
         set_membership(
             &mut connection,
             &self.owner_role,
-            &self.migrations_role,
+            self.migrations.direct().get_username(),
             is_member,
         )
         .await
@@ -102,16 +105,12 @@ impl RowAccess {
         schema: &str,
     ) -> Result<(), ProtectionError> {
         connection.execute(&self.become_owner()).await?;
-        let all_rows_role = self
-            .all_rows
-            .as_ref()
-            .map(|server| server.direct().get_username());
         let subject = Subject {
             rules: &self.rules,
             schema,
             owner_role: &self.owner_role,
             request_role: &self.request_role,
-            all_rows_role,
+            all_rows_role: self.all_rows_role(),
         };
         protection::protect(connection, &subject).await?;
         self.close_ownership().await?;
@@ -139,6 +138,11 @@ impl RowAccess {
         connection.query(&query, &mut rows).await?;
         Ok(rows.rows.into_iter().flatten().flatten().next().as_deref() != Some("false"))
     }
+}
+
+/// The command that makes a role the session's current role, until the transaction ends.
+fn set_role(role: &str) -> String {
+    format!("SET LOCAL ROLE {}", quote_identifier(role))
 }
 
 impl fmt::Debug for RowAccess {

@@ -31,6 +31,18 @@ pub(crate) struct RowRoles {
     pub(crate) all_rows: Option<String>,
 }
 
+impl RowRoles {
+    /// Every role.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        self.of_requests().chain([&self.migrations])
+    }
+
+    /// The roles of statements that requests send.
+    fn of_requests(&self) -> impl Iterator<Item = &String> {
+        [&self.request].into_iter().chain(&self.all_rows)
+    }
+}
+
 /// Makes the roles of a component with the `owner` of its tables, in the transaction that makes the owner. The inner
 /// error is PostgreSQL's refusal.
 pub(crate) async fn prepare_roles(
@@ -46,10 +58,7 @@ pub(crate) async fn prepare_roles(
         migrations: name(MIGRATIONS),
         all_rows: sees_all_rows.then(|| name(ALL_ROWS)),
     };
-    for role in [&roles.request, &roles.migrations]
-        .into_iter()
-        .chain(&roles.all_rows)
-    {
+    for role in roles.all() {
         if let Err(reason) = make_role(connection, owner.renamed(role.clone())).await? {
             return Ok(Err(reason));
         }
@@ -69,16 +78,15 @@ async fn grant(
     let (schema, database) = (quote_identifier(schema), quote_identifier(&owner.database));
     let migrations = quote_identifier(&roles.migrations);
     let mut statements = format!("GRANT CONNECT ON DATABASE {database} TO {migrations};");
-    for role in [&roles.request].into_iter().chain(&roles.all_rows) {
+    for role in roles.of_requests() {
+        let is_member = is_member(connection, role, &roles.migrations).await?;
         let role = quote_identifier(role);
         let _ = write!(
             statements,
             "GRANT USAGE ON SCHEMA {schema} TO {role}; GRANT CONNECT ON DATABASE {database} TO {role};"
         );
-    }
-    for role in [&roles.request].into_iter().chain(&roles.all_rows) {
-        if !is_member(connection, role, &roles.migrations).await? {
-            let _ = write!(statements, "GRANT {} TO {migrations};", quote_identifier(role));
+        if !is_member {
+            let _ = write!(statements, "GRANT {role} TO {migrations};");
         }
     }
     if !attempt(connection, statements).await? {
@@ -133,7 +141,7 @@ async fn limit_temporary_tables(
     if public {
         let _ = write!(statements, "REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC;");
     }
-    for role in [&roles.request].into_iter().chain(&roles.all_rows) {
+    for role in roles.of_requests() {
         let role = quote_identifier(role);
         let _ = if are_allowed {
             write!(statements, "GRANT TEMPORARY ON DATABASE {database} TO {role};")
