@@ -12,7 +12,7 @@ const MIB: u64 = 1 << 20;
 /// A component that takes what it can get, and its neighbour.
 fn neighbours(memory: &str) -> AppBuilder {
     let bad = Component::new("misbehaves").at("/bad").limited("memory", "64MiB");
-    let bad = bad.limited("time", "1m").limited("cpu", "1m");
+    let bad = bad.limited("time", "1h").limited("cpu", "1h");
     App::serving([bad, Component::new("hello").at("/hello")]).with("BERTH_GUEST_MEMORY", memory)
 }
 

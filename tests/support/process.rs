@@ -14,7 +14,7 @@ use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 
 /// The longest wait for anything: far longer than anything takes.
-pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// A running host.
 pub(crate) struct Process {

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use self::ledger::{Ledger, Owner};
 
-/// How long a charge that timed out still waits while another charge of its component fails.
+/// How long a charge that timed out waits at a time while another charge of its component fails.
 const OTHERS_PAUSE: Duration = Duration::from_millis(50);
 
 /// The budget. Clones share it.
@@ -166,13 +166,14 @@ impl Charge {
         Ok(())
     }
 
-    /// Reserves `bytes` more, and waits up to `time_limit`. Of a component's charges, one fails at a time, because the
+    /// Reserves `bytes` more, and waits up to `time_limit`, but at least [`OTHERS_PAUSE`]. Of a component's charges, one fails at a time, because the
     /// memory that it releases may be enough for the others, which continue to wait.
     pub(crate) async fn grow_within(
         &mut self,
         bytes: u64,
         mut time_limit: Duration,
     ) -> Result<(), NoGuestMemory> {
+        time_limit = time_limit.max(OTHERS_PAUSE);
         let mut growing = pin!(self.account.clone().granted(bytes, self.bytes));
         loop {
             match timeout(time_limit, growing.as_mut()).await {

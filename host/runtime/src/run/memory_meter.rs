@@ -1,8 +1,10 @@
 //! Measures an instance's memory, and applies its limit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 use wasmtime::ResourceLimiterAsync;
 
 use super::guest_memory::{Charge, NoGuestMemory};
@@ -16,13 +18,15 @@ pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
 /// memory separately, so that a guest with several could exceed the limit several times.
 ///
 /// A guest that meets its own limit gets an error, and may continue with less. A guest that meets the host's
-/// limit waits for [`QUEUE_TIME`], and then ends: its request can be retried when others are done.
+/// limit waits, up to [`QUEUE_TIME`] in all, and then ends: its request can be retried when others are done.
 pub(crate) struct MemoryMeter {
     limit: u64,
     used: u64,
     charge: Charge,
     /// Whether the last memory request of the instance was not granted.
     is_short: bool,
+    /// How long the instance may still wait for memory.
+    patience: Duration,
     /// Is notified when the instance meets its limit.
     meter: Arc<CpuMeter>,
 }
@@ -35,6 +39,7 @@ impl MemoryMeter {
             used: 0,
             charge,
             is_short: false,
+            patience: QUEUE_TIME,
             meter,
         }
     }
@@ -59,7 +64,9 @@ impl MemoryMeter {
         let missing = used.saturating_sub(self.charge.bytes());
         if !self.charge.try_grow(missing) {
             self.is_short = true;
-            self.charge.grow_within(missing, QUEUE_TIME).await?;
+            let started = Instant::now();
+            self.charge.grow_within(missing, self.patience).await?;
+            self.patience = self.patience.saturating_sub(started.elapsed());
             self.is_short = false;
         }
         self.used = used;
@@ -100,6 +107,8 @@ impl ResourceLimiterAsync for MemoryMeter {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use futures_util::future::join_all;
 
     use super::*;
     use crate::run::guest_memory::GuestMemory;
@@ -158,6 +167,25 @@ mod tests {
         assert!(waits_on.is_err(), "the first has not given back what it holds");
         drop(first);
         assert!(other.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn instances_that_wait_for_each_other_at_each_step_end_in_time() {
+        const STEPS: usize = 60;
+        let memory = GuestMemory::new(160);
+        let account = memory.account("one");
+        let instance = async || {
+            let mut meter = MemoryMeter::new(1000, account.charge(), CpuMeter::new());
+            for used in 0..STEPS {
+                meter.grow(used, used + 1, 1).await?;
+                tokio::task::yield_now().await;
+            }
+            Ok::<_, NoGuestMemory>(())
+        };
+        let started = Instant::now();
+        let ended = join_all((0..16).map(|_| instance())).await;
+        assert!(ended.iter().any(Result::is_ok) && ended.iter().any(Result::is_err));
+        assert!(started.elapsed() < 2 * QUEUE_TIME, "{:?}", started.elapsed());
     }
 
     #[tokio::test]
