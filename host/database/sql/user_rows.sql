@@ -3,9 +3,11 @@
 --
 -- A claim is the text `LEASE|SUBJECT`, or `LEASE` for a request without a caller. The lease is random. The host sends it to
 -- berth_session.enter() in the batch of a transaction's first statement. The procedure stores the claim in a setting, and
--- the claim's hash in the value that the session last set of a sequence. SQL can change the setting, but only a procedure
--- of the host's role can set the sequence; caller() returns NULL if the two do not agree. A session keeps its claim for the
--- next request of the same caller. For another caller, the host enters another claim before any statement.
+-- the claim's tag in the value that the session last set of a sequence. SQL can change the setting, but only a procedure
+-- of the host's role can set the sequence. The tag of a number, such as the identifier of an account, is the number; the
+-- tag of any other claim is negative, and has 63 bits of the claim's SHA-256, which caller() compares with the setting. A
+-- session keeps its claim for the next request of the same caller. For another caller, the host enters another claim before
+-- any statement.
 --
 -- Operators and functions are qualified, because the caller chooses the search path.
 
@@ -49,9 +51,14 @@ BEGIN
     END IF;
     -- The values that the session has set for another caller.
     DISCARD SEQUENCES;
-    -- As conditions, which the server evaluates without a query. The hash is the first 64 bits of the claim's SHA-256.
-    IF pg_catalog.setval('berth_session.claims'::pg_catalog.regclass, ('x' OPERATOR(pg_catalog.||) pg_catalog.left(
-        pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8) IS NULL
+    -- As conditions, which the server evaluates without a query.
+    IF pg_catalog.setval('berth_session.claims'::pg_catalog.regclass,
+        CASE WHEN pg_catalog.substr(claim, 34) OPERATOR(pg_catalog.~) '^[1-9][0-9]{0,17}$'
+        THEN pg_catalog.substr(claim, 34)::pg_catalog.int8
+        ELSE ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+            claim, 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
+            OPERATOR(pg_catalog.|) (-9223372036854775808)
+        END) IS NULL
         OR pg_catalog.set_config('berth.claim',
             CASE WHEN pg_catalog.strpos(claim, '|') OPERATOR(pg_catalog.>) 0 THEN claim ELSE '' END, false) IS NULL THEN
         RAISE 'the claim cannot be stored' USING ERRCODE = 'BE001';
@@ -66,17 +73,20 @@ CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLA
     -- The value of the sequence is an error before the first claim of the session, so the claim comes first. A lease has 32
     -- characters.
     SELECT CASE WHEN pg_catalog.current_setting('berth.claim', true) OPERATOR(pg_catalog.<>) '' THEN
-        CASE WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.=)
-            ('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+        CASE WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0
+        THEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass)::pg_catalog.text
+        WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.=)
+            (('x' OPERATOR(pg_catalog.||) pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
                 pg_catalog.current_setting('berth.claim', true), 'UTF8')), 'hex'), 16))::pg_catalog.bit(64)::pg_catalog.int8
+                OPERATOR(pg_catalog.|) (-9223372036854775808))
         THEN pg_catalog.substr(pg_catalog.current_setting('berth.claim', true), 34)
         END
     END
 $$;
 
--- As berth_session.reset(), and records the lease, which proves to enter() that the reset succeeded. `state` is `LEASE`, or
--- `LEASE|SUBJECT` for a session that has the claim of this subject and keeps it, and the values of its sequences with it. It
--- is empty for a component whose rows have no owners.
+-- As berth_session.reset(), for the next request. `state` is `|SUBJECT` for a session that has the claim of this subject and
+-- keeps it, and the values of its sequences with it; or a lease, which is recorded, and proves to enter() that the reset
+-- succeeded; or empty for a component whose rows have no owners.
 CREATE OR REPLACE FUNCTION berth_session.reset(state text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     claim pg_catalog.text := pg_catalog.current_setting('berth.claim', true);
@@ -86,16 +96,18 @@ BEGIN
     EXECUTE 'CLOSE ALL';
     UNLISTEN *;
     DISCARD TEMP;
-    IF pg_catalog.strpos(state, '|') OPERATOR(pg_catalog.=) 0 THEN
+    IF pg_catalog.left(state, 1) OPERATOR(pg_catalog.=) '|' THEN
+        IF (pg_catalog.substr(claim, 33) OPERATOR(pg_catalog.=) state) IS NOT TRUE THEN
+            RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
+        ELSIF pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
+            NULL;
+        END IF;
+    ELSE
         DISCARD SEQUENCES;
-    ELSIF (pg_catalog.substr(claim, 33) OPERATOR(pg_catalog.=) pg_catalog.substr(state, 33)) IS NOT TRUE THEN
-        RAISE 'the claim of the caller was changed' USING ERRCODE = 'BE001';
-    ELSIF pg_catalog.set_config('berth.claim', claim, false) IS NULL THEN
-        NULL;
-    END IF;
-    -- Empty where rows have no owners: a change of a setting costs the server some microseconds.
-    IF state OPERATOR(pg_catalog.<>) '' THEN
-        IF pg_catalog.set_config('berth.lease', pg_catalog.left(state, 32), false) IS NULL THEN NULL; END IF;
+        -- Empty where rows have no owners: a change of a setting costs the server some microseconds.
+        IF state OPERATOR(pg_catalog.<>) '' AND pg_catalog.set_config('berth.lease', state, false) IS NULL THEN
+            NULL;
+        END IF;
     END IF;
 END
 $$;

@@ -77,6 +77,7 @@ impl Backends {
             target,
             is_direct,
             time,
+            is_reset_due: false,
         }
     }
 
@@ -87,6 +88,7 @@ impl Backends {
             target,
             is_direct,
             time,
+            ..
         } = backend;
         let key = connection.cancel_key();
         if connection.is_busy()
@@ -228,9 +230,20 @@ pub(crate) struct Backend {
     is_direct: bool,
     /// The time limit of its component's requests.
     time: Duration,
+    /// Whether the session must be reset before its next request.
+    pub(crate) is_reset_due: bool,
 }
 
 impl Backend {
+    /// Queues the reset of the session by the database's `function`, if it is due. `state` is the function's argument.
+    pub(crate) fn queue_due_reset(&mut self, function: u32, state: &str) -> Result<(), Error> {
+        if self.is_reset_due {
+            self.connection.queue_call(function, state)?;
+            self.is_reset_due = false;
+        }
+        Ok(())
+    }
+
     /// Ends the backend in a background task, and then drops `until`: the connection's place in its pool.
     pub(crate) fn end(self, until: impl Send + 'static) {
         // Without a runtime the process is exiting, and its sockets close with it.

@@ -8,7 +8,7 @@ use deadpool::managed::Object;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::backends::Backend;
-use crate::pooled_session::Manager;
+use crate::pooled_session::{Manager, kept_claim};
 use crate::pooled_transaction::End;
 use crate::rows::new_lease;
 use crate::server::Sessions;
@@ -103,12 +103,30 @@ impl Lease {
         }
     }
 
-    /// The identifier of this lease, which the session's last reset has recorded, if claims need one.
-    pub(crate) fn id(&self) -> Option<&str> {
-        match &self.inner {
-            Some(Inner::Pooled(place, _)) => place.lease.as_deref(),
-            _ => None,
+    /// Queues the reset of the session, if it is due. The session keeps its claim.
+    pub(crate) fn queue_reset(&mut self) -> Result<(), Error> {
+        if let Some(Inner::Pooled(place, backend)) = &mut self.inner
+            && let Some(function) = place.reset_function
+        {
+            backend.queue_due_reset(function, &kept_claim(place.claimed.as_deref()))?;
         }
+        Ok(())
+    }
+
+    /// Queues a reset that drops the session's claim and records the identifier of a new lease, which another claim needs.
+    /// Returns the identifier; `None` if the session is not the component's own.
+    pub(crate) fn queue_renewal(&mut self) -> Result<Option<String>, Error> {
+        self.set_claimed(None);
+        let Some(Inner::Pooled(place, backend)) = &mut self.inner else {
+            return Ok(None);
+        };
+        let Some(function) = place.reset_function else {
+            return Ok(None);
+        };
+        let id = new_lease()?;
+        backend.is_reset_due = true;
+        backend.queue_due_reset(function, &id)?;
+        Ok(Some(id))
     }
 
     /// The command that ends a transaction.
@@ -136,11 +154,10 @@ impl Lease {
         }
     }
 
-    /// Queues the reset of the session. An open transaction is rolled back at once, because others may wait for its
-    /// locks. Returns false if the session cannot be reset.
+    /// Makes the reset of the session due before its next request. An open transaction is rolled back at once, because
+    /// others may wait for its locks. Returns false if the session cannot be reset.
     fn reset(&mut self) -> bool {
         let kind = self.kind();
-        let function = self.reset_function();
         if self.is_busy() {
             return false;
         }
@@ -156,43 +173,16 @@ impl Lease {
         if is_in_transaction && self.queue("ROLLBACK").is_err() {
             return false;
         }
-        if self.is_changed {
+        if self.is_changed || self.reset_function().is_none() {
+            // The function does not remove prepared statements.
+            self.statements_were_dropped();
             self.set_claimed(None);
+            return self.queue(FULL_RESET).is_ok() && self.flush_now();
         }
-        let Ok(state) = self.next_state() else {
-            return false;
-        };
-        if !self.is_changed
-            && let Some(function) = function
-        {
-            return self.queue_call(function, &state).is_ok() && (!is_in_transaction || self.flush_now());
+        if let Some(backend) = self.backend_mut() {
+            backend.is_reset_due = true;
         }
-        // The function does not remove prepared statements.
-        self.statements_were_dropped();
-        if self.queue(FULL_RESET).is_err() {
-            return false;
-        }
-        // The full reset alone records no lease.
-        let recorded = function.is_none_or(|function| self.queue_call(function, &state).is_ok());
-        recorded && self.flush_now()
-    }
-
-    /// Gives the next reset a lease, if claims need one, and the subject of the claim that the session keeps. Empty
-    /// otherwise.
-    fn next_state(&mut self) -> Result<String, Error> {
-        let Some(Inner::Pooled(place, _)) = &mut self.inner else {
-            return Ok(String::new());
-        };
-        if place.lease.is_none() {
-            return Ok(String::new());
-        }
-        let lease = new_lease()?;
-        let state = match &place.claimed {
-            Some(subject) => format!("{lease}|{subject}"),
-            None => lease.clone(),
-        };
-        place.lease = Some(lease);
-        Ok(state)
+        !is_in_transaction || (self.queue_reset().is_ok() && self.flush_now())
     }
 
     /// The subject of the claim that the session has.

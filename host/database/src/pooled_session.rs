@@ -11,7 +11,7 @@ use crate::host_tables::FIND_RESET;
 use crate::pool::{MAX_IDLE, PING_AFTER_IDLE};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction;
-use crate::rows::{ClaimKey, new_lease};
+use crate::rows::ClaimKey;
 use crate::server::{Server, Sessions};
 use crate::sql::quote_identifier;
 
@@ -48,8 +48,6 @@ pub(crate) struct Pooled {
     pub(crate) sessions: Sessions,
     /// The identifier of the function that resets the session. `None` if the database lacks it.
     pub(crate) reset_function: Option<u32>,
-    /// The lease of the last reset, if rows have owners: a claim is valid only after this reset.
-    pub(crate) lease: Option<String>,
     /// The subject of the claim that the session has.
     pub(crate) claimed: Option<String>,
     /// The statements that begin a transaction on a pooler's session.
@@ -71,22 +69,22 @@ impl Pooled {
         self.backend.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the reset of a new session, which the claims of its first request need.
-    fn queue_first_reset(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        if let Some(function) = self.reset_function {
-            let lease = new_lease()?;
-            connection.queue_call(function, &lease)?;
-            self.lease = Some(lease);
-        }
-        Ok(())
-    }
-
-    /// Sends the reset, if no request has sent it. Returns false if the session is closed.
+    /// Sends the reset, if it is due. Returns false if the session is closed.
     pub(crate) fn reset(&self) -> bool {
-        self.backend
-            .try_lock()
-            .is_ok_and(|mut backend| backend.as_deref_mut().is_some_and(|it| it.connection.flush_now()))
+        self.backend.try_lock().is_ok_and(|mut backend| {
+            backend.as_deref_mut().is_some_and(|backend| {
+                let queued = self.reset_function.map_or(Ok(()), |function| {
+                    backend.queue_due_reset(function, &kept_claim(self.claimed.as_deref()))
+                });
+                queued.is_ok() && backend.connection.flush_now()
+            })
+        })
     }
+}
+
+/// The argument of the reset of a session that keeps the claim of `subject`; empty without a claim.
+pub(crate) fn kept_claim(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!("|{subject}"))
 }
 
 impl Manager {
@@ -165,19 +163,13 @@ impl Manager {
             Sessions::Own => reset_function(&mut backend.connection).await?,
             Sessions::Shared => None,
         };
-        let mut pooled = Pooled {
-            backend: Mutex::new(None),
+        Ok(Pooled {
+            backend: Mutex::new(Some(Box::new(backend))),
             sessions,
             reset_function,
-            lease: None,
             claimed: None,
             begin: Arc::clone(&self.begin),
-        };
-        if self.claims().is_some() {
-            pooled.queue_first_reset(&mut backend.connection)?;
-        }
-        pooled.put_back(Box::new(backend));
-        Ok(pooled)
+        })
     }
 }
 

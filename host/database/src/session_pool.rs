@@ -113,14 +113,15 @@ impl SessionPool {
             }
         };
         let claim = match claims {
-            // The session has the claim already. A kept claim lasts longer than a transaction only on a session of the
-            // component's own.
-            Some(_) if caller.is_some() && lease.kind() == Kind::Own && lease.claimed() == caller => None,
-            Some(key) => {
-                lease.set_claimed(None);
-                Some(key.claim(caller, lease.id())?)
+            // Only a session of the component's own keeps a claim longer than a transaction.
+            Some(key) if caller.is_none() || lease.kind() != Kind::Own || lease.claimed() != caller => {
+                let lease = lease.queue_renewal()?;
+                Some(key.claim(caller, lease.as_deref())?)
             }
-            None => None,
+            _ => {
+                lease.queue_reset()?;
+                None
+            }
         };
         Ok(Session::new(lease, limit, notices, claim))
     }

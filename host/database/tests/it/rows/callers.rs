@@ -33,6 +33,40 @@ async fn each_caller_has_the_rows_of_its_own() {
 }
 
 #[tokio::test]
+async fn subjects_that_look_alike_have_rows_of_their_own() {
+    let host = Host::start().await;
+    let pool = host.requests().await;
+    let subjects = [
+        "7",
+        "07",
+        "+7",
+        "-7",
+        " 7",
+        "7 ",
+        "7.0",
+        "0",
+        "x|7",
+        "|7",
+        "\u{667}",
+        "999999999999999999",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+    ];
+    for subject in subjects {
+        let insert = format!("INSERT INTO tasks (title) VALUES ('of <{subject}>') RETURNING user_id");
+        assert_eq!(
+            ask(&pool, subject, &insert).await.as_deref(),
+            Ok(subject.trim_end())
+        );
+    }
+    for subject in subjects.iter().chain(subjects.iter().rev()) {
+        let titles = ask(&pool, subject, "SELECT title FROM tasks").await;
+        assert_eq!(titles, Ok(format!("of <{subject}>")));
+    }
+}
+
+#[tokio::test]
 async fn the_owner_of_a_new_row_is_the_caller() {
     let host = Host::start().await;
     let pool = host.requests().await;

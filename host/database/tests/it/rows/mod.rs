@@ -99,10 +99,15 @@ impl Host {
 
     /// Makes the tables, and returns a pool of the requests' role with one session.
     async fn requests(&self) -> SessionPool {
+        self.requests_on(ROWS).await
+    }
+
+    /// As [`Self::requests`], on other rows.
+    async fn requests_on(&self, rows: &str) -> SessionPool {
         self.migrate(&[TABLES]).await.unwrap().commit().await.unwrap();
         run(
             &mut self.superuser().await,
-            &format!("SET search_path = todo; {ROWS}"),
+            &format!("SET search_path = todo; {rows}"),
         )
         .await;
         self.pool(1).await
