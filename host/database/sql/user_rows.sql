@@ -66,13 +66,14 @@ BEGIN
 END
 $$;
 
--- The subject of the caller; NULL without a claim, or if the claim is not the one that the host has entered. Volatile and
--- without the host's rights, so that the server makes it a part of the plan.
+-- The subject of the caller; NULL without a claim, or if the claim is not the one that the host has entered. Without the
+-- host's rights, and in PL/pgSQL: the server would make a function in SQL a part of each plan, which makes planning slow.
 GRANT SELECT ON SEQUENCE berth_session.claims TO PUBLIC;
-CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLATILE PARALLEL RESTRICTED AS $$
+CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED AS $$
+BEGIN
     -- The value of the sequence is an error before the first claim of the session, so the claim comes first. A lease has 32
     -- characters.
-    SELECT CASE WHEN pg_catalog.current_setting('berth.claim', true) OPERATOR(pg_catalog.<>) '' THEN
+    RETURN CASE WHEN pg_catalog.current_setting('berth.claim', true) OPERATOR(pg_catalog.<>) '' THEN
         CASE WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.>) 0
         THEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass)::pg_catalog.text
         WHEN pg_catalog.currval('berth_session.claims'::pg_catalog.regclass) OPERATOR(pg_catalog.=)
@@ -81,7 +82,8 @@ CREATE OR REPLACE FUNCTION berth_session.caller() RETURNS text LANGUAGE sql VOLA
                 OPERATOR(pg_catalog.|) (-9223372036854775808))
         THEN pg_catalog.substr(pg_catalog.current_setting('berth.claim', true), 34)
         END
-    END
+    END;
+END
 $$;
 
 -- As berth_session.reset(), for the next request. `state` is `|SUBJECT` for a session that has the claim of this subject and
