@@ -174,9 +174,12 @@ fn content_type(path: &str) -> HeaderValue {
     let guessed = mime_guess::from_path(path).first();
     let text = guessed.map_or_else(|| UNKNOWN_TYPE.to_owned(), |guessed| {
         let is_text = guessed.type_() == mime_guess::mime::TEXT
-            || matches!(guessed.subtype().as_str(), "javascript" | "json")
+            || guessed.subtype() == mime_guess::mime::JSON
             || guessed.suffix().is_some_and(|suffix| matches!(suffix.as_str(), "json" | "xml"));
-        if is_text {
+        if guessed.subtype() == mime_guess::mime::JAVASCRIPT {
+            // The only current name (RFC 9239).
+            "text/javascript; charset=utf-8".to_owned()
+        } else if is_text {
             format!("{}; charset=utf-8", guessed.essence_str())
         } else {
             guessed.essence_str().to_owned()

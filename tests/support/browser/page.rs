@@ -56,21 +56,21 @@ impl<'a> Page<'a> {
 
     /// Waits until the expression has this value.
     #[track_caller]
-    pub(crate) fn shows(&self, expression: &str, expected: Value) -> impl Future<Output = ()> {
-        let expression = expression.to_owned();
+    pub(crate) fn shows(&self, expression: impl Into<String>, expected: Value) -> impl Future<Output = ()> {
+        let expression = expression.into();
         eventually(expected, async move || self.value(&expression).await)
     }
 
     /// Waits until the page's visible text has this text.
     #[track_caller]
     pub(crate) fn sees(&self, text: &str) -> impl Future<Output = ()> {
-        self.shows(&format!("document.body.innerText.includes({})", json!(text)), json!(true))
+        self.shows(format!("document.body.innerText.includes({})", json!(text)), json!(true))
     }
 
     /// Waits until the visible text lacks this text.
     #[track_caller]
     pub(crate) fn sees_no(&self, text: &str) -> impl Future<Output = ()> {
-        self.shows(&format!("document.body.innerText.includes({})", json!(text)), json!(false))
+        self.shows(format!("document.body.innerText.includes({})", json!(text)), json!(false))
     }
 
     /// Waits until the page has this path.
