@@ -230,7 +230,8 @@ fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
     }
     if manifest.files != config.manifest.files {
         return Err(ManifestRefusal {
-            reason: "[files] has changed: start the host again, because [files] is read at the start only".to_owned(),
+            reason: "[files] has changed: start the host again, because [files] is read at the start only"
+                .to_owned(),
             may_pass: false,
         });
     }

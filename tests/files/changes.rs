@@ -102,7 +102,10 @@ async fn no_request_sees_a_mixture_while_releases_are_swapped_under_load() {
                         assert_eq!(script.header("etag"), page.header("etag"));
                     } else {
                         let next = app.get("/index.html").answer().await.expect(200).text();
-                        assert!(next.parse::<usize>().unwrap() > number.parse().unwrap(), "{next} after {number}");
+                        assert!(
+                            next.parse::<usize>().unwrap() > number.parse().unwrap(),
+                            "{next} after {number}"
+                        );
                     }
                     requests += 1;
                 }
@@ -113,7 +116,10 @@ async fn no_request_sees_a_mixture_while_releases_are_swapped_under_load() {
     for number in 1..=5 {
         release(&site, number);
         shows(&app, "/index.html", &number.to_string()).await;
-        assert_eq!(app.get(&format!("/app.{}.js", number - 1)).answer().await.status, 404);
+        assert_eq!(
+            app.get(&format!("/app.{}.js", number - 1)).answer().await.status,
+            404
+        );
     }
     is_over.store(true, Ordering::Relaxed);
     for client in clients {

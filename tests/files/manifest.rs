@@ -13,7 +13,11 @@ fn a_check_tells_the_routes_the_size_and_what_is_left_out() {
     symlink("/etc/passwd", site.directory().join("passwd")).unwrap();
     let output = site.everywhere().run("check");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for line in [
         "files.site: good, 2 files of 10 B at /{*rest}",
         "files.site: passwd is not served: the link leads out of the directory",
@@ -44,9 +48,15 @@ fn what_the_manifest_may_not_say_of_files_is_refused() {
         ("a parameter", site.saying("routes = [\"/{user}/x\"]")),
         ("a route that is none", site.saying("routes = [\"static\"]")),
         ("a route of the host's", site.saying("routes = [\"/health\"]")),
-        ("a route of a component's", site.beside([hello], "routes = [\"/hello/{*all}\"]")),
+        (
+            "a route of a component's",
+            site.beside([hello], "routes = [\"/hello/{*all}\"]"),
+        ),
         ("a route twice", site.saying("routes = [\"/a\", \"/a\"]")),
-        ("a fallback that is not there", with("fallback = \"nothing.html\"")),
+        (
+            "a fallback that is not there",
+            with("fallback = \"nothing.html\""),
+        ),
         ("a fallback outside", with("fallback = \"../index.html\"")),
         ("a path that is none", with("immutable = [\"/assets\"]")),
         ("a header that is none", with("headers = { \"a b\" = \"x\" }")),
@@ -60,9 +70,13 @@ fn what_the_manifest_may_not_say_of_files_is_refused() {
         ),
         (
             "a name that is none",
-            App::serving([]).preceded_by(&super::table(&site.directory(), everywhere).replace("site", "My_Site")),
+            App::serving([])
+                .preceded_by(&super::table(&site.directory(), everywhere).replace("site", "My_Site")),
         ),
-        ("files that are no table", App::serving([]).preceded_by("files = \"public\"\n")),
+        (
+            "files that are no table",
+            App::serving([]).preceded_by("files = \"public\"\n"),
+        ),
     ];
     let refusal = |output: std::process::Output| {
         let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
@@ -70,7 +84,11 @@ fn what_the_manifest_may_not_say_of_files_is_refused() {
         let text = text.replace(&*site.directory().to_string_lossy(), "…/public");
         // The directory of the manifest is of this run.
         let words = text.split(' ').map(|word| match word.find("/tmp") {
-            Some(_) => word.rsplit('/').next().map(|end| format!("…/{end}")).unwrap_or_default(),
+            Some(_) => word
+                .rsplit('/')
+                .next()
+                .map(|end| format!("…/{end}"))
+                .unwrap_or_default(),
             None => word.to_owned(),
         });
         words.collect::<Vec<_>>().join(" ")

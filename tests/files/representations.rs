@@ -6,7 +6,9 @@ use crate::support::raw::exchange;
 
 /// Longer than what is kept in memory.
 fn large() -> Vec<u8> {
-    (0..700_000_u32).map(|position| u8::try_from(position % 251).unwrap()).collect()
+    (0..700_000_u32)
+        .map(|position| u8::try_from(position % 251).unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -14,18 +16,33 @@ async fn a_client_that_has_the_file_gets_no_body() {
     let site = Site::new(&[("a.txt", "one")]);
     let app = site.everywhere().start().await;
     let first = app.get("/a.txt").answer().await.expect(200);
-    let (tag, date) = (first.header("etag").unwrap(), first.header("last-modified").unwrap());
+    let (tag, date) = (
+        first.header("etag").unwrap(),
+        first.header("last-modified").unwrap(),
+    );
     assert!(tag.starts_with('"') && tag.ends_with('"'), "{tag} is strong");
     assert_eq!(first.header("cache-control"), Some("no-cache"));
     assert_eq!(first.header("content-type"), Some("text/plain; charset=utf-8"));
-    for (name, value) in [("if-none-match", tag), ("if-none-match", "*"), ("if-modified-since", date)] {
+    for (name, value) in [
+        ("if-none-match", tag),
+        ("if-none-match", "*"),
+        ("if-modified-since", date),
+    ] {
         for method in ["GET", "HEAD"] {
-            let answer = app.request(method, "/a.txt").header(name, value).answer().await.expect(304);
+            let answer = app
+                .request(method, "/a.txt")
+                .header(name, value)
+                .answer()
+                .await
+                .expect(304);
             assert!(answer.body.is_empty() && answer.header("etag") == Some(tag));
             assert_eq!(answer.header("content-type"), None);
         }
     }
-    for (name, value) in [("if-none-match", "\"x\""), ("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT")] {
+    for (name, value) in [
+        ("if-none-match", "\"x\""),
+        ("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT"),
+    ] {
         app.get("/a.txt").header(name, value).answer().await.expect(200);
     }
 }
@@ -38,7 +55,10 @@ async fn ranges_of_small_and_large_files_are_served() {
     for (path, whole) in [("/small", b"0123456789".to_vec()), ("/large", large())] {
         let length = whole.len();
         let all = app.get(path).answer().await.expect(200);
-        assert!(all.body == whole && all.header("accept-ranges") == Some("bytes"), "{path}");
+        assert!(
+            all.body == whole && all.header("accept-ranges") == Some("bytes"),
+            "{path}"
+        );
         let tag = all.header("etag").unwrap();
         for (range, from, to) in [
             ("bytes=0-0".to_owned(), 0, 1),
@@ -53,16 +73,41 @@ async fn ranges_of_small_and_large_files_are_served() {
             assert_eq!(answer.header("content-range"), Some(&*content_range));
             assert_eq!(answer.header("content-length"), Some(&*(to - from).to_string()));
         }
-        let beyond = app.get(path).header("range", format!("bytes={length}-")).answer().await;
-        assert_eq!(beyond.header("content-range"), Some(&*format!("bytes */{length}")));
+        let beyond = app
+            .get(path)
+            .header("range", format!("bytes={length}-"))
+            .answer()
+            .await;
+        assert_eq!(
+            beyond.header("content-range"),
+            Some(&*format!("bytes */{length}"))
+        );
         assert_eq!(beyond.failure(), (416, "Range Not Satisfiable".to_owned()));
         for ignored in ["bytes=5-2", "lines=0-1", "bytes=0-1,3-4", "nonsense"] {
-            assert_eq!(app.get(path).header("range", ignored).answer().await.expect(200).body.len(), length);
+            assert_eq!(
+                app.get(path)
+                    .header("range", ignored)
+                    .answer()
+                    .await
+                    .expect(200)
+                    .body
+                    .len(),
+                length
+            );
         }
-        let conditional = |condition: &str| app.get(path).header("range", "bytes=0-1").header("if-range", condition);
+        let conditional = |condition: &str| {
+            app.get(path)
+                .header("range", "bytes=0-1")
+                .header("if-range", condition)
+        };
         conditional(tag).answer().await.expect(206);
         conditional("\"another\"").answer().await.expect(200);
-        let head = app.request("HEAD", path).header("range", "bytes=0-1").answer().await.expect(200);
+        let head = app
+            .request("HEAD", path)
+            .header("range", "bytes=0-1")
+            .answer()
+            .await
+            .expect(200);
         assert_eq!(head.header("content-length"), Some(&*length.to_string()));
     }
 }
@@ -88,16 +133,44 @@ async fn a_compressed_form_goes_to_clients_that_want_it() {
         ("br;q=0, gzip;q=0.1", "gzip", "by gzip"),
     ] {
         let answer = asked("/a.js", accept).await;
-        assert!(answer.contains(&format!("content-encoding: {coding}\r\n")), "{answer}");
-        assert!(answer.ends_with(body) && answer.contains("vary: accept-encoding\r\n"), "{answer}");
-        assert!(answer.contains("content-type: text/javascript; charset=utf-8\r\n"), "{answer}");
+        assert!(
+            answer.contains(&format!("content-encoding: {coding}\r\n")),
+            "{answer}"
+        );
+        assert!(
+            answer.ends_with(body) && answer.contains("vary: accept-encoding\r\n"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("content-type: text/javascript; charset=utf-8\r\n"),
+            "{answer}"
+        );
     }
-    for (path, accept) in [("/a.js", "identity"), ("/a.js", "gzip;q=0"), ("/b.js", "br, gzip")] {
+    for (path, accept) in [
+        ("/a.js", "identity"),
+        ("/a.js", "gzip;q=0"),
+        ("/b.js", "br, gzip"),
+    ] {
         let answer = asked(path, accept).await;
-        assert!(answer.ends_with("plain") && !answer.contains("content-encoding"), "{answer}");
+        assert!(
+            answer.ends_with("plain") && !answer.contains("content-encoding"),
+            "{answer}"
+        );
     }
-    let tag = |answer: &str| answer.split("etag: ").nth(1).unwrap().split("\r\n").next().unwrap().to_owned();
-    assert_ne!(tag(&asked("/a.js", "br").await), tag(&asked("/a.js", "identity").await));
+    let tag = |answer: &str| {
+        answer
+            .split("etag: ")
+            .nth(1)
+            .unwrap()
+            .split("\r\n")
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    assert_ne!(
+        tag(&asked("/a.js", "br").await),
+        tag(&asked("/a.js", "identity").await)
+    );
     // For those that want the file of this name.
     assert!(asked("/a.js.gz", "identity").await.ends_with("by gzip"));
 }
@@ -114,6 +187,9 @@ async fn headers_and_the_rules_for_caches_are_the_manifests() {
     ] {
         let answer = app.get(path).answer().await.expect(200);
         assert_eq!(answer.header("cache-control"), Some(cached), "{path}");
-        assert_eq!(answer.header("content-security-policy"), Some("default-src 'self'"));
+        assert_eq!(
+            answer.header("content-security-policy"),
+            Some("default-src 'self'")
+        );
     }
 }

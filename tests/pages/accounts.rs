@@ -5,7 +5,9 @@ use crate::support::{App, Browser, Send as _};
 
 #[tokio::test]
 async fn a_person_registers_leaves_and_comes_back() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let app = App::start().await;
     let page = browser.page(&app).await;
     page.open("/").await;
@@ -34,13 +36,18 @@ async fn a_person_registers_leaves_and_comes_back() {
     page.lists(&["Buy milk"]).await;
     // The token is where no script sees it.
     assert!(page.cookie("access_token").await.is_some());
-    assert_eq!(page.value("document.cookie + JSON.stringify(localStorage)").await, "{}");
+    assert_eq!(
+        page.value("document.cookie + JSON.stringify(localStorage)").await,
+        "{}"
+    );
     page.is_flawless();
 }
 
 #[tokio::test]
 async fn a_wrong_password_and_a_taken_address_are_told_in_words() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let app = App::start().await;
     let page = browser.page(&app).await;
     register(&page, "ann@example.com").await;
@@ -61,12 +68,18 @@ async fn a_wrong_password_and_a_taken_address_are_told_in_words() {
 
 #[tokio::test]
 async fn a_session_that_ends_leads_to_the_login_with_the_reason() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let app = App::start().await;
     let page = browser.page(&app).await;
     register(&page, "ann@example.com").await;
     let token = page.cookie("access_token").await.unwrap();
-    app.post("/auth/logout").bearer_auth(token).answer().await.expect(200);
+    app.post("/auth/logout")
+        .bearer_auth(token)
+        .answer()
+        .await
+        .expect(200);
     page.write("textbox", "New task", "Too late").await;
     page.click("button", "Add").await;
     page.is_at("/login?ended").await;

@@ -14,7 +14,9 @@ async fn start() -> (App, FakeCohere) {
 
 #[tokio::test]
 async fn a_tool_call_shows_as_it_happens_and_the_list_follows() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let (app, cohere) = start().await;
     let page = browser.page(&app).await;
     register(&page, "ann@example.com").await;
@@ -27,12 +29,20 @@ async fn a_tool_call_shows_as_it_happens_and_the_list_follows() {
     page.sees("Add task “buy milk”: done").await;
     // The answer is still to come, and the task is there.
     page.lists(&["buy milk"]).await;
-    page.shows("document.querySelector('#messages').getAttribute('aria-busy')", json!("true")).await;
+    page.shows(
+        "document.querySelector('#messages').getAttribute('aria-busy')",
+        json!("true"),
+    )
+    .await;
     page.sees("Noted").await;
     page.sees_no("Noted down.").await;
     gate.open();
     page.sees("Noted down.").await;
-    page.shows("document.querySelector('#messages').getAttribute('aria-busy')", json!(null)).await;
+    page.shows(
+        "document.querySelector('#messages').getAttribute('aria-busy')",
+        json!(null),
+    )
+    .await;
 
     page.open("/").await;
     page.sees("Add task “buy milk”: done").await;
@@ -45,7 +55,9 @@ async fn a_tool_call_shows_as_it_happens_and_the_list_follows() {
 
 #[tokio::test]
 async fn the_assistant_changes_what_the_list_shows() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let (app, _cohere) = start().await;
     let page = browser.page(&app).await;
     register(&page, "ann@example.com").await;
@@ -58,19 +70,26 @@ async fn the_assistant_changes_what_the_list_shows() {
         page.click("button", "Send").await;
         page.sees(call).await;
     }
-    page.shows("document.querySelectorAll('#list .done').length", json!(1)).await;
+    page.shows("document.querySelectorAll('#list .done').length", json!(1))
+        .await;
     page.is_flawless();
 }
 
 #[tokio::test]
 async fn a_message_that_fails_is_not_lost() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let app = App::start().await;
     let page = browser.page(&app).await;
     register(&page, "ann@example.com").await;
     page.write("textbox", "Message", "add buy milk").await;
     page.click("button", "Send").await;
     page.sees("The language model is not configured").await;
-    page.shows("document.querySelector('#say textarea').value", json!("add buy milk")).await;
+    page.shows(
+        "document.querySelector('#say textarea').value",
+        json!("add buy milk"),
+    )
+    .await;
     page.is_flawless_but_for_requests();
 }

@@ -31,7 +31,9 @@ async fn check(page: &Page<'_>, axe: &str) {
 
 #[tokio::test]
 async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
-    let Some(browser) = Browser::start().await else { return };
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
     let Some(axe) = axe() else { return };
     let cohere = FakeCohere::start(0).await.unwrap();
     let app = App::with("COHERE_API_KEY", "fake").with("COHERE_BASE_URL", cohere.base_url());
@@ -54,8 +56,10 @@ async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
     page.has("dialog", "Edit task").await;
     page.write("textbox", "Category", "house").await;
     page.write("textbox", "Tags, with commas between", "phone").await;
-    page.value("document.querySelector('#edit [name=priority]').value = 'high'").await;
-    page.value("document.querySelector('#edit [name=due_date]').value = '2020-01-02T09:00'").await;
+    page.value("document.querySelector('#edit [name=priority]').value = 'high'")
+        .await;
+    page.value("document.querySelector('#edit [name=due_date]').value = '2020-01-02T09:00'")
+        .await;
     check(&page, &axe).await;
     page.click("button", "Save").await;
     page.sees("#phone").await;
@@ -65,7 +69,11 @@ async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
     page.click("button", "Send").await;
     page.sees("Add task “Buy milk”: done").await;
     page.has("checkbox", "Buy milk").await;
-    page.shows("document.querySelector('#messages').hasAttribute('aria-busy')", false.into()).await;
+    page.shows(
+        "document.querySelector('#messages').hasAttribute('aria-busy')",
+        false.into(),
+    )
+    .await;
     check(&page, &axe).await;
     page.click("button", "Close this message").await;
     page.value("scrollTo(0, 0); document.activeElement.blur()").await;

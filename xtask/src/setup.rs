@@ -122,7 +122,10 @@ pub(crate) fn pgbouncer(path: &OsStr) -> Result<()> {
 /// Prepares the tests in the browser: Chromium, and axe-core by npm. Where the variable `BERTH_BROWSER_TESTS` is `always`,
 /// what is missing is installed; elsewhere the tests that need it are skipped, and a message says what to install.
 pub(crate) fn browser(workspace: &Workspace, path: &OsStr) -> Result<()> {
-    #[expect(clippy::disallowed_methods, reason = "it is a setting of the tests, and not of the host")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is a setting of the tests, and not of the host"
+    )]
     let always = env::var_os("BERTH_BROWSER_TESTS").is_some_and(|value| value == "always");
     for program in ["chromium", "npm"] {
         if is_on(path, program) {

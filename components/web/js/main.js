@@ -6,7 +6,7 @@ import { byId } from "./elements.js";
 import { sentence, showError, watchConnection } from "./notices.js";
 import * as tasks from "./tasks.js";
 
-watchConnection(tasks.reload);
+watchConnection(tasks.recover);
 byId("log-out").addEventListener("click", logOut);
 await start();
 

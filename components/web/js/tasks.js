@@ -57,6 +57,12 @@ export async function reload() {
   }
 }
 
+/** Reads the list again after the connection was lost, which no message needs to say any longer. */
+export function recover() {
+  showError(add.querySelector("[role=alert]"));
+  return reload();
+}
+
 /** The first `limit` tasks, in as many requests as the API needs, and the number of all. */
 async function readTasks() {
   const query = filters.query();

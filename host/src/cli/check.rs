@@ -103,8 +103,14 @@ fn text_of_files(spec: &FilesSpec, listing: &Listing) -> String {
     let (name, count) = (&spec.name, listing.count());
     let routes: Vec<_> = spec.routes.iter().map(RoutePattern::as_str).collect();
     let size = bytesize::ByteSize(listing.bytes());
-    let left_out = listing.left_out.iter().map(|entry| format!("files.{name}: {entry}\n"));
-    format!("files.{name}: good, {count} files of {size} at {}\n", routes.join(", ")) + &left_out.collect::<String>()
+    let left_out = listing
+        .left_out
+        .iter()
+        .map(|entry| format!("files.{name}: {entry}\n"));
+    format!(
+        "files.{name}: good, {count} files of {size} at {}\n",
+        routes.join(", ")
+    ) + &left_out.collect::<String>()
 }
 
 /// A directory of files; nothing if the directory has gone since the manifest was checked.

@@ -129,7 +129,8 @@ pub(super) fn check_names(names: &[&Spanned<String>], faults: &mut Faults) {
         faults.add(Misplaced::at(name.span(), reason));
     }
     if let Some(name) = names.get(MAX_TABLES) {
-        let reason = format!("at most {MAX_TABLES} tables of files are allowed: serve several directories as one");
+        let reason =
+            format!("at most {MAX_TABLES} tables of files are allowed: serve several directories as one");
         faults.add(Misplaced::at(name.span(), reason));
     }
 }
@@ -219,9 +220,13 @@ impl FromStr for OwnHeader {
             ));
         };
         let is_reserved = RESERVED.contains(&name)
-            || RESERVED_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix));
+            || RESERVED_PREFIXES
+                .iter()
+                .any(|prefix| name.as_str().starts_with(prefix));
         if is_reserved {
-            return Err(format!("{text:?} is a header that the host sets itself: remove it"));
+            return Err(format!(
+                "{text:?} is a header that the host sets itself: remove it"
+            ));
         }
         Ok(Self(name))
     }

@@ -125,7 +125,13 @@ fn check_routes(
     });
     let of_files = files.iter().flat_map(|(name, read)| {
         let routes = read.iter().flat_map(|Read { value, .. }| &value.routes);
-        routes.map(|route| (format!("files.{}", name.get_ref()), route.span(), &route.get_ref().0.0))
+        routes.map(|route| {
+            (
+                format!("files.{}", name.get_ref()),
+                route.span(),
+                &route.get_ref().0.0,
+            )
+        })
     });
     let mut claims = Claims::default();
     for (owner, place, pattern) in of_components.chain(of_files) {

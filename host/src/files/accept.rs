@@ -15,10 +15,17 @@ pub(super) fn choose<'a>(
 ) -> (Option<&'static str>, &'a Representation) {
     let accepted: Vec<_> = entries(headers, &header::ACCEPT_ENCODING).collect();
     let weight = |coding: &str| {
-        let named = |name: &str| accepted.iter().find(|(entry, _)| entry.eq_ignore_ascii_case(name));
+        let named = |name: &str| {
+            accepted
+                .iter()
+                .find(|(entry, _)| entry.eq_ignore_ascii_case(name))
+        };
         // Older clients know gzip by another name (RFC 9110, 8.4.1.3).
         let alias = (coding == "gzip").then(|| named("x-gzip")).flatten();
-        named(coding).or(alias).or_else(|| named("*")).map(|(_, weight)| *weight)
+        named(coding)
+            .or(alias)
+            .or_else(|| named("*"))
+            .map(|(_, weight)| *weight)
     };
     // A coding that is not named is not welcome; the plain form always is, unless it is ruled out by name.
     let plain = weight("identity").unwrap_or(1);
@@ -40,7 +47,9 @@ pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
 /// The weight of a media type: that of the most specific range which includes it.
 fn weight_of_type(headers: &HeaderMap, kind: &str, subtype: &str) -> u16 {
     let precision = |range: &str| match range.split_once('/') {
-        Some((one, other)) if one.eq_ignore_ascii_case(kind) && other.eq_ignore_ascii_case(subtype) => Some(3),
+        Some((one, other)) if one.eq_ignore_ascii_case(kind) && other.eq_ignore_ascii_case(subtype) => {
+            Some(3)
+        }
         Some((one, "*")) if one.eq_ignore_ascii_case(kind) => Some(2),
         Some(("*", "*")) => Some(1),
         _ => None,

@@ -127,11 +127,14 @@ impl OpenFile {
 /// An entity tag without its quotes.
 fn tag(digest: &[u8]) -> String {
     use std::fmt::Write as _;
-    digest.iter().take(TAG_BYTES).fold(String::new(), |mut tag, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(tag, "{byte:02x}");
-        tag
-    })
+    digest
+        .iter()
+        .take(TAG_BYTES)
+        .fold(String::new(), |mut tag, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(tag, "{byte:02x}");
+            tag
+        })
 }
 
 #[cfg(test)]
@@ -167,7 +170,14 @@ mod tests {
             fs::write(&path, &bytes).unwrap();
             let (content, _) = Content::read(&found(&path)).unwrap();
             let length = bytes.len();
-            for range in [0..length, 0..1, 2..length, length - 1..length, 1..1, 3..length.min(70_000)] {
+            for range in [
+                0..length,
+                0..1,
+                2..length,
+                length - 1..length,
+                1..1,
+                3..length.min(70_000),
+            ] {
                 let body = content.body(range.start as u64..range.end as u64);
                 let served = body.collect().await.unwrap().to_bytes();
                 assert_eq!(served, bytes[range.clone()], "{range:?}");

@@ -156,13 +156,7 @@ impl Listing {
         Ok(())
     }
 
-    fn add_entry(
-        &mut self,
-        root: &Path,
-        path: &Path,
-        key: String,
-        depth: usize,
-    ) -> Result<(), ListingError> {
+    fn add_entry(&mut self, root: &Path, path: &Path, key: String, depth: usize) -> Result<(), ListingError> {
         // An entry that is gone by now is no part of the listing.
         let Ok(metadata) = fs::symlink_metadata(path) else {
             return Ok(());
@@ -282,7 +276,14 @@ mod tests {
         let root = folder.path();
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::create_dir(root.join(".git")).unwrap();
-        for name in ["index.html", "a/one.js", "a/b/two.js", ".env", ".git/config", "a/.hidden"] {
+        for name in [
+            "index.html",
+            "a/one.js",
+            "a/b/two.js",
+            ".env",
+            ".git/config",
+            "a/.hidden",
+        ] {
             fs::write(root.join(name), name).unwrap();
         }
         let listing = Listing::read(root).unwrap();
@@ -334,9 +335,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         let refusal = |path: &Path| Listing::read(path).err().unwrap();
-        assert!(matches!(refusal(&root.join("nowhere")), ListingError::NoDirectory(_)));
+        assert!(matches!(
+            refusal(&root.join("nowhere")),
+            ListingError::NoDirectory(_)
+        ));
         fs::write(root.join("file"), "").unwrap();
-        assert!(matches!(refusal(&root.join("file")), ListingError::NoDirectory(_)));
+        assert!(matches!(
+            refusal(&root.join("file")),
+            ListingError::NoDirectory(_)
+        ));
 
         let deep = root.join("x/".repeat(MAX_DEPTH + 1));
         fs::create_dir_all(&deep).unwrap();

@@ -38,7 +38,10 @@ fn names(list: &HeaderValue, tag: &HeaderValue) -> bool {
 }
 
 fn date(value: &HeaderValue) -> Option<SystemTime> {
-    value.to_str().ok().and_then(|text| httpdate::parse_http_date(text).ok())
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| httpdate::parse_http_date(text).ok())
 }
 
 #[cfg(test)]
@@ -87,7 +90,10 @@ mod tests {
             assert!(!known(&[(header::IF_MODIFIED_SINCE, date)]), "{date}");
         }
         assert!(
-            !known(&[(header::IF_NONE_MATCH, "\"x\""), (header::IF_MODIFIED_SINCE, AFTER)]),
+            !known(&[
+                (header::IF_NONE_MATCH, "\"x\""),
+                (header::IF_MODIFIED_SINCE, AFTER)
+            ]),
             "the date does not count beside a tag"
         );
         assert!(!known(&[]));
@@ -106,6 +112,9 @@ mod tests {
             modified: SystemTime::UNIX_EPOCH.checked_sub(Duration::MAX),
             ..form()
         };
-        assert!(!takes_range(&undated, &headers(&[(header::IF_RANGE, "yesterday")])));
+        assert!(!takes_range(
+            &undated,
+            &headers(&[(header::IF_RANGE, "yesterday")])
+        ));
     }
 }

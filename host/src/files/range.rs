@@ -73,7 +73,12 @@ mod tests {
 
     #[test]
     fn a_range_without_a_byte_is_unsatisfiable() {
-        for value in ["bytes=10-", "bytes=10-20", "bytes=-0", "bytes=99999999999999999999999-"] {
+        for value in [
+            "bytes=10-",
+            "bytes=10-20",
+            "bytes=-0",
+            "bytes=99999999999999999999999-",
+        ] {
             assert_eq!(part(value, 10), Part::Unsatisfiable, "{value}");
         }
         assert_eq!(part("bytes=0-", 0), Part::Unsatisfiable);
@@ -83,8 +88,17 @@ mod tests {
     #[test]
     fn a_range_that_the_host_does_not_know_is_ignored() {
         for value in [
-            "", "bytes", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-3", "bytes=0-1,3-4", "lines=0-1", "bytes=+1-2",
-            "bytes=1-2-3", "bytes=--1",
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=5-3",
+            "bytes=0-1,3-4",
+            "lines=0-1",
+            "bytes=+1-2",
+            "bytes=1-2-3",
+            "bytes=--1",
         ] {
             assert_eq!(part(value, 10), Part::Whole, "{value}");
         }

@@ -149,7 +149,8 @@ impl Representation {
             error,
         };
         let (content, tag) = Content::read(found).map_err(unreadable)?;
-        let tag = HeaderValue::try_from(format!("\"{tag}\"")).map_err(|error| unreadable(io::Error::other(error)))?;
+        let tag = HeaderValue::try_from(format!("\"{tag}\""))
+            .map_err(|error| unreadable(io::Error::other(error)))?;
         let seconds = u64::try_from(found.stamp.modified.0).ok();
         let since = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Ok(Self {
@@ -172,19 +173,24 @@ impl Representation {
 /// The content type that a file's name tells. Text is UTF-8.
 fn content_type(path: &str) -> HeaderValue {
     let guessed = mime_guess::from_path(path).first();
-    let text = guessed.map_or_else(|| UNKNOWN_TYPE.to_owned(), |guessed| {
-        let is_text = guessed.type_() == mime_guess::mime::TEXT
-            || guessed.subtype() == mime_guess::mime::JSON
-            || guessed.suffix().is_some_and(|suffix| matches!(suffix.as_str(), "json" | "xml"));
-        if guessed.subtype() == mime_guess::mime::JAVASCRIPT {
-            // The only current name (RFC 9239).
-            "text/javascript; charset=utf-8".to_owned()
-        } else if is_text {
-            format!("{}; charset=utf-8", guessed.essence_str())
-        } else {
-            guessed.essence_str().to_owned()
-        }
-    });
+    let text = guessed.map_or_else(
+        || UNKNOWN_TYPE.to_owned(),
+        |guessed| {
+            let is_text = guessed.type_() == mime_guess::mime::TEXT
+                || guessed.subtype() == mime_guess::mime::JSON
+                || guessed
+                    .suffix()
+                    .is_some_and(|suffix| matches!(suffix.as_str(), "json" | "xml"));
+            if guessed.subtype() == mime_guess::mime::JAVASCRIPT {
+                // The only current name (RFC 9239).
+                "text/javascript; charset=utf-8".to_owned()
+            } else if is_text {
+                format!("{}; charset=utf-8", guessed.essence_str())
+            } else {
+                guessed.essence_str().to_owned()
+            }
+        },
+    );
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(UNKNOWN_TYPE))
 }
 
@@ -224,11 +230,24 @@ mod tests {
     fn a_directory_is_its_index_and_no_path_leads_elsewhere() {
         let set = set(&["index.html", "login/index.html", "a.js"]);
         let tag = |path: &str| set.find(path).map(|file| file.plain.tag.clone());
-        for (path, same) in [("", "index.html"), ("login", "login/index.html"), ("a.js", "a.js")] {
+        for (path, same) in [
+            ("", "index.html"),
+            ("login", "login/index.html"),
+            ("a.js", "a.js"),
+        ] {
             assert!(tag(path).is_some());
             assert_eq!(tag(path), tag(same), "{path}");
         }
-        for path in ["login/", "/", "/index.html", "login/../a.js", "..", "b.js", "./a.js", "a.js/"] {
+        for path in [
+            "login/",
+            "/",
+            "/index.html",
+            "login/../a.js",
+            "..",
+            "b.js",
+            "./a.js",
+            "a.js/",
+        ] {
             assert_eq!(tag(path), None, "{path}");
         }
     }
@@ -245,7 +264,11 @@ mod tests {
         assert!(set.find("c.js").is_none());
         assert_eq!(set.find("c.js.gz").unwrap().content_type, "application/gzip");
         let file = set.find("a.js").unwrap();
-        let tags = [&file.plain.tag, &file.compressed[0].1.tag, &file.compressed[1].1.tag];
+        let tags = [
+            &file.plain.tag,
+            &file.compressed[0].1.tag,
+            &file.compressed[1].1.tag,
+        ];
         assert!(tags[0] != tags[1] && tags[1] != tags[2]);
     }
 

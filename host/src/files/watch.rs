@@ -80,7 +80,11 @@ impl Watched {
                 let count = set.listing().count();
                 self.table.publish(set);
                 self.failure = None;
-                tracing::info!(files = spec.name, count, "the directory has changed, and its files are live");
+                tracing::info!(
+                    files = spec.name,
+                    count,
+                    "the directory has changed, and its files are live"
+                );
             }
             Err(error) => self.fail(&error.to_string()),
         }
@@ -89,7 +93,11 @@ impl Watched {
     fn fail(&mut self, error: &str) {
         if self.failure.as_deref() != Some(error) {
             let files = &self.table.spec.name;
-            tracing::error!(files, error, "the directory has changed, but its last files stay live");
+            tracing::error!(
+                files,
+                error,
+                "the directory has changed, but its last files stay live"
+            );
             self.failure = Some(error.to_owned());
         }
     }

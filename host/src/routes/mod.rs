@@ -153,15 +153,15 @@ async fn root(State(app): State<App>, request: Request) -> Response {
             files::answer(&app, files, request).await.into_response()
         }
         _ => {
-            let index = get(health::index)
-                .fallback(method_not_allowed)
-                .with_state(app);
+            let index = get(health::index).fallback(method_not_allowed).with_state(app);
             let Ok(response) = index.oneshot(request).await;
             response
         }
     };
     if files.is_some() {
-        response.headers_mut().append(VARY, HeaderValue::from_static("accept"));
+        response
+            .headers_mut()
+            .append(VARY, HeaderValue::from_static("accept"));
     }
     response
 }

@@ -112,7 +112,11 @@ impl DevTools {
         if let Some(session) = session {
             message["sessionId"] = json!(session);
         }
-        let sent = self.input.lock().unwrap().write_all(format!("{message}\0").as_bytes());
+        let sent = self
+            .input
+            .lock()
+            .unwrap()
+            .write_all(format!("{message}\0").as_bytes());
         async move {
             sent.expect("Chromium takes calls");
             let answer = timeout(WAIT_TIMEOUT, answer).await.expect("Chromium answers");
@@ -127,7 +131,11 @@ impl DevTools {
     /// The events of a session so far.
     pub(super) fn events(&self, session: &str) -> Vec<Value> {
         let events = self.shared.events.lock().unwrap();
-        events.iter().filter(|event| event["sessionId"] == session).cloned().collect()
+        events
+            .iter()
+            .filter(|event| event["sessionId"] == session)
+            .cloned()
+            .collect()
     }
 }
 

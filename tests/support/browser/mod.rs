@@ -53,7 +53,10 @@ impl Browser {
 
     /// Opens an empty tab for the pages of `host`.
     pub(crate) async fn page<'a>(&'a self, host: &'a Host) -> Page<'a> {
-        let target = self.devtools.call(None, "Target.createTarget", json!({ "url": "about:blank" })).await;
+        let target = self
+            .devtools
+            .call(None, "Target.createTarget", json!({ "url": "about:blank" }))
+            .await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.devtools.call(None, "Target.attachToTarget", attach).await;
         Page::new(&self.devtools, session["sessionId"].as_str().unwrap(), host).await
@@ -71,19 +74,27 @@ pub(crate) fn axe() -> Option<String> {
 
 /// A variable of the environment of the tests.
 pub(crate) fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "it is a setting of the tests, and not of the host")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is a setting of the tests, and not of the host"
+    )]
     std::env::var(name).ok()
 }
 
 fn program() -> Option<PathBuf> {
     let (_, path) = super::app::path()?;
     let folders: Vec<_> = std::env::split_paths(&path).collect();
-    let programs = PROGRAMS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+    let programs = PROGRAMS
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
     programs.into_iter().find(|program| program.is_file())
 }
 
 /// Says that a test is skipped, past the capture of its output; fails where none may be.
 fn skip(reason: &str) {
-    assert!(variable("BERTH_BROWSER_TESTS").as_deref() != Some(ALWAYS), "{reason}");
+    assert!(
+        variable("BERTH_BROWSER_TESTS").as_deref() != Some(ALWAYS),
+        "{reason}"
+    );
     let _ = writeln!(std::io::stderr(), "Skipped a test in the browser: {reason}");
 }

@@ -9,6 +9,14 @@ use super::devtools::DevTools;
 use crate::support::app::Host;
 use crate::support::patience::eventually;
 
+/// Scrolls an element into view, as a person does, and returns its middle; null if another element lies above.
+const MIDDLE: &str = "function () {
+    this.scrollIntoView({ block: 'center', behavior: 'instant' });
+    const { x, y, width, height } = this.getBoundingClientRect();
+    const middle = [x + width / 2, y + height / 2];
+    return this.contains(document.elementFromPoint(...middle)) ? middle : null;
+}";
+
 /// A tab of the browser.
 pub(crate) struct Page<'a> {
     devtools: &'a DevTools,
@@ -27,7 +35,8 @@ impl<'a> Page<'a> {
             page.call(&format!("{domain}.enable"), json!({})).await;
         }
         // Several pages are open at once, and each must seem to be the one in front.
-        page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true })).await;
+        page.call("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }))
+            .await;
         page
     }
 
@@ -36,12 +45,17 @@ impl<'a> Page<'a> {
     }
 
     async fn try_call(&self, method: &str, parameters: Value) -> Option<Value> {
-        self.devtools.try_call(Some(&self.session), method, parameters).await.ok()
+        self.devtools
+            .try_call(Some(&self.session), method, parameters)
+            .await
+            .ok()
     }
 
     /// Opens a path of the host.
     pub(crate) async fn open(&self, path: &str) {
-        let answer = self.call("Page.navigate", json!({ "url": self.host.url(path) })).await;
+        let answer = self
+            .call("Page.navigate", json!({ "url": self.host.url(path) }))
+            .await;
         assert!(answer.get("errorText").is_none(), "{path}: {answer}");
         self.shows("document.readyState", json!("complete")).await;
     }
@@ -64,13 +78,19 @@ impl<'a> Page<'a> {
     /// Waits until the page's visible text has this text.
     #[track_caller]
     pub(crate) fn sees(&self, text: &str) -> impl Future<Output = ()> {
-        self.shows(format!("document.body.innerText.includes({})", json!(text)), json!(true))
+        self.shows(
+            format!("document.body.innerText.includes({})", json!(text)),
+            json!(true),
+        )
     }
 
     /// Waits until the visible text lacks this text.
     #[track_caller]
     pub(crate) fn sees_no(&self, text: &str) -> impl Future<Output = ()> {
-        self.shows(format!("document.body.innerText.includes({})", json!(text)), json!(false))
+        self.shows(
+            format!("document.body.innerText.includes({})", json!(text)),
+            json!(false),
+        )
     }
 
     /// Waits until the page has this path.
@@ -88,8 +108,11 @@ impl<'a> Page<'a> {
 
     /// The element of this role and name, if it is the only one.
     async fn find(&self, role: &str, name: &str) -> Option<Value> {
-        let document = self.try_call("Runtime.evaluate", json!({ "expression": "document" })).await?;
-        let query = json!({ "objectId": document["result"]["objectId"], "role": role, "accessibleName": name });
+        let document = self
+            .try_call("Runtime.evaluate", json!({ "expression": "document" }))
+            .await?;
+        let query =
+            json!({ "objectId": document["result"]["objectId"], "role": role, "accessibleName": name });
         let found = self.try_call("Accessibility.queryAXTree", query).await?;
         let nodes = found["nodes"].as_array()?.iter();
         let mut nodes = nodes.filter(|node| node["ignored"] == false);
@@ -102,7 +125,10 @@ impl<'a> Page<'a> {
     pub(crate) fn has(&self, role: &str, name: &str) -> impl Future<Output = ()> {
         let wanted = (role.to_owned(), name.to_owned());
         eventually(Ok(()), async move || {
-            self.find(&wanted.0, &wanted.1).await.map(drop).ok_or_else(|| format!("{wanted:?}"))
+            self.find(&wanted.0, &wanted.1)
+                .await
+                .map(drop)
+                .ok_or_else(|| format!("{wanted:?}"))
         })
     }
 
@@ -111,20 +137,18 @@ impl<'a> Page<'a> {
     pub(crate) fn click(&self, role: &str, name: &str) -> impl Future<Output = ()> {
         let wanted = (role.to_owned(), name.to_owned());
         eventually(Ok(()), async move || {
-            self.try_click(&wanted.0, &wanted.1).await.ok_or_else(|| format!("no click on {wanted:?}"))
+            self.try_click(&wanted.0, &wanted.1)
+                .await
+                .ok_or_else(|| format!("no click on {wanted:?}"))
         })
     }
 
     async fn try_click(&self, role: &str, name: &str) -> Option<()> {
         let node = json!({ "backendNodeId": self.find(role, name).await? });
-        self.try_call("DOM.scrollIntoViewIfNeeded", node.clone()).await?;
-        let quads = self.try_call("DOM.getContentQuads", node.clone()).await?;
-        let corners: Vec<f64> = quads["quads"][0].as_array()?.iter().filter_map(Value::as_f64).collect();
-        let middle = |first: usize| (corners[first] + corners[first + 4]) / 2.0;
-        let (x, y) = (middle(0), middle(1));
-        // Another element may lie above, as for a person.
-        let hit = json!({ "x": x.round(), "y": y.round() });
-        self.try_call("DOM.getNodeForLocation", hit).await?;
+        let object = self.try_call("DOM.resolveNode", node).await?["object"]["objectId"].clone();
+        let call = json!({ "objectId": object, "functionDeclaration": MIDDLE, "returnByValue": true });
+        let middle = self.try_call("Runtime.callFunctionOn", call).await?["result"]["value"].clone();
+        let (x, y) = (middle[0].as_f64()?, middle[1].as_f64()?);
         for kind in ["mousePressed", "mouseReleased"] {
             let event = json!({ "type": kind, "x": x, "y": y, "button": "left", "clickCount": 1 });
             self.call("Input.dispatchMouseEvent", event).await;
@@ -187,11 +211,24 @@ impl<'a> Page<'a> {
 
     /// The role and the name of the element with the focus.
     pub(crate) async fn focused(&self) -> (String, String) {
-        let element = self.try_call("Runtime.evaluate", json!({ "expression": "document.activeElement" })).await;
+        let element = self
+            .try_call(
+                "Runtime.evaluate",
+                json!({ "expression": "document.activeElement" }),
+            )
+            .await;
         let element = element.map(|element| element["result"]["objectId"].clone());
         let query = json!({ "objectId": element, "fetchRelatives": false });
-        let tree = self.try_call("Accessibility.getPartialAXTree", query).await.unwrap_or_default();
-        let text = |key: &str| tree["nodes"][0][key]["value"].as_str().unwrap_or_default().to_owned();
+        let tree = self
+            .try_call("Accessibility.getPartialAXTree", query)
+            .await
+            .unwrap_or_default();
+        let text = |key: &str| {
+            tree["nodes"][0][key]["value"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
         (text("role"), text("name"))
     }
 
@@ -212,31 +249,42 @@ impl<'a> Page<'a> {
     /// Waits until the element of this role and name has the focus.
     #[track_caller]
     pub(crate) fn has_focus(&self, role: &str, name: &str) -> impl Future<Output = ()> {
-        eventually((role.to_owned(), name.to_owned()), async move || self.focused().await)
+        eventually((role.to_owned(), name.to_owned()), async move || {
+            self.focused().await
+        })
     }
 
     /// Takes the browser off the network, or back on.
     pub(crate) async fn set_offline(&self, offline: bool) {
-        let conditions = json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+        let conditions =
+            json!({ "offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
         self.call("Network.emulateNetworkConditions", conditions).await;
     }
 
     /// Sets the size of the screen, in CSS pixels.
     pub(crate) async fn set_size(&self, width: u32, height: u32) {
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        let metrics =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", metrics).await;
     }
 
     /// Prefers `light` or `dark` pages.
     pub(crate) async fn set_scheme(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
-        self.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
+        self.call("Emulation.setEmulatedMedia", json!({ "features": features }))
+            .await;
     }
 
     /// The value of a cookie of the host.
     pub(crate) async fn cookie(&self, name: &str) -> Option<String> {
-        let cookies = self.call("Network.getCookies", json!({ "urls": [self.host.url("/")] })).await;
-        let cookie = cookies["cookies"].as_array().unwrap().iter().find(|cookie| cookie["name"] == name)?;
+        let cookies = self
+            .call("Network.getCookies", json!({ "urls": [self.host.url("/")] }))
+            .await;
+        let cookie = cookies["cookies"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|cookie| cookie["name"] == name)?;
         cookie["value"].as_str().map(str::to_owned)
     }
 
@@ -244,15 +292,27 @@ impl<'a> Page<'a> {
     pub(crate) async fn faults_by(&self, axe: &str) -> Vec<String> {
         let frame = self.call("Page.getFrameTree", json!({})).await["frameTree"]["frame"]["id"].clone();
         // A world of its own, so that the page's policy holds for the page and not for axe-core.
-        let world = self.call("Page.createIsolatedWorld", json!({ "frameId": frame })).await;
+        let world = self
+            .call("Page.createIsolatedWorld", json!({ "frameId": frame }))
+            .await;
         let context = &world["executionContextId"];
-        self.call("Runtime.evaluate", json!({ "expression": axe, "contextId": context })).await;
+        self.call(
+            "Runtime.evaluate",
+            json!({ "expression": axe, "contextId": context }),
+        )
+        .await;
         let run = "axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) =>
                      [impact, nodes.map((node) => `${id}: ${node.html}`)]))";
-        let run = json!({ "expression": run, "contextId": context, "returnByValue": true, "awaitPromise": true });
+        let run =
+            json!({ "expression": run, "contextId": context, "returnByValue": true, "awaitPromise": true });
         let found = self.call("Runtime.evaluate", run).await;
-        let found = found["result"]["value"].as_array().unwrap_or_else(|| panic!("{found}")).clone();
-        let matters = found.iter().filter(|violation| violation[0] == "serious" || violation[0] == "critical");
+        let found = found["result"]["value"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{found}"))
+            .clone();
+        let matters = found
+            .iter()
+            .filter(|violation| violation[0] == "serious" || violation[0] == "critical");
         matters
             .flat_map(|violation| violation[1].as_array().unwrap())
             .map(|node| node.as_str().unwrap().to_owned())
@@ -261,7 +321,9 @@ impl<'a> Page<'a> {
 
     /// The page as a picture in PNG.
     pub(crate) async fn picture(&self) -> Vec<u8> {
-        let picture = self.call("Page.captureScreenshot", json!({ "format": "png" })).await;
+        let picture = self
+            .call("Page.captureScreenshot", json!({ "format": "png" }))
+            .await;
         STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 
@@ -269,14 +331,20 @@ impl<'a> Page<'a> {
     pub(crate) fn errors(&self) -> Vec<String> {
         let error = |event: Value| match event["method"].as_str()? {
             "Runtime.exceptionThrown" => Some(event["params"]["exceptionDetails"].to_string()),
-            "Runtime.consoleAPICalled" if event["params"]["type"] == "error" => Some(event["params"]["args"].to_string()),
+            "Runtime.consoleAPICalled" if event["params"]["type"] == "error" => {
+                Some(event["params"]["args"].to_string())
+            }
             "Log.entryAdded" if event["params"]["entry"]["level"] == "error" => {
                 let entry = &event["params"]["entry"];
                 Some(format!("{}: {} {}", entry["source"], entry["text"], entry["url"]))
             }
             _ => None,
         };
-        self.devtools.events(&self.session).into_iter().filter_map(error).collect()
+        self.devtools
+            .events(&self.session)
+            .into_iter()
+            .filter_map(error)
+            .collect()
     }
 
     /// Fails if the page has logged an error.

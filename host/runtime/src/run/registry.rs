@@ -82,12 +82,10 @@ impl Deployment {
             reason: reason.to_string(),
         };
         // A component that owns the paths below a path owns the path.
-        pattern
-            .paths()
-            .try_for_each(|path| {
-                let route = (pattern.clone(), Arc::clone(version));
-                self.routes.insert(path, route).map_err(refuse)
-            })
+        pattern.paths().try_for_each(|path| {
+            let route = (pattern.clone(), Arc::clone(version));
+            self.routes.insert(path, route).map_err(refuse)
+        })
     }
 }
 
