@@ -207,12 +207,11 @@ async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>
     }
 }
 
-/// Makes changed directories of files live and never returns, if `--watch` is set.
+/// Makes changed directories of files live, if `--watch` is set.
 async fn follow_files(app: &App, watch: bool) {
     if watch {
         files::follow(app.files()).await;
     }
-    std::future::pending().await
 }
 
 /// Reads the manifest as it is now. `[http]` and `[files]` stay as they were at the start.

@@ -62,5 +62,6 @@ impl Site {
 
 /// The table of the files of a directory.
 fn table(directory: &Path, lines: &str) -> String {
+    let directory = directory.to_str().unwrap();
     format!("[files.site]\ndirectory = {directory:?}\n{lines}\n")
 }

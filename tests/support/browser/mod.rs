@@ -1,6 +1,6 @@
 //! A real Chromium, driven as a person drives it: by the mouse, by keys, and by the names that a screen reader says.
 //!
-//! - `devtools`: Chromium's own protocol. Its pipe needs no other program and no other crate; WebDriver has neither the
+//! - `devtools`: Chromium's own protocol. Its pipe needs no other program and no other crate; `WebDriver` has neither the
 //!   console, nor a browser that is offline, nor the names of a screen reader
 //! - `page`: a page, and what a person does with it
 //!
