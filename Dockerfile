@@ -36,6 +36,7 @@ RUN find . -name '*.rs' -exec touch {} + && BERTH_COMMIT="${REVISION}" cargo xta
 WORKDIR /image/opt/berth
 RUN install -D --target-directory=/image/usr/local/bin /target/release/berth \
     && install -D --mode=644 --target-directory=components /berth/components/*.wasm \
+    && cp -r /berth/components/web components/ \
     && install --mode=644 /berth/berth.toml . \
     && BERTH_DATA_DIR=. /image/usr/local/bin/berth check \
     && chmod -R a+rX . \

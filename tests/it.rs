@@ -20,10 +20,14 @@ mod cors;
 mod docs;
 mod documents;
 mod edge;
+mod files;
 mod health;
 mod request_bodies;
 mod targets;
 mod tasks;
+
+// For people.
+mod pages;
 
 // For component developers.
 mod capabilities;

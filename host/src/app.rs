@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, HttpTable, Manifest, OwnRoutes, TrustedProxies};
+use crate::files::{FilesAt, FilesTables};
 use crate::in_flight::InFlight;
 
 /// The most requests at once to components on trial.
@@ -33,18 +34,20 @@ struct Shared {
     one_check: Mutex<()>,
     statuses: Arc<Statuses>,
     draining: CancellationToken,
-    /// Whether a component of the manifest that the host started with answers `/`.
-    root_is_claimed: bool,
+    files: Arc<FilesTables>,
+    /// The components' routes of the manifest that the host started with, for requests before the components are live.
+    first_routes: matchit::Router<RoutePattern>,
 }
 
 impl App {
-    /// Makes a host on its own `pool`, which serves `live`. The host drains once `draining` is cancelled.
+    /// Makes a host on its own `pool`, which serves `live` and `files`. The host drains once `draining` is cancelled.
     #[must_use]
     pub fn new(
         config: &Config,
         auth: Auth,
         pool: Pool,
         live: &LiveVersions,
+        files: FilesTables,
         draining: CancellationToken,
     ) -> Self {
         let shared = Shared {
@@ -57,12 +60,8 @@ impl App {
             one_check: Mutex::new(()),
             statuses: Arc::clone(live.statuses()),
             draining,
-            root_is_claimed: config
-                .manifest
-                .components
-                .iter()
-                .flat_map(|one| &one.routes)
-                .any(RoutePattern::answers_root),
+            files: Arc::new(files),
+            first_routes: routes(&config.manifest),
         };
         let in_flight = InFlight::new(config.edge.max_in_flight);
         Self {
@@ -131,8 +130,28 @@ impl App {
         if deployment.is_complete() {
             deployment.find("/").is_some()
         } else {
-            self.shared.root_is_claimed
+            self.shared.first_routes.at("/").is_ok()
         }
+    }
+
+    /// The directories of files.
+    #[must_use]
+    pub fn files(&self) -> &Arc<FilesTables> {
+        &self.shared.files
+    }
+
+    /// The directory of files that answers `path`, unless the path is a component's, or will be after the start.
+    #[must_use]
+    pub fn files_at(&self, path: &str) -> Option<FilesAt> {
+        let found = self.shared.files.find(path)?;
+        let deployment = self.registry.current();
+        let of_component = if deployment.is_complete() {
+            deployment.find_route(path).map(|(pattern, _)| pattern)
+        } else {
+            self.shared.first_routes.at(path).ok().map(|route| route.value)
+        };
+        let is_first = of_component.is_none_or(|other| found.pattern().takes_precedence_over(other));
+        is_first.then_some(found)
     }
 
     /// The requests in flight.
@@ -164,4 +183,17 @@ impl App {
         let asked = sqlx::raw_sql("SELECT 1").execute(&mut *connection).await;
         asked.map(drop).map_err(|error| Trouble::from(&error))
     }
+}
+
+/// The routes of the manifest's components. Its check has refused routes of one shape.
+fn routes(manifest: &Manifest) -> matchit::Router<RoutePattern> {
+    let mut routes = matchit::Router::new();
+    let patterns = manifest.components.iter().flat_map(|component| &component.routes);
+    for pattern in patterns {
+        for path in pattern.paths() {
+            // A second route of one shape changes nothing.
+            let _ = routes.insert(path, pattern.clone());
+        }
+    }
+    routes
 }

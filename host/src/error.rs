@@ -97,6 +97,9 @@ pub enum ApiError {
     /// A preflight asks for a method that no route has.
     #[error("Disallowed CORS method")]
     MethodNotShared,
+    /// No byte of the file is in the request's range. The response has the file's length in `Content-Range`.
+    #[error("Range Not Satisfiable")]
+    RangeNotSatisfiable,
     /// The request's line and headers exceed the host's limit.
     #[error("Request header fields too large")]
     HeadersTooLarge,
@@ -130,6 +133,7 @@ impl ApiError {
             | Self::OriginNotAllowed
             | Self::MethodNotShared
             | Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::RangeNotSatisfiable => StatusCode::RANGE_NOT_SATISFIABLE,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::AddressTooLong => StatusCode::URI_TOO_LONG,
             Self::Validation(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -261,6 +265,7 @@ mod tests {
             ApiError::Starting,
             ApiError::OriginNotAllowed,
             ApiError::MethodNotShared,
+            ApiError::RangeNotSatisfiable,
             ApiError::HeadersTooLarge,
             ApiError::AddressTooLong,
             ApiError::Malformed,
@@ -319,6 +324,7 @@ mod tests {
         503 {"detail":"The server is starting, try again later"} retry-after: 1
         400 {"detail":"Disallowed CORS origin"}
         400 {"detail":"Disallowed CORS method"}
+        416 {"detail":"Range Not Satisfiable"}
         431 {"detail":"Request header fields too large"}
         414 {"detail":"Request address too long"}
         400 {"detail":"Malformed request"}

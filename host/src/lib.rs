@@ -13,6 +13,7 @@
 //! - [`client`]: the client of a request, behind proxies
 //! - [`auth`]: accounts, passwords, tokens, and the identity of callers
 //! - [`admin`]: the admin API
+//! - [`files`]: directories of static files
 //! - [`error`]: the failures of a request
 
 pub mod admin;
@@ -26,6 +27,7 @@ pub mod database;
 mod drain_body;
 pub mod error;
 mod escape;
+pub mod files;
 mod in_flight;
 pub mod logging;
 mod prober;

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
+use crate::files::{self, FilesError, FilesTables};
 use crate::logging::Queue;
 use crate::prober::RouteProber;
 use crate::{admin, server, shutdown};
@@ -40,6 +41,9 @@ pub enum ServeError {
     /// This machine does not support the configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A directory of files cannot be served.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The database cannot be opened.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -124,7 +128,8 @@ async fn serve_on(
     let auth = Auth::new(auth_settings(config)?, database.pool());
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let live = LiveVersions::new(&components);
-    let app = App::new(config, auth, database.pool(), &live, stop.clone());
+    let files = FilesTables::read(&config.manifest.files)?;
+    let app = App::new(config, auth, database.pool(), &live, files, stop.clone());
     let rollout = Arc::new(Rollout::new(
         rollout_settings(config, watched.is_some()),
         &components,
@@ -157,7 +162,8 @@ async fn serve_on(
         }
         tokio::join!(
             HostSync::new(Arc::clone(&rollout)).follow(),
-            swap_in(&rollout, config, watched)
+            follow_files(&app, watched.is_some()),
+            swap_in(&rollout, config, watched),
         );
         Ok(())
     };
@@ -201,7 +207,14 @@ async fn swap_in(rollout: &Rollout, config: &Config, watched: Option<SavedFiles>
     }
 }
 
-/// Reads the manifest as it is now. `[http]` stays as it was at the start.
+/// Makes changed directories of files live, if `--watch` is set.
+async fn follow_files(app: &App, watch: bool) {
+    if watch {
+        files::follow(app.files()).await;
+    }
+}
+
+/// Reads the manifest as it is now. `[http]` and `[files]` stay as they were at the start.
 fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
     let manifest = config.read_manifest().map_err(|error| ManifestRefusal {
         reason: error.to_string(),
@@ -210,6 +223,13 @@ fn read_manifest(config: &Config) -> Result<Components, ManifestRefusal> {
     if manifest.http != config.manifest.http {
         return Err(ManifestRefusal {
             reason: "[http] has changed: start the host again, because [http] is read at the start only"
+                .to_owned(),
+            may_pass: false,
+        });
+    }
+    if manifest.files != config.manifest.files {
+        return Err(ManifestRefusal {
+            reason: "[files] has changed: start the host again, because [files] is read at the start only"
                 .to_owned(),
             may_pass: false,
         });

@@ -3,6 +3,7 @@
 //! - `admin`: a fake admin API that answers as a test says
 //! - `app`: a running host, and how to start one
 //! - `bouncer`: a pooler in front of a database
+//! - `browser`: Chromium, and what a person does with a page
 //! - `certificates`: a certificate authority, and its certificates
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
@@ -20,6 +21,7 @@
 pub(crate) mod admin;
 pub(crate) mod app;
 pub(crate) mod bouncer;
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod cluster;
 pub(crate) mod components;
@@ -35,6 +37,7 @@ pub(crate) mod user;
 pub(crate) mod versions;
 
 pub(crate) use app::App;
+pub(crate) use browser::{Browser, Page};
 pub(crate) use components::Component;
 pub(crate) use http::{Answer, Send};
 pub(crate) use user::User;

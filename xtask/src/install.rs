@@ -46,6 +46,14 @@ pub(crate) fn install(
     copy(&installed)
 }
 
+/// Installs npm's packages by the lists in `folder`, and runs none of their scripts.
+pub(crate) fn npm_ci(folder: &Path) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
+        .arg(folder);
+    npm
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]

@@ -66,7 +66,7 @@ pub(crate) fn announce() {
     )]
     let port = env::var("PORT").unwrap_or_else(|_| "8000".to_owned());
     println!(
-        "\nBerth serves on http://localhost:{port} until ctrl-C; its routes are at /docs. Try, in another terminal:\n\n\
+        "\nBerth serves on http://localhost:{port} until ctrl-C: open it in a browser. Its routes are at /docs. Try, in another terminal:\n\n\
          curl -H 'content-type: application/json' -d '{{\"email\":\"me@example.com\",\"password\":\"correct horse\"}}' \
          http://localhost:{port}/auth/register\n"
     );

@@ -1,4 +1,5 @@
-//! Installs missing programs: Rust's target for components, PostgreSQL, and the tool that makes components of Python.
+//! Installs missing programs: Rust's target for components, PostgreSQL, the tool that makes components of Python, and a
+//! browser.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::{env, fs};
 use anyhow::{Context, Result};
 
 use crate::command::run;
+use crate::install::{install, npm_ci};
 use crate::workspace::Workspace;
 
 /// Rust's target for components.
@@ -109,28 +111,54 @@ pub(crate) fn wheels(workspace: &Workspace) -> Result<()> {
 
 /// Installs PgBouncer, for the tests of poolers, if it is missing: only the system's package manager has it.
 pub(crate) fn pgbouncer(path: &OsStr) -> Result<()> {
-    let mut folders = env::split_paths(path).chain([PathBuf::from(SYSTEM)]);
-    if folders.any(|folder| folder.join("pgbouncer").is_file()) {
+    if is_on(path, "pgbouncer") {
         return Ok(());
     }
+    apt_get("pgbouncer").context(
+        "install PgBouncer for the tests: `sudo apt-get install pgbouncer`, `brew install pgbouncer`",
+    )
+}
+
+/// Prepares the tests in the browser: Chromium, and axe-core by npm. Where the variable `BERTH_BROWSER_TESTS` is `always`,
+/// what is missing is installed; elsewhere the tests that need it are skipped, and a message says what to install.
+pub(crate) fn browser(workspace: &Workspace, path: &OsStr) -> Result<()> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is a setting of the tests, and not of the host"
+    )]
+    let always = env::var_os("BERTH_BROWSER_TESTS").is_some_and(|value| value == "always");
+    for program in ["chromium", "npm"] {
+        if is_on(path, program) {
+            continue;
+        }
+        if !always {
+            eprintln!(
+                "Tests in the browser are skipped, since there is no {program}: `sudo apt-get install {program}`, or set \
+                 BERTH_BROWSER_TESTS=always"
+            );
+            return Ok(());
+        }
+        apt_get(program).with_context(|| format!("install {program} for the tests in the browser"))?;
+    }
+    let lists = ["package.json", "package-lock.json"];
+    let folder = workspace.tools().join("browser");
+    install(&workspace.root.join("tests/browser"), &folder, &lists, npm_ci)
+}
+
+fn is_on(path: &OsStr, program: &str) -> bool {
+    let mut folders = env::split_paths(path).chain([PathBuf::from(SYSTEM)]);
+    folders.any(|folder| folder.join(program).is_file())
+}
+
+/// Installs a package of Debian's.
+fn apt_get(package: &str) -> Result<()> {
     let apt = |arguments: &[&str]| {
         run(Command::new("apt-get")
             .args(arguments)
             .env("DEBIAN_FRONTEND", "noninteractive"))
     };
-    apt(&["update", "--quiet"])
-        .and_then(|()| {
-            apt(&[
-                "install",
-                "--yes",
-                "--quiet",
-                "--no-install-recommends",
-                "pgbouncer",
-            ])
-        })
-        .context(
-            "install PgBouncer for the tests: `sudo apt-get install pgbouncer`, `brew install pgbouncer`",
-        )
+    apt(&["update", "--quiet"])?;
+    apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])
 }
 
 fn debian() -> impl Iterator<Item = PathBuf> {

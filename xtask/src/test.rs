@@ -12,6 +12,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signal
     let path = setup::postgres(workspace)?;
     setup::pgbouncer(&path)?;
     setup::wheels(workspace)?;
+    setup::browser(workspace, &path)?;
     wasm::all(workspace)?;
     let names_a_package = arguments
         .iter()

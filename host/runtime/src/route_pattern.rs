@@ -28,6 +28,19 @@ impl RoutePattern {
         [Some(self.as_str()), self.parent()].into_iter().flatten()
     }
 
+    /// Whether the pattern takes precedence over `other` at a path that both match: at the first segment that differs, a
+    /// literal beats a parameter, and a parameter beats `{*rest}`.
+    #[must_use]
+    pub fn takes_precedence_over(&self, other: &Self) -> bool {
+        let segments = self.0.split('/').zip(other.0.split('/'));
+        let mut ranks = segments.map(|(one, another)| (rank(one), rank(another)));
+        match ranks.find(|(one, another)| one != another) {
+            Some((one, another)) => one > another,
+            // The parent of a pattern with `{*rest}` is shorter, and beside it a literal route is.
+            None => self.parent().is_none() && other.parent().is_some(),
+        }
+    }
+
     /// Whether the pattern matches `/`.
     #[must_use]
     pub fn answers_root(&self) -> bool {
@@ -73,6 +86,19 @@ impl FromStr for RoutePattern {
 impl fmt::Display for RoutePattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
+    }
+}
+
+/// How much of a path a segment of a pattern fixes.
+fn rank(segment: &str) -> u8 {
+    if segment.starts_with("{*") {
+        0
+    } else if segment.starts_with('{') {
+        1
+    } else if segment.contains('{') {
+        2
+    } else {
+        3
     }
 }
 
@@ -136,6 +162,29 @@ fn segment_in_our_dialect(segment: &str, is_last: bool) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_more_literal_pattern_takes_precedence() {
+        let takes_precedence = |one: &str, other: &str| -> bool {
+            let pattern = |text: &str| text.parse::<RoutePattern>().ok();
+            pattern(one)
+                .zip(pattern(other))
+                .is_some_and(|(one, other)| one.takes_precedence_over(&other))
+        };
+        for (first, second) in [
+            ("/api/tasks", "/{*rest}"),
+            ("/api/{user}/tasks", "/api/{*rest}"),
+            ("/api/tasks/{*rest}", "/api/{user}/{*rest}"),
+            ("/api/{user}/tasks", "/{*rest}"),
+            ("/x{a}/b", "/{x}/b"),
+            ("/", "/{*rest}"),
+            ("/assets", "/assets/{*rest}"),
+        ] {
+            assert!(takes_precedence(first, second), "{first} {second}");
+            assert!(!takes_precedence(second, first), "{second} {first}");
+        }
+        assert!(!takes_precedence("/a/{x}", "/a/{y}"));
+    }
 
     #[test]
     fn routes_of_other_dialects_are_refused_with_the_spelling_that_is_meant() {

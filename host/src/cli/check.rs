@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::output::print;
 use crate::config::{Config, ConfigError, Manifest, ManifestFault, OwnRoutes, Variables};
+use crate::files::{FilesSpec, Listing};
 
 /// How the result is printed.
 #[derive(Args)]
@@ -48,9 +49,13 @@ fn text(config: &Config, checked: &[Checked]) -> String {
     let good = checked
         .iter()
         .map(|Checked { component, digest }| format!("{component}@{}: good\n", &digest[..12]));
-    let hidden = hidden(&config.manifest).map(|(component, route, paths)| {
+    let files = config.manifest.files.iter().filter_map(|spec| {
+        let listing = Listing::read(&spec.directory).ok()?;
+        Some(text_of_files(spec, &listing))
+    });
+    let hidden = hidden(&config.manifest).map(|(owner, route, paths)| {
         format!(
-            "{component}: {route} does not get {}, which the host answers itself\n",
+            "{owner}: {route} does not get {}, which the host answers itself\n",
             paths.join(", ")
         )
     });
@@ -62,10 +67,11 @@ fn text(config: &Config, checked: &[Checked]) -> String {
         .unknown_variables()
         .into_iter()
         .map(|unknown| format!("{unknown}\n"));
-    let empty = config.manifest.components.is_empty();
+    let empty = config.manifest.components.is_empty() && config.manifest.files.is_empty();
     let empty = empty.then(|| format!("{EMPTY_MANIFEST}\n"));
     let end = ["The configuration is good.\n".to_owned()];
-    good.chain(hidden)
+    good.chain(files)
+        .chain(hidden)
         .chain(own)
         .chain(unknown)
         .chain(empty)
@@ -77,14 +83,52 @@ fn text(config: &Config, checked: &[Checked]) -> String {
 pub(super) const EMPTY_MANIFEST: &str =
     "The manifest has no components: add one as [components.NAME], with `source` and `routes`.";
 
-/// The routes that match the host's own paths: the component, its route, and these paths.
-fn hidden(manifest: &Manifest) -> impl Iterator<Item = (&str, &RoutePattern, Vec<&str>)> {
+/// The routes that match the host's own paths: the component or `files.NAME`, its route, and these paths.
+fn hidden(manifest: &Manifest) -> impl Iterator<Item = (String, &RoutePattern, Vec<&str>)> {
     let own = &manifest.http.own_routes;
-    manifest.components.iter().flat_map(move |component| {
-        let routes = component.routes.iter();
-        let hidden = routes.map(move |route| (&*component.name, route, own.hidden_from(route)));
+    let components = manifest.components.iter();
+    let components = components.map(|component| (component.name.clone(), &component.routes));
+    let files = manifest.files.iter();
+    let files = files.map(|spec| (format!("files.{}", spec.name), &spec.routes));
+    components.chain(files).flat_map(move |(owner, routes)| {
+        let hidden = routes
+            .iter()
+            .map(move |route| (owner.clone(), route, own.hidden_from(route)));
         hidden.filter(|(_, _, paths)| !paths.is_empty())
     })
+}
+
+/// The routes and the size of a directory of files, and its entries that are not served.
+fn text_of_files(spec: &FilesSpec, listing: &Listing) -> String {
+    let (name, count) = (&spec.name, listing.count());
+    let routes: Vec<_> = spec.routes.iter().map(RoutePattern::as_str).collect();
+    let size = bytesize::ByteSize(listing.bytes());
+    let left_out = listing
+        .left_out
+        .iter()
+        .map(|entry| format!("files.{name}: {entry}\n"));
+    format!(
+        "files.{name}: good, {count} files of {size} at {}\n",
+        routes.join(", ")
+    ) + &left_out.collect::<String>()
+}
+
+/// A directory of files; nothing if the directory has gone since the manifest was checked.
+fn json_of_files(spec: &FilesSpec) -> Option<Value> {
+    let listing = Listing::read(&spec.directory).ok()?;
+    let routes: Vec<_> = spec.routes.iter().map(RoutePattern::as_str).collect();
+    let left_out = listing.left_out.iter();
+    let left_out: Vec<_> = left_out
+        .map(|entry| json!({ "path": entry.path, "reason": entry.reason }))
+        .collect();
+    Some(json!({
+        "name": spec.name,
+        "routes": routes,
+        "files": listing.count(),
+        "bytes": listing.bytes(),
+        "needs_login": spec.needs_login,
+        "left_out": left_out,
+    }))
 }
 
 /// The host's own paths; null or nothing for routes that are off.
@@ -108,7 +152,7 @@ fn own_routes(
 fn good(config: &Config, checked: &[Checked]) -> Value {
     let left = |name: &str| -> Vec<Value> {
         hidden(&config.manifest)
-            .filter(|(component, ..)| *component == name)
+            .filter(|(owner, ..)| owner == name)
             .map(|(_, route, paths)| json!({ "route": route.as_str(), "paths": paths }))
             .collect()
     };
@@ -118,9 +162,11 @@ fn good(config: &Config, checked: &[Checked]) -> Value {
             json!({ "name": component, "digest": digest, "left_to_the_host": left(component) })
         })
         .collect();
+    let files: Vec<_> = config.manifest.files.iter().filter_map(json_of_files).collect();
     json!({
         "good": true,
         "components": components,
+        "files": files,
         "http": own_routes(&config.manifest.http.own_routes),
         "warnings": config.unknown_variables(),
         "faults": [],
@@ -135,7 +181,7 @@ fn bad(error: &anyhow::Error) -> Value {
         }
         _ => vec![json!({ "reason": format!("{error:#}") })],
     };
-    json!({ "good": false, "components": [], "http": null, "warnings": [], "faults": faults })
+    json!({ "good": false, "components": [], "files": [], "http": null, "warnings": [], "faults": faults })
 }
 
 fn place(fault: &ManifestFault) -> Value {

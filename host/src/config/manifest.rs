@@ -1,4 +1,4 @@
-//! `berth.toml`: the components, their capabilities and their limits.
+//! `berth.toml`: the components, their capabilities and their limits, and the directories of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,17 +9,20 @@ use berth_database::RowRules;
 use berth_runtime::{
     AllowedDestination, Authorities, Capability, ComponentSpec, Limits, Probe, RoutePattern, Settings,
 };
+use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use super::claims::Claims;
 use super::faults::{Faults, ManifestFault, Misplaced, Read};
+use super::files_table::{self, RawFiles};
 use super::http_table::{self, HttpTable};
 use super::own_routes::OwnRoutes;
 use super::schema::{File, Interface, ObjectName, OneOrMore, Parsed, RawComponent, RawRows};
 use super::table::BERTH_DOCS;
 use super::value::{Value, VariableName};
 use super::{ConfigError, Variables};
+use crate::files::FilesSpec;
 
 /// The components, by name, and what the host itself answers.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,8 @@ pub struct Manifest {
     pub http: HttpTable,
     /// The components, in alphabetical order.
     pub components: Vec<Arc<ComponentSpec>>,
+    /// The directories of files, in alphabetical order.
+    pub files: Vec<FilesSpec>,
 }
 
 impl Manifest {
@@ -71,23 +76,19 @@ impl Manifest {
         let mut root = faults.parse(text);
         let http = root.as_mut().and_then(|root| take(root, "http"));
         let http = http_table::read(http, around.docs_page, &mut faults);
-        let components = root.map(|root| components(root, &mut faults)).unwrap_or_default();
+        let components = tables(root.as_mut(), "components", "component", &mut faults);
+        let files = tables(root.as_mut(), "files", "directory", &mut faults);
+        if let Some(root) = root {
+            // The remaining keys are unknown.
+            faults.read::<File>(root);
+        }
+        let file_names: Vec<_> = files.iter().map(|(name, _)| name).collect();
+        files_table::check_names(&file_names, &mut faults);
         let names: Vec<_> = components
             .iter()
             .map(|(name, _)| name.get_ref().clone())
             .collect();
-        let mut claims = Claims::default();
-        for (name, read) in &components {
-            for route in read.iter().flat_map(|Read { value, .. }| &value.routes) {
-                let pattern = &route.get_ref().0;
-                let claimed = http
-                    .own_routes
-                    .check(pattern)
-                    .and_then(|()| claims.claim(name.get_ref(), pattern));
-                faults.take(claimed.map_err(|reason| Misplaced::at(route.span(), reason)));
-            }
-        }
-        drop(claims);
+        check_routes(&components, &files, &http.own_routes, &mut faults);
         let place = Place {
             names: &names,
             own_routes: &http.own_routes,
@@ -99,25 +100,60 @@ impl Manifest {
             is_named.and(component).map(Arc::new)
         };
         let components = components.into_iter().filter_map(check).collect();
-        faults.none_or(Self { http, components })
+        let check = |(name, read): (Spanned<String>, Option<Read<RawFiles>>)| {
+            read?.check(name.into_inner(), around.directory, &mut faults)
+        };
+        let files = files.into_iter().filter_map(check).collect();
+        faults.none_or(Self {
+            http,
+            components,
+            files,
+        })
     }
 }
 
-/// The components of the whole file by name, as far as they are valid.
-fn components(
-    mut root: Spanned<DeValue<'_>>,
+/// The routes of components and files, each of which nobody else may have.
+fn check_routes(
+    components: &[(Spanned<String>, Option<Read<RawComponent>>)],
+    files: &[(Spanned<String>, Option<Read<RawFiles>>)],
+    own: &OwnRoutes,
     faults: &mut Faults,
-) -> Vec<(Spanned<String>, Option<Read<RawComponent>>)> {
-    let table = take(&mut root, "components");
-    // The remaining keys are unknown.
-    faults.read::<File>(root);
-    let Some(table) = table else { return Vec::new() };
+) {
+    let of_components = components.iter().flat_map(|(name, read)| {
+        let routes = read.iter().flat_map(|Read { value, .. }| &value.routes);
+        routes.map(|route| (name.get_ref().clone(), route.span(), &route.get_ref().0))
+    });
+    let of_files = files.iter().flat_map(|(name, read)| {
+        let routes = read.iter().flat_map(|Read { value, .. }| &value.routes);
+        routes.map(|route| {
+            (
+                format!("files.{}", name.get_ref()),
+                route.span(),
+                &route.get_ref().0.0,
+            )
+        })
+    });
+    let mut claims = Claims::default();
+    for (owner, place, pattern) in of_components.chain(of_files) {
+        let claimed = own.check(pattern).and_then(|()| claims.claim(&owner, pattern));
+        faults.take(claimed.map_err(|reason| Misplaced::at(place, reason)));
+    }
+}
+
+/// The tables below `key` by name, as far as they are valid. `what` each table describes.
+fn tables<T: DeserializeOwned>(
+    root: Option<&mut Spanned<DeValue<'_>>>,
+    key: &str,
+    what: &str,
+    faults: &mut Faults,
+) -> Vec<(Spanned<String>, Option<Read<T>>)> {
+    let Some(table) = root.and_then(|root| take(root, key)) else {
+        return Vec::new();
+    };
     let place = table.span();
     let DeValue::Table(table) = table.into_inner() else {
-        faults.add(Misplaced::at(
-            place,
-            "`components` is a table: write [components.NAME] for each component",
-        ));
+        let reason = format!("`{key}` is a table: write [{key}.NAME] for each {what}");
+        faults.add(Misplaced::at(place, reason));
         return Vec::new();
     };
     let read = |(name, value): (Spanned<DeString<'_>>, _)| {

@@ -9,6 +9,7 @@
 mod claims;
 mod environment;
 mod faults;
+mod files_table;
 mod http_table;
 mod machine;
 mod manifest;

@@ -14,12 +14,14 @@ use toml::Spanned;
 use super::quantity::{Count, GIB, HOUR, KIB, MIB, Quantity, SECOND, Size, Time};
 use super::value::{Value, VariableName};
 
-/// The file's keys; the components are read each by itself, and `[http]` by `http_table`.
+/// The file's keys; components and files are read each by itself, and `[http]` by `http_table`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     #[serde(default, rename = "http")]
     _http: IgnoredAny,
+    #[serde(default, rename = "files")]
+    _files: IgnoredAny,
     #[serde(default, rename = "components")]
     _components: IgnoredAny,
 }

@@ -5,6 +5,7 @@ pub mod auth;
 mod components;
 mod cors;
 mod docs;
+mod files;
 pub(crate) mod guarded_body;
 mod health;
 mod in_flight_limit;
@@ -26,7 +27,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
 use futures_util::FutureExt as _;
-use http::header::ORIGIN;
+use http::header::{ORIGIN, VARY};
+use http::{HeaderValue, Method};
 use tower::ServiceExt;
 use tracing::Instrument;
 
@@ -34,6 +36,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::config::{HttpTable, TrustedProxies};
 use crate::error::ApiError;
+use crate::files::{FilesAt, prefers_html};
 use access_log::Entry;
 pub(crate) use access_log::Probe;
 use cors::Cors;
@@ -119,7 +122,7 @@ fn router(app: &App) -> Router {
             .route(path, any(not_found))
             .route(&format!("{path}/{{*rest}}"), any(not_found));
     }
-    let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
+    let bounded = bounded.fallback(dispatch).layer(bound.clone());
 
     // A slow body counts as in flight only after it has arrived.
     let accounts = auth::router(&own.accounts, Arc::clone(app.auth()))
@@ -138,14 +141,37 @@ fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-/// `/`: a component answers if its routes match, and otherwise the host.
+/// `/`: a component answers if its routes match. Otherwise files answer browsers, and the host answers other programs.
 async fn root(State(app): State<App>, request: Request) -> Response {
     if app.has_root() {
         return components::dispatch(State(app), request).await.into_response();
     }
-    let page = get(health::index).fallback(method_not_allowed).with_state(app);
-    let Ok(response) = page.oneshot(request).await;
+    let files = app.files_at("/").filter(FilesAt::has_file);
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = match &files {
+        Some(files) if is_read && prefers_html(request.headers()) => {
+            files::answer(&app, files, request).await.into_response()
+        }
+        _ => {
+            let index = get(health::index).fallback(method_not_allowed).with_state(app);
+            let Ok(response) = index.oneshot(request).await;
+            response
+        }
+    };
+    if files.is_some() {
+        response
+            .headers_mut()
+            .append(VARY, HeaderValue::from_static("accept"));
+    }
     response
+}
+
+/// A path that is not the host's own: files answer, or a component.
+async fn dispatch(State(app): State<App>, request: Request) -> Response {
+    match app.files_at(request.uri().path()) {
+        Some(files) => files::answer(&app, &files, request).await.into_response(),
+        None => components::dispatch(State(app), request).await.into_response(),
+    }
 }
 
 /// Answers paths that belong to the host but have no route.

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::auth::test_database::nowhere;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::Config;
+use crate::files::FilesTables;
 
 /// A host whose database is not available, and the token that makes it drain.
 struct Host {
@@ -55,7 +56,8 @@ impl Host {
         let stop = CancellationToken::new();
         let live = LiveVersions::new(&config.manifest.components.clone().into());
         let auth = Auth::new(settings, nowhere());
-        let app = App::new(&config, auth, nowhere(), &live, stop.clone());
+        let files = FilesTables::read(&config.manifest.files).unwrap();
+        let app = App::new(&config, auth, nowhere(), &live, files, stop.clone());
         Self { app, stop }
     }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail};
 
-use crate::install::install;
+use crate::install::{install, npm_ci};
 
 /// The installed tools.
 pub(super) struct Tools {
@@ -53,12 +53,7 @@ impl Tools {
             clients,
             &tools.node,
             &["package.json", "package-lock.json"],
-            |folder| {
-                let mut npm = Command::new("npm");
-                npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-                    .arg(folder);
-                npm
-            },
+            npm_ci,
         )?;
         Ok(tools)
     }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::command::run;
-use crate::http::free_address;
+use crate::http::{self, free_address};
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
 use load::Load;
@@ -59,6 +59,12 @@ pub(crate) fn test(workspace: &Workspace) -> Result<()> {
 
     session::run(workspace, address)?;
     println!("The session of README.md went well.");
+    let page = http::get(address, "/login", None)?;
+    ensure!(
+        page.status == 200,
+        "the image lacks the pages: /login is {}",
+        page.status
+    );
 
     let load = Load::start(address)?;
     load.wait_for(WARM)?;

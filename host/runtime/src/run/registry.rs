@@ -24,7 +24,7 @@ pub struct RouteError {
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
-    routes: matchit::Router<Arc<Version>>,
+    routes: matchit::Router<(RoutePattern, Arc<Version>)>,
     complete: bool,
 }
 
@@ -47,7 +47,14 @@ impl Deployment {
     /// The version that answers `path`. A literal segment beats a parameter.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Version>> {
-        self.routes.at(path).ok().map(|found| found.value)
+        self.find_route(path).map(|(_, version)| version)
+    }
+
+    /// The route that matches `path`, and the version that answers it.
+    #[must_use]
+    pub fn find_route(&self, path: &str) -> Option<(&RoutePattern, &Arc<Version>)> {
+        let (pattern, version) = self.routes.at(path).ok()?.value;
+        Some((pattern, version))
     }
 
     /// The live versions, by name.
@@ -75,9 +82,10 @@ impl Deployment {
             reason: reason.to_string(),
         };
         // A component that owns the paths below a path owns the path.
-        pattern
-            .paths()
-            .try_for_each(|path| self.routes.insert(path, Arc::clone(version)).map_err(refuse))
+        pattern.paths().try_for_each(|path| {
+            let route = (pattern.clone(), Arc::clone(version));
+            self.routes.insert(path, route).map_err(refuse)
+        })
     }
 }
 
