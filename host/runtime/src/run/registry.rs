@@ -20,11 +20,20 @@ pub struct RouteError {
     pub reason: String,
 }
 
+/// A path pattern of the manifest, and the version that answers it.
+#[derive(Clone)]
+pub struct Route {
+    /// The pattern, as it is in the manifest.
+    pub pattern: Arc<str>,
+    /// The version.
+    pub version: Arc<Version>,
+}
+
 /// The live components and their routes. The default is the deployment of a host that is starting.
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
-    routes: matchit::Router<Arc<Version>>,
+    routes: matchit::Router<Route>,
     complete: bool,
 }
 
@@ -44,9 +53,9 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// The version that answers `path`. A literal segment beats a parameter.
+    /// The route of `path`. A literal segment beats a parameter.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Arc<Version>> {
+    pub fn find(&self, path: &str) -> Option<&Route> {
         self.routes.at(path).ok().map(|found| found.value)
     }
 
@@ -74,10 +83,14 @@ impl Deployment {
             component: version.spec.name.clone(),
             reason: reason.to_string(),
         };
+        let route = Route {
+            pattern: pattern.as_str().into(),
+            version: Arc::clone(version),
+        };
         // A component that owns the paths below a path owns the path.
         pattern
             .paths()
-            .try_for_each(|path| self.routes.insert(path, Arc::clone(version)).map_err(refuse))
+            .try_for_each(|path| self.routes.insert(path, route.clone()).map_err(refuse))
     }
 }
 
