@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, TrustedProxies};
+use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, ServerTiming, TrustedProxies};
 use crate::in_flight::InFlight;
 
 /// The most requests at once to components on trial.
@@ -28,6 +28,7 @@ struct Shared {
     cors_origins: CorsOrigins,
     http: Arc<HttpTable>,
     trusted_proxies: TrustedProxies,
+    server_timing: ServerTiming,
     auth: Arc<Auth>,
     pool: Pool,
     one_check: Mutex<()>,
@@ -52,6 +53,7 @@ impl App {
             cors_origins: config.cors_origins.clone(),
             http: Arc::new(config.manifest.http.clone()),
             trusted_proxies: config.trusted_proxies.clone(),
+            server_timing: config.server_timing.clone(),
             auth: Arc::new(auth),
             pool,
             one_check: Mutex::new(()),
@@ -110,6 +112,12 @@ impl App {
     #[must_use]
     pub fn trusted_proxies(&self) -> &TrustedProxies {
         &self.shared.trusted_proxies
+    }
+
+    /// The clients that are told how long the parts of their requests took.
+    #[must_use]
+    pub fn server_timing(&self) -> &ServerTiming {
+        &self.shared.server_timing
     }
 
     /// Accounts and tokens.
