@@ -173,7 +173,9 @@ mod tests {
     /// The lines that `log` writes, with a log of this format beside.
     fn captured(is_json: bool, log: impl FnOnce()) -> Vec<Value> {
         let recent = Recent::default();
-        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+        let layer = tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(std::io::sink);
         let layer = if is_json {
             layer.json().boxed()
         } else {

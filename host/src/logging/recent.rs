@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub const MAX_COMPONENT_BYTES: usize = 256 * 1024;
 
 /// The most lines that are kept of one component.
-pub const MAX_COMPONENT_LINES: usize = 2000;
+pub const MAX_COMPONENT_LINES: usize = 1000;
 
 /// The most bytes of lines that are kept in all.
 pub const MAX_TOTAL_BYTES: usize = 4 * 1024 * 1024;
