@@ -84,14 +84,14 @@ fn the_schema_refuses_lines_that_are_not_as_documented() {
         ("another type", &|line| line["status"] = "200".into()),
         ("another unit", &|line| line["duration_ms"] = "0.5 ms".into()),
         ("no level", &|line| {
-            drop(line.as_object_mut().unwrap().remove("level"))
+            drop(line.as_object_mut().unwrap().remove("level"));
         }),
         ("no status", &|line| {
-            drop(line.as_object_mut().unwrap().remove("status"))
+            drop(line.as_object_mut().unwrap().remove("status"));
         }),
         ("another level", &|line| line["level"] = "NOTICE".into()),
         ("a time without microseconds", &|line| {
-            line["timestamp"] = "2026-11-28T12:00:00Z".into()
+            line["timestamp"] = "2026-11-28T12:00:00Z".into();
         }),
         ("a forged identifier", &|line| line["request_id"] = "a b".into()),
         ("a forged trace", &|line| line["trace_id"] = "xyz".into()),

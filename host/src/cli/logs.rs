@@ -1,5 +1,7 @@
 //! `berth logs`: the last lines of a running host's log, and the lines that follow.
 
+use std::fmt::Write as _;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
@@ -130,7 +132,8 @@ fn show(line: &Value) -> String {
     let empty = Map::new();
     for (name, value) in line.as_object().unwrap_or(&empty) {
         if !PLACED.contains(&name.as_str()) {
-            text.push_str(&format!(" {}={}", escape(name), plain(value)));
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {}={}", escape(name), plain(value));
         }
     }
     for function in line
@@ -141,7 +144,7 @@ fn show(line: &Value) -> String {
     {
         let function = escape(function.trim());
         if !function.is_empty() {
-            text.push_str(&format!("\n    {function}"));
+            let _ = write!(text, "\n    {function}");
         }
     }
     text.push('\n');
@@ -184,9 +187,6 @@ mod tests {
     fn a_line_of_the_host_has_no_component_and_any_line_is_shown() {
         let line = json!({ "timestamp": "T", "level": "WARN", "message": "a\nb", "lines": 3 });
         assert_eq!(show(&line), "T WARN  - - a\\nb lines=3\n");
-        assert_eq!(
-            show(&json!("odd")),
-            "       - - \n".replacen("       ", "       ", 1)
-        );
+        assert_eq!(show(&json!("odd")), "       - - \n");
     }
 }
