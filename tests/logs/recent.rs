@@ -59,7 +59,7 @@ async fn what_is_asked_wrongly_is_told_by_name() {
         ("since=yesterday", 422, "since"),
         ("lines=-1", 422, "lines"),
         ("follow=perhaps", 422, "follow"),
-        ("compnent=shows", 422, "compnent"),
+        ("module=shows", 422, "module"),
         ("component=shwos", 404, "shows"),
     ] {
         let answer = operator.request("GET", &format!("/logs?{query}")).answer().await;
