@@ -48,6 +48,7 @@ mod command_line;
 mod kubernetes;
 mod lifecycle;
 mod log;
+mod logs;
 mod manifest;
 mod postgres;
 

@@ -9,7 +9,9 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::Auth;
-use crate::config::{Config, CorsOrigins, Environment, HttpTable, Manifest, OwnRoutes, TrustedProxies};
+use crate::config::{
+    Config, CorsOrigins, Environment, HttpTable, Manifest, OwnRoutes, ServerTiming, TrustedProxies,
+};
 use crate::files::{FilesAt, FilesTables};
 use crate::in_flight::InFlight;
 
@@ -29,6 +31,7 @@ struct Shared {
     cors_origins: CorsOrigins,
     http: Arc<HttpTable>,
     trusted_proxies: TrustedProxies,
+    server_timing: ServerTiming,
     auth: Arc<Auth>,
     pool: Pool,
     one_check: Mutex<()>,
@@ -55,6 +58,7 @@ impl App {
             cors_origins: config.cors_origins.clone(),
             http: Arc::new(config.manifest.http.clone()),
             trusted_proxies: config.trusted_proxies.clone(),
+            server_timing: config.server_timing.clone(),
             auth: Arc::new(auth),
             pool,
             one_check: Mutex::new(()),
@@ -111,6 +115,12 @@ impl App {
         &self.shared.trusted_proxies
     }
 
+    /// The clients that are told how long the parts of their requests took.
+    #[must_use]
+    pub fn server_timing(&self) -> &ServerTiming {
+        &self.shared.server_timing
+    }
+
     /// Accounts and tokens.
     #[must_use]
     pub fn auth(&self) -> &Arc<Auth> {
@@ -146,7 +156,7 @@ impl App {
         let found = self.shared.files.find(path)?;
         let deployment = self.registry.current();
         let of_component = if deployment.is_complete() {
-            deployment.find_route(path).map(|(pattern, _)| pattern)
+            deployment.find(path).map(|route| &route.pattern)
         } else {
             self.shared.first_routes.at(path).ok().map(|route| route.value)
         };

@@ -6,6 +6,7 @@
 //! and the headers are removed, so that no later code can mistake a client's claim for a proxy's.
 
 mod forwarded;
+mod trace_id;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,7 @@ use http::{HeaderMap, HeaderName};
 
 use crate::config::TrustedProxies;
 use forwarded::Hop;
+pub use trace_id::TraceId;
 
 /// The verified client of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct Client {
     pub https: bool,
     /// The authority that the client asked a trusted proxy for, if the proxy does not repeat it in `Host`.
     pub host: Option<String>,
+    /// The trace that a trusted proxy says the request belongs to.
+    pub trace_id: Option<TraceId>,
 }
 
 impl Client {
@@ -67,6 +71,7 @@ impl Client {
             ..Self::default()
         });
         client.host = forwarded::host(headers).or(client.host);
+        client.trace_id = TraceId::of(headers);
         client
     }
 
@@ -107,6 +112,7 @@ fn trace(peer: IpAddr, hops: impl Iterator<Item = Option<Hop>>, proxies: &Truste
             address: Some(hop.address),
             https: hop.https,
             host: hop.host,
+            trace_id: None,
         };
     }
     Some(client)
@@ -256,6 +262,21 @@ mod tests {
             Some("a.example")
         );
         assert_eq!(host("203.0.113.9", ("x-forwarded-host", "a.example")), None);
+    }
+
+    #[test]
+    fn a_trace_is_a_trusted_proxys_to_tell() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let header = format!("00-{trace}-b7ad6b7169203331-01");
+        let told = |peer, networks| {
+            let sent = [("traceparent", &*header), ("x-forwarded-for", "192.0.2.1")];
+            let (client, headers) = identified(peer, &sent, networks);
+            assert!(headers.contains_key("traceparent"), "a component may read it");
+            client.trace_id.map(|trace| trace.to_string())
+        };
+        assert_eq!(told("10.0.0.1", "10.0.0.0/8").as_deref(), Some(trace));
+        assert_eq!(told("203.0.113.9", "10.0.0.0/8"), None);
+        assert_eq!(told("203.0.113.9", ""), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Escapes foreign text for a line of a log or a terminal.
 
+use std::fmt::Write as _;
+
 /// Escapes every character of `text` that has an effect instead of a glyph: control characters, and those that change
 /// lines or the direction of writing.
 pub(crate) fn escape(text: &str) -> String {
@@ -7,6 +9,24 @@ pub(crate) fn escape(text: &str) -> String {
     for character in text.chars() {
         if is_active(character) {
             line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+/// Escapes the same characters in JSON, in JSON's own way. Inside of its strings, valid JSON has no other control
+/// characters than those above U+007E.
+pub(crate) fn escape_json(json: &str) -> String {
+    if !json.chars().any(is_active) {
+        return json.to_owned();
+    }
+    let mut line = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_active(character) {
+            // The active characters are all of the Basic Multilingual Plane. Writing to a string cannot fail.
+            let _ = write!(line, "\\u{:04x}", u32::from(character));
         } else {
             line.push(character);
         }
@@ -33,6 +53,15 @@ mod tests {
         let text = "a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\0 übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
         let shown = r"a\nb\r\n\u{1b}[31mred\u{9b}\u{7f}\u{0} übrig\t\u{2028}\u{202e}gpj.exe\u{2066}";
         assert_eq!(escape(text), shown);
+    }
+
+    #[test]
+    fn json_stays_json_with_the_same_meaning() {
+        let value =
+            serde_json::json!({ "text": "a\n\u{1b}[31m\u{9b}\u{7f}\u{2028}\u{202e}gpj.exe übrig \\u{9b}" });
+        let line = escape_json(&value.to_string());
+        assert!(!line.chars().any(is_active), "{line}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).ok(), Some(value));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //!   stop
 //! - [`app`], `in_flight`: the state that requests share
 //! - `prober`: the requests that a version must answer before it goes live
+//! - `request_record`: facts about a request for its access line
 //! - [`routes`]: all routes, and the layers that a request passes before it is routed
 //! - [`client`]: the client of a request, behind proxies
 //! - [`auth`]: accounts, passwords, tokens, and the identity of callers
@@ -31,6 +32,7 @@ pub mod files;
 mod in_flight;
 pub mod logging;
 mod prober;
+mod request_record;
 pub mod routes;
 pub mod serve;
 pub mod server;

@@ -15,12 +15,13 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::admin::Operated;
 use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
 use crate::files::{self, FilesError, FilesTables};
-use crate::logging::Queue;
+use crate::logging::Logging;
 use crate::prober::RouteProber;
 use crate::{admin, server, shutdown};
 
@@ -94,14 +95,14 @@ impl ServeError {
 
 /// Serves until the host is stopped and the requests in flight are done. With `watch`, swaps in files that are saved
 /// meanwhile.
-pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), ServeError> {
+pub async fn serve(config: &Config, watch: bool, log: &Logging) -> Result<(), ServeError> {
     let components = Components::from(config.manifest.components.clone());
     let watched = if watch {
         Some(SavedFiles::watch(config.manifest_path.clone(), &components).await)
     } else {
         None
     };
-    let stop = shutdown::on_signal(log.clone()).map_err(ServeError::Signals)?;
+    let stop = shutdown::on_signal(log.queue().clone()).map_err(ServeError::Signals)?;
     let (database, mut own_server) = Database::open(config).await?;
     let served = Box::pin(serve_on(
         &database,
@@ -109,6 +110,7 @@ pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), Serv
         config,
         components,
         watched,
+        log,
         stop,
     ))
     .await;
@@ -123,6 +125,7 @@ async fn serve_on(
     config: &Config,
     components: Components,
     watched: Option<SavedFiles>,
+    log: &Logging,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let auth = Auth::new(auth_settings(config)?, database.pool());
@@ -169,7 +172,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Arc::clone(&rollout), &config.admin, &config.edge) => Ok(()),
+        () = admin::serve(operators, Operated::new(Arc::clone(&rollout), log), &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };

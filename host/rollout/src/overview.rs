@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use berth_runtime::ComponentSpec;
+use jiff::Timestamp;
 
 use crate::entrances::{OperatorError, find_component};
-use crate::report::{ComponentSummary, Replica, VersionState, VersionSummary};
+use crate::report::{ComponentSummary, Replica, TrapSummary, VersionState, VersionSummary};
 use crate::rollout::Rollout;
 use crate::stores::in_words;
 
@@ -30,6 +31,46 @@ pub async fn component(rollout: &Rollout, name: &str) -> Result<ComponentSummary
 pub async fn history(rollout: &Rollout, component: &str) -> Result<Vec<VersionSummary>, OperatorError> {
     let spec = find_component(&rollout.live, component)?;
     Ok(rollout.stores.versions.history(&spec.name).await?)
+}
+
+/// Whether the manifest has a component of this name.
+///
+/// # Errors
+///
+/// If it has not.
+pub fn check_component(rollout: &Rollout, name: &str) -> Result<(), OperatorError> {
+    find_component(&rollout.live, name).map(drop)
+}
+
+/// The last failures of a component, or of all components, on this host, the oldest first.
+///
+/// # Errors
+///
+/// If the manifest has no component of this name.
+pub fn traps(rollout: &Rollout, component: Option<&str>) -> Result<Vec<TrapSummary>, OperatorError> {
+    if let Some(name) = component {
+        check_component(rollout, name)?;
+    }
+    let current = rollout.live.registry().current();
+    let versions = current.versions().iter();
+    let mut traps: Vec<_> = versions
+        .filter(|(name, _)| component.is_none_or(|component| component == *name))
+        .flat_map(|(name, version)| {
+            let traps = version.resources().traps().read();
+            traps.into_iter().map(move |trap| (name.clone(), trap))
+        })
+        .collect();
+    traps.sort_by_key(|(_, trap)| trap.time);
+    let summary = |(component, trap): (String, berth_runtime::Trap)| TrapSummary {
+        time: Timestamp::try_from(trap.time).map_or_else(|_| String::new(), |time| format!("{time:.6}")),
+        component,
+        version: trap.version,
+        request_id: trap.request_id,
+        route: trap.route.as_deref().map(str::to_owned),
+        reason: trap.reason,
+        backtrace: trap.backtrace,
+    };
+    Ok(traps.into_iter().map(summary).collect())
 }
 
 /// The hosts by component, with this host's present state: a host that follows no others stores none in the database.

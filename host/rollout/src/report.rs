@@ -7,11 +7,14 @@ use std::error::Error;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-pub use summaries::{ComponentSummary, Origin, Replica, ReplicaState, VersionState, VersionSummary};
+pub use summaries::{
+    ComponentSummary, Origin, Replica, ReplicaState, TrapSummary, VersionState, VersionSummary,
+};
 
 /// The steps of a swap, in their order. The first that fails ends it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     /// The bytes are within the size limit of a component.
@@ -62,7 +65,7 @@ impl Step {
 }
 
 /// The outcome of a swap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The version answers new requests.
@@ -76,7 +79,7 @@ pub enum Outcome {
 }
 
 /// The report of one component's swap.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
     /// The component.
     pub component: String,
@@ -84,10 +87,12 @@ pub struct Report {
     pub outcome: Outcome,
     /// The new version's number. None in a dry run of bytes that were never seen, and for bytes that were refused
     /// before they were known to be a component.
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub number: Option<NonZeroU32>,
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
     pub digest: String,
     /// The number of the version that was live before.
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub replaced: Option<NonZeroU32>,
     /// The steps that were taken.
     pub steps: Vec<StepReport>,
@@ -102,7 +107,7 @@ pub struct Report {
 }
 
 /// The report of a single step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StepReport {
     /// The step.
     pub step: Step,
@@ -115,7 +120,7 @@ pub struct StepReport {
 }
 
 /// The state of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepState {
     /// The step is under way. Only progress events have this state.
@@ -129,7 +134,7 @@ pub enum StepState {
 }
 
 /// Why a version was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// The step that failed.
     pub step: Step,
@@ -162,7 +167,7 @@ impl Failure {
 }
 
 /// How a version differs from the one before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Changes {
     /// Interfaces that the version imports. An interface that only changed its version is not listed.
     pub imports: Difference,
@@ -173,7 +178,7 @@ pub struct Changes {
 }
 
 /// The difference of two lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Difference {
     /// The entries that only the new list has.
     pub gained: Vec<String>,
@@ -209,7 +214,7 @@ impl Difference {
 }
 
 /// The answer to a probe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ProbeAnswer {
     /// The request: `GET /orders/count`.
     pub request: String,
@@ -220,7 +225,7 @@ pub struct ProbeAnswer {
 }
 
 /// A progress event of a swap. Each is sent as a server-sent event with the name in `event`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 #[expect(
     clippy::large_enum_variant,

@@ -12,8 +12,8 @@ use anyhow::ensure;
 use berth_database::{Backends, Pool, PoolSettings, SessionPool, host_tables};
 use berth_private_postgres::{PrivatePostgres, PrivateSettings, Search};
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Deployment, Registry, Resources, Uncompiled, Version,
-    digest,
+    Candidate, Capability, Compiler, ComponentSpec, Deployment, Registry, RequestDetails, Resources,
+    Uncompiled, Version, digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -133,7 +133,7 @@ async fn load(
 async fn ask(version: &Arc<Version>, path: &str, registry: &Arc<Registry>) -> anyhow::Result<Bytes> {
     let request = Request::get(format!("http://localhost{path}")).body(Empty::<Bytes>::new())?;
     let answer = version
-        .handle(request, "bench".to_owned(), None, registry)
+        .handle(request, RequestDetails::default(), registry)
         .await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();

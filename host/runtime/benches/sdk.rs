@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use anyhow::ensure;
 use berth_runtime::{
-    Candidate, Capability, Compiler, ComponentSpec, Registry, Resources, Uncompiled, Version, digest,
+    Candidate, Capability, Compiler, ComponentSpec, Registry, RequestDetails, Resources, Uncompiled, Version,
+    digest,
 };
 use bytes::Bytes;
 use criterion::Criterion;
@@ -70,7 +71,7 @@ async fn ask(version: &Arc<Version>, registry: &Arc<Registry>) -> anyhow::Result
         .header("content-type", "application/json")
         .body(body)?;
     let answer = version
-        .handle(request, "bench".to_owned(), None, registry)
+        .handle(request, RequestDetails::default(), registry)
         .await?;
     let status = answer.status();
     let body = answer.into_body().collect().await?.to_bytes();

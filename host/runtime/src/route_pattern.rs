@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A path pattern in axum's syntax: `/api/{user_id}/orders/{*rest}`. A literal segment takes precedence over a
 /// parameter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoutePattern(String);
+pub struct RoutePattern(Arc<str>);
 
 impl RoutePattern {
     /// The pattern as it is in the manifest.
@@ -28,6 +29,12 @@ impl RoutePattern {
         [Some(self.as_str()), self.parent()].into_iter().flatten()
     }
 
+    /// The pattern, as a text that is shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether the pattern takes precedence over `other` at a path that both match: at the first segment that differs, a
     /// literal beats a parameter, and a parameter beats `{*rest}`.
     #[must_use]
@@ -44,7 +51,7 @@ impl RoutePattern {
     /// Whether the pattern matches `/`.
     #[must_use]
     pub fn answers_root(&self) -> bool {
-        self.0 == "/" || self.parent() == Some("/")
+        &*self.0 == "/" || self.parent() == Some("/")
     }
 }
 
@@ -75,7 +82,7 @@ impl FromStr for RoutePattern {
         }
         // Only the syntax is checked here; conflicts show when all patterns are known.
         match matchit::Router::new().insert(text, ()) {
-            Ok(()) => Ok(Self(text.to_owned())),
+            Ok(()) => Ok(Self(text.into())),
             Err(error) => refused(&format!(
                 "{error}; write parameters as {{name}}, and {{*rest}} at the end"
             )),

@@ -15,9 +15,11 @@ use berth_runtime::Wasm;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::error::AdminError;
 use super::events;
+use super::openapi::ErrorBody;
 
 /// Header with the name of the operator who pushed, as the client sends it. The name is stored, and never trusted.
 const PUSHED_BY: &str = "x-pushed-by";
@@ -37,7 +39,7 @@ pub(super) struct Manner {
 }
 
 /// The body of a rollback.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rollback {
     /// The version's number; without it, the version that was live before.
@@ -46,14 +48,46 @@ pub(super) struct Rollback {
     dry_run: bool,
 }
 
-/// `GET /admin/components`
+/// Components
+///
+/// The components of this host, with the state of each on every host.
+#[utoipa::path(
+    get,
+    path = "/admin/components",
+    operation_id = "listComponents",
+    tag = "operators",
+    responses(
+        (status = 200, description = "The components", body = [ComponentSummary]),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and the request does not come from its machine", body = ErrorBody),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
 pub(super) async fn list(
     State(rollout): State<Arc<Rollout>>,
 ) -> Result<Json<Vec<ComponentSummary>>, AdminError> {
     Ok(Json(overview::components(&rollout).await?))
 }
 
-/// `GET /admin/components/{name}`
+/// A component
+///
+/// Its live version, and the state of each host.
+#[utoipa::path(
+    get,
+    path = "/admin/components/{name}",
+    operation_id = "showComponent",
+    tag = "operators",
+    params(
+        ("name" = String, Path, description = "The component's name"),
+    ),
+    responses(
+        (status = 200, description = "The component", body = ComponentSummary),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and the request does not come from its machine", body = ErrorBody),
+        (status = 404, description = "There is no such component", body = ErrorBody),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
 pub(super) async fn show(
     State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
@@ -61,7 +95,25 @@ pub(super) async fn show(
     Ok(Json(overview::component(&rollout, &name).await?))
 }
 
-/// `GET /admin/components/{name}/history`
+/// The versions of a component
+///
+/// The newest first.
+#[utoipa::path(
+    get,
+    path = "/admin/components/{name}/history",
+    operation_id = "componentHistory",
+    tag = "operators",
+    params(
+        ("name" = String, Path, description = "The component's name"),
+    ),
+    responses(
+        (status = 200, description = "The versions", body = [VersionSummary]),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and the request does not come from its machine", body = ErrorBody),
+        (status = 404, description = "There is no such component", body = ErrorBody),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
 pub(super) async fn history(
     State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
@@ -69,7 +121,32 @@ pub(super) async fn history(
     Ok(Json(overview::history(&rollout, &name).await?))
 }
 
-/// `PUT /admin/components/{name}`
+/// Push a version
+///
+/// Checks, compiles, migrates and probes a new version, and makes it live.
+#[utoipa::path(
+    put,
+    path = "/admin/components/{name}",
+    operation_id = "pushComponent",
+    tag = "operators",
+    params(
+        ("name" = String, Path, description = "The component's name"),
+        ("dry_run" = Option<bool>, Query, description = "Whether to stop before anything is changed"),
+        ("x-pushed-by" = Option<String>, Header, description = "The name of the operator, which is stored"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/wasm", description = "The component"),
+    responses(
+        (status = 200, description = "The version is live, was live already, or passed the dry run; events with `accept: text/event-stream`", content((Report = "application/json"), (String = "text/event-stream"))),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and so allows no change", body = ErrorBody),
+        (status = 404, description = "There is no such component", body = ErrorBody),
+        (status = 409, description = "Another swap is under way", body = ErrorBody),
+        (status = 413, description = "The body is larger than any component may be", body = ErrorBody),
+        (status = 415, description = "The body is not `application/wasm`", body = ErrorBody),
+        (status = 422, description = "The version was refused, and nothing was changed: the report says why", body = Report),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
 pub(super) async fn push(
     State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,
@@ -108,7 +185,29 @@ async fn receive(rollout: &Rollout, body: Body) -> Result<Wasm, AdminError> {
     incoming.finish().await.map_err(AdminError::Storage)
 }
 
-/// `POST /admin/components/{name}/rollback`
+/// Roll back
+///
+/// Makes an earlier version live again: that of the body, or the version that was live before.
+#[utoipa::path(
+    post,
+    path = "/admin/components/{name}/rollback",
+    operation_id = "rollBackComponent",
+    tag = "operators",
+    params(
+        ("name" = String, Path, description = "The component's name"),
+    ),
+    request_body(content = Option<Rollback>, description = "The version; may be empty"),
+    responses(
+        (status = 200, description = "The version is live, was live already, or passed the dry run; events with `accept: text/event-stream`", content((Report = "application/json"), (String = "text/event-stream"))),
+        (status = 400, description = "The body broke off", body = ErrorBody),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and so allows no change", body = ErrorBody),
+        (status = 404, description = "There is no such component, or no such version", body = ErrorBody),
+        (status = 409, description = "Another swap is under way", body = ErrorBody),
+        (status = 422, description = "The version was refused, and the report says why; or the body is not valid", body = Report),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
 pub(super) async fn roll_back(
     State(rollout): State<Arc<Rollout>>,
     Path(name): Path<String>,

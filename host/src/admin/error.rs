@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::logging::SetLevelError;
 use axum::response::{IntoResponse, Response};
 use berth_contract::detail;
 use berth_rollout::OperatorError;
@@ -31,10 +32,14 @@ pub(super) enum AdminError {
     Storage(#[source] io::Error),
     #[error("{0}")]
     Invalid(String),
+    #[error("Too many programs follow the log already, try again later")]
+    TooManyFollowers,
     #[error(transparent)]
     Operator(#[from] OperatorError),
     #[error("Too many connections, try again later")]
     Closing,
+    #[error(transparent)]
+    Log(#[from] SetLevelError),
     #[error("Internal Server Error")]
     Internal,
 }
@@ -50,8 +55,8 @@ impl AdminError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unreadable => StatusCode::BAD_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Closing | Self::Storage(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Closing | Self::Storage(_) | Self::TooManyFollowers => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Log(_) | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Operator(error) => match error {
                 OperatorError::UnknownComponent { .. }
                 | OperatorError::UnknownVersion { .. }
@@ -68,6 +73,7 @@ impl AdminError {
         match self {
             Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer")),
             Self::Closing
+            | Self::TooManyFollowers
             | Self::Operator(OperatorError::Busy | OperatorError::Starting | OperatorError::Away(_)) => {
                 Some((header::RETRY_AFTER, "1"))
             }

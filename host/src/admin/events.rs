@@ -15,6 +15,8 @@ use http::{HeaderMap, header};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use super::openapi::ErrorBody;
+
 /// How often a silent stream sends a comment, to keep the connection alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -29,7 +31,20 @@ pub(super) fn are_wanted(headers: &HeaderMap) -> bool {
         .any(|kind| kind.trim().starts_with("text/event-stream"))
 }
 
-/// `GET /admin/events`: every swap on this host, from now on.
+/// Swaps
+///
+/// Every swap on this host from now on: the events `step` and `report`, without end.
+#[utoipa::path(
+    get,
+    path = "/admin/events",
+    operation_id = "watchSwaps",
+    tag = "operators",
+    responses(
+        (status = 200, description = "Events, each with the JSON of `Progress` as its data", content((Progress = "text/event-stream"))),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and the request does not come from its machine", body = ErrorBody),
+    ),
+)]
 pub(super) async fn all(State(rollout): State<Arc<Rollout>>) -> Response {
     let events = stream::unfold(rollout.progress(), async |mut progress| {
         loop {

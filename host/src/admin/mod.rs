@@ -1,22 +1,29 @@
-//! The admin API, on a listener of its own: shows components and their versions, and swaps a version for another.
+//! The admin API, on a listener of its own: shows components, their versions and the log, and swaps a version for another.
 //!
 //! - `access`: checks whether a request is allowed
-//! - `components`: the routes
+//! - `components`: the routes of components
 //! - `events`: the progress of swaps
+//! - `logs`, `traps`: the last lines of the log, and the last failures of components
+//! - `log_level`: the filter of the log
+//! - `openapi`: the document of the routes
 //! - `error`: the failures of a request
 
 mod access;
 mod components;
 mod error;
 mod events;
+mod log_level;
+mod logs;
+mod openapi;
+mod traps;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{FromRef, Request};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use berth_rollout::Rollout;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +31,7 @@ use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::config::{Admin, Edge};
+use crate::logging::{Level, Logging, Recent};
 use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
@@ -32,9 +40,47 @@ use error::AdminError;
 /// The most connections to the operators' listener. Those that have sent the token are not closed for others.
 const MAX_CONNECTIONS: usize = 64;
 
+/// The parts of the host that operators see and change. Clones share them.
+#[derive(Clone)]
+pub struct Operated {
+    rollout: Arc<Rollout>,
+    recent: Recent,
+    level: Level,
+}
+
+impl Operated {
+    /// The parts of a host with this log.
+    #[must_use]
+    pub fn new(rollout: Arc<Rollout>, log: &Logging) -> Self {
+        Self {
+            rollout,
+            recent: log.recent().clone(),
+            level: log.level().clone(),
+        }
+    }
+}
+
+impl FromRef<Operated> for Arc<Rollout> {
+    fn from_ref(host: &Operated) -> Self {
+        Self::clone(&host.rollout)
+    }
+}
+
+impl FromRef<Operated> for Recent {
+    fn from_ref(host: &Operated) -> Self {
+        host.recent.clone()
+    }
+}
+
+impl FromRef<Operated> for Level {
+    fn from_ref(host: &Operated) -> Self {
+        host.level.clone()
+    }
+}
+
 /// Serves operators and never returns, with the time limits of `edge`.
-pub async fn serve(listener: TcpListener, rollout: Arc<Rollout>, admin: &Admin, edge: &Edge) {
-    let router = router(rollout, Access::new(admin.token.clone()));
+pub async fn serve(listener: TcpListener, host: Operated, admin: &Admin, edge: &Edge) {
+    let router = router(host, Access::new(admin.token.clone()));
     let edge = Edge {
         max_connections: MAX_CONNECTIONS,
         max_connections_per_client: MAX_CONNECTIONS,
@@ -63,19 +109,34 @@ async fn answer(router: Router, mut request: Request) -> Response {
     response
 }
 
-fn router(rollout: Arc<Rollout>, access: Access) -> Router {
-    Router::new()
-        .route("/admin/components", get(components::list))
-        .route(
+/// Every route. The router is made of this list alone, and a test compares it with the OpenAPI document.
+fn routes() -> [(&'static str, MethodRouter<Operated>); 9] {
+    [
+        ("/admin/components", get(components::list)),
+        (
             "/admin/components/{name}",
             get(components::show).put(components::push),
-        )
-        .route("/admin/components/{name}/history", get(components::history))
-        .route("/admin/components/{name}/rollback", post(components::roll_back))
-        .route("/admin/events", get(events::all))
+        ),
+        ("/admin/components/{name}/history", get(components::history)),
+        ("/admin/components/{name}/rollback", post(components::roll_back)),
+        ("/admin/events", get(events::all)),
+        ("/admin/log-level", get(log_level::show).put(log_level::set)),
+        ("/admin/logs", get(logs::lines)),
+        ("/admin/openapi.json", get(openapi::show)),
+        ("/admin/traps", get(traps::list)),
+    ]
+}
+
+fn router(host: Operated, access: Access) -> Router {
+    let router = routes()
+        .into_iter()
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods)
+        });
+    router
         .fallback(async || AdminError::NotFound)
         .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
         // The check is outermost, so that a refused client does not learn which routes exist.
         .layer(from_fn_with_state(access, access::check))
-        .with_state(rollout)
+        .with_state(host)
 }

@@ -8,6 +8,7 @@ use http::request::Parts;
 use super::{Auth, AuthError, Identity};
 use crate::client::Client;
 use crate::error::ApiError;
+use crate::request_record::RequestRecord;
 
 /// The caller, by header, cookie or the query's `token`, or as `ANONYMOUS_USER`. Links and event sources, which cannot send a
 /// header, use the query.
@@ -53,8 +54,13 @@ where
 {
     let Ok(client) = Client::from_request_parts(parts, state).await;
     let auth = Arc::<Auth>::from_ref(state);
-    auth.authenticate(&parts.method, &parts.headers, &client, token)
-        .await
+    let identity = auth
+        .authenticate(&parts.method, &parts.headers, &client, token)
+        .await?;
+    if let Some(identity) = &identity {
+        RequestRecord::of(&parts.extensions).set_user(&identity.principal);
+    }
+    Ok(identity)
 }
 
 fn token_in(query: &str) -> Option<String> {

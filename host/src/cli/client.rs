@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use berth_rollout::report::Progress;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 use http::{HeaderValue, header};
 use reqwest::redirect::Policy;
@@ -25,6 +25,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout of a response that needs no work. A swap and a watch have none.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest line of the log that is read, in bytes.
+const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// How long a host may be silent before TCP checks whether its machine is still there.
 const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -46,6 +49,13 @@ pub(super) struct Swap<'a> {
 pub(super) struct Events(SseByteStream<Chunks>);
 
 type Chunks = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>;
+
+/// The stream of a host's log lines.
+pub(super) struct Lines {
+    chunks: Chunks,
+    received: BytesMut,
+    has_ended: bool,
+}
 
 /// A progress event.
 #[derive(Debug, PartialEq)]
@@ -103,6 +113,30 @@ impl Client {
             self.send(request.header(header::ACCEPT, "text/event-stream"))
                 .await?,
         )
+    }
+
+    /// Gets the filter of the log.
+    pub(super) async fn log_level(&self) -> Result<Value, Failure> {
+        let request = self.request(Method::GET, &["log-level"]);
+        body(self.send(request.timeout(READ_TIMEOUT)).await?).await
+    }
+
+    /// Sets the filter of the log, and returns it.
+    pub(super) async fn set_log_level(&self, filter: &str) -> Result<Value, Failure> {
+        let request = self.request(Method::PUT, &["log-level"]);
+        let request = request.json(&json!({ "filter": filter })).timeout(READ_TIMEOUT);
+        body(self.send_valid(request).await?).await
+    }
+
+    /// Reads lines of the log, as `query` selects them.
+    pub(super) async fn logs(&self, query: &[(&str, String)]) -> Result<Lines, Failure> {
+        let request = self.request(Method::GET, &["logs"]).query(query);
+        let response = self.send_valid(request).await?;
+        Ok(Lines {
+            chunks: Box::pin(response.bytes_stream()),
+            received: BytesMut::new(),
+            has_ended: false,
+        })
     }
 
     /// Requests a swap to `wasm` as the new version of a component. `by` is the name of the operator.
@@ -166,6 +200,45 @@ impl Client {
             return Ok(response);
         }
         Err(Failure::from_status(status, detail(response).await))
+    }
+
+    /// Sends a request for which 422 is an error, too.
+    async fn send_valid(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = self.send(request).await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        Err(Failure::from_status(status, detail(response).await))
+    }
+}
+
+impl Lines {
+    /// Waits for the next line. None at the end of the stream. Empty lines keep the connection alive and are passed over.
+    pub(super) async fn next(&mut self) -> Result<Option<Value>, Failure> {
+        loop {
+            if let Some(end) = self.received.iter().position(|byte| *byte == b'\n') {
+                let line = self.received.split_to(end + 1);
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return serde_json::from_slice(&line)
+                    .map(Some)
+                    .map_err(|error| misunderstood(&error));
+            }
+            if self.received.len() > MAX_LINE_BYTES {
+                return Err(Failure::Misunderstood("a line has no end".to_owned()));
+            }
+            match self.chunks.next().await {
+                Some(Ok(chunk)) => self.received.extend_from_slice(&chunk),
+                Some(Err(error)) => return Err(Failure::BrokenOff(reason(&error))),
+                None if self.has_ended || self.received.is_empty() => return Ok(None),
+                None => {
+                    self.has_ended = true;
+                    self.received.extend_from_slice(b"\n");
+                }
+            }
+        }
     }
 }
 

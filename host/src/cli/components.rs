@@ -11,31 +11,27 @@ use berth_database::isolation::schema_name;
 use berth_rollout::report::{Outcome, Progress, Report, StepState};
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand};
-use reqwest::Url;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::client::{Client, Swap, admin_url, decode};
+use super::admin::AdminOptions;
+use super::client::{Client, Swap, decode};
 use super::failure::{EXIT_CODES, Failure};
 use super::output::{Reader, print};
 use super::progress::{self, Steps};
 use super::report::{headline, report};
 use super::text::joined;
-use super::{list, on_this_machine, show};
+use super::{list, show};
 use crate::config::{Config, Variables};
-use crate::escape::{escape, is_active};
+use crate::escape::{escape, escape_json};
 use crate::shutdown;
 
 /// The whole command.
 #[derive(Args)]
 #[command(after_help = EXIT_CODES)]
 pub(super) struct Components {
-    /// Where the host's admin API is [default: that of `ADMIN_ADDR`]
-    #[arg(long, global = true, value_name = "URL", value_parser = admin_url)]
-    admin: Option<Url>,
-    /// Print what the host says as JSON, on one line, and no progress
-    #[arg(long, global = true)]
-    json: bool,
+    #[command(flatten)]
+    options: AdminOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -98,14 +94,7 @@ struct Rollback {
 impl Components {
     /// Runs the command.
     pub(super) async fn run(&self, variables: &Variables) -> Result<(), Failure> {
-        let admin = Config::admin(variables)?;
-        let url = match &self.admin {
-            Some(url) => url.clone(),
-            None => {
-                admin_url(&format!("http://{}", on_this_machine(admin.address))).map_err(Failure::Address)?
-            }
-        };
-        let client = Client::new(url, admin.token.as_ref())?;
+        let client = self.options.client(variables)?;
         match &self.command {
             Command::List => self.print(&client.get(&[]).await?, |all: Vec<_>| list::components(&all)),
             Command::Show { name } => self.print(&client.get(&[name]).await?, |one| show::show(&one)),
@@ -134,7 +123,11 @@ impl Components {
     /// Prints a response, for people or as JSON.
     fn print<T: DeserializeOwned>(&self, answer: &Value, show: impl Fn(T) -> String) -> Result<(), Failure> {
         let shown = decode(answer).map(show)?;
-        print(&if self.json { one_line(answer) } else { shown })?;
+        print(&if self.options.json {
+            one_line(answer)
+        } else {
+            shown
+        })?;
         Ok(())
     }
 
@@ -146,7 +139,7 @@ impl Components {
 
     /// Runs a swap and prints its steps and its report.
     async fn report(&self, component: &str, swap: Swap<'_>) -> Result<Report, Failure> {
-        if self.json {
+        if self.options.json {
             let answer = swap.report().await?;
             let came = decode(&answer)?;
             print(&one_line(&answer))?;
@@ -165,7 +158,7 @@ impl Components {
             if component.is_some_and(|component| component != component_of(&event.progress)) {
                 continue;
             }
-            let line = if self.json {
+            let line = if self.options.json {
                 one_line(&event.json)
             } else {
                 event_line(&event.progress)
@@ -248,15 +241,7 @@ fn event_line(progress: &Progress) -> String {
 
 /// JSON on a line. Characters that would control a terminal are escaped in JSON's own way.
 pub(super) fn one_line(json: &Value) -> String {
-    let escaped = |character: char| {
-        if is_active(character) {
-            format!("\\u{:04x}", u32::from(character))
-        } else {
-            character.into()
-        }
-    };
-    let line: String = json.to_string().chars().map(escaped).collect();
-    line + "\n"
+    escape_json(&json.to_string()) + "\n"
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -267,7 +252,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Checks that a text is a valid component name.
-fn component_name(text: &str) -> Result<String, String> {
+pub(super) fn component_name(text: &str) -> Result<String, String> {
     schema_name(text)
         .map(|_| text.to_owned())
         .map_err(|error| error.to_string())

@@ -4,6 +4,8 @@
 //! - `check`: checks configuration, manifest and components
 //! - `new`: writes a small component to start from
 //! - `components`: shows and swaps the components of a running host
+//! - `logs`, `log_level`: the last lines of a running host's log, and its filter
+//! - `admin`: the options of the commands that ask a running host
 //! - `client`: the client of that host's admin API
 //! - `failure`: the failures of these commands, and the exit code of each
 //! - `progress`, `report`: the steps of a swap as they happen, and its outcome
@@ -12,6 +14,7 @@
 //! - `complaint`: the lines that explain why a command failed, for people or for programs that read the log
 //! - `output`: standard output and standard error, which may be closed
 
+mod admin;
 mod check;
 mod client;
 mod complaint;
@@ -19,6 +22,8 @@ mod components;
 mod failure;
 mod healthcheck;
 mod list;
+mod log_level;
+mod logs;
 mod new;
 mod output;
 mod progress;
@@ -42,6 +47,8 @@ use self::complaint::complaint;
 use self::components::Components;
 use self::failure::Failure;
 use self::healthcheck::healthcheck;
+use self::log_level::LogLevel;
+use self::logs::Logs;
 use self::new::{New, new};
 use self::output::complain;
 use crate::config::{self, Config, LogFormat, Variables};
@@ -80,6 +87,10 @@ enum Command {
     },
     /// See and swap the components of a host that runs
     Components(Components),
+    /// Print the last lines of a running host's log: components' lines, traps, and the host's own
+    Logs(Logs),
+    /// Show or change which lines a running host logs
+    LogLevel(LogLevel),
 }
 
 /// The version, the commit that it was built from, and the engine that runs components.
@@ -109,6 +120,8 @@ impl Arguments {
             Command::Healthcheck => healthcheck(&variables),
             Command::CompileComponent { wasm, memory } => return compile_file(&wasm, memory).into(),
             Command::Components(components) => components.run(&variables).await.map_err(Into::into),
+            Command::Logs(logs) => logs.run(&variables).await.map_err(Into::into),
+            Command::LogLevel(level) => level.run(&variables).await.map_err(Into::into),
         };
         outcome.map_or_else(|error| fail(&error, format), |()| ExitCode::SUCCESS)
     }
@@ -134,7 +147,7 @@ async fn start(variables: &Variables, watch: bool) -> Result<()> {
         tracing::warn!(manifest = %config.manifest_path.display(), "{EMPTY_MANIFEST}");
     }
     // The future is boxed because it is large, and a part of every command's future.
-    Ok(Box::pin(serve(&config, watch, log.queue())).await?)
+    Ok(Box::pin(serve(&config, watch, &log)).await?)
 }
 
 /// The loopback address of a host that listens on all interfaces.

@@ -11,6 +11,7 @@ mod environment;
 mod faults;
 mod files_table;
 mod http_table;
+mod log_filter;
 mod machine;
 mod manifest;
 mod origins;
@@ -21,6 +22,7 @@ mod quantity;
 mod reference;
 mod schema;
 mod secret;
+mod server_timing;
 mod signing_secret;
 mod sizes;
 mod table;
@@ -39,6 +41,7 @@ use std::time::Duration;
 pub use environment::Environment;
 pub use faults::ManifestFault;
 pub use http_table::HttpTable;
+pub use log_filter::{LogFilter, LogFilterError};
 pub use machine::{Machine, Share};
 pub use manifest::Manifest;
 pub use origins::CorsOrigins;
@@ -46,6 +49,7 @@ pub use own_routes::{Accounts, OwnRoutes};
 pub use proxies::TrustedProxies;
 pub use reference::help;
 pub use secret::Secret;
+pub use server_timing::ServerTiming;
 pub use sizes::Sizes;
 pub use variables::Variables;
 
@@ -77,6 +81,8 @@ pub struct Config {
     pub cors_origins: CorsOrigins,
     /// `TRUSTED_PROXIES`: the proxies whose headers about their clients are trusted.
     pub trusted_proxies: TrustedProxies,
+    /// `SERVER_TIMING`: the clients that are told how long the parts of their requests took.
+    pub server_timing: ServerTiming,
     /// `COHERE_…`: the language models that components may be granted.
     pub cohere: berth_cohere::Settings,
     /// `ADMIN_…`
@@ -113,8 +119,8 @@ pub struct Admin {
 pub struct Log {
     /// `LOG_FORMAT`
     pub format: LogFormat,
-    /// `RUST_LOG`: directives of `tracing_subscriber::EnvFilter`, which can be parsed.
-    pub filter: String,
+    /// `RUST_LOG`: the filter at the start.
+    pub filter: LogFilter,
 }
 
 /// The format of the log.
@@ -174,6 +180,7 @@ impl Config {
             anonymous_user: table::ANONYMOUS_USER.read(variables)?,
             cors_origins: environment::cors_origins(variables, &environment)?,
             trusted_proxies: table::TRUSTED_PROXIES.read(variables)?.unwrap_or_default(),
+            server_timing: table::SERVER_TIMING.read(variables)?,
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use berth_cohere::{ApiKey, ApiKeyError};
-use tracing_subscriber::EnvFilter;
 
 use super::quantity::{Count, HOUR, Quantity, SECOND, Size, Time};
 use super::{Environment, LogFormat, Secret};
@@ -132,16 +131,6 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),
         _ => Err(format!("{text:?} is not a format: write pretty or json")),
-    }
-}
-
-/// Directives of [`EnvFilter`], which can be parsed.
-pub(super) fn log_filter(text: &str) -> Result<String, String> {
-    match EnvFilter::try_new(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!(
-            "{error}: write a level such as info, or target=level pairs"
-        )),
     }
 }
 

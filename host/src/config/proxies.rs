@@ -11,8 +11,7 @@ pub struct TrustedProxies(Vec<IpNet>);
 impl TrustedProxies {
     /// Parses a comma-separated list of networks in CIDR notation; a plain address is a network with a single address.
     pub(super) fn parse(value: &str) -> Result<Self, String> {
-        let entries = value.split(',').map(str::trim).filter(|entry| !entry.is_empty());
-        entries.map(network).collect::<Result<_, _>>().map(Self)
+        networks(value).map(Self)
     }
 
     /// Whether no proxy is trusted.
@@ -26,6 +25,12 @@ impl TrustedProxies {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Parses a comma-separated list of networks in CIDR notation, and plain addresses.
+pub(super) fn networks(value: &str) -> Result<Vec<IpNet>, String> {
+    let entries = value.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+    entries.map(network).collect()
 }
 
 fn network(entry: &str) -> Result<IpNet, String> {

@@ -11,7 +11,7 @@ use berth_cohere::{ApiKey, BaseUrl, DEFAULT_MODEL};
 use super::parse;
 use super::quantity::{GIB, HOUR, KIB, MIB, SECOND};
 use super::variable::{Description, OptionalVariable, RawVariable, SecretVariable, Variable};
-use super::{CorsOrigins, Environment, LogFormat, Secret, TrustedProxies};
+use super::{CorsOrigins, Environment, LogFilter, LogFormat, Secret, ServerTiming, TrustedProxies};
 
 /// Makes a constant of each row, and the list of all rows.
 macro_rules! variables {
@@ -83,7 +83,11 @@ variables! {
     LOG_FORMAT: OptionalVariable<LogFormat> = "`pretty`; `json` in production", parse::log_format;
 
     /// The events that are logged: a level, or `target=level` pairs separated by commas.
-    RUST_LOG: Variable<String> = "info", parse::log_filter;
+    RUST_LOG: Variable<LogFilter> = "info", parse::from_text;
+
+    /// The clients whose responses say, in `Server-Timing`, how long the parts of a request to a component took: `off`,
+    /// `all`, or networks separated by commas.
+    SERVER_TIMING: Variable<ServerTiming> = "off", ServerTiming::parse;
 
     /// The key for components that chat. Without a key, chat is 503.
     COHERE_API_KEY: SecretVariable<ApiKey> = "none", |key| parse::cohere_key(&key);

@@ -2,17 +2,26 @@
 //!
 //! The path is logged without its query, which may carry a token. Probes come every few seconds and are only logged
 //! with `RUST_LOG=berth=debug`. Requests that probe a version before it goes live have the field `probe`.
+//! docs/logging.md describes the fields.
 
-use std::net::IpAddr;
-use std::time::Instant;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use tracing::field::{DisplayValue, display};
 
-use super::components::X_COMPONENT;
-use super::guarded_body::guard_body;
 use super::request_id::RequestId;
+use crate::client::Client;
+use crate::logging::ACCESS_TARGET;
+use crate::request_record::RequestRecord;
+
+/// The longest part of a `user-agent` that is logged, in bytes.
+const MAX_USER_AGENT_BYTES: usize = 256;
 
 /// Marks a request that the host itself makes, to probe a version.
 #[derive(Clone, Copy)]
@@ -23,62 +32,238 @@ pub(super) struct Entry {
     began: Instant,
     method: Method,
     path: String,
+    user_agent: Option<HeaderValue>,
     /// Whether the request is a probe by monitoring.
     is_monitoring: bool,
     request_id: Option<RequestId>,
-    client: Option<IpAddr>,
+    client: Client,
     status: Option<StatusCode>,
-    component: Option<HeaderValue>,
+    /// Bytes of the response's body that were passed to the connection.
+    sent: u64,
     /// Whether the request probes a version before it goes live.
     is_probe: bool,
+    record: RequestRecord,
 }
 
 impl Entry {
-    /// Begins the entry of a request from `client`. `is_monitoring` tells whether monitoring makes the request.
-    pub(super) fn begin(request: &Request, client: Option<IpAddr>, is_monitoring: bool) -> Self {
-        Self {
+    /// Begins the entry of a request from `client`, and counts the bytes of the request's body. `is_monitoring` tells
+    /// whether monitoring makes the request.
+    pub(super) fn begin(
+        request: &mut Request,
+        client: Client,
+        record: RequestRecord,
+        is_monitoring: bool,
+    ) -> Self {
+        let entry = Self {
             began: Instant::now(),
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            user_agent: request.headers().get(header::USER_AGENT).cloned(),
             is_monitoring,
             request_id: request.extensions().get().cloned(),
             client,
             status: None,
-            component: None,
+            sent: 0,
             is_probe: request.extensions().get::<Probe>().is_some(),
+            record,
+        };
+        if !request.body().is_end_stream() {
+            let body = std::mem::take(request.body_mut());
+            let counter = entry.record.clone();
+            *request.body_mut() = Body::new(CountedBody { body, counter });
         }
+        entry
     }
 
     /// Adds the response. The entry is logged when the response's last byte has been sent, or the client has gone.
     pub(super) fn end(mut self, response: Response) -> Response {
         self.status = Some(response.status());
-        self.component = response.headers().get(X_COMPONENT).cloned();
-        guard_body(response, self)
+        response.map(|body| Body::new(CountedBody { body, counter: self }))
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let Self {
-            began, method, path, ..
-        } = self;
-        let duration_ms = (began.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        let request_id = self.request_id.as_ref().map(tracing::field::display);
-        let client = self.client.map(tracing::field::display);
-        let probe = self.is_probe.then_some(true);
-        let component = self
-            .component
-            .as_ref()
-            .and_then(|component| component.to_str().ok())
-            .map(tracing::field::display);
-        let Some(status) = self.status.map(|status| status.as_u16()) else {
-            tracing::info!(%method, %path, duration_ms, request_id, client, probe, "the client went away before the response");
-            return;
-        };
-        if self.is_monitoring {
-            tracing::debug!(%method, %path, status, duration_ms, request_id, client, "request");
+        // Most of the work below is for lines that are written.
+        let is_logged = if self.is_monitoring && self.status.is_some() {
+            tracing::event_enabled!(target: ACCESS_TARGET, tracing::Level::DEBUG)
         } else {
-            tracing::info!(%method, %path, status, duration_ms, request_id, client, component, probe, "request");
+            tracing::event_enabled!(target: ACCESS_TARGET, tracing::Level::INFO)
+        };
+        if is_logged {
+            self.log();
         }
+    }
+}
+
+/// Writes a request's line. tracing needs the level and the message at compile time.
+macro_rules! line {
+    ($level:ident, $entry:ident, $message:literal) => {{
+        let entry = $entry;
+        let facts = entry.record.read();
+        let component = facts.component.as_ref();
+        let used = component.map(|_| entry.record.usage().read());
+        let of_database = used.filter(|used| used.statements > 0);
+        let of_model = used.filter(|used| used.tokens > 0 || !used.model.is_zero());
+        tracing::event!(
+            target: ACCESS_TARGET,
+            tracing::Level::$level,
+            method = %entry.method,
+            path = %entry.path,
+            route = facts.route.as_deref(),
+            status = entry.status.map(|status| status.as_u16()),
+            duration_ms = milliseconds(entry.began.elapsed()),
+            request_bytes = entry.record.received(),
+            response_bytes = entry.sent,
+            request_id = entry.request_id.as_ref().map(display),
+            trace_id = entry.client.trace_id.map(display),
+            client = entry.client.address.map(display),
+            user = facts.user.as_deref(),
+            user_agent = entry.user_agent(),
+            component = component.map(|(spec, _)| &*spec.name),
+            version = component.and_then(|(_, number)| *number),
+            probe = entry.is_probe.then_some(true),
+            queue_ms = used.map(|used| milliseconds(used.queue)),
+            instance_ms = used.map(|used| milliseconds(used.instance)),
+            cpu_ms = used.map(|used| milliseconds(used.cpu)),
+            memory_bytes = used.map(|used| used.memory),
+            database_ms = of_database.map(|used| milliseconds(used.database)),
+            statements = of_database.map(|used| used.statements),
+            model_ms = of_model.map(|used| milliseconds(used.model)),
+            tokens = of_model.map(|used| used.tokens),
+            $message
+        );
+    }};
+}
+
+impl Entry {
+    fn log(&self) {
+        if self.status.is_none() {
+            line!(INFO, self, "the client went away before the response");
+        } else if self.is_monitoring {
+            line!(DEBUG, self, "request");
+        } else {
+            line!(INFO, self, "request");
+        }
+    }
+
+    /// The beginning of the header `user-agent`. The log escapes it.
+    fn user_agent(&self) -> Option<DisplayValue<String>> {
+        let bytes = self.user_agent.as_ref()?.as_bytes();
+        let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_USER_AGENT_BYTES)]).into_owned();
+        if bytes.len() > MAX_USER_AGENT_BYTES {
+            text.push('…');
+        }
+        Some(display(text))
+    }
+}
+
+/// Milliseconds with three decimals.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Counts the bytes of a body.
+trait Counter: Unpin {
+    fn add(&mut self, bytes: u64);
+}
+
+impl Counter for RequestRecord {
+    fn add(&mut self, bytes: u64) {
+        self.add_received(bytes);
+    }
+}
+
+impl Counter for Entry {
+    fn add(&mut self, bytes: u64) {
+        self.sent += bytes;
+    }
+}
+
+/// A body whose bytes are counted. It holds its counter until it is dropped.
+struct CountedBody<C> {
+    body: Body,
+    counter: C,
+}
+
+impl<C: Counter> HttpBody for CountedBody<C> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            self.counter.add(data.len() as u64);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use super::*;
+
+    fn user_agent(value: &[u8]) -> String {
+        let mut request = Request::new(Body::empty());
+        let value = HeaderValue::from_bytes(value).unwrap();
+        request.headers_mut().insert(header::USER_AGENT, value);
+        let entry = Entry::begin(&mut request, Client::default(), RequestRecord::default(), true);
+        entry.user_agent().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_and_may_have_any_bytes() {
+        assert_eq!(user_agent(b"curl/8.5.0"), "curl/8.5.0");
+        assert_eq!(user_agent(b"a\xffb"), "a\u{fffd}b");
+        let long = "x".repeat(MAX_USER_AGENT_BYTES + 1);
+        assert_eq!(user_agent(&long.as_bytes()[1..]).len(), MAX_USER_AGENT_BYTES);
+        assert_eq!(
+            user_agent(long.as_bytes()),
+            format!("{}…", &long[..MAX_USER_AGENT_BYTES])
+        );
+    }
+
+    #[tokio::test]
+    async fn the_bytes_of_both_bodies_are_counted() {
+        use http_body_util::BodyExt as _;
+
+        let mut request = Request::new(Body::from("12345"));
+        let record = RequestRecord::begin(&mut request);
+        let entry = Entry::begin(&mut request, Client::default(), record.clone(), true);
+        request.into_body().collect().await.unwrap();
+        assert_eq!(record.received(), 5);
+
+        let mut body = CountedBody {
+            body: Body::from("123"),
+            counter: entry,
+        };
+        assert_eq!(body.size_hint().exact(), Some(3));
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(body.counter.sent, 3);
+    }
+
+    #[test]
+    fn times_are_milliseconds_with_three_decimals() {
+        let written =
+            [1_234_567, 999, 500, 0].map(|nanoseconds| milliseconds(Duration::from_nanos(nanoseconds)));
+        assert_eq!(
+            written.map(|time| time.to_string()),
+            ["1.235", "0.001", "0.001", "0"]
+        );
     }
 }

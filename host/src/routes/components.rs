@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use berth_runtime::{Authentication, HandleError, Principal, Version};
+use berth_runtime::{Authentication, HandleError, Principal, RequestDetails, Version};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::auth::bearer;
 use crate::client::Client;
 use crate::error::ApiError;
+use crate::request_record::RequestRecord;
 use crate::routes::request_id::RequestId;
 use crate::routes::response_headers::{self, RESERVED_PREFIX};
 
@@ -31,13 +32,18 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
         return Err(ApiError::MethodNotServed);
     }
     let deployment = app.registry().current();
-    let Some(version) = deployment.find(request.uri().path()) else {
+    let Some(route) = deployment.find(request.uri().path()) else {
         return Err(if deployment.is_complete() {
             ApiError::NotFound
         } else {
             ApiError::Starting
         });
     };
+    let (version, pattern) = (Arc::clone(&route.version), route.pattern.shared());
+    // Only this version is still needed; the rest of the deployment may be freed when it is replaced.
+    drop(deployment);
+    let record = RequestRecord::of(request.extensions());
+    record.set_component(Arc::clone(&pattern), &version);
     let authentication = version.spec().authentication;
     let identity = if authentication == Authentication::None {
         None
@@ -50,38 +56,37 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
     if identity.is_none() && authentication == Authentication::Required {
         return Err(ApiError::NotAuthenticated);
     }
-    let version = Arc::clone(version);
-    // Only this version is still needed; the rest of the deployment may be freed when it is replaced.
-    drop(deployment);
-    run(
-        &app,
-        &version,
-        request,
-        identity.map(|identity| identity.principal),
-    )
-    .await
+    let principal = identity.map(|identity| identity.principal);
+    if let Some(principal) = &principal {
+        record.set_user(principal);
+    }
+    let request_id = request
+        .extensions()
+        .get::<RequestId>()
+        .map(RequestId::to_string)
+        .unwrap_or_default();
+    let details = RequestDetails {
+        request_id,
+        route: Some(pattern),
+        principal,
+        usage: Arc::clone(record.usage()),
+    };
+    run(&app, &version, request, details).await
 }
 
 async fn run(
     app: &App,
     version: &Arc<Version>,
     mut request: Request,
-    principal: Option<Principal>,
+    details: RequestDetails,
 ) -> Result<Response, ApiError> {
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map(RequestId::to_string)
-        .unwrap_or_default();
     if version.spec().authentication != Authentication::None || app.auth().has_own_token(request.headers()) {
         request.headers_mut().remove(header::AUTHORIZATION);
     }
-    withhold_secrets(request.headers_mut(), principal.as_ref());
+    withhold_secrets(request.headers_mut(), details.principal.as_ref());
     tell_client(&mut request);
-    let mut response = match version
-        .handle(request, request_id.clone(), principal, app.registry())
-        .await
-    {
+    let request_id = details.request_id.clone();
+    let mut response = match version.handle(request, details, app.registry()).await {
         Ok(response) => check(response.map(Body::new), version, &request_id),
         Err(error) => ApiError::from(error).into_response(),
     };

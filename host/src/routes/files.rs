@@ -8,10 +8,12 @@ use crate::app::App;
 use crate::client::Client;
 use crate::error::ApiError;
 use crate::files::{self, FilesAt};
+use crate::request_record::RequestRecord;
 
 /// Answers with the file at the request's path. If the directory needs a login, the token is checked first.
 pub(super) async fn answer(app: &App, at: &FilesAt, request: Request) -> Result<Response, ApiError> {
     let (request, _) = request.into_parts();
+    RequestRecord::of(&request.extensions).set_route(at.pattern().shared());
     if matches!(request.method, Method::TRACE | Method::CONNECT) {
         return Err(ApiError::MethodNotServed);
     }

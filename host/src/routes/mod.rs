@@ -13,6 +13,7 @@ mod openapi;
 mod request_id;
 mod response_headers;
 mod schemas;
+mod server_timing;
 mod target;
 mod trailing_slash;
 mod whole_body;
@@ -34,9 +35,10 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::Client;
-use crate::config::{HttpTable, TrustedProxies};
+use crate::config::{HttpTable, ServerTiming, TrustedProxies};
 use crate::error::ApiError;
 use crate::files::{FilesAt, prefers_html};
+use crate::request_record::RequestRecord;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
 use cors::Cors;
@@ -48,6 +50,7 @@ pub(crate) use target::settle;
 pub struct Routes {
     cors: Cors,
     proxies: Arc<TrustedProxies>,
+    server_timing: Arc<ServerTiming>,
     http: Arc<HttpTable>,
     router: Router,
 }
@@ -59,6 +62,7 @@ impl Routes {
         Self {
             cors: Cors::new(app.cors_origins(), &app.http().expose_headers),
             proxies: Arc::new(app.trusted_proxies().clone()),
+            server_timing: Arc::new(app.server_timing().clone()),
             http: Arc::clone(app.http()),
             router: router(app),
         }
@@ -69,10 +73,13 @@ impl Routes {
         let id = RequestId::name(&mut request);
         let span = id.span(request.extensions().get::<Probe>().is_some());
         let client = Client::identify(&mut request, &self.proxies);
+        let record = RequestRecord::begin(&mut request);
         let answer = async {
             let is_probe = self.http.own_routes.is_probe(request.uri().path());
-            let entry = Entry::begin(&request, client.address, is_probe);
-            entry.end(self.answer_shared(request).await)
+            let entry = Entry::begin(&mut request, client.clone(), record.clone(), is_probe);
+            let mut response = self.answer_shared(request).await;
+            server_timing::tell(&self.server_timing, &client, &record, &mut response);
+            entry.end(response)
         };
         let mut response = answer.instrument(span).await;
         id.write_on(&mut response);

@@ -4,6 +4,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::server_timing::SERVER_TIMING;
 use crate::auth::bearer;
 
 /// The prefix of the headers that only the host may send to components.
@@ -27,13 +28,15 @@ const ABOUT_THE_CONNECTION: [HeaderName; 5] = [
     header::UPGRADE,
 ];
 
-/// Removes the headers that a component may not set, and returns their names. The host adds `x-request-id` and
+/// Removes the headers that a component may not set, also from `Trailer`, and returns their names. A browser reads
+/// `Server-Timing` in trailers too, and hyper sends only trailers that `Trailer` lists. The host adds `x-request-id` and
 /// `x-component` afterwards.
 pub(super) fn withhold(headers: &mut HeaderMap) -> Vec<HeaderName> {
     let mut withheld: Vec<_> = headers.keys().filter(|name| is_reserved(name)).cloned().collect();
     for name in &withheld {
         headers.remove(name);
     }
+    withheld.extend(withhold_trailers(headers));
     if withhold_cookies(headers) {
         withheld.push(header::SET_COOKIE);
     }
@@ -45,6 +48,33 @@ fn is_reserved(name: &HeaderName) -> bool {
     prefixes.iter().any(|prefix| name.as_str().starts_with(prefix))
         || ABOUT_THE_SITE.contains(name)
         || ABOUT_THE_CONNECTION.contains(name)
+        || *name == SERVER_TIMING
+}
+
+/// Removes reserved names from the header `Trailer`, and returns them.
+fn withhold_trailers(headers: &mut HeaderMap) -> Vec<HeaderName> {
+    let announced: Vec<HeaderName> = headers
+        .get_all(header::TRAILER)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .collect();
+    let (reserved, others): (Vec<_>, Vec<_>) = announced.into_iter().partition(is_reserved);
+    if !reserved.is_empty() {
+        headers.remove(header::TRAILER);
+        let others = others
+            .iter()
+            .map(HeaderName::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        if let Some(others) = HeaderValue::try_from(others)
+            .ok()
+            .filter(|others| !others.is_empty())
+        {
+            headers.insert(header::TRAILER, others);
+        }
+    }
+    reserved
 }
 
 /// Removes cookies with the host's own name, and returns whether there were any.
@@ -97,6 +127,26 @@ mod tests {
 
     fn is_the_hosts(cookie: &'static [u8]) -> bool {
         super::is_the_hosts(&HeaderValue::from_bytes(cookie).unwrap_or(HeaderValue::from_static("")))
+    }
+
+    #[test]
+    fn the_hosts_measurements_are_not_a_components_to_send() {
+        let mut headers = HeaderMap::new();
+        headers.insert(SERVER_TIMING, HeaderValue::from_static("cpu;dur=0"));
+        headers.append(
+            header::TRAILER,
+            HeaderValue::from_static("x-checksum, Server-Timing"),
+        );
+        headers.append(header::TRAILER, HeaderValue::from_static("x-berth-user,x-other"));
+        let withheld = withhold(&mut headers);
+        let names: Vec<_> = withheld.iter().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["server-timing", "server-timing", "x-berth-user"]);
+        let left: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            left,
+            [(&header::TRAILER, &HeaderValue::from_static("x-checksum, x-other"))]
+        );
+        assert!(withhold(&mut headers).is_empty());
     }
 
     #[test]

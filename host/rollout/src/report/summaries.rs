@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A component, as `GET /admin/components` lists it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ComponentSummary {
     /// The component's name.
     pub name: String,
@@ -13,6 +14,7 @@ pub struct ComponentSummary {
     pub live: Option<VersionSummary>,
     /// The number of the version that all hosts shall have; differs from `live` while a rollout is under way, or where
     /// this host could not take it.
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub wanted: Option<NonZeroU32>,
     /// The component's path patterns.
     pub routes: Vec<String>,
@@ -25,13 +27,14 @@ pub struct ComponentSummary {
 }
 
 /// The state of a host, as the host has reported it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Replica {
     /// The host's name, made of its machine and its process.
     pub host: String,
     /// Whether this is the host that answers the request.
     pub this: bool,
     /// The number of the version that is live there.
+    #[schema(value_type = Option<u32>, minimum = 1)]
     pub number: Option<NonZeroU32>,
     /// The state of the component there.
     pub state: ReplicaState,
@@ -42,7 +45,7 @@ pub struct Replica {
 }
 
 /// The state of a component on a host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReplicaState {
     /// The wanted version is live.
@@ -54,9 +57,10 @@ pub enum ReplicaState {
 }
 
 /// A version, as `GET /admin/components/{name}/history` lists it, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct VersionSummary {
     /// The number, counted from 1 for each component.
+    #[schema(value_type = u32, minimum = 1)]
     pub number: NonZeroU32,
     /// The SHA-256 of its bytes, in lower-case hexadecimal.
     pub digest: String,
@@ -78,8 +82,28 @@ pub struct VersionSummary {
     pub kept: bool,
 }
 
+/// A failure of a component's instance, as `GET /admin/traps` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TrapSummary {
+    /// When the instance failed: RFC 3339, UTC.
+    pub time: String,
+    /// The component.
+    pub component: String,
+    /// The number of the version; none for a version that was tried before it had a number.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub version: Option<NonZeroU32>,
+    /// The request's `x-request-id`.
+    pub request_id: String,
+    /// The path pattern of the manifest that the request matched.
+    pub route: Option<String>,
+    /// Why the instance failed, on one line.
+    pub reason: String,
+    /// The functions of the guest, innermost first, one on each line; empty if the guest was not running.
+    pub backtrace: String,
+}
+
 /// The state of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum VersionState {
     /// The version is being checked.
@@ -93,7 +117,7 @@ pub enum VersionState {
 }
 
 /// The origin of a version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// The manifest's file.

@@ -31,7 +31,7 @@ impl Version {
 
     /// How much memory an instance has at its start, in bytes, and whether it asked for more than `limit`.
     async fn memory_at_start(&self, limit: u64) -> (u64, bool) {
-        let meter = CpuMeter::new();
+        let meter = CpuMeter::new(Arc::default());
         let mut store = self.store(
             self.outside_of_requests(),
             Calls::default(),
@@ -57,8 +57,11 @@ impl Version {
             component: self.spec.name.clone(),
             version: self.number,
             request_id: String::new(),
+            route: None,
             principal: None,
+            usage: Arc::default(),
             log: self.resources.log.clone(),
+            traps: self.resources.traps.clone(),
             last_refusal: LastRefusal::default(),
         })
     }
@@ -69,7 +72,7 @@ impl Version {
         &self,
         call: impl AsyncFnOnce(Store<State>) -> wasmtime::Result<R>,
     ) -> Result<R, String> {
-        let meter = CpuMeter::new();
+        let meter = CpuMeter::new(Arc::default());
         let store = self.store(
             self.outside_of_requests(),
             Calls::default(),

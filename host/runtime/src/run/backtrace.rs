@@ -55,6 +55,11 @@ struct Frame {
 pub(crate) struct Backtrace(Vec<Frame>);
 
 impl Backtrace {
+    /// The backtrace of a guest that was not running.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// The backtrace of an error; empty if the guest was not running.
     pub(crate) fn from_error(error: &wasmtime::Error) -> Self {
         let frames = error
@@ -95,7 +100,7 @@ impl Backtrace {
 }
 
 impl RequestContext {
-    /// Logs why the component failed, and where.
+    /// Logs and records why the component failed, and where.
     pub(crate) async fn failure(
         &self,
         error: impl Display,
@@ -103,23 +108,32 @@ impl RequestContext {
         lines: Option<&Arc<SourceLines>>,
     ) {
         let error = one_line(error);
-        if !self.log.admit(error.len()) {
+        let (is_logged, is_recorded) = (self.log.admit(error.len()), self.traps.admit());
+        if !is_logged && !is_recorded {
             return;
         }
+        let backtrace = backtrace.in_words(lines).await;
+        if is_recorded {
+            self.record_trap(error.clone(), &backtrace);
+        }
+        if !is_logged {
+            return;
+        }
+        self.log.charge(backtrace.len());
         let Self {
             component,
             version,
             request_id,
             ..
         } = self;
-        let backtrace = backtrace.in_words(lines).await;
-        self.log.charge(backtrace.len());
+        let route = self.route.as_deref();
         // Last, because each function has a line of its own in the log for people.
         let backtrace = Some(backtrace).filter(|text| !text.is_empty()).map(display);
         tracing::error!(
             component,
             version,
             request_id,
+            route,
             error,
             backtrace,
             "the component failed"

@@ -18,6 +18,7 @@ use super::registry::Registry;
 use super::state::State;
 use super::version::Version;
 use crate::request::RequestContext;
+use crate::request::usage::Wait;
 
 /// The maximum depth of calls, counted from the component that serves the client's request.
 const MAX_DEPTH: usize = 4;
@@ -108,8 +109,11 @@ impl Target {
             component: self.callee.clone(),
             version: version.number(),
             request_id: caller.request_id.clone(),
+            route: caller.route.clone(),
             principal: caller.principal.clone(),
+            usage: Arc::clone(&caller.usage),
             log: version.resources.log.clone(),
+            traps: version.resources.traps.clone(),
             last_refusal: caller.last_refusal.clone(),
         };
         let name = self.callee.clone();
@@ -134,7 +138,10 @@ impl Target {
             admission,
             move |version, mut store| async move {
                 let function = self.find(version.component())?;
+                let context = Arc::clone(&store.data().request);
+                let making = context.usage.wait(Wait::Instance);
                 let instance = version.pre.instance_pre().instantiate_async(&mut store).await?;
+                drop(making);
                 let function = instance
                     .get_func(&mut store, function)
                     .ok_or_else(|| self.missing())?;

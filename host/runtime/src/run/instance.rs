@@ -32,9 +32,9 @@ use super::request_body::{LimitedBody, RequestBodyError};
 use super::state::State;
 use super::version::Version;
 use crate::limits::QUEUE_TIME;
-use crate::principal::Principal;
-use crate::request::RequestContext;
 use crate::request::refused_statement::LastRefusal;
+use crate::request::usage::Wait;
+use crate::request::{RequestContext, RequestDetails};
 
 /// Processor time that a guest may use between the head of its response and its first wait, before the head is sent.
 const MAX_HEAD_DELAY: Duration = Duration::from_millis(50);
@@ -53,7 +53,7 @@ type HeadSender = oneshot::Sender<Result<Response<HyperOutgoingBody>, ErrorCode>
 type Head = Result<Response<HyperOutgoingBody>, ErrorCode>;
 
 impl Version {
-    /// Serves one request in a fresh instance, for `principal` only. Calls to other components go to the live
+    /// Serves one request in a fresh instance, for the principal of `details` only. Calls to other components go to the live
     /// versions in `registry`.
     ///
     /// The future completes when the guest has sent the head of its response; the body is streamed. Dropping the
@@ -61,8 +61,7 @@ impl Version {
     pub async fn handle<B>(
         self: &Arc<Self>,
         request: Request<B>,
-        request_id: String,
-        principal: Option<Principal>,
+        details: RequestDetails,
         registry: &Arc<Registry>,
     ) -> Result<Response<GuestBody>, HandleError>
     where
@@ -75,12 +74,21 @@ impl Version {
         let is_head = *request.method() == Method::HEAD;
         let (fault, faults) = oneshot::channel();
         let request = request.map(|body| LimitedBody::new(body, limit, fault));
+        let RequestDetails {
+            request_id,
+            route,
+            principal,
+            usage,
+        } = details;
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
             version: self.number,
             request_id,
+            route,
             principal,
+            usage,
             log: self.resources.log.clone(),
+            traps: self.resources.traps.clone(),
             last_refusal: LastRefusal::default(),
         });
         let calls = Calls::new(Arc::clone(registry));
@@ -109,7 +117,7 @@ impl Version {
     {
         let admission = self.admit(context).await?;
         let (sender, head) = oneshot::channel();
-        let meter = CpuMeter::new();
+        let meter = CpuMeter::new(Arc::clone(&context.usage));
         let guest = self.run_metered(
             Arc::clone(context),
             calls,
@@ -142,6 +150,7 @@ impl Version {
 
     /// Waits for a permit to run one more instance, and for the memory that the instance is likely to need.
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
+        let _waiting = context.usage.wait(Wait::Queue);
         let deadline = Instant::now() + QUEUE_TIME;
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {
@@ -169,7 +178,8 @@ impl Version {
         F: Future<Output = wasmtime::Result<R>> + Send + 'static,
         R: Send + 'static,
     {
-        self.run_metered(context, calls, admission, CpuMeter::new(), work)
+        let meter = CpuMeter::new(Arc::clone(&context.usage));
+        self.run_metered(context, calls, admission, meter, work)
     }
 
     /// Like [`run`](Self::run), with a given `meter`.
@@ -188,7 +198,9 @@ impl Version {
         let version = Arc::clone(self);
         let guest = async move {
             let Admission { permit, memory } = admission;
+            let making = context.usage.wait(Wait::Instance);
             let store = version.store(Arc::clone(&context), calls, &meter, memory);
+            drop(making);
             let time = version.spec.limits.time;
             let (background, processors) = (version.background.clone(), version.resources.processors.clone());
             let work = work(Arc::clone(&version), store);
@@ -196,7 +208,9 @@ impl Version {
             let result = match tokio::time::timeout(time, work).await {
                 Ok(Ok(result)) => Ok(result),
                 Ok(Err(error)) => Err(version.classify(&error, &meter, &context).await),
-                Err(_) => Err(version.timed_out(Overdrawn::Time, &context)),
+                Err(_) => Err(version
+                    .timed_out(Overdrawn::Time, Backtrace::none(), &context)
+                    .await),
             };
             drop(permit);
             result
@@ -220,7 +234,10 @@ impl Version {
             .http()
             .new_incoming_request(Scheme::Http, request)?;
         let outparam = store.data_mut().http().new_response_outparam(sender)?;
+        let context = Arc::clone(&store.data().request);
+        let making = context.usage.wait(Wait::Instance);
         let instance = self.pre.instantiate_async(&mut store).await?;
+        drop(making);
         instance
             .wasi_http_incoming_handler()
             .call_handle(&mut store, incoming, outparam)
@@ -247,7 +264,8 @@ impl Version {
         }
         let overdrawn = Overdrawn::by(error, meter.has_reached_memory_limit());
         if overdrawn == Some(Overdrawn::Cpu) {
-            return self.timed_out(Overdrawn::Cpu, context);
+            let backtrace = Backtrace::from_error(error);
+            return self.timed_out(Overdrawn::Cpu, backtrace, context).await;
         }
         let limit = overdrawn.map(|overdrawn| format!(" ({})", overdrawn.in_words(&self.spec.limits)));
         let reason = format!("{}{}", Reason(error), limit.unwrap_or_default());
@@ -256,11 +274,19 @@ impl Version {
         HandleError::Failed
     }
 
-    fn timed_out(&self, overdrawn: Overdrawn, context: &RequestContext) -> HandleError {
-        context.warn(format_args!(
-            "the component was ended: {}",
-            overdrawn.in_words(&self.spec.limits)
-        ));
+    /// Logs and records that a guest was ended by a limit of time.
+    async fn timed_out(
+        &self,
+        overdrawn: Overdrawn,
+        backtrace: Backtrace,
+        context: &RequestContext,
+    ) -> HandleError {
+        let limit = overdrawn.in_words(&self.spec.limits);
+        context.warn(format_args!("the component was ended: {limit}"));
+        if context.traps.admit() {
+            let backtrace = backtrace.in_words(self.lines.as_ref()).await;
+            context.record_trap(limit, &backtrace);
+        }
         HandleError::TimedOut
     }
 }

@@ -70,6 +70,7 @@ impl MemoryMeter {
             self.is_short = false;
         }
         self.used = used;
+        self.meter.hold_memory(used);
         Ok(true)
     }
 }
@@ -114,7 +115,11 @@ mod tests {
     use crate::run::guest_memory::GuestMemory;
 
     fn meter(limit: u64, memory: &GuestMemory) -> MemoryMeter {
-        MemoryMeter::new(limit, memory.account("one").charge(), CpuMeter::new())
+        MemoryMeter::new(
+            limit,
+            memory.account("one").charge(),
+            CpuMeter::new(Arc::default()),
+        )
     }
 
     #[tokio::test]
@@ -154,7 +159,7 @@ mod tests {
         let memory = GuestMemory::new(1600);
         let account = memory.account("one");
         let [mut first, mut second] =
-            [(); 2].map(|()| MemoryMeter::new(1000, account.charge(), CpuMeter::new()));
+            [(); 2].map(|()| MemoryMeter::new(1000, account.charge(), CpuMeter::new(Arc::default())));
         assert!(first.grow(0, 700, 1).await.unwrap());
         assert!(second.grow(0, 700, 1).await.unwrap());
         let mut other = Box::pin(second.grow(700, 1000, 1));
@@ -175,7 +180,7 @@ mod tests {
         let memory = GuestMemory::new(160);
         let account = memory.account("one");
         let instance = async || {
-            let mut meter = MemoryMeter::new(1000, account.charge(), CpuMeter::new());
+            let mut meter = MemoryMeter::new(1000, account.charge(), CpuMeter::new(Arc::default()));
             for used in 0..STEPS {
                 meter.grow(used, used + 1, 1).await?;
                 tokio::task::yield_now().await;
@@ -194,7 +199,7 @@ mod tests {
         let account = memory.account("one");
         for _ in 0..100 {
             let charge = account.charge_for_instance(2000).await.unwrap();
-            let mut meter = MemoryMeter::new(2000, charge, CpuMeter::new());
+            let mut meter = MemoryMeter::new(2000, charge, CpuMeter::new(Arc::default()));
             meter.grow(0, 1000, 1).await.unwrap();
         }
         let bytes = account.charge_for_instance(2000).await.unwrap().bytes();

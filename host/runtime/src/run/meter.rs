@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::task::AtomicWaker;
 
+use crate::request::usage::RequestUsage;
+
 /// Interval of the epoch: the resolution of a component's `cpu` limit, and the longest time that a guest can
 /// block a worker thread's other requests.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
@@ -30,6 +32,8 @@ pub(crate) struct CpuMeter {
     is_waiting: AtomicBool,
     polled: AtomicWaker,
     has_reached_memory_limit: AtomicBool,
+    /// The counters of the request, which are read while the guest runs.
+    usage: Arc<RequestUsage>,
 }
 
 /// Marks that no poll is running.
@@ -39,7 +43,8 @@ const IDLE: u64 = u64::MAX;
 const FIRST_TIME: Duration = Duration::from_millis(1);
 
 impl CpuMeter {
-    pub(crate) fn new() -> Arc<Self> {
+    /// A meter for a request with these counters.
+    pub(crate) fn new(usage: Arc<RequestUsage>) -> Arc<Self> {
         let (spent, poll_started) = (AtomicU64::new(0), AtomicU64::new(IDLE));
         Arc::new(Self {
             origin: Instant::now(),
@@ -49,6 +54,7 @@ impl CpuMeter {
             is_waiting: AtomicBool::new(false),
             polled: AtomicWaker::new(),
             has_reached_memory_limit: AtomicBool::new(false),
+            usage,
         })
     }
 
@@ -60,6 +66,11 @@ impl CpuMeter {
     /// Whether the instance was refused memory because of its own limit.
     pub(crate) fn has_reached_memory_limit(&self) -> bool {
         self.has_reached_memory_limit.load(Ordering::Relaxed)
+    }
+
+    /// Records that the instance holds `bytes` of memory.
+    pub(crate) fn hold_memory(&self, bytes: u64) {
+        self.usage.hold_memory(bytes);
     }
 
     /// The spent time, including the current poll. Must be called on the polling thread.
@@ -78,8 +89,9 @@ impl CpuMeter {
         self.poll_started.store(started, Ordering::Relaxed);
         let result = poll();
         self.poll_started.store(IDLE, Ordering::Relaxed);
-        self.spent
-            .fetch_add(nanoseconds(clock.since(self.origin, started)), Ordering::Relaxed);
+        let spent = nanoseconds(clock.since(self.origin, started));
+        self.spent.fetch_add(spent, Ordering::Relaxed);
+        self.usage.add_cpu(spent);
         result
     }
 
@@ -187,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_waits_is_charged_a_tick_at_most() {
-        let meter = CpuMeter::new();
+        let meter = CpuMeter::new(Arc::default());
         for _ in 0..5 {
             meter.measure(|| std::thread::sleep(2 * TICK));
         }
@@ -196,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_poll_counts_while_it_is_under_way() {
-        let meter = CpuMeter::new();
+        let meter = CpuMeter::new(Arc::default());
         meter.measure(|| while meter.spent() < TICK {});
         meter.measure(|| while meter.spent() < 2 * TICK {});
         assert!(meter.spent() >= 2 * TICK);

@@ -20,11 +20,20 @@ pub struct RouteError {
     pub reason: String,
 }
 
+/// A path pattern of the manifest, and the version that answers it.
+#[derive(Clone)]
+pub struct Route {
+    /// The pattern, as it is in the manifest.
+    pub pattern: RoutePattern,
+    /// The version.
+    pub version: Arc<Version>,
+}
+
 /// The live components and their routes. The default is the deployment of a host that is starting.
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
-    routes: matchit::Router<(RoutePattern, Arc<Version>)>,
+    routes: matchit::Router<Route>,
     complete: bool,
 }
 
@@ -44,17 +53,10 @@ impl Deployment {
         Ok(deployment)
     }
 
-    /// The version that answers `path`. A literal segment beats a parameter.
+    /// The route of `path`. A literal segment beats a parameter.
     #[must_use]
-    pub fn find(&self, path: &str) -> Option<&Arc<Version>> {
-        self.find_route(path).map(|(_, version)| version)
-    }
-
-    /// The route that matches `path`, and the version that answers it.
-    #[must_use]
-    pub fn find_route(&self, path: &str) -> Option<(&RoutePattern, &Arc<Version>)> {
-        let (pattern, version) = self.routes.at(path).ok()?.value;
-        Some((pattern, version))
+    pub fn find(&self, path: &str) -> Option<&Route> {
+        self.routes.at(path).ok().map(|found| found.value)
     }
 
     /// The live versions, by name.
@@ -81,11 +83,14 @@ impl Deployment {
             component: version.spec.name.clone(),
             reason: reason.to_string(),
         };
+        let route = Route {
+            pattern: pattern.clone(),
+            version: Arc::clone(version),
+        };
         // A component that owns the paths below a path owns the path.
-        pattern.paths().try_for_each(|path| {
-            let route = (pattern.clone(), Arc::clone(version));
-            self.routes.insert(path, route).map_err(refuse)
-        })
+        pattern
+            .paths()
+            .try_for_each(|path| self.routes.insert(path, route.clone()).map_err(refuse))
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::background::ProcessorUse;
 use crate::capabilities::Services;
 use crate::request::log_budget::LogBudget;
+use crate::request::traps::Traps;
 use crate::spec::ComponentSpec;
 
 /// Instances of a version that is tried: the probed one, and those that called components call in turn.
@@ -27,6 +28,8 @@ pub struct Resources {
     pub(crate) services: Services,
     /// The component's log budget.
     pub(crate) log: LogBudget,
+    /// The component's last failures.
+    pub(crate) traps: Traps,
 }
 
 impl Resources {
@@ -51,7 +54,14 @@ impl Resources {
                 cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
             },
             log,
+            traps: Traps::new(),
         }
+    }
+
+    /// The component's last failures.
+    #[must_use]
+    pub fn traps(&self) -> &Traps {
+        &self.traps
     }
 
     /// The resources of a version that is tried, with separate permits: its trial neither waits for requests nor delays

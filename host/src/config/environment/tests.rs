@@ -54,7 +54,7 @@ fn without_any_variable_it_is_a_development_host_on_port_8000() {
         config.log,
         Log {
             format: LogFormat::Pretty,
-            filter: "info".to_owned()
+            filter: "info".parse().unwrap()
         }
     );
     let Sizes {
@@ -142,7 +142,7 @@ fn every_variable_is_read() {
         config.log,
         Log {
             format: LogFormat::Json,
-            filter: "warn,berth=debug".to_owned()
+            filter: "warn,berth=debug".parse().unwrap()
         }
     );
     assert_eq!(

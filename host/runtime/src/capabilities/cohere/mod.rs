@@ -15,6 +15,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable, ResourceTabl
 use self::bindings::{Event, Host, HostChatStream, Reply, Request};
 use super::Scope;
 use crate::request::RequestContext;
+use crate::request::usage::Wait;
 
 pub(crate) mod bindings {
     //! The types and traits of the WIT interface.
@@ -79,10 +80,13 @@ pub(crate) struct View<'a> {
 impl Host for View<'_> {
     async fn chat(&mut self, request: Request) -> Result<Reply, Error> {
         let context = &*self.context;
+        let usage = &context.request.usage;
+        let _waiting = usage.wait(Wait::Model);
         let reply = context
             .client()?
             .chat(&request.into(), context.caller(), context.deadline)
             .await?;
+        usage.add_tokens(tokens(reply.usage));
         Ok(reply.into())
     }
 
@@ -91,10 +95,12 @@ impl Host for View<'_> {
             return Err(Error::Call(client::Error::Busy));
         }
         let context = &*self.context;
+        let waiting = context.request.usage.wait(Wait::Model);
         let stream = context
             .client()?
             .stream(&request.into(), context.caller(), context.deadline)
             .await?;
+        drop(waiting);
         let stream = self.table.push(stream)?;
         self.context.open_streams += 1;
         Ok(stream)
@@ -110,7 +116,12 @@ impl Host for View<'_> {
 
 impl HostChatStream for View<'_> {
     async fn next(&mut self, stream: Resource<ChatStream>) -> Result<Option<Event>, Error> {
+        let usage = &self.context.request.usage;
+        let _waiting = usage.wait(Wait::Model);
         let event = self.table.get_mut(&stream)?.next().await?;
+        if let Some(client::Event::End(reply)) = &event {
+            usage.add_tokens(tokens(reply.usage));
+        }
         Ok(event.map(Event::from))
     }
 
@@ -119,6 +130,10 @@ impl HostChatStream for View<'_> {
         self.context.open_streams -= 1;
         Ok(())
     }
+}
+
+fn tokens(usage: client::Usage) -> u64 {
+    usage.input_tokens.saturating_add(usage.output_tokens)
 }
 
 /// Links the capability.

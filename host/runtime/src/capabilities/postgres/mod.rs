@@ -40,6 +40,7 @@ use self::json::JsonRows;
 use self::rows::TypedRows;
 use super::Scope;
 use crate::request::RequestContext;
+use crate::request::usage::Wait;
 
 #[expect(
     unreachable_pub,
@@ -156,6 +157,9 @@ impl View<'_> {
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
         let statement = statement::check(statement, &params, self.context.caps)?;
+        let usage = &self.context.request.usage;
+        usage.add_statement();
+        let _waiting = usage.wait(Wait::Database);
         self.context.session().await?.run(&statement, to).await
     }
 
@@ -168,6 +172,9 @@ impl View<'_> {
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
         let statement = statement::check(statement, &params, self.context.caps)?;
+        let usage = &self.context.request.usage;
+        usage.add_statement();
+        let _waiting = usage.wait(Wait::Database);
         self.table
             .get_mut(transaction)?
             .transaction
@@ -206,7 +213,9 @@ impl Host for View<'_> {
         if Arc::strong_count(&self.context.transactions) > MAX_OPEN {
             return Err(Error::TooManyTransactions);
         }
+        let waiting = self.context.request.usage.wait(Wait::Database);
         let transaction = self.context.session().await?.begin().await?;
+        drop(waiting);
         let open = OpenTransaction {
             transaction,
             _is_open: Arc::clone(&self.context.transactions),
@@ -257,11 +266,15 @@ impl HostTransaction for View<'_> {
     }
 
     async fn commit(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
-        Ok(self.take(this)?.commit().await?)
+        let transaction = self.take(this)?;
+        let _waiting = self.context.request.usage.wait(Wait::Database);
+        Ok(transaction.commit().await?)
     }
 
     async fn rollback(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
-        Ok(self.take(this)?.roll_back().await?)
+        let transaction = self.take(this)?;
+        let _waiting = self.context.request.usage.wait(Wait::Database);
+        Ok(transaction.roll_back().await?)
     }
 
     async fn drop(&mut self, this: Resource<OpenTransaction>) -> wasmtime::Result<()> {

@@ -14,7 +14,7 @@ where
     Scheduled::new(
         Background::start().unwrap(),
         component.clone(),
-        CpuMeter::new(),
+        CpuMeter::new(Arc::default()),
         guest,
     )
 }
@@ -25,7 +25,7 @@ fn thread_name() -> String {
 
 /// Occupies the thread, as a guest does between two ticks.
 fn compute() {
-    let meter = CpuMeter::new();
+    let meter = CpuMeter::new(Arc::default());
     meter.measure(|| while meter.spent() < FOREGROUND_TIME {});
 }
 

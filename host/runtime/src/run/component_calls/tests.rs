@@ -70,8 +70,11 @@ async fn call(
         component: version.spec().name.clone(),
         version: version.number(),
         request_id: "request-1".to_owned(),
+        route: None,
         principal: Some(principal),
+        usage: Arc::default(),
         log: version.resources().log.clone(),
+        traps: version.resources().traps.clone(),
         last_refusal: LastRefusal::default(),
     };
     let calls = Calls::new(Arc::clone(&host.registry));

@@ -10,7 +10,7 @@ async fn goes_on<F>(work: impl FnOnce(Arc<CpuMeter>) -> F) -> Result<bool, Handl
 where
     F: Future<Output = Result<(), HandleError>> + Send + 'static,
 {
-    let meter = CpuMeter::new();
+    let meter = CpuMeter::new(Arc::default());
     let (sender, head) = oneshot::channel();
     let work = work(Arc::clone(&meter));
     let guest = async move {
@@ -79,7 +79,7 @@ async fn a_guest_that_drops_its_sender_of_the_head_may_wait_before_it_ends() {
         let response = wait_for_head(
             head,
             guest,
-            &CpuMeter::new(),
+            &CpuMeter::new(Arc::default()),
             &RequestContext::for_tests("tested", None),
         )
         .await;
