@@ -5,6 +5,7 @@ use std::sync::Arc;
 use berth_database::{Pool, PoolError, Trouble};
 use berth_rollout::{LiveVersions, Statuses};
 use berth_runtime::{Registry, RoutePattern};
+use berth_traces::Traces;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +35,7 @@ struct Shared {
     server_timing: ServerTiming,
     auth: Arc<Auth>,
     pool: Pool,
+    traces: Traces,
     one_check: Mutex<()>,
     statuses: Arc<Statuses>,
     draining: CancellationToken,
@@ -51,6 +53,7 @@ impl App {
         pool: Pool,
         live: &LiveVersions,
         files: FilesTables,
+        traces: Traces,
         draining: CancellationToken,
     ) -> Self {
         let shared = Shared {
@@ -61,6 +64,7 @@ impl App {
             server_timing: config.server_timing.clone(),
             auth: Arc::new(auth),
             pool,
+            traces,
             one_check: Mutex::new(()),
             statuses: Arc::clone(live.statuses()),
             draining,
@@ -125,6 +129,12 @@ impl App {
     #[must_use]
     pub fn auth(&self) -> &Arc<Auth> {
         &self.shared.auth
+    }
+
+    /// The traces of requests.
+    #[must_use]
+    pub fn traces(&self) -> &Traces {
+        &self.shared.traces
     }
 
     /// The components that are live, and their routes.

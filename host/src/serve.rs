@@ -11,6 +11,7 @@ use berth_rollout::{
     RolloutSettings, SavedFiles, apply_manifest,
 };
 use berth_runtime::EngineError;
+use berth_traces::Traces;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::Operated;
 use crate::app::App;
 use crate::auth::{Auth, AuthSettings};
-use crate::config::{Config, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
 use crate::files::{self, FilesError, FilesTables};
 use crate::logging::Logging;
@@ -70,6 +71,9 @@ pub enum ServeError {
         /// The operating system's error.
         error: std::io::Error,
     },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] berth_traces::TracesError),
     /// Signals cannot be received.
     #[error("signals cannot be received: {0}")]
     Signals(std::io::Error),
@@ -128,16 +132,23 @@ async fn serve_on(
     log: &Logging,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let traces = config
+        .traces
+        .as_ref()
+        .map(Traces::start)
+        .transpose()?
+        .unwrap_or_default();
     let auth = Auth::new(auth_settings(config)?, database.pool());
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let live = LiveVersions::new(&components);
     let files = FilesTables::read(&config.manifest.files)?;
-    let app = App::new(config, auth, database.pool(), &live, files, stop.clone());
+    let app = App::new(config, auth, database.pool(), &live, files, traces.clone(), stop.clone());
     let rollout = Arc::new(Rollout::new(
         rollout_settings(config, watched.is_some()),
         &components,
         database.for_rollout(),
         cohere,
+        traces.clone(),
         live,
         Box::new(RouteProber::new(app.clone())),
     )?);
@@ -177,6 +188,7 @@ async fn serve_on(
         error = own_server.supervise() => Err(error.into()),
     };
     rollout.leave().await;
+    traces.shut_down().await;
     result
 }
 
@@ -190,9 +202,8 @@ fn precedence(config: &Config, watch: bool) -> Precedence {
 }
 
 fn rollout_settings(config: &Config, watch: bool) -> RolloutSettings {
-    let machine = Config::machine_name().unwrap_or_else(|| "host".to_owned());
     RolloutSettings {
-        host: format!("{machine}/{}", std::process::id()),
+        host: config::host_name(),
         poll_interval: config.follow_interval,
         precedence: precedence(config, watch),
         guest_memory: config.sizes.guest_memory,

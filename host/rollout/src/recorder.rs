@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use berth_traces::{KeyValue, Span, SpanKind, Traces};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
@@ -54,11 +55,15 @@ pub(crate) struct Recorder {
     report: Report,
     began: Instant,
     listeners: Listeners,
+    span: Span,
 }
 
 impl Recorder {
     /// Begins the report of a component, with the digest of the bytes that it shall have.
-    pub(crate) fn new(component: &str, digest: &str, listeners: Listeners) -> Self {
+    pub(crate) fn new(component: &str, digest: &str, listeners: Listeners, traces: &Traces) -> Self {
+        let span = traces.begin(SpanKind::Internal, "swap", None);
+        span.rename(|| format!("swap {component}"));
+        span.set(|| [KeyValue::new("berth.component", component.to_owned())]);
         let report = Report {
             component: component.to_owned(),
             outcome: Outcome::Refused,
@@ -75,6 +80,7 @@ impl Recorder {
             report,
             began: Instant::now(),
             listeners,
+            span,
         }
     }
 
@@ -95,8 +101,13 @@ impl Recorder {
         work: impl Future<Output = Result<(T, Remark), Failure>>,
     ) -> Result<T, Failure> {
         self.tell(step, StepState::Started, None, 0.0);
+        let span = self.span.child(SpanKind::Internal, || (step.as_str(), Vec::new()));
         let began = Instant::now();
         let result = work.await;
+        if let Err(failure) = &result {
+            span.fail(|| failure.step.as_str().to_owned());
+        }
+        span.end();
         let took = milliseconds(began);
         match result {
             Ok((value, remark)) => {
@@ -140,10 +151,23 @@ impl Recorder {
         self.report.outcome = outcome;
         self.report.failure = failure;
         self.report.milliseconds = milliseconds(self.began);
+        self.end_span();
         self.listeners.tell(Progress::Report {
             report: self.report.clone(),
         });
         self.report
+    }
+
+    fn end_span(&self) {
+        let Report { number, failure, .. } = &self.report;
+        if let Some(number) = number {
+            self.span
+                .set(|| [KeyValue::new("berth.version", i64::from(number.get()))]);
+        }
+        if let Some(failure) = failure {
+            self.span.fail(|| failure.step.as_str().to_owned());
+        }
+        self.span.end();
     }
 
     fn write(&mut self, step: Step, state: StepState, detail: Remark, milliseconds: f64) {

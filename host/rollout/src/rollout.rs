@@ -7,6 +7,7 @@ use berth_database::StorageError;
 use berth_runtime::{
     CodeCache, Compiler, CompilerProcess, Engine, EngineError, EngineSettings, IncomingWasm,
 };
+use berth_traces::Traces;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
@@ -36,6 +37,7 @@ pub struct Rollout {
     pub(crate) exclusive: Exclusive,
     pub(crate) listeners: Listeners,
     pub(crate) precedence: Precedence,
+    pub(crate) traces: Traces,
 }
 
 /// The settings of a [`Rollout`].
@@ -69,6 +71,7 @@ impl Rollout {
         components: &Components,
         database: HostDatabase,
         cohere: berth_cohere::Client,
+        traces: Traces,
         live: LiveVersions,
         prober: Box<dyn Prober>,
     ) -> Result<Self, EngineError> {
@@ -99,6 +102,7 @@ impl Rollout {
             prober,
             listeners: Listeners::new(),
             precedence: settings.precedence,
+            traces,
         })
     }
 

@@ -2,13 +2,18 @@
 
 use std::net::SocketAddr;
 
+use berth_traces::Sampling;
+use url::Url;
+
 use super::http_table::HttpTable;
 use super::parse::JWT_SECRET_REMEDY;
 use super::table::{
     ADMIN_ADDR, ADMIN_TOKEN, ALL, ANONYMOUS_USER, BERTH_DRAIN_TIMEOUT, BERTH_HEADER_TIMEOUT,
     BERTH_MAX_CONNECTIONS, BERTH_MAX_CONNECTIONS_PER_CLIENT, BERTH_MAX_HEADER_SIZE, BERTH_MAX_IN_FLIGHT,
     BERTH_WRITE_TIMEOUT, COHERE_API_KEY, COHERE_BASE_URL, COHERE_MODEL, COHERE_MODELS, CORS_ORIGINS, HOST,
-    JWT_SECRET, LOG_FORMAT, PORT, RUST_LOG,
+    JWT_SECRET, LOG_FORMAT, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL,
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG, PORT,
+    RUST_LOG,
 };
 use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, Variables};
 
@@ -127,6 +132,33 @@ pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, Co
     settings.default_model = COHERE_MODEL.read(variables)?;
     settings.models = COHERE_MODELS.read(variables)?.unwrap_or_default();
     Ok(settings)
+}
+
+/// `OTEL_…`: where traces are sent, and which. None without a collector.
+pub(super) fn traces(variables: &Variables) -> Result<Option<berth_traces::Settings>, ConfigError> {
+    OTEL_EXPORTER_OTLP_PROTOCOL.read(variables)?;
+    let argument = OTEL_TRACES_SAMPLER_ARG.read(variables)?;
+    let sampling = Sampling::parse(&OTEL_TRACES_SAMPLER.read(variables)?, argument.as_deref());
+    let sampling = sampling.map_err(|error| OTEL_TRACES_SAMPLER.refuse(error.to_string()))?;
+    let for_all = OTEL_EXPORTER_OTLP_ENDPOINT.read(variables)?;
+    let endpoint = OTEL_EXPORTER_OTLP_TRACES_ENDPOINT
+        .read(variables)?
+        .or(for_all.map(for_traces));
+    if OTEL_SDK_DISABLED.read(variables)? {
+        return Ok(None);
+    }
+    Ok(endpoint.map(|endpoint| berth_traces::Settings {
+        endpoint,
+        sampling,
+        host: super::host_name(),
+    }))
+}
+
+/// The address for traces of a collector for all signals.
+fn for_traces(mut collector: Url) -> Url {
+    let path = format!("{}/v1/traces", collector.path().trim_end_matches('/'));
+    collector.set_path(&path);
+    collector
 }
 
 /// `ADMIN_ADDR` and `ADMIN_TOKEN`.

@@ -89,6 +89,8 @@ pub struct Config {
     pub admin: Admin,
     /// `LOG_FORMAT` and `RUST_LOG`
     pub log: Log,
+    /// `OTEL_…`: the collector of traces, if there is one.
+    pub traces: Option<berth_traces::Settings>,
     /// `BERTH_MAX_…` and `BERTH_…_TIMEOUT`
     pub edge: Edge,
     /// Sizes derived from the machine, and `BERTH_GUEST_MEMORY` and `BERTH_DATABASE_CONNECTIONS`
@@ -184,6 +186,7 @@ impl Config {
             cohere: environment::cohere(variables)?,
             admin: environment::admin(variables)?,
             log: environment::log(variables, &environment)?,
+            traces: environment::traces(variables)?,
             edge: environment::edge(variables, &sizes)?,
             follow_interval: table::BERTH_FOLLOW_INTERVAL.read(variables)?,
             manifest: Manifest::read(&manifest_path, &sizes.default_limits(), variables)?,
@@ -259,6 +262,12 @@ impl Config {
             .clone()
             .map_or_else(|| signing_secret::kept(&self.data_directory), Ok)
     }
+}
+
+/// The name of this process among the hosts on its database.
+pub(crate) fn host_name() -> String {
+    let machine = Config::machine_name().unwrap_or_else(|| "host".to_owned());
+    format!("{machine}/{}", std::process::id())
 }
 
 /// The program of this process: on Linux, also after a newer version has replaced its file.

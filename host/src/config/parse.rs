@@ -126,6 +126,25 @@ pub(super) fn on_or_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// An address of HTTP or HTTPS.
+pub(super) fn http_url(text: &str) -> Result<Url, String> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| format!("{text:?} is not an address: write one such as http://localhost:4318"))
+}
+
+/// The one protocol of a collector that the host speaks.
+pub(super) fn otlp_protocol(text: &str) -> Result<(), String> {
+    if text == "http/protobuf" {
+        Ok(())
+    } else {
+        Err(format!(
+            "{text:?} is not supported: write http/protobuf, and name the collector's port for it, which is often 4318"
+        ))
+    }
+}
+
 pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
     match text {
         "json" => Ok(LogFormat::Json),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use berth_cohere::{ApiKey, BaseUrl, DEFAULT_MODEL};
+use url::Url;
 
 use super::parse;
 use super::quantity::{GIB, HOUR, KIB, MIB, SECOND};
@@ -89,6 +90,25 @@ variables! {
     /// `all`, or networks separated by commas.
     SERVER_TIMING: Variable<ServerTiming> = "off", ServerTiming::parse;
 
+    /// The OpenTelemetry collector for traces, which speaks OTLP over HTTP. `/v1/traces` is added to its path.
+    OTEL_EXPORTER_OTLP_ENDPOINT: OptionalVariable<Url> = "none: no traces", parse::http_url;
+
+    /// The collector's address for traces, with the whole path, instead of `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: OptionalVariable<Url> = "by `OTEL_EXPORTER_OTLP_ENDPOINT`", parse::http_url;
+
+    /// The protocol of the collector, which must be `http/protobuf`.
+    OTEL_EXPORTER_OTLP_PROTOCOL: Variable<()> = "http/protobuf", parse::otlp_protocol;
+
+    /// `true` switches off traces.
+    OTEL_SDK_DISABLED: Variable<bool> = "false", parse::from_text;
+
+    /// The traces that are recorded: `always_on`, `always_off` or `traceidratio`, or one of these with `parentbased_` before
+    /// it, which follows the decision of a trusted caller that has begun the trace.
+    OTEL_TRACES_SAMPLER: Variable<String> = "parentbased_always_on", parse::from_text;
+
+    /// The share of traces for a sampler with `traceidratio`, from 0 to 1.
+    OTEL_TRACES_SAMPLER_ARG: OptionalVariable<String> = "1", parse::from_text;
+
     /// The key for components that chat. Without a key, chat is 503.
     COHERE_API_KEY: SecretVariable<ApiKey> = "none", |key| parse::cohere_key(&key);
 
@@ -158,7 +178,7 @@ variables! {
 }
 
 /// The variables that libraries in the host's process read by themselves: their names, and what they change.
-pub(super) const OF_LIBRARIES: [(&str, &str); 4] = [
+pub(super) const OF_LIBRARIES: [(&str, &str); 5] = [
     (
         "`PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`, `PGDATABASE`, `PGSSLMODE`, `PGSSLROOTCERT`, `PGSSLCERT`, `PGSSLKEY`, `PGOPTIONS`, `PGAPPNAME`, `PGPASSFILE`",
         "the parts that `DATABASE_URL` lacks, as for every program of PostgreSQL",
@@ -166,6 +186,10 @@ pub(super) const OF_LIBRARIES: [(&str, &str); 4] = [
     (
         "`SSL_CERT_FILE`, `SSL_CERT_DIR`",
         "the certificate authorities for outgoing TLS, instead of the system's",
+    ),
+    (
+        "`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_EXPORTER_OTLP_TIMEOUT`, `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BSP_MAX_QUEUE_SIZE`, `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`",
+        "how traces are named and sent, as [OpenTelemetry](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/) has it; the service is `berth` without a name",
     ),
     (
         "`TOKIO_WORKER_THREADS`",

@@ -53,9 +53,13 @@ impl<T> Variable<T> {
 
     /// The value, or the default.
     pub(super) fn read(&self, variables: &Variables) -> Result<T, ConfigError> {
-        let name = self.description.name;
-        let value = variables.get(name)?.unwrap_or(self.default);
-        (self.parse)(value).map_err(|reason| ConfigError::variable(name, reason))
+        let value = variables.get(self.description.name)?.unwrap_or(self.default);
+        (self.parse)(value).map_err(|reason| self.refuse(reason))
+    }
+
+    /// An error about the value.
+    pub(super) fn refuse(&self, reason: impl Into<String>) -> ConfigError {
+        ConfigError::variable(self.description.name, reason)
     }
 }
 
