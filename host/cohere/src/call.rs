@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use berth_traces::{Array, KeyValue, Span, SpanKind, StringValue, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     started: Instant,
     ledger: Arc<Ledger>,
     log: LogGate,
+    /// The call in its trace.
+    pub(crate) span: Span,
     outcome: Outcome,
 }
 
@@ -75,6 +78,7 @@ impl Call {
         key: Option<ApiKey>,
         ledger: Arc<Ledger>,
         log: LogGate,
+        parent: &Span,
     ) -> Self {
         Self {
             caller,
@@ -86,6 +90,7 @@ impl Call {
             started: Instant::now(),
             ledger,
             log,
+            span: begin_span(parent, model),
             outcome: Outcome::Abandoned,
         }
     }
@@ -110,8 +115,44 @@ impl Call {
     }
 }
 
+/// The span of a call, by OpenTelemetry's conventions for generative AI
+/// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>). It has no content of the conversation.
+fn begin_span(parent: &Span, model: &str) -> Span {
+    parent.child(SpanKind::Client, || {
+        let attributes = vec![
+            KeyValue::new("gen_ai.operation.name", "chat"),
+            KeyValue::new("gen_ai.provider.name", "cohere"),
+            KeyValue::new("gen_ai.request.model", cut(model).to_owned()),
+        ];
+        (format!("chat {}", cut(model)), attributes)
+    })
+}
+
+impl Call {
+    fn end_span(&self) {
+        match &self.outcome {
+            Outcome::Abandoned => self.span.fail(|| "abandoned".to_owned()),
+            Outcome::Failed(_) => self.span.fail(|| "no_reply".to_owned()),
+            Outcome::Replied(usage, finish_reason, _) => self.span.set(|| {
+                let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
+                let reasons = vec![StringValue::from(finish_reason.as_str())];
+                [
+                    KeyValue::new("gen_ai.usage.input_tokens", tokens(usage.input_tokens)),
+                    KeyValue::new("gen_ai.usage.output_tokens", tokens(usage.output_tokens)),
+                    KeyValue::new(
+                        "gen_ai.response.finish_reasons",
+                        Value::Array(Array::String(reasons)),
+                    ),
+                ]
+            }),
+        }
+        self.span.end();
+    }
+}
+
 impl Drop for Call {
     fn drop(&mut self) {
+        self.end_span();
         let (model, detail) = (cut(&self.model), self.outcome.detail().map(cut));
         if !self.log.admits(model.len() + detail.map_or(0, str::len)) {
             return;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use berth_traces::Span;
 use bytes::{Bytes, BytesMut};
-use http::header;
+use http::{HeaderMap, header};
 use reqwest::redirect::Policy;
 use reqwest::{Response, Url};
 use tokio::sync::Semaphore;
@@ -34,6 +35,8 @@ const NO_KEY: &str =
 pub struct Client {
     shared: Arc<Shared>,
     log: LogGate,
+    /// The operation that calls are a part of.
+    span: Span,
 }
 
 struct Shared {
@@ -73,6 +76,7 @@ impl Client {
         Ok(Self {
             shared: Arc::new(shared),
             log: LogGate::default(),
+            span: Span::none(),
         })
     }
 
@@ -85,10 +89,19 @@ impl Client {
         }
     }
 
+    /// Returns the client with calls that are a part of the operation `span`.
+    #[must_use]
+    pub fn within(&self, span: &Span) -> Self {
+        Self {
+            span: span.clone(),
+            ..self.clone()
+        }
+    }
+
     /// Sends a request to a model and waits for the whole response, until `deadline` at most.
     pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, false, &self.log);
+        let mut call = self.shared.call(request, caller, false, self);
         let answer = async {
             let response = self.shared.begin(request, &mut call, deadline).await?;
             let body = read(response, self.shared.settings.max_reply).await?;
@@ -117,7 +130,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<ChatStream, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, true, &self.log);
+        let mut call = self.shared.call(request, caller, true, self);
         let response = timeout_at(deadline, self.shared.begin(request, &mut call, deadline));
         match response.await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
             Ok(response) => {
@@ -155,7 +168,7 @@ impl Shared {
         deadline.min(Instant::now() + self.settings.total_timeout)
     }
 
-    fn call(&self, request: &Request, caller: Caller, streamed: bool, log: &LogGate) -> Call {
+    fn call(&self, request: &Request, caller: Caller, streamed: bool, client: &Client) -> Call {
         let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
         let key = self.settings.api_key.clone();
         Call::new(
@@ -164,7 +177,8 @@ impl Shared {
             streamed,
             key,
             Arc::clone(&self.ledger),
-            log.clone(),
+            client.log.clone(),
+            &client.span,
         )
     }
 
@@ -192,10 +206,18 @@ impl Shared {
                 .and_then(Result::ok)
                 .ok_or_else(|| refuse(Error::Busy))?,
         );
-        let Call { attempts, model, .. } = call;
+        let Call {
+            attempts,
+            model,
+            span,
+            ..
+        } = call;
         let response = retry(self.settings.backoff, deadline, || {
             *attempts += 1;
-            let attempt = timeout(self.settings.silence_timeout, account.send(body.clone(), model));
+            let attempt = timeout(
+                self.settings.silence_timeout,
+                account.send(body.clone(), model, span),
+            );
             async {
                 attempt
                     .await
@@ -238,13 +260,16 @@ impl Account {
     }
 
     /// One attempt, until a successful response begins.
-    async fn send(&self, body: Bytes, model: &str) -> Result<Response, Failure> {
+    async fn send(&self, body: Bytes, model: &str, span: &Span) -> Result<Response, Failure> {
+        let mut trace = HeaderMap::new();
+        span.write_on(&mut trace);
         let request = self
             .http
             .post(self.url.clone())
             .header(header::AUTHORIZATION, self.key.authorization())
             .header(header::CONTENT_TYPE, "application/json")
             .header("x-client-name", "berth")
+            .headers(trace)
             .body(body);
         let response = request.send().await.map_err(Failure::from_sending)?;
         let status = response.status();

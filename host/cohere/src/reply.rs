@@ -32,6 +32,21 @@ pub enum FinishReason {
     Other,
 }
 
+impl FinishReason {
+    /// The reason in lower case.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::StopSequence => "stop_sequence",
+            Self::MaxTokens => "max_tokens",
+            Self::ToolCall => "tool_call",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// The tokens of one request. Zero where Cohere gave no figure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

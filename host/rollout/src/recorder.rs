@@ -101,7 +101,9 @@ impl Recorder {
         work: impl Future<Output = Result<(T, Remark), Failure>>,
     ) -> Result<T, Failure> {
         self.tell(step, StepState::Started, None, 0.0);
-        let span = self.span.child(SpanKind::Internal, || (step.as_str(), Vec::new()));
+        let span = self
+            .span
+            .child(SpanKind::Internal, || (step.as_str(), Vec::new()));
         let began = Instant::now();
         let result = work.await;
         if let Err(failure) = &result {

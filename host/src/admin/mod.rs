@@ -97,7 +97,7 @@ pub async fn serve(listener: TcpListener, host: Operated, admin: &Admin, edge: &
 /// Answers a request. The response, and every line logged meanwhile, carry the request's identifier.
 async fn answer(router: Router, mut request: Request) -> Response {
     let id = RequestId::name(&mut request);
-    let span = id.span(false);
+    let span = id.span(false, &berth_traces::Span::none());
     let answer = async {
         match settle(&mut request) {
             Ok(()) => router.oneshot(request).await.into_response(),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use berth_cohere::{ApiKey, ApiKeyError};
+use url::Url;
 
 use super::quantity::{Count, HOUR, Quantity, SECOND, Size, Time};
 use super::{Environment, LogFormat, Secret};

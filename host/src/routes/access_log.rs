@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
+use berth_traces::Span;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use tracing::field::{DisplayValue, display};
 
 use super::request_id::RequestId;
+use super::request_span;
 use crate::client::Client;
 use crate::logging::ACCESS_TARGET;
 use crate::request_record::RequestRecord;
@@ -43,6 +45,8 @@ pub(super) struct Entry {
     /// Whether the request probes a version before it goes live.
     is_probe: bool,
     record: RequestRecord,
+    /// The request in its trace, which ends with the entry.
+    span: Span,
 }
 
 impl Entry {
@@ -53,6 +57,7 @@ impl Entry {
         client: Client,
         record: RequestRecord,
         is_monitoring: bool,
+        span: Span,
     ) -> Self {
         let entry = Self {
             began: Instant::now(),
@@ -66,6 +71,7 @@ impl Entry {
             sent: 0,
             is_probe: request.extensions().get::<Probe>().is_some(),
             record,
+            span,
         };
         if !request.body().is_end_stream() {
             let body = std::mem::take(request.body_mut());
@@ -84,6 +90,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        request_span::end(&self.span, &self.method, self.status, &self.record);
         // Most of the work below is for lines that are written.
         let is_logged = if self.is_monitoring && self.status.is_some() {
             tracing::event_enabled!(target: ACCESS_TARGET, tracing::Level::DEBUG)
@@ -116,7 +123,7 @@ macro_rules! line {
             request_bytes = entry.record.received(),
             response_bytes = entry.sent,
             request_id = entry.request_id.as_ref().map(display),
-            trace_id = entry.client.trace_id.map(display),
+            trace_id = entry.trace_id(),
             client = entry.client.address.map(display),
             user = facts.user.as_deref(),
             user_agent = entry.user_agent(),
@@ -145,6 +152,13 @@ impl Entry {
         } else {
             line!(INFO, self, "request");
         }
+    }
+
+    /// The trace of the request: the host's, or the one that a trusted proxy names.
+    fn trace_id(&self) -> Option<DisplayValue<String>> {
+        let own = self.span.trace_id().map(|id| id.to_string());
+        own.or_else(|| self.client.trace_id.map(|id| id.to_string()))
+            .map(display)
     }
 
     /// The beginning of the header `user-agent`. The log escapes it.
@@ -222,7 +236,13 @@ mod tests {
         let mut request = Request::new(Body::empty());
         let value = HeaderValue::from_bytes(value).unwrap();
         request.headers_mut().insert(header::USER_AGENT, value);
-        let entry = Entry::begin(&mut request, Client::default(), RequestRecord::default(), true);
+        let entry = Entry::begin(
+            &mut request,
+            Client::default(),
+            RequestRecord::default(),
+            true,
+            Span::none(),
+        );
         entry.user_agent().unwrap().to_string()
     }
 
@@ -244,7 +264,13 @@ mod tests {
 
         let mut request = Request::new(Body::from("12345"));
         let record = RequestRecord::begin(&mut request);
-        let entry = Entry::begin(&mut request, Client::default(), record.clone(), true);
+        let entry = Entry::begin(
+            &mut request,
+            Client::default(),
+            record.clone(),
+            true,
+            Span::none(),
+        );
         request.into_body().collect().await.unwrap();
         assert_eq!(record.received(), 5);
 

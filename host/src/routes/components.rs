@@ -70,6 +70,7 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
         route: Some(pattern),
         principal,
         usage: Arc::clone(record.usage()),
+        span: request.extensions().get().cloned().unwrap_or_default(),
     };
     run(&app, &version, request, details).await
 }

@@ -11,6 +11,7 @@ mod health;
 mod in_flight_limit;
 mod openapi;
 mod request_id;
+mod request_span;
 mod response_headers;
 mod schemas;
 mod server_timing;
@@ -27,6 +28,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use berth_traces::Traces;
 use futures_util::FutureExt as _;
 use http::header::{ORIGIN, VARY};
 use http::{HeaderValue, Method};
@@ -52,6 +54,7 @@ pub struct Routes {
     proxies: Arc<TrustedProxies>,
     server_timing: Arc<ServerTiming>,
     http: Arc<HttpTable>,
+    traces: Traces,
     router: Router,
 }
 
@@ -64,6 +67,7 @@ impl Routes {
             proxies: Arc::new(app.trusted_proxies().clone()),
             server_timing: Arc::new(app.server_timing().clone()),
             http: Arc::clone(app.http()),
+            traces: app.traces().clone(),
             router: router(app),
         }
     }
@@ -71,12 +75,13 @@ impl Routes {
     /// Answers a request. The response, and every line logged meanwhile, carry the request's identifier.
     pub async fn answer(&self, mut request: Request) -> Response {
         let id = RequestId::name(&mut request);
-        let span = id.span(request.extensions().get::<Probe>().is_some());
         let client = Client::identify(&mut request, &self.proxies);
+        let trace = request_span::begin(&self.traces, &mut request, &client);
+        let span = id.span(request.extensions().get::<Probe>().is_some(), &trace);
         let record = RequestRecord::begin(&mut request);
         let answer = async {
             let is_probe = self.http.own_routes.is_probe(request.uri().path());
-            let entry = Entry::begin(&mut request, client.clone(), record.clone(), is_probe);
+            let entry = Entry::begin(&mut request, client.clone(), record.clone(), is_probe, trace);
             let mut response = self.answer_shared(request).await;
             server_timing::tell(&self.server_timing, &client, &record, &mut response);
             entry.end(response)

@@ -41,10 +41,11 @@ impl RequestId {
         id
     }
 
-    /// The span whose log lines carry the identifier, and the mark of a probe.
-    pub(crate) fn span(&self, is_probe: bool) -> Span {
+    /// The span of the log whose lines carry the identifiers of the request and of its trace, and the mark of a probe.
+    pub(crate) fn span(&self, is_probe: bool, trace: &berth_traces::Span) -> Span {
+        let trace_id = trace.trace_id().map(tracing::field::display);
         // At this level no filter drops the span, and with it the identifier of a logged line.
-        tracing::error_span!("request", request_id = %self, probe = is_probe.then_some(true))
+        tracing::error_span!("request", request_id = %self, trace_id, probe = is_probe.then_some(true))
     }
 
     /// Writes the identifier to the response.

@@ -12,8 +12,8 @@ mod sampling;
 mod span;
 mod traces;
 
-pub use opentelemetry::KeyValue;
 pub use opentelemetry::trace::SpanKind;
+pub use opentelemetry::{Array, KeyValue, StringValue, Value};
 pub use sampling::{Sampling, SamplingError};
 pub use span::Span;
 pub use traces::{Settings, Traces, TracesError};

@@ -22,7 +22,9 @@ pub enum SamplingError {
     )]
     Unknown(String),
     /// The argument is not a share.
-    #[error("OTEL_TRACES_SAMPLER_ARG is {0:?}: write a number from 0 to 1, such as 0.01 for one trace of a hundred")]
+    #[error(
+        "OTEL_TRACES_SAMPLER_ARG is {0:?}: write a number from 0 to 1, such as 0.01 for one trace of a hundred"
+    )]
     Ratio(String),
 }
 

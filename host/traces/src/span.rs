@@ -54,7 +54,9 @@ impl Span {
     }
 
     fn recorded(&self) -> Option<&Arc<Inner>> {
-        self.0.as_ref().filter(|inner| inner.context.span().is_recording())
+        self.0
+            .as_ref()
+            .filter(|inner| inner.context.span().is_recording())
     }
 
     /// Begins a part of this operation. `describe` makes its name and attributes, if the span is recorded.

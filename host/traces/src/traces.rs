@@ -125,14 +125,16 @@ impl Traces {
 /// The description of the service: its name is `berth`, unless a variable names another.
 fn resource(own: [KeyValue; 2]) -> Resource {
     let described = Resource::builder().with_attributes(own).build();
-    let name = described
-        .get(&"service.name".into())
-        .map(|name| name.to_string());
+    let name = described.get(&"service.name".into()).map(|name| name.to_string());
     if name.is_some_and(|name| !name.starts_with("unknown_service")) {
         return described;
     }
     Resource::builder()
-        .with_attributes(described.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())))
+        .with_attributes(
+            described
+                .iter()
+                .map(|(key, value)| KeyValue::new(key.clone(), value.clone())),
+        )
         .with_service_name("berth")
         .build()
 }

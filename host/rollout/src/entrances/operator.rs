@@ -208,7 +208,7 @@ impl Requested {
 
 /// The report of a swap for which there is nothing to do.
 fn unchanged(component: &str, live: &StoredVersion, listeners: Listeners) -> Report {
-    let mut record = Recorder::new(component, &live.digest, listeners, &rollout.traces);
+    let mut record = Recorder::new(component, &live.digest, listeners, &berth_traces::Traces::off());
     record.report().number = Some(live.number);
     record.finish(Outcome::Unchanged, None)
 }

@@ -96,7 +96,12 @@ impl<'a> Swap<'a> {
     fn begin(rollout: &'a Rollout, permit: SwapPermit, plan: &Plan) -> Self {
         let listeners = rollout.listeners.with_caller(plan.caller.clone());
         let records = plan.changes.iter().map(|change| {
-            let mut record = Recorder::new(change.component(), change.source.digest(), listeners.clone(), traces);
+            let mut record = Recorder::new(
+                change.component(),
+                change.source.digest(),
+                listeners.clone(),
+                &rollout.traces,
+            );
             record.report().replaced = rollout.live.number(change.component());
             record
         });

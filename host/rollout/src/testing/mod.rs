@@ -60,6 +60,7 @@ impl TestHost {
             &Components::default(),
             database.host(),
             berth_cohere::Client::new(cohere).unwrap(),
+            berth_traces::Traces::off(),
             LiveVersions::new(&Components::default()),
             Box::new(prober),
         );

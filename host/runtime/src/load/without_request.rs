@@ -60,6 +60,7 @@ impl Version {
             route: None,
             principal: None,
             usage: Arc::default(),
+            span: berth_traces::Span::none(),
             log: self.resources.log.clone(),
             traps: self.resources.traps.clone(),
             last_refusal: LastRefusal::default(),

@@ -14,13 +14,15 @@ impl RequestContext {
                 if tracing::event_enabled!(target: "component", Level::$level)
                     && let Some((context, message)) = self.admit(context, message)
                 {
-                    let Self { component, version, request_id, .. } = self;
+                    let Self { component, version, request_id, span, .. } = self;
+                    let trace_id = span.trace_id().map(tracing::field::display);
                     tracing::event!(
                         target: "component",
                         Level::$level,
                         component,
                         version,
                         request_id,
+                        trace_id,
                         context,
                         "{message}"
                     );

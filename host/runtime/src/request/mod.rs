@@ -17,6 +17,8 @@ pub(crate) mod usage;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use berth_traces::Span;
+
 use self::log_budget::LogBudget;
 use self::refused_statement::LastRefusal;
 use self::traps::Traps;
@@ -34,6 +36,8 @@ pub struct RequestDetails {
     pub principal: Option<Principal>,
     /// The counters of the request, which the host reads during and after the request.
     pub usage: Arc<RequestUsage>,
+    /// The request in its trace.
+    pub span: Span,
 }
 
 /// The host's data about a request. A guest sees the principal if it is granted `identity`; the rest is for the log.
@@ -51,6 +55,8 @@ pub(crate) struct RequestContext {
     pub(crate) principal: Option<Principal>,
     /// The counters of the client's request.
     pub(crate) usage: Arc<RequestUsage>,
+    /// The component's work for the request, in its trace.
+    pub(crate) span: Span,
     /// The component's log budget.
     pub(crate) log: LogBudget,
     /// The component's last failures.
@@ -70,6 +76,7 @@ impl RequestContext {
             route: None,
             principal,
             usage: Arc::default(),
+            span: Span::none(),
             log: LogBudget::new(component, &log_budget::LogLimits::default()),
             traps: Traps::new(),
             last_refusal: LastRefusal::default(),

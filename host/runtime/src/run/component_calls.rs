@@ -105,6 +105,8 @@ impl Target {
             };
             return Err(error.logged(caller));
         };
+        let span = version.begin_span(&caller.span);
+        span.rename(|| format!("{}/{}", self.interface, self.function));
         let context = RequestContext {
             component: self.callee.clone(),
             version: version.number(),
@@ -112,14 +114,18 @@ impl Target {
             route: caller.route.clone(),
             principal: caller.principal.clone(),
             usage: Arc::clone(&caller.usage),
+            span: span.clone(),
             log: version.resources.log.clone(),
             traps: version.resources.traps.clone(),
             last_refusal: caller.last_refusal.clone(),
         };
         let name = self.callee.clone();
-        self.run(&version, context, calls, params, results)
-            .await
-            .map_err(|error| CallError::Failed { callee: name, error })
+        let values = self.run(&version, context, calls, params, results).await;
+        if let Err(error) = &values {
+            span.fail(|| format!("{error:?}"));
+        }
+        span.end();
+        values.map_err(|error| CallError::Failed { callee: name, error })
     }
 
     /// Calls the function in a fresh instance of `version`. Dropping the returned future ends the instance.

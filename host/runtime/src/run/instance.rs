@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use berth_traces::{KeyValue, Span, SpanKind};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
@@ -79,6 +80,7 @@ impl Version {
             route,
             principal,
             usage,
+            span,
         } = details;
         let context = Arc::new(RequestContext {
             component: self.spec.name.clone(),
@@ -87,6 +89,7 @@ impl Version {
             route,
             principal,
             usage,
+            span: self.begin_span(&span),
             log: self.resources.log.clone(),
             traps: self.resources.traps.clone(),
             last_refusal: LastRefusal::default(),
@@ -95,12 +98,26 @@ impl Version {
         let response = self.respond(request, is_head, faults, &context, calls).await;
         let has_failed = match &response {
             Ok(response) => response.status().is_server_error(),
-            Err(error) => matches!(error, HandleError::Failed | HandleError::TimedOut),
+            Err(error) => {
+                context.span.fail(|| format!("{error:?}"));
+                matches!(error, HandleError::Failed | HandleError::TimedOut)
+            }
         };
         if has_failed {
             context.warn_of_refusal();
         }
         response
+    }
+
+    /// Begins the span of this version's work for a request.
+    pub(crate) fn begin_span(&self, parent: &Span) -> Span {
+        parent.child(SpanKind::Internal, || {
+            let mut attributes = vec![KeyValue::new("berth.component", self.spec.name.clone())];
+            if let Some(number) = self.number {
+                attributes.push(KeyValue::new("berth.version", i64::from(number.get())));
+            }
+            (self.spec.name.clone(), attributes)
+        })
     }
 
     /// Runs a guest until its response can be sent. `faults` receives errors of the request's body.
@@ -151,6 +168,18 @@ impl Version {
     /// Waits for a permit to run one more instance, and for the memory that the instance is likely to need.
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
         let _waiting = context.usage.wait(Wait::Queue);
+        let span = context
+            .span
+            .child(SpanKind::Internal, || ("wait for a turn", Vec::new()));
+        let admission = self.wait_for_turn(context).await;
+        if admission.is_err() {
+            span.fail(|| "busy".to_owned());
+        }
+        span.end();
+        admission
+    }
+
+    async fn wait_for_turn(&self, context: &RequestContext) -> Result<Admission, HandleError> {
         let deadline = Instant::now() + QUEUE_TIME;
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {

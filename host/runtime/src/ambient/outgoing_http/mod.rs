@@ -7,7 +7,7 @@
 
 //!
 //! A request is sent as the guest wrote it: the host neither adds to nor rewrites its path, its query or its
-//! headers.
+//! headers, but for `traceparent` where the host sends traces.
 
 mod addresses;
 mod client;
@@ -21,6 +21,7 @@ mod tls;
 
 use std::sync::Arc;
 
+use berth_traces::{KeyValue, Span, SpanKind};
 use http_body_util::BodyExt as _;
 use tokio_rustls::TlsConnector;
 use url::Url;
@@ -125,7 +126,7 @@ impl WasiHttpHooks for OutgoingHttp {
 
 async fn send(
     client: Client,
-    request: http::Request<WasiBody>,
+    mut request: http::Request<WasiBody>,
     options: RequestOptions,
     context: Arc<RequestContext>,
 ) -> Result<http::Response<WasiBody>, Error> {
@@ -137,7 +138,11 @@ async fn send(
         log_refusal(&context, &url, None);
         return Err(Error::HttpRequestDenied);
     };
-    match allowed.http.send(&origin, request, options).await {
+    let span = begin_span(&context.span, &request, &origin);
+    span.write_on(request.headers_mut());
+    let answer = allowed.http.send(&origin, request, options).await;
+    end_span(&span, &answer);
+    match answer {
         Ok(response) => Ok(response.map(|inner| {
             let limit = options.between_bytes_timeout;
             ResponseBody {
@@ -157,6 +162,39 @@ async fn send(
             Err(failure.into())
         }
     }
+}
+
+/// The span of a request, by OpenTelemetry's conventions for HTTP clients
+/// (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/#http-client-span>), without the path, which may have a
+/// secret.
+fn begin_span(parent: &Span, request: &http::Request<WasiBody>, origin: &Origin) -> Span {
+    parent.child(SpanKind::Client, || {
+        let method = request.method().as_str().to_owned();
+        let attributes = vec![
+            KeyValue::new("http.request.method", method.clone()),
+            KeyValue::new("url.full", origin.to_string()),
+        ];
+        (method, attributes)
+    })
+}
+
+fn end_span<B>(span: &Span, answer: &Result<http::Response<B>, Failure>) {
+    match answer {
+        Ok(response) => {
+            let status = response.status();
+            span.set(|| {
+                [KeyValue::new(
+                    "http.response.status_code",
+                    i64::from(status.as_u16()),
+                )]
+            });
+            if status.is_client_error() || status.is_server_error() {
+                span.fail(|| status.as_str().to_owned());
+            }
+        }
+        Err(_) => span.fail(|| "no_answer".to_owned()),
+    }
+    span.end();
 }
 
 /// Logs that a request was refused, either by the list or because of the address of its host's name, and the entry

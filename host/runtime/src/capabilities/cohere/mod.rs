@@ -58,8 +58,9 @@ impl Context {
         View { context: self, table }
     }
 
-    fn client(&self) -> Result<&Client, Error> {
-        self.client.as_ref().ok_or(Error::NotGranted)
+    fn client(&self) -> Result<Client, Error> {
+        let client = self.client.as_ref().ok_or(Error::NotGranted)?;
+        Ok(client.within(&self.request.span))
     }
 
     fn caller(&self) -> Caller {

@@ -9,6 +9,7 @@
 //! - `parameters`, `wire`, `numeric`: values to and from PostgreSQL's binary format
 //! - `field`: one field of a row
 //! - `rows`, `json`, `calendar`: a result as typed values, or as JSON; `affected`: a result without its rows
+//! - `span`: a statement in the trace of its request
 //! - `error`: every way in which a statement fails
 //!
 //! [`berth_database::session`] runs the statements.
@@ -22,6 +23,7 @@ mod kind;
 mod numeric;
 mod parameters;
 mod rows;
+mod span;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -160,7 +162,10 @@ impl View<'_> {
         let usage = &self.context.request.usage;
         usage.add_statement();
         let _waiting = usage.wait(Wait::Database);
-        self.context.session().await?.run(&statement, to).await
+        let span = span::begin(&self.context.request.span, &statement.sql);
+        let result = async { self.context.session().await?.run(&statement, to).await }.await;
+        span::end(&span, &result);
+        result
     }
 
     /// Runs a statement on the session of a transaction.
@@ -175,11 +180,11 @@ impl View<'_> {
         let usage = &self.context.request.usage;
         usage.add_statement();
         let _waiting = usage.wait(Wait::Database);
-        self.table
-            .get_mut(transaction)?
-            .transaction
-            .run(&statement, to)
-            .await
+        let transaction = &mut self.table.get_mut(transaction)?.transaction;
+        let span = span::begin(&self.context.request.span, &statement.sql);
+        let result = transaction.run(&statement, to).await;
+        span::end(&span, &result);
+        result
     }
 
     /// Takes a transaction from the guest to end it.
@@ -268,13 +273,19 @@ impl HostTransaction for View<'_> {
     async fn commit(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
         let transaction = self.take(this)?;
         let _waiting = self.context.request.usage.wait(Wait::Database);
-        Ok(transaction.commit().await?)
+        let span = span::begin(&self.context.request.span, "COMMIT");
+        let result = transaction.commit().await.map_err(Error::from);
+        span::end(&span, &result);
+        result
     }
 
     async fn rollback(&mut self, this: Resource<OpenTransaction>) -> Result<(), Error> {
         let transaction = self.take(this)?;
         let _waiting = self.context.request.usage.wait(Wait::Database);
-        Ok(transaction.roll_back().await?)
+        let span = span::begin(&self.context.request.span, "ROLLBACK");
+        let result = transaction.roll_back().await.map_err(Error::from);
+        span::end(&span, &result);
+        result
     }
 
     async fn drop(&mut self, this: Resource<OpenTransaction>) -> wasmtime::Result<()> {

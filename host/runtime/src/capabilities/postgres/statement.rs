@@ -125,7 +125,7 @@ fn has_word(text: &str, words: &[&str]) -> bool {
 }
 
 /// The first word of a statement, which may be empty, and the rest of the text.
-fn first_word(mut text: &str) -> (&str, &str) {
+pub(super) fn first_word(mut text: &str) -> (&str, &str) {
     loop {
         text = text.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '\x0b' | '(' | ';'));
         text = if let Some(comment) = text.strip_prefix("--") {
@@ -142,7 +142,7 @@ fn first_word(mut text: &str) -> (&str, &str) {
 }
 
 /// The text after a block comment, which may be nested.
-fn after_comment(text: &str) -> &str {
+pub(super) fn after_comment(text: &str) -> &str {
     let mut rest = text;
     let mut depth = 0_usize;
     while let Some(at) = rest.find(['/', '*']) {
