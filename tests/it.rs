@@ -51,6 +51,7 @@ mod log;
 mod logs;
 mod manifest;
 mod postgres;
+mod traces;
 
 // For engineers of the host.
 mod sources;

@@ -142,7 +142,15 @@ async fn serve_on(
     let cohere = berth_cohere::Client::new(config.cohere.clone())?;
     let live = LiveVersions::new(&components);
     let files = FilesTables::read(&config.manifest.files)?;
-    let app = App::new(config, auth, database.pool(), &live, files, traces.clone(), stop.clone());
+    let app = App::new(
+        config,
+        auth,
+        database.pool(),
+        &live,
+        files,
+        traces.clone(),
+        stop.clone(),
+    );
     let rollout = Arc::new(Rollout::new(
         rollout_settings(config, watched.is_some()),
         &components,

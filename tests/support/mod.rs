@@ -5,6 +5,7 @@
 //! - `bouncer`: a pooler in front of a database
 //! - `browser`: Chromium, and what a person does with a page
 //! - `certificates`: a certificate authority, and its certificates
+//! - `collector`: an OpenTelemetry collector
 //! - `components`: manifests of fixtures
 //! - `cluster`: one PostgreSQL for the whole run, a database for each host
 //! - `operator`: the admin API, with the operators' token
@@ -24,6 +25,7 @@ pub(crate) mod bouncer;
 pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod cluster;
+pub(crate) mod collector;
 pub(crate) mod components;
 pub(crate) mod http;
 pub(crate) mod operator;

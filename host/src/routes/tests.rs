@@ -57,7 +57,15 @@ impl Host {
         let live = LiveVersions::new(&config.manifest.components.clone().into());
         let auth = Auth::new(settings, nowhere());
         let files = FilesTables::read(&config.manifest.files).unwrap();
-        let app = App::new(&config, auth, nowhere(), &live, files, berth_traces::Traces::off(), stop.clone());
+        let app = App::new(
+            &config,
+            auth,
+            nowhere(),
+            &live,
+            files,
+            berth_traces::Traces::off(),
+            stop.clone(),
+        );
         Self { app, stop }
     }
 

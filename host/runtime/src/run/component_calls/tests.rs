@@ -73,6 +73,7 @@ async fn call(
         route: None,
         principal: Some(principal),
         usage: Arc::default(),
+        span: berth_traces::Span::none(),
         log: version.resources().log.clone(),
         traps: version.resources().traps.clone(),
         last_refusal: LastRefusal::default(),
