@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::failure::{Failure, message};
 use crate::ledger::{Caller, Ledger, Tally};
+use crate::metrics::Metrics;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::retry::retry;
@@ -34,6 +35,7 @@ const NO_KEY: &str =
 pub struct Client {
     shared: Arc<Shared>,
     log: LogGate,
+    metrics: Arc<Metrics>,
 }
 
 struct Shared {
@@ -73,6 +75,7 @@ impl Client {
         Ok(Self {
             shared: Arc::new(shared),
             log: LogGate::default(),
+            metrics: Arc::default(),
         })
     }
 
@@ -85,10 +88,16 @@ impl Client {
         }
     }
 
+    /// Returns the client with its calls counted in `metrics`.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// Sends a request to a model and waits for the whole response, until `deadline` at most.
     pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, false, &self.log);
+        let mut call = self.call(request, caller, false);
         let answer = async {
             let response = self.shared.begin(request, &mut call, deadline).await?;
             let body = read(response, self.shared.settings.max_reply).await?;
@@ -117,7 +126,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<ChatStream, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, true, &self.log);
+        let mut call = self.call(request, caller, true);
         let response = timeout_at(deadline, self.shared.begin(request, &mut call, deadline));
         match response.await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
             Ok(response) => {
@@ -139,6 +148,20 @@ impl Client {
     pub fn tallies(&self) -> Vec<(Caller, Tally)> {
         self.shared.ledger.read()
     }
+
+    fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
+        let Shared { settings, ledger, .. } = &*self.shared;
+        let model = request.model.as_deref().unwrap_or(&settings.default_model);
+        Call::new(
+            caller,
+            model,
+            streamed,
+            settings.api_key.clone(),
+            Arc::clone(ledger),
+            self.log.clone(),
+            Arc::clone(&self.metrics),
+        )
+    }
 }
 
 impl fmt::Debug for Client {
@@ -153,19 +176,6 @@ impl fmt::Debug for Client {
 impl Shared {
     fn deadline(&self, deadline: Instant) -> Instant {
         deadline.min(Instant::now() + self.settings.total_timeout)
-    }
-
-    fn call(&self, request: &Request, caller: Caller, streamed: bool, log: &LogGate) -> Call {
-        let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
-        let key = self.settings.api_key.clone();
-        Call::new(
-            caller,
-            model,
-            streamed,
-            key,
-            Arc::clone(&self.ledger),
-            log.clone(),
-        )
     }
 
     /// Checks the request, waits for a permit, and sends the request until a response begins.

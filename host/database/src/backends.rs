@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::metrics::PoolMetrics;
 use crate::pool::{Pool, PoolError};
 
 /// Timeout of each step: cancelling a statement, ending a session, and the backend's exit after its
@@ -77,6 +78,7 @@ impl Backends {
             target,
             is_direct,
             time,
+            metrics: Arc::default(),
         }
     }
 
@@ -87,11 +89,13 @@ impl Backends {
             target,
             is_direct,
             time,
+            metrics,
         } = backend;
         let key = connection.cancel_key();
         if connection.is_busy()
             && let Some(key) = key
         {
+            metrics.cancellations.increment();
             self.cancel(key, &target).await;
         }
         let mut pause = FIRST_RETRY_PAUSE;
@@ -103,6 +107,7 @@ impl Backends {
                 process = key.process,
                 "a backend does not end by itself: it is terminated"
             );
+            metrics.terminations.increment();
             if let Err(error) = self.terminate(&[key.process]).await {
                 tracing::warn!(
                     process = key.process,
@@ -228,9 +233,19 @@ pub(crate) struct Backend {
     is_direct: bool,
     /// The time limit of its component's requests.
     time: Duration,
+    /// The numbers of its pool.
+    metrics: Arc<PoolMetrics>,
 }
 
 impl Backend {
+    /// The backend, whose end counts in the numbers of its pool.
+    pub(crate) fn counted_in(self, metrics: &Arc<PoolMetrics>) -> Self {
+        Self {
+            metrics: Arc::clone(metrics),
+            ..self
+        }
+    }
+
     /// Ends the backend in a background task, and then drops `until`: the connection's place in its pool.
     pub(crate) fn end(self, until: impl Send + 'static) {
         // Without a runtime the process is exiting, and its sockets close with it.

@@ -59,6 +59,7 @@ impl Version {
             request_id: String::new(),
             principal: None,
             log: self.resources.log.clone(),
+            metrics: Arc::clone(&self.resources.metrics),
             last_refusal: LastRefusal::default(),
         })
     }

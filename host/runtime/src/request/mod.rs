@@ -11,9 +11,11 @@ pub(crate) mod log_budget;
 pub(crate) mod refused_statement;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use self::log_budget::LogBudget;
 use self::refused_statement::LastRefusal;
+use crate::metrics::ComponentMetrics;
 use crate::principal::Principal;
 
 /// The host's data about a request. A guest sees the principal if it is granted `identity`; the rest is for the log.
@@ -29,6 +31,8 @@ pub(crate) struct RequestContext {
     pub(crate) principal: Option<Principal>,
     /// The component's log budget.
     pub(crate) log: LogBudget,
+    /// The component's numbers.
+    pub(crate) metrics: Arc<ComponentMetrics>,
     /// The last statement that PostgreSQL refused.
     pub(crate) last_refusal: LastRefusal,
 }
@@ -43,6 +47,7 @@ impl RequestContext {
             request_id: "the-request".to_owned(),
             principal,
             log: LogBudget::new(component, &log_budget::LogLimits::default()),
+            metrics: Arc::default(),
             last_refusal: LastRefusal::default(),
         })
     }

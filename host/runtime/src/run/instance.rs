@@ -32,6 +32,7 @@ use super::request_body::{LimitedBody, RequestBodyError};
 use super::state::State;
 use super::version::Version;
 use crate::limits::QUEUE_TIME;
+use crate::metrics::{Failure, Limit};
 use crate::principal::Principal;
 use crate::request::RequestContext;
 use crate::request::refused_statement::LastRefusal;
@@ -70,6 +71,7 @@ impl Version {
     {
         let limit = self.spec.limits.body;
         if content_length(request.headers()).is_some_and(|length| length > limit) {
+            self.resources.metrics.limits.increment(Limit::Body);
             return Err(HandleError::BodyTooLarge(limit));
         }
         let is_head = *request.method() == Method::HEAD;
@@ -81,10 +83,14 @@ impl Version {
             request_id,
             principal,
             log: self.resources.log.clone(),
+            metrics: Arc::clone(&self.resources.metrics),
             last_refusal: LastRefusal::default(),
         });
         let calls = Calls::new(Arc::clone(registry));
         let response = self.respond(request, is_head, faults, &context, calls).await;
+        if matches!(response, Err(HandleError::BodyTooLarge(_))) {
+            context.metrics.limits.increment(Limit::Body);
+        }
         let has_failed = match &response {
             Ok(response) => response.status().is_server_error(),
             Err(error) => matches!(error, HandleError::Failed | HandleError::TimedOut),
@@ -142,9 +148,21 @@ impl Version {
 
     /// Waits for a permit to run one more instance, and for the memory that the instance is likely to need.
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
-        let deadline = Instant::now() + QUEUE_TIME;
+        let began = Instant::now();
+        let _waiting = context.metrics.waiting.enter();
+        let admission = self.admit_until(began + QUEUE_TIME, context).await;
+        context.metrics.queue.observe_time(began.elapsed());
+        admission
+    }
+
+    async fn admit_until(
+        &self,
+        deadline: Instant,
+        context: &RequestContext,
+    ) -> Result<Admission, HandleError> {
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {
+            context.metrics.limits.increment(Limit::Concurrency);
             return Err(HandleError::Busy);
         };
         let memory = self.memory.charge_for_instance(self.spec.limits.memory);
@@ -235,6 +253,7 @@ impl Version {
         context: &RequestContext,
     ) -> HandleError {
         if error.is::<PoolConcurrencyLimitError>() {
+            context.metrics.limits.increment(Limit::Instances);
             context.warn("the pool of instances is full");
             return HandleError::Busy;
         }
@@ -243,12 +262,14 @@ impl Version {
         }
         if let Some(error) = error.downcast_ref::<CallError>() {
             // The failure was logged where it happened.
+            context.metrics.failures.increment(Failure::Callee);
             return error.outcome();
         }
         let overdrawn = Overdrawn::by(error, meter.has_reached_memory_limit());
         if overdrawn == Some(Overdrawn::Cpu) {
             return self.timed_out(Overdrawn::Cpu, context);
         }
+        context.metrics.failures.increment(Failure::Trap);
         let limit = overdrawn.map(|overdrawn| format!(" ({})", overdrawn.in_words(&self.spec.limits)));
         let reason = format!("{}{}", Reason(error), limit.unwrap_or_default());
         let backtrace = Backtrace::from_error(error);
@@ -257,6 +278,11 @@ impl Version {
     }
 
     fn timed_out(&self, overdrawn: Overdrawn, context: &RequestContext) -> HandleError {
+        context.metrics.limits.increment(match overdrawn {
+            Overdrawn::Cpu => Limit::Cpu,
+            Overdrawn::Time => Limit::Time,
+            Overdrawn::Memory => Limit::Memory,
+        });
         context.warn(format_args!(
             "the component was ended: {}",
             overdrawn.in_words(&self.spec.limits)
@@ -309,12 +335,14 @@ async fn wait_for_head(
     match head {
         Some(Ok(head)) => Ok((head, guest)),
         Some(Err(code)) => {
+            context.metrics.failures.increment(Failure::ErrorResponse);
             context.warn(format_args!(
                 "the component answered with an error instead of a response: {code:?}"
             ));
             Err(HandleError::Failed)
         }
         None => {
+            context.metrics.failures.increment(Failure::NoResponse);
             context.warn("the component returned without a response");
             Err(HandleError::Failed)
         }
@@ -322,6 +350,7 @@ async fn wait_for_head(
 }
 
 fn no_memory(error: &NoGuestMemory, context: &RequestContext) -> HandleError {
+    context.metrics.limits.increment(Limit::GuestMemory);
     context.warn(error);
     HandleError::Busy
 }

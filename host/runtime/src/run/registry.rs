@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::version::Version;
+use crate::metrics::RouteMetrics;
 use crate::route_pattern::RoutePattern;
 
 /// A route that cannot be added.
@@ -24,8 +25,16 @@ pub struct RouteError {
 #[derive(Default)]
 pub struct Deployment {
     versions: BTreeMap<String, Arc<Version>>,
-    routes: matchit::Router<Arc<Version>>,
+    routes: matchit::Router<Route>,
     complete: bool,
+}
+
+/// The component behind a path pattern.
+#[derive(Clone)]
+struct Route {
+    version: Arc<Version>,
+    /// The pattern's numbers.
+    metrics: Arc<RouteMetrics>,
 }
 
 impl Deployment {
@@ -47,7 +56,14 @@ impl Deployment {
     /// The version that answers `path`. A literal segment beats a parameter.
     #[must_use]
     pub fn find(&self, path: &str) -> Option<&Arc<Version>> {
-        self.routes.at(path).ok().map(|found| found.value)
+        self.find_route(path).map(|(version, _)| version)
+    }
+
+    /// Like [`find`](Self::find), with the numbers of the path's pattern.
+    #[must_use]
+    pub fn find_route(&self, path: &str) -> Option<(&Arc<Version>, &Arc<RouteMetrics>)> {
+        let Route { version, metrics } = self.routes.at(path).ok()?.value;
+        Some((version, metrics))
     }
 
     /// The live versions, by name.
@@ -75,9 +91,13 @@ impl Deployment {
             reason: reason.to_string(),
         };
         // A component that owns the paths below a path owns the path.
+        let route = Route {
+            version: Arc::clone(version),
+            metrics: version.resources.metrics.routes.get(&*pattern.to_string()),
+        };
         pattern
             .paths()
-            .try_for_each(|path| self.routes.insert(path, Arc::clone(version)).map_err(refuse))
+            .try_for_each(|path| self.routes.insert(path, route.clone()).map_err(refuse))
     }
 }
 

@@ -28,6 +28,7 @@ mod tests;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use berth_database::{Collect, NoticeHandler, Session, SessionPool, Transaction};
 use tracing::Level;
@@ -39,6 +40,7 @@ pub(crate) use self::error::Error;
 use self::json::JsonRows;
 use self::rows::TypedRows;
 use super::Scope;
+use crate::metrics::StatementOutcome;
 use crate::request::RequestContext;
 
 #[expect(
@@ -127,6 +129,19 @@ impl Context {
             .await?)
     }
 
+    /// Counts a statement, and its time.
+    async fn recorded(&self, work: impl Future<Output = Result<u64, Error>>) -> Result<u64, Error> {
+        let began = Instant::now();
+        let result = work.await;
+        let metrics = &self.request.metrics;
+        metrics.statement_times.observe_time(began.elapsed());
+        metrics.statements.increment(match &result {
+            Ok(_) => StatementOutcome::Ok,
+            Err(error) => error.outcome(),
+        });
+        result
+    }
+
     /// Logs notices as lines of the component, because the component's statements or functions cause them.
     fn notices(&self) -> NoticeHandler {
         let request = Arc::clone(&self.request);
@@ -155,8 +170,12 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = statement::check(statement, &params, self.context.caps)?;
-        self.context.session().await?.run(&statement, to).await
+        let context = &*self.context;
+        let work = async {
+            let statement = statement::check(statement, &params, context.caps)?;
+            context.session().await?.run(&statement, to).await
+        };
+        context.recorded(work).await
     }
 
     /// Runs a statement on the session of a transaction.
@@ -167,12 +186,13 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = statement::check(statement, &params, self.context.caps)?;
-        self.table
-            .get_mut(transaction)?
-            .transaction
-            .run(&statement, to)
-            .await
+        let context = &*self.context;
+        let transaction = self.table.get_mut(transaction);
+        let work = async {
+            let statement = statement::check(statement, &params, context.caps)?;
+            transaction?.transaction.run(&statement, to).await
+        };
+        context.recorded(work).await
     }
 
     /// Takes a transaction from the guest to end it.
@@ -215,6 +235,9 @@ impl Host for View<'_> {
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
+        if let Some(limit) = error.limit() {
+            self.context.request.metrics.limits.increment(limit);
+        }
         match &error {
             Error::Away(_) | Error::RefusedClaim => self.context.request.warn(&error),
             Error::Refused(refusal) => self.context.request.note_refusal(refusal),

@@ -72,6 +72,7 @@ async fn call(
         request_id: "request-1".to_owned(),
         principal: Some(principal),
         log: version.resources().log.clone(),
+        metrics: Arc::clone(version.resources().metrics()),
         last_refusal: LastRefusal::default(),
     };
     let calls = Calls::new(Arc::clone(&host.registry));
