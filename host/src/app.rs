@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::Auth;
 use crate::config::{Config, CorsOrigins, Environment, HttpTable, OwnRoutes, TrustedProxies};
 use crate::in_flight::InFlight;
+use crate::metrics::HttpMetrics;
 
 /// The most requests at once to components on trial.
 const ON_TRIAL: usize = 16;
@@ -21,6 +22,7 @@ pub struct App {
     shared: Arc<Shared>,
     registry: Arc<Registry>,
     in_flight: InFlight,
+    metrics: Arc<HttpMetrics>,
 }
 
 struct Shared {
@@ -69,6 +71,7 @@ impl App {
             shared: Arc::new(shared),
             registry: Arc::clone(live.registry()),
             in_flight,
+            metrics: Arc::new(HttpMetrics::new(config.edge.max_connections)),
         }
     }
 
@@ -79,6 +82,7 @@ impl App {
             shared: Arc::clone(&self.shared),
             registry,
             in_flight: InFlight::new(ON_TRIAL),
+            metrics: Arc::default(),
         }
     }
 
@@ -133,6 +137,12 @@ impl App {
         } else {
             self.shared.root_is_claimed
         }
+    }
+
+    /// The numbers of requests and connections.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<HttpMetrics> {
+        &self.metrics
     }
 
     /// The requests in flight.

@@ -28,6 +28,7 @@ pub mod error;
 mod escape;
 mod in_flight;
 pub mod logging;
+pub mod metrics;
 mod prober;
 pub mod routes;
 pub mod serve;

@@ -20,6 +20,7 @@ use crate::auth::{Auth, AuthSettings};
 use crate::config::{Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
 use crate::logging::Queue;
+use crate::metrics::{Exporter, Sources};
 use crate::prober::RouteProber;
 use crate::{admin, server, shutdown};
 
@@ -105,6 +106,7 @@ pub async fn serve(config: &Config, watch: bool, log: &Queue) -> Result<(), Serv
         config,
         components,
         watched,
+        log,
         stop,
     ))
     .await;
@@ -119,6 +121,7 @@ async fn serve_on(
     config: &Config,
     components: Components,
     watched: Option<SavedFiles>,
+    log: &Queue,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
     let auth = Auth::new(auth_settings(config)?, database.pool());
@@ -133,6 +136,14 @@ async fn serve_on(
         live,
         Box::new(RouteProber::new(app.clone())),
     )?);
+
+    let exporter = Exporter::new(Sources {
+        app: app.clone(),
+        rollout: Arc::clone(&rollout),
+        server: database.server().clone(),
+        pool: database.pool(),
+        log: log.clone(),
+    });
 
     let mut live = pin!(go_live(&rollout, database, components));
     let is_live = timeout(DATABASE_WAIT, &mut live)
@@ -155,6 +166,7 @@ async fn serve_on(
         if !is_live {
             live.await?;
         }
+        rollout.observe().await;
         tokio::join!(
             HostSync::new(Arc::clone(&rollout)).follow(),
             swap_in(&rollout, config, watched)
@@ -163,7 +175,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Arc::clone(&rollout), &config.admin, &config.edge) => Ok(()),
+        () = admin::serve(operators, Arc::clone(&rollout), exporter, &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };

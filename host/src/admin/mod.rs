@@ -1,4 +1,5 @@
-//! The admin API, on a listener of its own: shows components and their versions, and swaps a version for another.
+//! The admin API, on a listener of its own: shows components and their versions, swaps a version for another, and has
+//! the metrics.
 //!
 //! - `access`: checks whether a request is allowed
 //! - `components`: the routes
@@ -18,12 +19,14 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use berth_rollout::Rollout;
+use http::HeaderMap;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
 use crate::config::{Admin, Edge};
+use crate::metrics::{ConnectionMetrics, Exporter};
 use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
@@ -32,9 +35,19 @@ use error::AdminError;
 /// The most connections to the operators' listener. Those that have sent the token are not closed for others.
 const MAX_CONNECTIONS: usize = 64;
 
+/// The path of the metrics.
+pub(crate) const METRICS_PATH: &str = "/metrics";
+
 /// Serves operators and never returns, with the time limits of `edge`.
-pub async fn serve(listener: TcpListener, rollout: Arc<Rollout>, admin: &Admin, edge: &Edge) {
-    let router = router(rollout, Access::new(admin.token.clone()));
+pub async fn serve(
+    listener: TcpListener,
+    rollout: Arc<Rollout>,
+    exporter: Exporter,
+    admin: &Admin,
+    edge: &Edge,
+) {
+    let access = Access::new(admin.token.clone(), admin.has_open_metrics);
+    let router = router(rollout, exporter, access);
     let edge = Edge {
         max_connections: MAX_CONNECTIONS,
         max_connections_per_client: MAX_CONNECTIONS,
@@ -43,6 +56,7 @@ pub async fn serve(listener: TcpListener, rollout: Arc<Rollout>, admin: &Admin, 
     let server = Server::new(
         move |request| answer(router.clone(), request),
         &edge,
+        ConnectionMetrics::default(),
         CancellationToken::new(),
     );
     server.accept(&listener).await;
@@ -63,8 +77,11 @@ async fn answer(router: Router, mut request: Request) -> Response {
     response
 }
 
-fn router(rollout: Arc<Rollout>, access: Access) -> Router {
+fn router(rollout: Arc<Rollout>, exporter: Exporter, access: Access) -> Router {
+    let exporter = Arc::new(exporter);
+    let metrics = async move |headers: HeaderMap| exporter.answer(&headers);
     Router::new()
+        .route(METRICS_PATH, get(metrics))
         .route("/admin/components", get(components::list))
         .route(
             "/admin/components/{name}",

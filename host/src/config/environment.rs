@@ -8,7 +8,7 @@ use super::table::{
     ADMIN_ADDR, ADMIN_TOKEN, ALL, ANONYMOUS_USER, BERTH_DRAIN_TIMEOUT, BERTH_HEADER_TIMEOUT,
     BERTH_MAX_CONNECTIONS, BERTH_MAX_CONNECTIONS_PER_CLIENT, BERTH_MAX_HEADER_SIZE, BERTH_MAX_IN_FLIGHT,
     BERTH_WRITE_TIMEOUT, COHERE_API_KEY, COHERE_BASE_URL, COHERE_MODEL, COHERE_MODELS, CORS_ORIGINS, HOST,
-    JWT_SECRET, LOG_FORMAT, PORT, RUST_LOG,
+    JWT_SECRET, LOG_FORMAT, METRICS, PORT, RUST_LOG,
 };
 use super::{Admin, ConfigError, CorsOrigins, Edge, Log, LogFormat, Secret, Sizes, Variables};
 
@@ -129,11 +129,12 @@ pub(super) fn cohere(variables: &Variables) -> Result<berth_cohere::Settings, Co
     Ok(settings)
 }
 
-/// `ADMIN_ADDR` and `ADMIN_TOKEN`.
+/// `ADMIN_ADDR`, `ADMIN_TOKEN` and `METRICS`.
 pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
     Ok(Admin {
         address: ADMIN_ADDR.read(variables)?,
         token: ADMIN_TOKEN.read(variables)?,
+        has_open_metrics: METRICS.read(variables)?,
     })
 }
 

@@ -34,6 +34,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::config::{HttpTable, TrustedProxies};
 use crate::error::ApiError;
+use crate::metrics::{self, HttpMetrics, Measured, RouteTag};
 use access_log::Entry;
 pub(crate) use access_log::Probe;
 use cors::Cors;
@@ -46,6 +47,7 @@ pub struct Routes {
     cors: Cors,
     proxies: Arc<TrustedProxies>,
     http: Arc<HttpTable>,
+    metrics: Arc<HttpMetrics>,
     router: Router,
 }
 
@@ -57,6 +59,7 @@ impl Routes {
             cors: Cors::new(app.cors_origins(), &app.http().expose_headers),
             proxies: Arc::new(app.trusted_proxies().clone()),
             http: Arc::clone(app.http()),
+            metrics: Arc::clone(app.metrics()),
             router: router(app),
         }
     }
@@ -69,7 +72,8 @@ impl Routes {
         let answer = async {
             let is_probe = self.http.own_routes.is_probe(request.uri().path());
             let entry = Entry::begin(&request, client.address, is_probe);
-            entry.end(self.answer_shared(request).await)
+            let measured = Measured::begin(&mut request, &self.metrics);
+            entry.end(measured.end(self.answer_shared(request).await))
         };
         let mut response = answer.instrument(span).await;
         id.write_on(&mut response);
@@ -105,7 +109,8 @@ impl Routes {
 fn router(app: &App) -> Router {
     let own = app.own_routes();
     let bound = from_fn_with_state(app.clone(), in_flight_limit::bound);
-    let mut bounded = Router::new().route("/", any(root));
+    let counted = from_fn_with_state(Arc::clone(app.metrics()), metrics::tag);
+    let mut bounded = Router::new();
     if let Some(path) = &own.openapi {
         bounded = bounded.route(path, get(docs::document));
     }
@@ -119,17 +124,23 @@ fn router(app: &App) -> Router {
             .route(path, any(not_found))
             .route(&format!("{path}/{{*rest}}"), any(not_found));
     }
-    let bounded = bounded.fallback(components::dispatch).layer(bound.clone());
+    let bounded = bounded
+        .layer(counted.clone())
+        .route("/", any(root))
+        .fallback(components::dispatch)
+        .layer(bound.clone());
 
     // A slow body counts as in flight only after it has arrived.
     let accounts = auth::router(&own.accounts, Arc::clone(app.auth()))
         .layer(bound)
-        .layer(from_fn(whole_body::read_first));
+        .layer(from_fn(whole_body::read_first))
+        .layer(counted.clone());
 
     // Probes are outside of the limit, so that a busy host does not seem dead.
     let probes = Router::new()
         .route(&own.health, get(health::health))
-        .route(&own.ready, get(health::ready));
+        .route(&own.ready, get(health::ready))
+        .layer(counted);
 
     bounded
         .merge(accounts)
@@ -143,6 +154,7 @@ async fn root(State(app): State<App>, request: Request) -> Response {
     if app.has_root() {
         return components::dispatch(State(app), request).await.into_response();
     }
+    RouteTag::set(request.extensions(), &app.metrics().routes.get("/"));
     let page = get(health::index).fallback(method_not_allowed).with_state(app);
     let Ok(response) = page.oneshot(request).await;
     response
