@@ -45,6 +45,7 @@ mod kubernetes;
 mod lifecycle;
 mod log;
 mod manifest;
+mod metrics;
 mod postgres;
 
 // For engineers of the host.

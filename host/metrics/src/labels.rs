@@ -80,6 +80,8 @@ impl<L: Label> Default for Counters<L> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(unreachable_pub, reason = "the macro declares public labels")]
+
     use super::*;
 
     labels! {

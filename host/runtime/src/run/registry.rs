@@ -93,7 +93,7 @@ impl Deployment {
         // A component that owns the paths below a path owns the path.
         let route = Route {
             version: Arc::clone(version),
-            metrics: version.resources.metrics.routes.get(&*pattern.to_string()),
+            metrics: version.resources.metrics.routes.get(pattern.as_str()),
         };
         pattern
             .paths()
