@@ -30,7 +30,7 @@ pub(super) fn write(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
         let mut logins = sources.app.auth().logins().all();
         logins.try_for_each(|(outcome, count)| series.add(&[outcome], count))
     })?;
-    page.write_one(&of::LOG_LINES_LOST, sources.log.lost())?;
+    page.write_one(&of::LOG_LINES_LOST, sources.log.lost_lines())?;
     page.write(&of::DATABASE_INFO, |series| {
         series.add(&[tls(sources.server.direct().get_ssl_mode())], 1_u64)
     })

@@ -40,7 +40,7 @@ fn markdown() -> String {
         kind,
         labels,
         help,
-    } in METRICS.iter().copied()
+    } in METRICS
     {
         let kind = format!("{kind:?}").to_lowercase();
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();

@@ -1,6 +1,7 @@
 //! The series of what components use: PostgreSQL, other servers, language models; and of swaps.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use berth_database::{PoolMetrics, PoolStatus};
 use berth_runtime::metrics::ComponentMetrics;
@@ -180,13 +181,13 @@ fn versions(page: &mut Page<'_>, sources: &Sources) -> fmt::Result {
     let statuses = sources.app.statuses().all();
     page.write(&of::LIVE_VERSION, |series| {
         statuses.iter().try_for_each(|(component, status)| {
-            let live = status.live.map_or(0, |number| number.get());
+            let live = status.live.map_or(0, NonZeroU32::get);
             series.add(&[component], u64::from(live))
         })
     })?;
     page.write(&of::WANTED_VERSION, |series| {
         statuses.iter().try_for_each(|(component, status)| {
-            let wanted = status.wanted.map_or(0, |number| number.get());
+            let wanted = status.wanted.map_or(0, NonZeroU32::get);
             series.add(&[component], u64::from(wanted))
         })
     })?;
