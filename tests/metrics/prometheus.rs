@@ -169,7 +169,7 @@ async fn every_query_of_dashboard_and_alerts_finds_series_of_a_host_under_load()
             .await
             .expect(200);
     }
-    let dashboard: Value = serde_json::from_str(&read(&format!("{COMPONENT}/dashboard.json"))).unwrap();
+    let dashboard: Value = serde_json::from_str(&read(&format!("{COMPONENT}/grafana.json"))).unwrap();
     let panels = dashboard["panels"].as_array().unwrap().iter();
     let panels = panels.filter_map(|panel| panel["targets"][0]["expr"].as_str());
     let mut queries: BTreeSet<String> = panels

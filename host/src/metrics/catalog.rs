@@ -1,4 +1,4 @@
-//! The list of all metrics. docs/metrics.md and the dashboard are made from it, and every series is written by an entry.
+//! The list of all metrics. docs/metrics.md and the panels for Grafana are made from it, and every series is written by an entry.
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

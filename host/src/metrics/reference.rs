@@ -1,4 +1,4 @@
-//! docs/metrics.md, and the dashboard for Grafana, which are made from the catalog.
+//! docs/metrics.md, and the panels for Grafana, which are made from the catalog.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
@@ -15,9 +15,9 @@ const PAGE: &str = "docs/metrics.md";
 const BEGIN: &str = "<!-- Generated from host/src/metrics/catalog.rs. -->\n\n";
 const END: &str = "\n<!-- The end of the generated part. -->";
 
-const DASHBOARD: &str = "k8s/components/monitoring/dashboard.json";
+const PANELS: &str = "k8s/components/monitoring/grafana.json";
 
-/// The rows of the dashboard: their titles, and the beginnings of their metrics' names.
+/// The rows of panels: their titles, and the beginnings of their metrics' names.
 const ROWS: [(&str, &[&str]); 7] = [
     ("Components", &["berth_component_"]),
     ("Requests of the host", &["berth_http_", "berth_logins"]),
@@ -28,7 +28,7 @@ const ROWS: [(&str, &[&str]); 7] = [
     ("Host", &["berth_", "process_"]),
 ];
 
-/// The width of the dashboard, and the size of a panel, in Grafana's units.
+/// The width of a row, and the size of a panel, in Grafana's units.
 const WIDTH: usize = 24;
 const PANEL: (usize, usize) = (8, 7);
 
@@ -101,8 +101,8 @@ fn panel(metric: &Metric, x: usize, y: usize) -> Value {
     })
 }
 
-/// The dashboard: a row for each group, and a panel for each metric.
-fn dashboard() -> String {
+/// The panels: a row for each group, and a panel for each metric.
+fn panels() -> String {
     let (mut panels, mut y) = (Vec::new(), 0);
     let row_of = |metric: &Metric| {
         ROWS.iter()
@@ -128,7 +128,7 @@ fn dashboard() -> String {
     for (id, panel) in panels.iter_mut().enumerate() {
         panel["id"] = (id + 1).into();
     }
-    let dashboard = json!({
+    let all = json!({
         "title": "Berth",
         "uid": "berth",
         "schemaVersion": 39,
@@ -140,7 +140,7 @@ fn dashboard() -> String {
         }] },
         "panels": panels,
     });
-    serde_json::to_string_pretty(&dashboard).unwrap() + "\n"
+    serde_json::to_string_pretty(&all).unwrap() + "\n"
 }
 
 /// Writes a file if it is outdated, so that the test passes when it runs again.
@@ -167,9 +167,9 @@ fn the_page_has_the_table() {
 }
 
 #[test]
-fn the_dashboard_has_a_panel_for_each_metric() {
-    check(DASHBOARD, |_| dashboard());
-    let text = dashboard();
+fn grafana_has_a_panel_for_each_metric() {
+    check(PANELS, |_| panels());
+    let text = panels();
     for metric in METRICS {
         assert!(text.contains(metric.name), "{}", metric.name);
     }
