@@ -50,6 +50,7 @@ mod lifecycle;
 mod log;
 mod logs;
 mod manifest;
+mod metrics;
 mod postgres;
 mod traces;
 

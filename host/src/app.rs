@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::files::{FilesAt, FilesTables};
 use crate::in_flight::InFlight;
+use crate::metrics::HttpMetrics;
 
 /// The most requests at once to components on trial.
 const ON_TRIAL: usize = 16;
@@ -25,6 +26,7 @@ pub struct App {
     shared: Arc<Shared>,
     registry: Arc<Registry>,
     in_flight: InFlight,
+    metrics: Arc<HttpMetrics>,
 }
 
 struct Shared {
@@ -76,6 +78,7 @@ impl App {
             shared: Arc::new(shared),
             registry: Arc::clone(live.registry()),
             in_flight,
+            metrics: Arc::new(HttpMetrics::new(config.edge.max_connections)),
         }
     }
 
@@ -86,6 +89,7 @@ impl App {
             shared: Arc::clone(&self.shared),
             registry,
             in_flight: InFlight::new(ON_TRIAL),
+            metrics: Arc::default(),
         }
     }
 
@@ -172,6 +176,12 @@ impl App {
         };
         let is_first = of_component.is_none_or(|other| found.pattern().takes_precedence_over(other));
         is_first.then_some(found)
+    }
+
+    /// The numbers of requests and connections.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<HttpMetrics> {
+        &self.metrics
     }
 
     /// The requests in flight.

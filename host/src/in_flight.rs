@@ -1,5 +1,8 @@
 //! Counts the requests in flight, bounds their number, and signals when none is left.
 
+use std::sync::Arc;
+
+use berth_metrics::Counter;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -8,6 +11,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 pub struct InFlight {
     requests: TaskTracker,
     most: usize,
+    refused: Arc<Counter>,
 }
 
 impl InFlight {
@@ -17,6 +21,7 @@ impl InFlight {
         Self {
             requests: TaskTracker::new(),
             most,
+            refused: Arc::default(),
         }
     }
 
@@ -24,7 +29,23 @@ impl InFlight {
     pub(crate) fn enter(&self) -> Option<TaskTrackerToken> {
         // The request is counted before the comparison: two at once may both be refused, but never both admitted.
         let token = self.requests.token();
-        (self.requests.len() <= self.most).then_some(token)
+        if self.requests.len() <= self.most {
+            return Some(token);
+        }
+        self.refused.increment();
+        None
+    }
+
+    /// The requests in flight, and the most that there may be.
+    #[must_use]
+    pub fn count(&self) -> (usize, usize) {
+        (self.requests.len(), self.most)
+    }
+
+    /// The number of requests that were refused so far.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.get()
     }
 
     /// Waits until no request is in flight.

@@ -31,6 +31,7 @@ mod escape;
 pub mod files;
 mod in_flight;
 pub mod logging;
+pub mod metrics;
 mod prober;
 mod request_record;
 pub mod routes;

@@ -23,6 +23,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::database::{Database, DatabaseError, OwnServer};
 use crate::files::{self, FilesError, FilesTables};
 use crate::logging::Logging;
+use crate::metrics::{Exporter, Sources};
 use crate::prober::RouteProber;
 use crate::{admin, server, shutdown};
 
@@ -161,6 +162,14 @@ async fn serve_on(
         Box::new(RouteProber::new(app.clone())),
     )?);
 
+    let exporter = Exporter::new(Sources {
+        app: app.clone(),
+        rollout: Arc::clone(&rollout),
+        server: database.server().clone(),
+        pool: database.pool(),
+        log: log.queue().clone(),
+    });
+
     let mut live = pin!(go_live(&rollout, database, components));
     let is_live = timeout(DATABASE_WAIT, &mut live)
         .await
@@ -182,6 +191,7 @@ async fn serve_on(
         if !is_live {
             live.await?;
         }
+        rollout.observe().await;
         tokio::join!(
             HostSync::new(Arc::clone(&rollout)).follow(),
             follow_files(&app, watched.is_some()),
@@ -191,7 +201,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Operated::new(Arc::clone(&rollout), log), &config.admin, &config.edge) => Ok(()),
+        () = admin::serve(operators, Operated::new(Arc::clone(&rollout), log, exporter), &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };

@@ -25,6 +25,7 @@ use crate::app::App;
 use crate::config::Edge;
 use crate::connections::{Connection, Connections};
 use crate::drain_body::DrainedBody;
+use crate::metrics::ConnectionMetrics;
 use crate::routes::Routes;
 use refusals::Refusals;
 
@@ -45,7 +46,8 @@ pub async fn serve(listener: TcpListener, app: &App, edge: &Edge, stop: Cancella
         let routes = routes.clone();
         async move { routes.answer(request).await }
     };
-    let server = Server::new(answer, edge, stop.clone());
+    let metrics = app.metrics().connections.clone();
+    let server = Server::new(answer, edge, metrics, stop.clone());
     tokio::select! {
         () = server.accept(&listener) => {}
         () = stop.cancelled() => {}
@@ -74,6 +76,7 @@ pub(crate) struct Server<A> {
     write_timeout: Duration,
     tasks: TaskTracker,
     stop: CancellationToken,
+    metrics: ConnectionMetrics,
 }
 
 impl<A, F> Server<A>
@@ -82,7 +85,7 @@ where
     F: Future<Output = Response> + Send + 'static,
 {
     /// Makes a server whose connections end once `stop` is cancelled, each after its request in flight.
-    pub(crate) fn new(answer: A, edge: &Edge, stop: CancellationToken) -> Self {
+    pub(crate) fn new(answer: A, edge: &Edge, metrics: ConnectionMetrics, stop: CancellationToken) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(edge.header_timeout)
@@ -94,6 +97,7 @@ where
             write_timeout: edge.write_timeout,
             tasks: TaskTracker::new(),
             stop,
+            metrics,
         }
     }
 
@@ -105,6 +109,7 @@ where
                     if let Some(connection) = self.connections.admit(peer) {
                         self.spawn(socket, peer, connection);
                     } else {
+                        self.metrics.refused.increment();
                         tracing::debug!(%peer, "a connection was refused: every other is busy");
                     }
                 }
@@ -141,7 +146,10 @@ where
         let connection = http.serve_connection(TokioIo::new(Refusals::new(Box::pin(socket))), service);
         let stop = self.stop.clone();
         let was_stopping = stop.is_cancelled();
+        self.metrics.accepted.increment();
+        let open = self.metrics.open.enter();
         self.tasks.spawn(async move {
+            let _open = open;
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 biased;

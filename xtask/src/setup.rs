@@ -161,6 +161,27 @@ fn apt_get(package: &str) -> Result<()> {
     apt(&["install", "--yes", "--quiet", "--no-install-recommends", package])
 }
 
+/// Downloads Prometheus if it is missing, and returns the `PATH` that has it: Debian's package is unpacked and not installed,
+/// since an installed package starts a server. The tests that need it say that they are skipped where it is not to be had.
+pub(crate) fn prometheus(workspace: &Workspace, path: OsString) -> Result<OsString> {
+    let has_it = |folder: &Path| folder.join("prometheus").is_file() && folder.join("promtool").is_file();
+    if env::split_paths(&path).any(|folder| has_it(&folder)) {
+        return Ok(path);
+    }
+    let unpacked = workspace.tools().join("prometheus");
+    let programs = unpacked.join("usr/bin");
+    if !has_it(&programs) {
+        fs::create_dir_all(&unpacked)?;
+        let script = "apt-get download --quiet prometheus && dpkg -x prometheus_*.deb .";
+        let mut shell = Command::new("sh");
+        if run(shell.args(["-c", script]).current_dir(&unpacked)).is_err() {
+            eprintln!("No Prometheus on this machine, and none to download: its tests are skipped");
+            return Ok(path);
+        }
+    }
+    Ok(env::join_paths(env::split_paths(&path).chain([programs]))?)
+}
+
 fn debian() -> impl Iterator<Item = PathBuf> {
     fs::read_dir(DEBIAN)
         .into_iter()

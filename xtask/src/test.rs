@@ -11,6 +11,7 @@ pub(crate) fn test(workspace: &Workspace, arguments: &[String], signals: &Signal
     setup::target()?;
     let path = setup::postgres(workspace)?;
     setup::pgbouncer(&path)?;
+    let path = setup::prometheus(workspace, path)?;
     setup::wheels(workspace)?;
     setup::browser(workspace, &path)?;
     wasm::all(workspace)?;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use berth_metrics::Present;
 use berth_traces::{Array, KeyValue, Span, SpanKind, StringValue, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -10,6 +11,7 @@ use tokio::time::Instant;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::ledger::{Caller, Ledger};
+use crate::metrics::{ABANDONED, Metrics, REPLIED};
 use crate::reply::{FinishReason, Usage};
 use crate::settings::ApiKey;
 
@@ -28,7 +30,9 @@ pub(crate) struct Call {
     log: LogGate,
     /// The call in its trace.
     pub(crate) span: Span,
+    metrics: Arc<Metrics>,
     outcome: Outcome,
+    _in_flight: Present,
 }
 
 /// The longest logged text that a component or Cohere wrote, in bytes; longer texts are cut.
@@ -51,8 +55,8 @@ impl LogGate {
 enum Outcome {
     Abandoned,
     Replied(Usage, FinishReason, Option<String>),
-    /// With the detail.
-    Failed(String),
+    /// With the kind of the error, and the detail.
+    Failed(&'static str, String),
 }
 
 impl Outcome {
@@ -61,7 +65,7 @@ impl Outcome {
         match self {
             Self::Abandoned => None,
             Self::Replied(_, _, error) => error.as_deref(),
-            Self::Failed(detail) => Some(detail),
+            Self::Failed(_, detail) => Some(detail),
         }
     }
 }
@@ -79,6 +83,7 @@ impl Call {
         ledger: Arc<Ledger>,
         log: LogGate,
         parent: &Span,
+        metrics: Arc<Metrics>,
     ) -> Self {
         Self {
             caller,
@@ -91,6 +96,8 @@ impl Call {
             ledger,
             log,
             span: begin_span(parent, model),
+            _in_flight: metrics.in_flight.enter(),
+            metrics,
             outcome: Outcome::Abandoned,
         }
     }
@@ -98,13 +105,29 @@ impl Call {
     /// Ends the call with a reply. `error` is Cohere's message if the model failed.
     pub(crate) fn replied(mut self, usage: Usage, finish_reason: FinishReason, error: Option<String>) {
         self.ledger.enter(&self.caller, usage);
+        self.metrics.input_tokens.add(usage.input_tokens);
+        self.metrics.output_tokens.add(usage.output_tokens);
         self.outcome = Outcome::Replied(usage, finish_reason, error.map(|error| self.redact(error)));
     }
 
     /// Ends the call without a reply. Returns the caller's error.
     pub(crate) fn failed(mut self, failure: Failure) -> Error {
-        self.outcome = Outcome::Failed(self.redact(failure.detail));
+        self.outcome = Outcome::Failed(failure.error.kind(), self.redact(failure.detail));
         failure.error
+    }
+
+    /// Counts the call, which ends.
+    fn count(&self) {
+        let outcome = match &self.outcome {
+            Outcome::Abandoned => ABANDONED,
+            Outcome::Replied(..) => REPLIED,
+            Outcome::Failed(kind, _) => kind,
+        };
+        self.metrics.outcomes.get(&outcome).increment();
+        self.metrics
+            .retries
+            .add(u64::from(self.attempts.saturating_sub(1)));
+        self.metrics.durations.observe_time(self.started.elapsed());
     }
 
     fn redact(&self, text: String) -> String {
@@ -132,7 +155,7 @@ impl Call {
     fn end_span(&self) {
         match &self.outcome {
             Outcome::Abandoned => self.span.fail(|| "abandoned".to_owned()),
-            Outcome::Failed(_) => self.span.fail(|| "no_reply".to_owned()),
+            Outcome::Failed(kind, _) => self.span.fail(|| (*kind).to_owned()),
             Outcome::Replied(usage, finish_reason, _) => self.span.set(|| {
                 let tokens = |tokens: u64| i64::try_from(tokens).unwrap_or(i64::MAX);
                 let reasons = vec![StringValue::from(finish_reason.as_str())];
@@ -153,6 +176,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         self.end_span();
+        self.count();
         let (model, detail) = (cut(&self.model), self.outcome.detail().map(cut));
         if !self.log.admits(model.len() + detail.map_or(0, str::len)) {
             return;
@@ -181,7 +205,7 @@ impl Drop for Call {
                 error = detail,
                 "a model was asked"
             ),
-            Outcome::Failed(_) => line!(warn, error = detail, "a model was asked, and gave no reply"),
+            Outcome::Failed(..) => line!(warn, error = detail, "a model was asked, and gave no reply"),
         }
     }
 }

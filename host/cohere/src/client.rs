@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::failure::{Failure, message};
 use crate::ledger::{Caller, Ledger, Tally};
+use crate::metrics::Metrics;
 use crate::reply::Reply;
 use crate::request::Request;
 use crate::retry::retry;
@@ -37,6 +38,7 @@ pub struct Client {
     log: LogGate,
     /// The operation that calls are a part of.
     span: Span,
+    metrics: Arc<Metrics>,
 }
 
 struct Shared {
@@ -77,6 +79,7 @@ impl Client {
             shared: Arc::new(shared),
             log: LogGate::default(),
             span: Span::none(),
+            metrics: Arc::default(),
         })
     }
 
@@ -98,10 +101,16 @@ impl Client {
         }
     }
 
+    /// Returns the client with its calls counted in `metrics`.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// Sends a request to a model and waits for the whole response, until `deadline` at most.
     pub async fn chat(&self, request: &Request, caller: Caller, deadline: Instant) -> Result<Reply, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, false, self);
+        let mut call = self.call(request, caller, false);
         let answer = async {
             let response = self.shared.begin(request, &mut call, deadline).await?;
             let body = read(response, self.shared.settings.max_reply).await?;
@@ -130,7 +139,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<ChatStream, Error> {
         let deadline = self.shared.deadline(deadline);
-        let mut call = self.shared.call(request, caller, true, self);
+        let mut call = self.call(request, caller, true);
         let response = timeout_at(deadline, self.shared.begin(request, &mut call, deadline));
         match response.await.unwrap_or_else(|_| Err(Failure::timeout("answer"))) {
             Ok(response) => {
@@ -152,6 +161,21 @@ impl Client {
     pub fn tallies(&self) -> Vec<(Caller, Tally)> {
         self.shared.ledger.read()
     }
+
+    fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
+        let Shared { settings, ledger, .. } = &*self.shared;
+        let model = request.model.as_deref().unwrap_or(&settings.default_model);
+        Call::new(
+            caller,
+            model,
+            streamed,
+            settings.api_key.clone(),
+            Arc::clone(ledger),
+            self.log.clone(),
+            &self.span,
+            Arc::clone(&self.metrics),
+        )
+    }
 }
 
 impl fmt::Debug for Client {
@@ -166,20 +190,6 @@ impl fmt::Debug for Client {
 impl Shared {
     fn deadline(&self, deadline: Instant) -> Instant {
         deadline.min(Instant::now() + self.settings.total_timeout)
-    }
-
-    fn call(&self, request: &Request, caller: Caller, streamed: bool, client: &Client) -> Call {
-        let model = request.model.as_deref().unwrap_or(&self.settings.default_model);
-        let key = self.settings.api_key.clone();
-        Call::new(
-            caller,
-            model,
-            streamed,
-            key,
-            Arc::clone(&self.ledger),
-            client.log.clone(),
-            &client.span,
-        )
     }
 
     /// Checks the request, waits for a permit, and sends the request until a response begins.

@@ -4,7 +4,8 @@
 //! The steps of a call: the `request` is checked and converted to Cohere's format (`wire`); the `client` gets a permit
 //! among the calls in flight and sends the request, with retries (`retry`); the response is read as a whole, or as a
 //! `stream` of `events` that an `assembly` puts together. An error is a `failure`, of which the caller gets an `error`
-//! and the log the detail. When a `call` ends, however it ends, it is logged, and its tokens are added to the `ledger`.
+//! and the log the detail. When a `call` ends, however it ends, it is logged, its tokens are added to the `ledger`,
+//! and it counts in the `metrics` of its client.
 //!
 //! Dropping a future or a [`ChatStream`] of this crate closes its connection to Cohere. The key is in no error, no log
 //! and no `Debug`.
@@ -16,6 +17,7 @@ mod error;
 mod events;
 mod failure;
 mod ledger;
+mod metrics;
 mod reply;
 mod request;
 mod retry;
@@ -26,6 +28,7 @@ mod wire;
 pub use client::{Client, ClientError};
 pub use error::Error;
 pub use ledger::{Caller, Tally};
+pub use metrics::Metrics;
 pub use reply::{Event, FinishReason, Reply, Usage};
 pub use request::{AssistantMessage, Message, Request, Tool, ToolCall, ToolChoice, ToolResult};
 pub use settings::{ApiKey, ApiKeyError, Backoff, BaseUrl, BaseUrlError, DEFAULT_MODEL, Settings};

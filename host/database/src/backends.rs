@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
+use crate::metrics::PoolMetrics;
 use crate::pool::{Pool, PoolError};
 
 /// Timeout of each step: cancelling a statement, ending a session, and the backend's exit after its
@@ -78,6 +79,7 @@ impl Backends {
             is_direct,
             time,
             is_reset_due: false,
+            metrics: Arc::default(),
         }
     }
 
@@ -88,12 +90,14 @@ impl Backends {
             target,
             is_direct,
             time,
+            metrics,
             ..
         } = backend;
         let key = connection.cancel_key();
         if connection.is_busy()
             && let Some(key) = key
         {
+            metrics.cancellations.increment();
             self.cancel(key, &target).await;
         }
         let mut pause = FIRST_RETRY_PAUSE;
@@ -105,6 +109,7 @@ impl Backends {
                 process = key.process,
                 "a backend does not end by itself: it is terminated"
             );
+            metrics.terminations.increment();
             if let Err(error) = self.terminate(&[key.process]).await {
                 tracing::warn!(
                     process = key.process,
@@ -232,6 +237,8 @@ pub(crate) struct Backend {
     time: Duration,
     /// Whether the session must be reset before its next request.
     pub(crate) is_reset_due: bool,
+    /// The numbers of its pool.
+    metrics: Arc<PoolMetrics>,
 }
 
 impl Backend {
@@ -242,6 +249,14 @@ impl Backend {
             self.is_reset_due = false;
         }
         Ok(())
+    }
+
+    /// The backend, whose end counts in the numbers of its pool.
+    pub(crate) fn counted_in(self, metrics: &Arc<PoolMetrics>) -> Self {
+        Self {
+            metrics: Arc::clone(metrics),
+            ..self
+        }
     }
 
     /// Ends the backend in a background task, and then drops `until`: the connection's place in its pool.

@@ -19,6 +19,7 @@
 //! - [`isolation`]: a schema and a login role for each component
 //! - [`rows`]: rows that belong to the caller of a request
 //! - `storage`: statements on the host's own tables, and their errors
+//! - [`metrics`]: the numbers of a pool
 //! - [`lock`], [`listen`]: several hosts on one database
 //!
 //! The crate knows no HTTP, knows components only by name, and reads no configuration: callers pass settings.
@@ -31,6 +32,7 @@ pub mod isolation;
 mod lease;
 pub mod listen;
 pub mod lock;
+pub mod metrics;
 pub mod migrating;
 pub mod migrations;
 pub mod pool;
@@ -51,6 +53,7 @@ pub use backends::Backends;
 pub use isolation::{ComponentDatabase, Isolation, IsolationError, RowOwnership, component_database};
 pub use listen::Listener;
 pub use lock::SwapLock;
+pub use metrics::{PoolMetrics, PoolStatus};
 pub use migrating::Migrating;
 pub use migrations::{Applied, Migration, MigrationError, migrate};
 pub use pool::{Connection, Pool, PoolError};

@@ -18,6 +18,7 @@ use deadpool::managed::{
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
 
+use crate::metrics::{self, PoolMetrics, PoolStatus};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction::{self, End};
 use crate::server::{Server, Sessions};
@@ -60,6 +61,7 @@ impl Pool {
             begin: pooled_transaction::begin_sql(&settings).into(),
             server: server.into(),
             settings,
+            metrics: Arc::default(),
         };
         let pool = build(manager, &sizes);
         tokio::spawn(close_idle(pool.weak()));
@@ -72,7 +74,22 @@ impl Pool {
     ///
     /// See [`PoolError`].
     pub async fn acquire(&self) -> Result<Connection, PoolError> {
-        Ok(Connection(Some(self.0.get().await?)))
+        let started = Instant::now();
+        let acquired = self.0.get().await;
+        self.metrics().record_wait(started.elapsed(), &acquired);
+        Ok(Connection(Some(acquired?)))
+    }
+
+    /// The numbers of the pool.
+    #[must_use]
+    pub fn metrics(&self) -> &PoolMetrics {
+        &self.0.manager().metrics
+    }
+
+    /// The connections at the moment.
+    #[must_use]
+    pub fn status(&self) -> PoolStatus {
+        metrics::status(&self.0)
     }
 }
 
@@ -212,10 +229,12 @@ impl DerefMut for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(mut pooled) = self.0.take()
-            && (pooled.in_pooled_transaction || !is_at_rest(&mut pooled.connection))
-        {
-            drop(Object::take(pooled));
+        if let Some(mut pooled) = self.0.take() {
+            let time = Object::metrics(&pooled).last_used();
+            pooled.metrics.uses.observe_time(time);
+            if pooled.in_pooled_transaction || !is_at_rest(&mut pooled.connection) {
+                drop(Object::take(pooled));
+            }
         }
     }
 }
@@ -244,6 +263,7 @@ struct Manager {
     /// The statements that begin a transaction on a pooler's session.
     begin: Arc<str>,
     settings: PoolSettings,
+    metrics: Arc<PoolMetrics>,
 }
 
 /// A connection, the kind of its session, and the time of its last response.
@@ -254,6 +274,7 @@ struct Pooled {
     /// Whether a pooled transaction has begun and not ended.
     in_pooled_transaction: bool,
     answered: Instant,
+    metrics: Arc<PoolMetrics>,
 }
 
 impl managed::Manager for Manager {
@@ -274,6 +295,7 @@ impl managed::Manager for Manager {
             begin,
             in_pooled_transaction: false,
             answered: Instant::now(),
+            metrics: Arc::clone(&self.metrics),
         })
     }
 

@@ -8,6 +8,7 @@ use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
 
 use crate::backends::{Backend, Backends};
 use crate::host_tables::FIND_RESET;
+use crate::metrics::PoolMetrics;
 use crate::pool::{MAX_IDLE, PING_AFTER_IDLE};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_transaction;
@@ -38,6 +39,7 @@ pub(crate) struct Manager {
     settings: PoolSettings,
     backends: Backends,
     repair: Option<Repair>,
+    metrics: Arc<PoolMetrics>,
 }
 
 /// A session of the pool.
@@ -105,7 +107,13 @@ impl Manager {
             settings,
             backends,
             repair,
+            metrics: Arc::default(),
         }
+    }
+
+    /// The numbers of the pool.
+    pub(crate) fn metrics(&self) -> &Arc<PoolMetrics> {
+        &self.metrics
     }
 
     async fn open(&self) -> Result<Backend, Error> {
@@ -118,7 +126,8 @@ impl Manager {
         let time = self.settings.statement_timeout;
         Ok(self
             .backends
-            .register(connection, target, sessions == Sessions::Own, time))
+            .register(connection, target, sessions == Sessions::Own, time)
+            .counted_in(&self.metrics))
     }
 }
 

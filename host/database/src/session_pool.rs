@@ -8,7 +8,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, WeakPool};
 use tokio::sync::Mutex;
@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::backends::{Backend, Backends};
 use crate::lease::{Kind, Lease};
+use crate::metrics::{self, PoolMetrics, PoolStatus};
 use crate::pool::{MAX_IDLE, build};
 use crate::pool_settings::PoolSettings;
 use crate::pooled_session::{Manager, Repair};
@@ -101,7 +102,11 @@ impl SessionPool {
         let (mut lease, claims) = match &self.0 {
             Source::Shared(pool) => {
                 let claims = pool.manager().claims();
-                (Lease::from_pool(pool.get().await?)?, claims)
+                let started = Instant::now();
+                let acquired = pool.get().await;
+                let metrics = pool.manager().metrics();
+                metrics.record_wait(started.elapsed(), &acquired);
+                (Lease::from_pool(acquired?)?, claims)
             }
             Source::Trial(trial) => {
                 let session = timeout(trial.queue_timeout, Arc::clone(&trial.session).lock_owned());
@@ -124,6 +129,15 @@ impl SessionPool {
             }
         };
         Ok(Session::new(lease, limit, notices, claim))
+    }
+
+    /// The numbers of the pool, and its connections at the moment. None for the only session of a version on trial.
+    #[must_use]
+    pub fn metrics(&self) -> Option<(&PoolMetrics, PoolStatus)> {
+        match &self.0 {
+            Source::Shared(pool) => Some((&**pool.manager().metrics(), metrics::status(pool))),
+            Source::Trial(_) => None,
+        }
     }
 }
 

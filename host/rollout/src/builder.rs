@@ -64,7 +64,11 @@ impl Builder {
         let sessions = database.map(|database| self.databases.sessions(spec, database));
         let all_rows = database.and_then(|database| self.databases.all_rows_sessions(spec, database));
         let cohere = spec.has(Capability::Cohere).then(|| self.cohere.clone());
-        Resources::new(spec, sessions, all_rows, cohere)
+        let resources = Resources::new(spec, sessions, all_rows, cohere);
+        match live {
+            Some(live) => resources.counting_on(live.resources()),
+            None => resources,
+        }
     }
 }
 

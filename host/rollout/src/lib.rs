@@ -26,6 +26,7 @@ mod components;
 mod entrances;
 mod failures;
 mod live_versions;
+pub mod metrics;
 pub mod overview;
 mod permit;
 mod plan;

@@ -1,10 +1,12 @@
 //! The report of a swap while it is being written. Listeners hear of each step when it begins and when it ends.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use berth_traces::{KeyValue, Span, SpanKind, Traces};
 use tokio::sync::{broadcast, mpsc};
 
+use crate::metrics::SwapMetrics;
 use crate::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
 
 /// Broadcast capacity, in events. Slower subscribers lose events.
@@ -15,6 +17,7 @@ const MAX_EVENTS_BEHIND: usize = 1024;
 pub(crate) struct Listeners {
     subscribers: broadcast::Sender<Progress>,
     caller: Option<mpsc::UnboundedSender<Progress>>,
+    metrics: Arc<SwapMetrics>,
 }
 
 impl Listeners {
@@ -22,6 +25,7 @@ impl Listeners {
         Self {
             subscribers: broadcast::channel(MAX_EVENTS_BEHIND).0,
             caller: None,
+            metrics: Arc::default(),
         }
     }
 
@@ -30,7 +34,13 @@ impl Listeners {
         Self {
             subscribers: self.subscribers.clone(),
             caller,
+            metrics: Arc::clone(&self.metrics),
         }
+    }
+
+    /// The numbers of all swaps.
+    pub(crate) fn metrics(&self) -> &Arc<SwapMetrics> {
+        &self.metrics
     }
 
     /// Subscribes to every swap from now on.
@@ -111,6 +121,7 @@ impl Recorder {
         }
         span.end();
         let took = milliseconds(began);
+        self.listeners.metrics.record_step(step, began.elapsed());
         match result {
             Ok((value, remark)) => {
                 self.write(step, StepState::Passed, remark, took);
@@ -154,6 +165,10 @@ impl Recorder {
         self.report.failure = failure;
         self.report.milliseconds = milliseconds(self.began);
         self.end_span();
+        let failed = self.report.failure.as_ref().map(|failure| failure.step);
+        self.listeners
+            .metrics
+            .record(&self.report.component, outcome, failed, self.began.elapsed());
         self.listeners.tell(Progress::Report {
             report: self.report.clone(),
         });

@@ -1,11 +1,13 @@
 //! The means of a swap on this host: all that entrances and stages need.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use berth_database::StorageError;
 use berth_runtime::{
-    CodeCache, Compiler, CompilerProcess, Engine, EngineError, EngineSettings, IncomingWasm,
+    CodeCache, Compiler, CompilerProcess, Engine, EngineError, EngineSettings, GuestMemoryUse, IncomingWasm,
 };
 use berth_traces::Traces;
 use tokio::sync::broadcast;
@@ -14,6 +16,7 @@ use tokio::time::timeout;
 use crate::builder::{Builder, ComponentDatabases, HostDatabase};
 use crate::components::Components;
 use crate::live_versions::LiveVersions;
+use crate::metrics::{Known, SwapMetrics};
 use crate::permit::Exclusive;
 use crate::precedence::Precedence;
 use crate::prober::Prober;
@@ -38,6 +41,8 @@ pub struct Rollout {
     pub(crate) listeners: Listeners,
     pub(crate) precedence: Precedence,
     pub(crate) traces: Traces,
+    /// What the database has last said of each component.
+    known: Mutex<BTreeMap<String, Known>>,
 }
 
 /// The settings of a [`Rollout`].
@@ -103,6 +108,7 @@ impl Rollout {
             listeners: Listeners::new(),
             precedence: settings.precedence,
             traces,
+            known: Mutex::default(),
         })
     }
 
@@ -110,6 +116,57 @@ impl Rollout {
     #[must_use]
     pub fn progress(&self) -> broadcast::Receiver<Progress> {
         self.listeners.subscribe()
+    }
+
+    /// The numbers of the swaps on this host.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<SwapMetrics> {
+        self.listeners.metrics()
+    }
+
+    /// The memory of all instances.
+    #[must_use]
+    pub fn guest_memory(&self) -> GuestMemoryUse {
+        self.builder.compiler.guest_memory()
+    }
+
+    /// The live versions of this host.
+    #[must_use]
+    pub fn live(&self) -> &LiveVersions {
+        &self.live
+    }
+
+    /// What the database has last said of each component of this host, without a query.
+    #[must_use]
+    pub fn known(&self) -> BTreeMap<String, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks the database for what [`known`](Self::known) returns, as well as possible. A host does so when it starts,
+    /// after a swap, and whenever it polls: a scrape must not wake a database that sleeps.
+    pub async fn observe(&self) {
+        if let Err(error) = self.try_observe().await {
+            tracing::debug!(%error, "the database does not say how the components stand");
+        }
+    }
+
+    async fn try_observe(&self) -> Result<(), StorageError> {
+        let mut replicas = self.stores.hosts.all().await?;
+        let mut kept = self.stores.versions.kept().await?;
+        let statuses = self.live.statuses().all().into_iter();
+        let known = statuses.map(|(component, status)| {
+            let mut hosts = replicas.remove(&component).unwrap_or_default();
+            hosts.retain(|host| !host.this);
+            hosts.push(self.stores.hosts.this(status));
+            let known = Known {
+                hosts: Known::count(&hosts),
+                kept_versions: kept.remove(&component).unwrap_or_default(),
+            };
+            (component, known)
+        });
+        let known = known.collect();
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
     }
 
     /// Makes a file for a component that is being uploaded.
@@ -138,5 +195,6 @@ impl Rollout {
         if let Err(error) = self.report().await {
             tracing::debug!(%error, "the other hosts could not be told of a swap");
         }
+        self.observe().await;
     }
 }

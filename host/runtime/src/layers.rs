@@ -7,7 +7,13 @@ use std::path::{Path, PathBuf};
 
 /// The layers, the lowest first. A module uses lower layers only.
 const LAYERS: [&[&str]; 8] = [
-    &["principal", "route_pattern", "settings", "source_lines"],
+    &[
+        "metrics",
+        "principal",
+        "route_pattern",
+        "settings",
+        "source_lines",
+    ],
     &["request"],
     &["limits"],
     &["ambient", "capabilities"],

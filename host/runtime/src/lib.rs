@@ -8,6 +8,7 @@
 //! - `engine`: wasmtime, configured in one function
 //! - `source_lines`: the source lines behind machine code, which `load` writes and `run` reads
 //! - `spec`, `route_pattern`, `limits`, `settings`: a component as the manifest describes it
+//! - `metrics`: the numbers of a component
 //! - `principal`: the caller of a request
 //!
 //! `load` uses `run`, and both use `capabilities` and `ambient`; these two know `request` and the manifest's types
@@ -24,6 +25,7 @@ mod fixtures;
 mod layers;
 mod limits;
 mod load;
+pub mod metrics;
 mod principal;
 mod request;
 mod route_pattern;
@@ -54,10 +56,11 @@ pub use request::traps::{MAX_TRAP_BYTES, MAX_TRAPS, Trap, Traps};
 pub use request::usage::{RequestUsage, Used};
 pub use route_pattern::RoutePattern;
 pub use run::guest_body::{GuestBody, GuestBodyError};
+pub use run::guest_memory::GuestMemoryUse;
 pub use run::handle_error::HandleError;
 pub use run::registry::{Deployment, Registry, Route, RouteError};
 pub use run::request_body::RequestBodyError;
 pub use run::resources::Resources;
-pub use run::version::{Authority, Version};
+pub use run::version::{Authority, Use, Version};
 pub use settings::Settings;
 pub use spec::{Authentication, ComponentSpec, Probe};

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
+use super::METRICS_PATH;
 use super::error::AdminError;
 use crate::config::Secret;
 use crate::connections::{Busy, Closing};
@@ -16,17 +17,29 @@ use crate::routes::guarded_body::guard_body;
 
 /// The token that operators must have.
 #[derive(Clone)]
-pub(super) struct Access(Option<Arc<[u8; 32]>>);
+pub(super) struct Access {
+    token: Option<Arc<[u8; 32]>>,
+    /// Whether [`METRICS_PATH`] needs no token.
+    has_open_metrics: bool,
+}
 
 impl Access {
     /// Requires this token, or none.
-    pub(super) fn new(token: Option<Secret>) -> Self {
-        Self(token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))))
+    pub(super) fn new(token: Option<Secret>, has_open_metrics: bool) -> Self {
+        Self {
+            token: token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))),
+            has_open_metrics,
+        }
+    }
+
+    /// Whether a request is for metrics that are open to every client.
+    fn is_open(&self, method: &Method, path: &str) -> bool {
+        self.has_open_metrics && method.is_safe() && path == METRICS_PATH
     }
 
     /// Whether a request may be answered.
     fn allow(&self, method: &Method, headers: &HeaderMap, peer: SocketAddr) -> Result<(), AdminError> {
-        let Some(wanted) = &self.0 else {
+        let Some(wanted) = &self.token else {
             return match (peer.ip().to_canonical().is_loopback(), method.is_safe()) {
                 (true, true) => Ok(()),
                 (true, false) => Err(AdminError::NoToken),
@@ -54,7 +67,12 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    match access.allow(request.method(), request.headers(), peer) {
+    let allowed = if access.is_open(request.method(), request.uri().path()) {
+        Ok(())
+    } else {
+        access.allow(request.method(), request.headers(), peer)
+    };
+    match allowed {
         Ok(()) => match Busy::begin(request.extensions()) {
             Ok(busy) => guard_body(next.run(request).await, busy),
             Err(Closing) => AdminError::Closing.into_response(),
@@ -87,7 +105,7 @@ mod tests {
         given: Option<&str>,
         peer: &str,
     ) -> Result<(), AdminError> {
-        let access = Access::new(token.map(|token| token.to_owned().into()));
+        let access = Access::new(token.map(|token| token.to_owned().into()), false);
         let headers = given
             .map(|given| (header::AUTHORIZATION, given.parse().unwrap()))
             .into_iter()
@@ -111,6 +129,17 @@ mod tests {
             assert!(matches!(given(wrong), Err(AdminError::Unauthorized)), "{wrong:?}");
         }
         assert!(allow(Some("secret"), &Method::PUT, Some("Bearer secret"), "10.0.0.1:1").is_ok());
+    }
+
+    #[test]
+    fn open_metrics_open_their_own_path_alone() {
+        let open = Access::new(Some("secret".to_owned().into()), true);
+        assert!(open.is_open(&Method::GET, "/metrics"));
+        assert!(!open.is_open(&Method::POST, "/metrics"));
+        for path in ["/metrics/", "/metrics/x", "/admin/components", "/Metrics"] {
+            assert!(!open.is_open(&Method::GET, path), "{path}");
+        }
+        assert!(!Access::new(None, false).is_open(&Method::GET, "/metrics"));
     }
 
     #[test]

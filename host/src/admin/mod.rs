@@ -1,10 +1,12 @@
-//! The admin API, on a listener of its own: shows components, their versions and the log, and swaps a version for another.
+//! The admin API, on a listener of its own: shows components, their versions, the log and the metrics, and swaps a version for
+//! another.
 //!
 //! - `access`: checks whether a request is allowed
 //! - `components`: the routes of components
 //! - `events`: the progress of swaps
 //! - `logs`, `traps`: the last lines of the log, and the last failures of components
 //! - `log_level`: the filter of the log
+//! - `metrics`: the numbers for a monitoring system
 //! - `openapi`: the document of the routes
 //! - `error`: the failures of a request
 
@@ -14,6 +16,7 @@ mod error;
 mod events;
 mod log_level;
 mod logs;
+mod metrics;
 mod openapi;
 mod traps;
 
@@ -32,6 +35,7 @@ use tracing::Instrument as _;
 
 use crate::config::{Admin, Edge};
 use crate::logging::{Level, Logging, Recent};
+use crate::metrics::{ConnectionMetrics, Exporter};
 use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
@@ -46,16 +50,18 @@ pub struct Operated {
     rollout: Arc<Rollout>,
     recent: Recent,
     level: Level,
+    exporter: Arc<Exporter>,
 }
 
 impl Operated {
     /// The parts of a host with this log.
     #[must_use]
-    pub fn new(rollout: Arc<Rollout>, log: &Logging) -> Self {
+    pub fn new(rollout: Arc<Rollout>, log: &Logging, exporter: Exporter) -> Self {
         Self {
             rollout,
             recent: log.recent().clone(),
             level: log.level().clone(),
+            exporter: Arc::new(exporter),
         }
     }
 }
@@ -78,9 +84,18 @@ impl FromRef<Operated> for Level {
     }
 }
 
+impl FromRef<Operated> for Arc<Exporter> {
+    fn from_ref(host: &Operated) -> Self {
+        Self::clone(&host.exporter)
+    }
+}
+
+/// The path of the metrics.
+pub(crate) const METRICS_PATH: &str = "/metrics";
+
 /// Serves operators and never returns, with the time limits of `edge`.
 pub async fn serve(listener: TcpListener, host: Operated, admin: &Admin, edge: &Edge) {
-    let router = router(host, Access::new(admin.token.clone()));
+    let router = router(host, Access::new(admin.token.clone(), admin.has_open_metrics));
     let edge = Edge {
         max_connections: MAX_CONNECTIONS,
         max_connections_per_client: MAX_CONNECTIONS,
@@ -89,6 +104,7 @@ pub async fn serve(listener: TcpListener, host: Operated, admin: &Admin, edge: &
     let server = Server::new(
         move |request| answer(router.clone(), request),
         &edge,
+        ConnectionMetrics::default(),
         CancellationToken::new(),
     );
     server.accept(&listener).await;
@@ -110,7 +126,7 @@ async fn answer(router: Router, mut request: Request) -> Response {
 }
 
 /// Every route. The router is made of this list alone, and a test compares it with the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Operated>); 9] {
+fn routes() -> [(&'static str, MethodRouter<Operated>); 10] {
     [
         ("/admin/components", get(components::list)),
         (
@@ -124,6 +140,7 @@ fn routes() -> [(&'static str, MethodRouter<Operated>); 9] {
         ("/admin/logs", get(logs::lines)),
         ("/admin/openapi.json", get(openapi::show)),
         ("/admin/traps", get(traps::list)),
+        (METRICS_PATH, get(metrics::show)),
     ]
 }
 

@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{components, events, log_level, logs, traps};
+use super::{components, events, log_level, logs, metrics, traps};
 
 /// The security scheme: the operators' token.
 const BEARER: &str = "bearer";
@@ -37,6 +37,7 @@ pub(super) struct ErrorBody {
         log_level::show,
         log_level::set,
         logs::lines,
+        metrics::show,
         show,
         traps::list,
     ),

@@ -37,6 +37,7 @@ use crate::client::Client;
 use crate::config::{CorsOrigins, Secret};
 use accounts::Accounts;
 use bearer::Carrier;
+use berth_metrics::{Counters, labels};
 use claims::TokenKey;
 pub use error::AuthError;
 use passwords::Passwords;
@@ -74,6 +75,23 @@ pub struct Auth {
     cors_origins: CorsOrigins,
     anonymous_user: Option<String>,
     secure_cookies: bool,
+    logins: Counters<LoginOutcome>,
+}
+
+labels! {
+    /// The outcome of a login.
+    LoginOutcome {
+        /// The client has a token.
+        Ok = "ok",
+        /// The address or the password is wrong.
+        Failed = "failed",
+        /// Too many logins had failed before.
+        Throttled = "throttled",
+        /// An operator has disabled the account.
+        Disabled = "disabled",
+        /// The host was busy, or its database was not available.
+        Unavailable = "unavailable",
+    }
 }
 
 /// A verified caller.
@@ -107,6 +125,7 @@ impl Auth {
             cors_origins: settings.cors_origins,
             anonymous_user: settings.anonymous_user,
             secure_cookies: settings.secure_cookies,
+            logins: Counters::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use berth_database::{PoolError, StorageError};
+use berth_metrics::Counters;
 use http::HeaderMap;
 use tokio::time::timeout;
 
@@ -11,7 +12,7 @@ use super::accounts::{Account, Found};
 use super::email::EmailAddress;
 use super::requests::{Login, Registration};
 use super::throttle::Attempt;
-use super::{Auth, AuthError, Identity, bearer};
+use super::{Auth, AuthError, Identity, LoginOutcome, bearer};
 use crate::client::Client;
 
 /// How long a login may wait before it looks up its account.
@@ -44,6 +45,24 @@ impl Auth {
     ///
     /// A login for an unknown address takes as long, and gets the same error, as a wrong password.
     pub async fn log_in(&self, login: Login, client: &Client) -> Result<Session, AuthError> {
+        let result = self.try_log_in(login, client).await;
+        self.logins.increment(match &result {
+            Ok(_) => LoginOutcome::Ok,
+            Err(AuthError::InvalidLogin) => LoginOutcome::Failed,
+            Err(AuthError::Throttled(_)) => LoginOutcome::Throttled,
+            Err(AuthError::Disabled) => LoginOutcome::Disabled,
+            Err(_) => LoginOutcome::Unavailable,
+        });
+        result
+    }
+
+    /// The logins so far, by outcome.
+    #[must_use]
+    pub fn logins(&self) -> &Counters<LoginOutcome> {
+        &self.logins
+    }
+
+    async fn try_log_in(&self, login: Login, client: &Client) -> Result<Session, AuthError> {
         let client = client.network();
         let found = self.find(&login.address, client).await?;
         let is_known = found.as_ref().is_some_and(|found| found.knows_client);

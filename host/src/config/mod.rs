@@ -114,6 +114,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// `ADMIN_TOKEN`
     pub token: Option<Secret>,
+    /// `METRICS`: whether `/metrics` needs no token.
+    pub has_open_metrics: bool,
 }
 
 /// The settings of the log.

@@ -71,6 +71,17 @@ pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// Whether metrics are open to clients without a token.
+pub(super) fn open_or_token(text: &str) -> Result<bool, String> {
+    match text {
+        "open" => Ok(true),
+        "token" => Ok(false),
+        _ => Err(format!(
+            "{text:?} is neither token nor open: write one of the two"
+        )),
+    }
+}
+
 pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse()
         .map_err(|_| format!("{text:?} is not a port: write a number from 0 to 65535"))

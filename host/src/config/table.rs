@@ -127,6 +127,10 @@ variables! {
     /// The token that operators send, as the commands of `berth components` do.
     ADMIN_TOKEN: SecretVariable<Secret> = "none: only this machine, and only to look", Ok;
 
+    /// Clients of `/metrics` on the operators' listener: `token` has them send `ADMIN_TOKEN`, as for the rest of the
+    /// listener. `open` answers `GET /metrics`, and nothing else, to every client without a token.
+    METRICS: Variable<bool> = "token", parse::open_or_token;
+
     /// How often to look for what other hosts on the database made live, beside listening for it. `off` is for a host
     /// that is alone, so that its database can sleep.
     BERTH_FOLLOW_INTERVAL: Variable<Option<Duration>> = "10s", parse::interval_or_off;

@@ -41,6 +41,8 @@ struct State {
     lines: Vec<u8>,
     /// Lines that were lost since the log last reported the count.
     lost: u64,
+    /// All lines that were lost.
+    lost_since_start: u64,
     phase: Phase,
     /// How many writes have been made.
     batches: u64,
@@ -76,6 +78,7 @@ impl Queue {
         let mut state = self.0.state();
         if state.lines.len() + line.len() > MAX_WAITING_BYTES {
             state.lost += 1;
+            state.lost_since_start += 1;
             return;
         }
         state.lines.extend_from_slice(line);
@@ -84,6 +87,12 @@ impl Queue {
             drop(state);
             self.0.filled.notify_one();
         }
+    }
+
+    /// The number of lines that were lost so far.
+    #[must_use]
+    pub fn lost_lines(&self) -> u64 {
+        self.0.state().lost_since_start
     }
 
     /// Waits until every line is written or lost, unless the log accepts nothing for a second.
@@ -179,6 +188,7 @@ impl<W: Write> Writer<W> {
         state.batches += 1;
         self.shared.written.notify_all();
         state.lost += lost;
+        state.lost_since_start += lost;
         if lost > 0 || state.lost == 0 {
             return;
         }

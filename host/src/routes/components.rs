@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use berth_runtime::metrics::Failure;
 use berth_runtime::{Authentication, HandleError, Principal, RequestDetails, Version};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::auth::bearer;
 use crate::client::Client;
 use crate::error::ApiError;
+use crate::metrics::RouteTag;
 use crate::request_record::RequestRecord;
 use crate::routes::request_id::RequestId;
 use crate::routes::response_headers::{self, RESERVED_PREFIX};
@@ -40,6 +42,7 @@ pub(crate) async fn dispatch(State(app): State<App>, request: Request) -> Result
         });
     };
     let (version, pattern) = (Arc::clone(&route.version), route.pattern.shared());
+    RouteTag::set(request.extensions(), &route.metrics);
     // Only this version is still needed; the rest of the deployment may be freed when it is replaced.
     drop(deployment);
     let record = RequestRecord::of(request.extensions());
@@ -102,6 +105,8 @@ fn check(mut response: Response, version: &Version, request_id: &str) -> Respons
     let status = response.status().as_u16();
     // A status of 1xx is no final response, and HTTP has no status from 600 on (RFC 9110, 15).
     if !(200..600).contains(&status) {
+        let metrics = version.resources().metrics();
+        metrics.failures.increment(Failure::InvalidStatus);
         version.warn(
             request_id,
             format_args!("the component answered with the status {status}"),

@@ -40,6 +40,7 @@ use crate::client::Client;
 use crate::config::{HttpTable, ServerTiming, TrustedProxies};
 use crate::error::ApiError;
 use crate::files::{FilesAt, prefers_html};
+use crate::metrics::{self, HttpMetrics, Measured, RouteTag};
 use crate::request_record::RequestRecord;
 use access_log::Entry;
 pub(crate) use access_log::Probe;
@@ -55,6 +56,7 @@ pub struct Routes {
     server_timing: Arc<ServerTiming>,
     http: Arc<HttpTable>,
     traces: Traces,
+    metrics: Arc<HttpMetrics>,
     router: Router,
 }
 
@@ -68,6 +70,7 @@ impl Routes {
             server_timing: Arc::new(app.server_timing().clone()),
             http: Arc::clone(app.http()),
             traces: app.traces().clone(),
+            metrics: Arc::clone(app.metrics()),
             router: router(app),
         }
     }
@@ -81,10 +84,11 @@ impl Routes {
         let record = RequestRecord::begin(&mut request);
         let answer = async {
             let is_probe = self.http.own_routes.is_probe(request.uri().path());
+            let measured = Measured::begin(&mut request, &self.metrics);
             let entry = Entry::begin(&mut request, client.clone(), record.clone(), is_probe, trace);
             let mut response = self.answer_shared(request).await;
             server_timing::tell(&self.server_timing, &client, &record, &mut response);
-            entry.end(response)
+            entry.end(measured.end(response))
         };
         let mut response = answer.instrument(span).await;
         id.write_on(&mut response);
@@ -120,7 +124,8 @@ impl Routes {
 fn router(app: &App) -> Router {
     let own = app.own_routes();
     let bound = from_fn_with_state(app.clone(), in_flight_limit::bound);
-    let mut bounded = Router::new().route("/", any(root));
+    let counted = from_fn_with_state(Arc::clone(app.metrics()), metrics::tag);
+    let mut bounded = Router::new();
     if let Some(path) = &own.openapi {
         bounded = bounded.route(path, get(docs::document));
     }
@@ -134,17 +139,23 @@ fn router(app: &App) -> Router {
             .route(path, any(not_found))
             .route(&format!("{path}/{{*rest}}"), any(not_found));
     }
-    let bounded = bounded.fallback(dispatch).layer(bound.clone());
+    let bounded = bounded
+        .layer(counted.clone())
+        .route("/", any(root))
+        .fallback(dispatch)
+        .layer(bound.clone());
 
     // A slow body counts as in flight only after it has arrived.
     let accounts = auth::router(&own.accounts, Arc::clone(app.auth()))
         .layer(bound)
-        .layer(from_fn(whole_body::read_first));
+        .layer(from_fn(whole_body::read_first))
+        .layer(counted.clone());
 
     // Probes are outside of the limit, so that a busy host does not seem dead.
     let probes = Router::new()
         .route(&own.health, get(health::health))
-        .route(&own.ready, get(health::ready));
+        .route(&own.ready, get(health::ready))
+        .layer(counted);
 
     bounded
         .merge(accounts)
@@ -158,6 +169,7 @@ async fn root(State(app): State<App>, request: Request) -> Response {
     if app.has_root() {
         return components::dispatch(State(app), request).await.into_response();
     }
+    RouteTag::set(request.extensions(), &app.metrics().routes.get("/"));
     let files = app.files_at("/").filter(FilesAt::has_file);
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let mut response = match &files {

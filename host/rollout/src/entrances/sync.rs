@@ -77,7 +77,9 @@ impl HostSync {
                 self.take(component, stored).await?;
             }
         }
-        self.rollout.report().await
+        self.rollout.report().await?;
+        self.rollout.observe().await;
+        Ok(())
     }
 
     async fn take(&mut self, name: String, stored: StoredVersion) -> Result<(), StorageError> {

@@ -70,6 +70,22 @@ impl Versions {
         Ok(rows.await?.iter().map(known).collect::<sqlx::Result<_>>()?)
     }
 
+    /// How many versions of each component keep their bytes.
+    pub(crate) async fn kept(&self) -> Result<BTreeMap<String, u64>, StorageError> {
+        let rows = with_connection(&self.pool, async |connection| {
+            sqlx::query(
+                "SELECT component, count(*) FROM berth.component_versions WHERE bytes IS NOT NULL GROUP BY component",
+            )
+            .fetch_all(connection)
+            .await
+        });
+        let kept = |row: &PgRow| {
+            let count: i64 = row.try_get(1)?;
+            Ok((row.try_get(0)?, count.unsigned_abs()))
+        };
+        Ok(rows.await?.iter().map(kept).collect::<sqlx::Result<_>>()?)
+    }
+
     /// Every stored version of a component, newest first.
     pub(crate) async fn history(&self, component: &str) -> Result<Vec<VersionSummary>, StorageError> {
         let rows = with_connection(&self.pool, async |connection| {

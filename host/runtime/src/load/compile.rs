@@ -21,6 +21,7 @@ use super::document_section;
 use super::uncompiled::Uncompiled;
 use super::wasm::{IncomingWasm, WasmFile};
 use crate::engine::Engine;
+use crate::run::guest_memory::GuestMemoryUse;
 use crate::source_lines::{self, SourceLines};
 
 /// Compiles components, one at a time and outside of the threads that serve requests.
@@ -102,6 +103,12 @@ impl Compiler {
         let loaded = loaded.map_err(io::Error::from).map_err(CompileError::Process)?;
         let loaded = loaded.map_err(|error| CompileError::Invalid(format!("{error:#}")))?;
         Ok(self.compiled(loaded, digest, false))
+    }
+
+    /// The memory of all instances of the engine.
+    #[must_use]
+    pub fn guest_memory(&self) -> GuestMemoryUse {
+        self.engine.memory().in_use()
     }
 
     /// Creates a file for a component that is being uploaded.

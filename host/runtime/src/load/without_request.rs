@@ -63,6 +63,7 @@ impl Version {
             span: berth_traces::Span::none(),
             log: self.resources.log.clone(),
             traps: self.resources.traps.clone(),
+            metrics: Arc::clone(&self.resources.metrics),
             last_refusal: LastRefusal::default(),
         })
     }

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use berth_metrics::Counter;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
@@ -42,6 +43,10 @@ struct Shared {
     component: String,
     limits: LogLimits,
     state: Mutex<State>,
+    /// All dropped lines.
+    dropped_lines: Counter,
+    /// The bytes of all dropped lines.
+    dropped_bytes: Counter,
 }
 
 #[derive(Debug)]
@@ -75,6 +80,8 @@ impl LogBudget {
             component: component.to_owned(),
             limits: limits.clone(),
             state: Mutex::new(state),
+            dropped_lines: Counter::default(),
+            dropped_bytes: Counter::default(),
         }))
     }
 
@@ -95,10 +102,18 @@ impl LogBudget {
         state.dropped.lines += 1;
         state.dropped.bytes += bytes as u64;
         drop(state);
+        self.0.dropped_lines.increment();
+        self.0.dropped_bytes.add(bytes as u64);
         if first {
             self.report_later();
         }
         false
+    }
+
+    /// The lines that were dropped so far, and their bytes.
+    #[must_use]
+    pub fn dropped(&self) -> (u64, u64) {
+        (self.0.dropped_lines.get(), self.0.dropped_bytes.get())
     }
 
     /// Charges `bytes` more bytes for an admitted line.

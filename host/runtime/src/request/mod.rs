@@ -23,6 +23,7 @@ use self::log_budget::LogBudget;
 use self::refused_statement::LastRefusal;
 use self::traps::Traps;
 use self::usage::RequestUsage;
+use crate::metrics::ComponentMetrics;
 use crate::principal::Principal;
 
 /// A request as the host knows it before a component serves it.
@@ -61,6 +62,8 @@ pub(crate) struct RequestContext {
     pub(crate) log: LogBudget,
     /// The component's last failures.
     pub(crate) traps: Traps,
+    /// The component's numbers.
+    pub(crate) metrics: Arc<ComponentMetrics>,
     /// The last statement that PostgreSQL refused.
     pub(crate) last_refusal: LastRefusal,
 }
@@ -79,6 +82,7 @@ impl RequestContext {
             span: Span::none(),
             log: LogBudget::new(component, &log_budget::LogLimits::default()),
             traps: Traps::new(),
+            metrics: Arc::default(),
             last_refusal: LastRefusal::default(),
         })
     }

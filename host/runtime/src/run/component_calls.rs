@@ -8,6 +8,7 @@
 //! caller's request fails in the same way as the callee.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::types::ComponentFunc;
@@ -17,6 +18,7 @@ use super::handle_error::HandleError;
 use super::registry::Registry;
 use super::state::State;
 use super::version::Version;
+use crate::metrics::{CallOutcome, Limit};
 use crate::request::RequestContext;
 use crate::request::usage::Wait;
 
@@ -71,8 +73,13 @@ impl Target {
             let State { request, calls, .. } = store.data();
             let (caller, calls) = (Arc::clone(request), calls.called_by(&request.component));
             Box::new(async move {
+                let began = Instant::now();
+                let metrics = caller.metrics.calls.get(target.callee.as_str());
                 let answer = target.call(&caller, calls, params.to_vec(), results.len());
-                let values = match answer.await {
+                let answer = answer.await;
+                metrics.times.observe_time(began.elapsed());
+                metrics.outcomes.increment(outcome(&answer));
+                let values = match answer {
                     Ok(values) => values,
                     Err(error) => vec![unavailable(&signature, &error).ok_or(error)?],
                 };
@@ -94,6 +101,7 @@ impl Target {
     ) -> Result<Vec<Val>, CallError> {
         let callers = &calls.callers;
         if callers.len() > MAX_DEPTH {
+            caller.metrics.limits.increment(Limit::CallDepth);
             let error = CallError::TooDeep {
                 chain: format!("{} → {}", callers.join(" → "), self.callee),
             };
@@ -117,6 +125,7 @@ impl Target {
             span: span.clone(),
             log: version.resources.log.clone(),
             traps: version.resources.traps.clone(),
+            metrics: Arc::clone(&version.resources.metrics),
             last_refusal: caller.last_refusal.clone(),
         };
         let name = self.callee.clone();
@@ -176,6 +185,21 @@ impl Target {
             interface, function, ..
         } = self;
         wasmtime::format_err!("it exports no function `{function}` in `{interface}`")
+    }
+}
+
+/// The outcome of a call, for its caller's numbers.
+fn outcome<T>(answer: &Result<T, CallError>) -> CallOutcome {
+    match answer {
+        Ok(_) => CallOutcome::Ok,
+        Err(CallError::NotLive { .. } | CallError::TooDeep { .. }) => CallOutcome::Refused,
+        Err(CallError::Failed { error, .. }) => match error {
+            HandleError::TimedOut => CallOutcome::TimedOut,
+            HandleError::Busy => CallOutcome::Busy,
+            HandleError::Failed | HandleError::BodyTooLarge(_) | HandleError::BodyBroken => {
+                CallOutcome::Failed
+            }
+        },
     }
 }
 

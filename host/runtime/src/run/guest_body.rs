@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::handle_error::HandleError;
+use crate::metrics::Failure;
 use crate::request::RequestContext;
 
 /// Why a body ended early after its response had begun.
@@ -124,6 +125,7 @@ impl GuestBody {
                 None
             }
             (_, Some(announced)) => {
+                request.metrics.failures.increment(Failure::IncompleteResponse);
                 request.warn(format_args!(
                     "the component did not complete its response: its content-length is {announced}, but only {written} \
                      bytes of the body came"
@@ -131,6 +133,7 @@ impl GuestBody {
                 Some(Err(GuestBodyError::Incomplete))
             }
             (Some(Err(_)), None) => {
+                request.metrics.failures.increment(Failure::IncompleteResponse);
                 request.warn(
                     "the component did not complete its response: it dropped the body without calling \
                      `outgoing-body.finish`",

@@ -58,7 +58,25 @@ pub(crate) struct NoGuestMemory {
     budget: u64,
 }
 
+/// Memory that instances hold, and may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GuestMemoryUse {
+    /// Bytes that are held.
+    pub held: u64,
+    /// The most bytes: the budget of the host, or the share of a component.
+    pub limit: u64,
+}
+
 impl GuestMemory {
+    /// The memory of all instances.
+    pub(crate) fn in_use(&self) -> GuestMemoryUse {
+        let ledger = self.ledger();
+        GuestMemoryUse {
+            held: ledger.held_by_all(),
+            limit: ledger.budget(),
+        }
+    }
+
     /// A budget of `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
         Self(Arc::new(Mutex::new(Ledger::new(bytes))))
@@ -94,6 +112,15 @@ impl Drop for Holder {
 }
 
 impl MemoryAccount {
+    /// The memory of the component's instances.
+    pub(crate) fn in_use(&self) -> GuestMemoryUse {
+        let ledger = self.ledger();
+        GuestMemoryUse {
+            held: ledger.held(&self.0.owner),
+            limit: ledger.share(&self.0.owner),
+        }
+    }
+
     /// The budget of the account.
     pub(crate) fn memory(&self) -> &GuestMemory {
         &self.0.memory

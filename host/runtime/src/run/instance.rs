@@ -33,6 +33,7 @@ use super::request_body::{LimitedBody, RequestBodyError};
 use super::state::State;
 use super::version::Version;
 use crate::limits::QUEUE_TIME;
+use crate::metrics::{Failure, Limit};
 use crate::request::refused_statement::LastRefusal;
 use crate::request::usage::Wait;
 use crate::request::{RequestContext, RequestDetails};
@@ -70,6 +71,7 @@ impl Version {
     {
         let limit = self.spec.limits.body;
         if content_length(request.headers()).is_some_and(|length| length > limit) {
+            self.resources.metrics.limits.increment(Limit::Body);
             return Err(HandleError::BodyTooLarge(limit));
         }
         let is_head = *request.method() == Method::HEAD;
@@ -92,10 +94,14 @@ impl Version {
             span: self.begin_span(&span),
             log: self.resources.log.clone(),
             traps: self.resources.traps.clone(),
+            metrics: Arc::clone(&self.resources.metrics),
             last_refusal: LastRefusal::default(),
         });
         let calls = Calls::new(Arc::clone(registry));
         let response = self.respond(request, is_head, faults, &context, calls).await;
+        if matches!(response, Err(HandleError::BodyTooLarge(_))) {
+            context.metrics.limits.increment(Limit::Body);
+        }
         let has_failed = match &response {
             Ok(response) => response.status().is_server_error(),
             Err(error) => {
@@ -167,11 +173,14 @@ impl Version {
 
     /// Waits for a permit to run one more instance, and for the memory that the instance is likely to need.
     pub(crate) async fn admit(&self, context: &RequestContext) -> Result<Admission, HandleError> {
-        let _waiting = context.usage.wait(Wait::Queue);
+        let _waits = context.usage.wait(Wait::Queue);
         let span = context
             .span
             .child(SpanKind::Internal, || ("wait for a turn", Vec::new()));
-        let admission = self.wait_for_turn(context).await;
+        let began = Instant::now();
+        let _waiting = context.metrics.waiting.enter();
+        let admission = self.admit_until(began + QUEUE_TIME, context).await;
+        context.metrics.queue.observe_time(began.elapsed());
         if admission.is_err() {
             span.fail(|| "busy".to_owned());
         }
@@ -179,10 +188,14 @@ impl Version {
         admission
     }
 
-    async fn wait_for_turn(&self, context: &RequestContext) -> Result<Admission, HandleError> {
-        let deadline = Instant::now() + QUEUE_TIME;
+    async fn admit_until(
+        &self,
+        deadline: Instant,
+        context: &RequestContext,
+    ) -> Result<Admission, HandleError> {
         let permit = Arc::clone(&self.resources.permits).acquire_owned();
         let Ok(Ok(permit)) = timeout_at(deadline, permit).await else {
+            context.metrics.limits.increment(Limit::Concurrency);
             return Err(HandleError::Busy);
         };
         let memory = self.memory.charge_for_instance(self.spec.limits.memory);
@@ -281,6 +294,7 @@ impl Version {
         context: &RequestContext,
     ) -> HandleError {
         if error.is::<PoolConcurrencyLimitError>() {
+            context.metrics.limits.increment(Limit::Instances);
             context.warn("the pool of instances is full");
             return HandleError::Busy;
         }
@@ -289,6 +303,7 @@ impl Version {
         }
         if let Some(error) = error.downcast_ref::<CallError>() {
             // The failure was logged where it happened.
+            context.metrics.failures.increment(Failure::Callee);
             return error.outcome();
         }
         let overdrawn = Overdrawn::by(error, meter.has_reached_memory_limit());
@@ -296,6 +311,7 @@ impl Version {
             let backtrace = Backtrace::from_error(error);
             return self.timed_out(Overdrawn::Cpu, backtrace, context).await;
         }
+        context.metrics.failures.increment(Failure::Trap);
         let limit = overdrawn.map(|overdrawn| format!(" ({})", overdrawn.in_words(&self.spec.limits)));
         let reason = format!("{}{}", Reason(error), limit.unwrap_or_default());
         let backtrace = Backtrace::from_error(error);
@@ -310,6 +326,11 @@ impl Version {
         backtrace: Backtrace,
         context: &RequestContext,
     ) -> HandleError {
+        context.metrics.limits.increment(match overdrawn {
+            Overdrawn::Cpu => Limit::Cpu,
+            Overdrawn::Time => Limit::Time,
+            Overdrawn::Memory => Limit::Memory,
+        });
         let limit = overdrawn.in_words(&self.spec.limits);
         context.warn(format_args!("the component was ended: {limit}"));
         if context.traps.admit() {
@@ -364,12 +385,14 @@ async fn wait_for_head(
     match head {
         Some(Ok(head)) => Ok((head, guest)),
         Some(Err(code)) => {
+            context.metrics.failures.increment(Failure::ErrorResponse);
             context.warn(format_args!(
                 "the component answered with an error instead of a response: {code:?}"
             ));
             Err(HandleError::Failed)
         }
         None => {
+            context.metrics.failures.increment(Failure::NoResponse);
             context.warn("the component returned without a response");
             Err(HandleError::Failed)
         }
@@ -377,6 +400,7 @@ async fn wait_for_head(
 }
 
 fn no_memory(error: &NoGuestMemory, context: &RequestContext) -> HandleError {
+    context.metrics.limits.increment(Limit::GuestMemory);
     context.warn(error);
     HandleError::Busy
 }

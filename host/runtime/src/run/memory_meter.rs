@@ -10,6 +10,7 @@ use wasmtime::ResourceLimiterAsync;
 use super::guest_memory::{Charge, NoGuestMemory};
 use super::meter::CpuMeter;
 use crate::limits::QUEUE_TIME;
+use crate::metrics::{ComponentMetrics, Limit};
 
 /// Bytes that an entry of a table takes.
 pub(crate) const TABLE_ENTRY_BYTES: u64 = 8;
@@ -29,11 +30,18 @@ pub(crate) struct MemoryMeter {
     patience: Duration,
     /// Is notified when the instance meets its limit.
     meter: Arc<CpuMeter>,
+    /// The numbers of the component.
+    metrics: Arc<ComponentMetrics>,
 }
 
 impl MemoryMeter {
     /// `charge` is the initial memory of the instance, and grows with the instance.
-    pub(crate) fn new(limit: u64, charge: Charge, meter: Arc<CpuMeter>) -> Self {
+    pub(crate) fn new(
+        limit: u64,
+        charge: Charge,
+        meter: Arc<CpuMeter>,
+        metrics: Arc<ComponentMetrics>,
+    ) -> Self {
         Self {
             limit,
             used: 0,
@@ -41,6 +49,7 @@ impl MemoryMeter {
             is_short: false,
             patience: QUEUE_TIME,
             meter,
+            metrics,
         }
     }
 
@@ -58,6 +67,9 @@ impl MemoryMeter {
         let growth = (desired.saturating_sub(current) as u64).saturating_mul(unit);
         let used = self.used.saturating_add(growth);
         if used > self.limit {
+            if !self.meter.has_reached_memory_limit() {
+                self.metrics.limits.increment(Limit::Memory);
+            }
             self.meter.reach_memory_limit();
             return Ok(false);
         }
@@ -79,6 +91,9 @@ impl Drop for MemoryMeter {
     fn drop(&mut self) {
         let held = if self.is_short { self.limit } else { self.used };
         self.charge.account().record_instance(held);
+        self.metrics.memory.observe(self.used);
+        self.metrics.peak_memory.raise(self.used);
+        self.metrics.cpu.add(self.meter.spent());
     }
 }
 
@@ -119,6 +134,7 @@ mod tests {
             limit,
             memory.account("one").charge(),
             CpuMeter::new(Arc::default()),
+            Arc::default(),
         )
     }
 
@@ -158,8 +174,14 @@ mod tests {
     async fn of_two_that_wait_for_each_other_one_ends_and_the_other_goes_on() {
         let memory = GuestMemory::new(1600);
         let account = memory.account("one");
-        let [mut first, mut second] =
-            [(); 2].map(|()| MemoryMeter::new(1000, account.charge(), CpuMeter::new(Arc::default())));
+        let [mut first, mut second] = [(); 2].map(|()| {
+            MemoryMeter::new(
+                1000,
+                account.charge(),
+                CpuMeter::new(Arc::default()),
+                Arc::default(),
+            )
+        });
         assert!(first.grow(0, 700, 1).await.unwrap());
         assert!(second.grow(0, 700, 1).await.unwrap());
         let mut other = Box::pin(second.grow(700, 1000, 1));
@@ -180,7 +202,12 @@ mod tests {
         let memory = GuestMemory::new(160);
         let account = memory.account("one");
         let instance = async || {
-            let mut meter = MemoryMeter::new(1000, account.charge(), CpuMeter::new(Arc::default()));
+            let mut meter = MemoryMeter::new(
+                1000,
+                account.charge(),
+                CpuMeter::new(Arc::default()),
+                Arc::default(),
+            );
             for used in 0..STEPS {
                 meter.grow(used, used + 1, 1).await?;
                 tokio::task::yield_now().await;
@@ -199,7 +226,7 @@ mod tests {
         let account = memory.account("one");
         for _ in 0..100 {
             let charge = account.charge_for_instance(2000).await.unwrap();
-            let mut meter = MemoryMeter::new(2000, charge, CpuMeter::new(Arc::default()));
+            let mut meter = MemoryMeter::new(2000, charge, CpuMeter::new(Arc::default()), Arc::default());
             meter.grow(0, 1000, 1).await.unwrap();
         }
         let bytes = account.charge_for_instance(2000).await.unwrap().bytes();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::version::Version;
+use crate::metrics::RouteMetrics;
 use crate::route_pattern::RoutePattern;
 
 /// A route that cannot be added.
@@ -27,6 +28,8 @@ pub struct Route {
     pub pattern: RoutePattern,
     /// The version.
     pub version: Arc<Version>,
+    /// The pattern's numbers.
+    pub metrics: Arc<RouteMetrics>,
 }
 
 /// The live components and their routes. The default is the deployment of a host that is starting.
@@ -86,6 +89,7 @@ impl Deployment {
         let route = Route {
             pattern: pattern.clone(),
             version: Arc::clone(version),
+            metrics: version.resources.metrics.routes.get(pattern.as_str()),
         };
         // A component that owns the paths below a path owns the path.
         pattern

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::background::ProcessorUse;
 use crate::capabilities::Services;
+use crate::metrics::ComponentMetrics;
 use crate::request::log_budget::LogBudget;
 use crate::request::traps::Traps;
 use crate::spec::ComponentSpec;
@@ -30,6 +31,8 @@ pub struct Resources {
     pub(crate) log: LogBudget,
     /// The component's last failures.
     pub(crate) traps: Traps,
+    /// The component's numbers.
+    pub(crate) metrics: Arc<ComponentMetrics>,
 }
 
 impl Resources {
@@ -42,6 +45,7 @@ impl Resources {
         all_rows: Option<SessionPool>,
         cohere: Option<berth_cohere::Client>,
     ) -> Self {
+        let metrics = Arc::<ComponentMetrics>::default();
         let log = LogBudget::new(&spec.name, &spec.limits.log);
         let gate = log.clone();
         Self {
@@ -51,10 +55,15 @@ impl Resources {
             services: Services {
                 database,
                 all_rows,
-                cohere: cohere.map(|cohere| cohere.logging_if(move |bytes| gate.admit(bytes))),
+                cohere: cohere.map(|cohere| {
+                    cohere
+                        .logging_if(move |bytes| gate.admit(bytes))
+                        .counting(Arc::clone(&metrics.cohere))
+                }),
             },
             log,
             traps: Traps::new(),
+            metrics,
         }
     }
 
@@ -64,10 +73,34 @@ impl Resources {
         &self.traps
     }
 
+    /// The resources with the numbers of `others`, the component's resources so far.
+    #[must_use]
+    pub fn counting_on(mut self, others: &Self) -> Self {
+        self.metrics = Arc::clone(&others.metrics);
+        let cohere = self.services.cohere.take();
+        self.services.cohere = cohere.map(|cohere| cohere.counting(Arc::clone(&self.metrics.cohere)));
+        self
+    }
+
+    /// The component's numbers.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<ComponentMetrics> {
+        &self.metrics
+    }
+
+    /// The pools of the component's sessions with PostgreSQL: its own, and the one that sees the rows of all users.
+    #[must_use]
+    pub fn session_pools(&self) -> [Option<&SessionPool>; 2] {
+        [self.services.database.as_ref(), self.services.all_rows.as_ref()]
+    }
+
     /// The resources of a version that is tried, with separate permits: its trial neither waits for requests nor delays
     /// them. `database` and `all_rows` see the changes of the version's migrations.
     #[must_use]
     pub fn for_trial(&self, database: Option<SessionPool>, all_rows: Option<SessionPool>) -> Self {
+        // A trial's requests are not those of clients.
+        let metrics = Arc::<ComponentMetrics>::default();
+        let cohere = self.services.cohere.clone();
         Self {
             permits: Arc::new(Semaphore::new(TRIAL_CONCURRENCY)),
             processors: ProcessorUse::new(),
@@ -75,8 +108,9 @@ impl Resources {
             services: Services {
                 database,
                 all_rows,
-                ..self.services.clone()
+                cohere: cohere.map(|cohere| cohere.counting(Arc::clone(&metrics.cohere))),
             },
+            metrics,
             ..self.clone()
         }
     }

@@ -12,7 +12,7 @@ use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use super::background::Background;
 use super::component_calls::Calls;
-use super::guest_memory::{Charge, MemoryAccount};
+use super::guest_memory::{Charge, GuestMemoryUse, MemoryAccount};
 use super::memory_meter::MemoryMeter;
 use super::meter::CpuMeter;
 use super::resources::Resources;
@@ -187,7 +187,12 @@ impl Version {
             outgoing_http: OutgoingHttp::new(self.client.clone(), Arc::clone(&request)),
             capabilities,
             calls,
-            memory: MemoryMeter::new(limits.memory, memory, Arc::clone(meter)),
+            memory: MemoryMeter::new(
+                limits.memory,
+                memory,
+                Arc::clone(meter),
+                Arc::clone(&self.resources.metrics),
+            ),
             request,
         };
         let mut store = Store::new(self.pre.engine(), state);
@@ -238,6 +243,34 @@ impl std::fmt::Debug for Version {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.label())
     }
+}
+
+impl Version {
+    /// What the component uses of its limits at the moment.
+    #[must_use]
+    pub fn in_use(&self) -> Use {
+        let concurrency = self.spec.limits.concurrency;
+        let free = self.resources.permits.available_permits();
+        Use {
+            instances: concurrency.saturating_sub(free),
+            max_instances: concurrency,
+            memory: self.memory.in_use(),
+            dropped_log: self.resources.log.dropped(),
+        }
+    }
+}
+
+/// What a component uses of its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// Live instances.
+    pub instances: usize,
+    /// `limits.concurrency`
+    pub max_instances: usize,
+    /// The memory that its instances hold, and the component's share as the limit.
+    pub memory: GuestMemoryUse,
+    /// Lines beyond the log budget, and their bytes.
+    pub dropped_log: (u64, u64),
 }
 
 /// The interfaces of a component, in alphabetical order.

@@ -20,6 +20,7 @@ mod response_body;
 mod tls;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use berth_traces::{KeyValue, Span, SpanKind};
 use http_body_util::BodyExt as _;
@@ -35,6 +36,7 @@ pub use self::destination::{AllowedDestination, DestinationError, Origin};
 use self::failure::{AddressProhibited, Failure};
 use self::response_body::ResponseBody;
 pub use self::tls::{Authorities, AuthoritiesError};
+use crate::metrics::OutgoingOutcome;
 use crate::request::RequestContext;
 
 /// The longest host name in a log line, in bytes: the longest name of DNS.
@@ -135,14 +137,22 @@ async fn send(
         .0
         .and_then(|allowed| Some((allowed.permitted(&url)?, allowed)));
     let Some((origin, allowed)) = permitted else {
+        context.metrics.outgoing.increment(OutgoingOutcome::Refused);
         log_refusal(&context, &url, None);
         return Err(Error::HttpRequestDenied);
     };
     let span = begin_span(&context.span, &request, &origin);
     span.write_on(request.headers_mut());
-    let answer = allowed.http.send(&origin, request, options).await;
-    end_span(&span, &answer);
-    match answer {
+    let began = Instant::now();
+    let sent = allowed.http.send(&origin, request, options).await;
+    context.metrics.outgoing_times.observe_time(began.elapsed());
+    context.metrics.outgoing.increment(match &sent {
+        Ok(response) => OutgoingOutcome::of(response.status()),
+        Err(Failure::Prohibited(_)) => OutgoingOutcome::Refused,
+        Err(_) => OutgoingOutcome::Failed,
+    });
+    end_span(&span, &sent);
+    match sent {
         Ok(response) => Ok(response.map(|inner| {
             let limit = options.between_bytes_timeout;
             ResponseBody {

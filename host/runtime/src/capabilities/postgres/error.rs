@@ -8,6 +8,7 @@ use berth_postgres::ServerMessage;
 use wasmtime::component::ResourceTableError;
 
 use super::{MAX_OPEN, bindings};
+use crate::metrics::{Limit, StatementOutcome};
 
 /// See the WIT's `error`.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +37,34 @@ pub(crate) enum Error {
     NotGranted,
     #[error("a transaction is not in the resource table: {0}")]
     Table(#[from] ResourceTableError),
+}
+
+impl Error {
+    /// The outcome of a statement with this error.
+    pub(super) fn outcome(&self) -> StatementOutcome {
+        match self {
+            Self::Refused(_) | Self::TransactionAborted | Self::RefusedClaim => StatementOutcome::Refused,
+            Self::Timeout => StatementOutcome::Timeout,
+            Self::TooManyRows(_) | Self::TooManyBytes(_) => StatementOutcome::TooLarge,
+            Self::PoolExhausted => StatementOutcome::Exhausted,
+            Self::Away(_) => StatementOutcome::Unavailable,
+            Self::TooManyTransactions | Self::Unsupported(_) | Self::NotGranted | Self::Table(_) => {
+                StatementOutcome::Invalid
+            }
+        }
+    }
+
+    /// The limit that the error reports.
+    pub(super) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Timeout => Some(Limit::StatementTime),
+            Self::TooManyRows(_) => Some(Limit::Rows),
+            Self::TooManyBytes(_) => Some(Limit::Result),
+            Self::PoolExhausted => Some(Limit::Connections),
+            Self::TooManyTransactions => Some(Limit::Transactions),
+            _ => None,
+        }
+    }
 }
 
 impl StatementError for Error {

@@ -30,6 +30,7 @@ mod tests;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use berth_database::{Collect, NoticeHandler, Session, SessionPool, Transaction};
 use tracing::Level;
@@ -41,6 +42,7 @@ pub(crate) use self::error::Error;
 use self::json::JsonRows;
 use self::rows::TypedRows;
 use super::Scope;
+use crate::metrics::StatementOutcome;
 use crate::request::RequestContext;
 use crate::request::usage::Wait;
 
@@ -130,6 +132,19 @@ impl Context {
             .await?)
     }
 
+    /// Counts a statement, and its time.
+    async fn recorded(&self, work: impl Future<Output = Result<u64, Error>>) -> Result<u64, Error> {
+        let began = Instant::now();
+        let result = work.await;
+        let metrics = &self.request.metrics;
+        metrics.statement_times.observe_time(began.elapsed());
+        metrics.statements.increment(match &result {
+            Ok(_) => StatementOutcome::Ok,
+            Err(error) => error.outcome(),
+        });
+        result
+    }
+
     /// Logs notices as lines of the component, because the component's statements or functions cause them.
     fn notices(&self) -> NoticeHandler {
         let request = Arc::clone(&self.request);
@@ -158,14 +173,18 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = statement::check(statement, &params, self.context.caps)?;
-        let usage = &self.context.request.usage;
-        usage.add_statement();
-        let _waiting = usage.wait(Wait::Database);
-        let span = span::begin(&self.context.request.span, &statement.sql);
-        let result = async { self.context.session().await?.run(&statement, to).await }.await;
-        span::end(&span, &result);
-        result
+        let context = &*self.context;
+        let work = async {
+            let statement = statement::check(statement, &params, context.caps)?;
+            let usage = &context.request.usage;
+            usage.add_statement();
+            let _waiting = usage.wait(Wait::Database);
+            let span = span::begin(&context.request.span, &statement.sql);
+            let result = async { context.session().await?.run(&statement, to).await }.await;
+            span::end(&span, &result);
+            result
+        };
+        context.recorded(work).await
     }
 
     /// Runs a statement on the session of a transaction.
@@ -176,15 +195,19 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let statement = statement::check(statement, &params, self.context.caps)?;
-        let usage = &self.context.request.usage;
-        usage.add_statement();
-        let _waiting = usage.wait(Wait::Database);
-        let transaction = &mut self.table.get_mut(transaction)?.transaction;
-        let span = span::begin(&self.context.request.span, &statement.sql);
-        let result = transaction.run(&statement, to).await;
-        span::end(&span, &result);
-        result
+        let context = &*self.context;
+        let transaction = self.table.get_mut(transaction);
+        let work = async {
+            let statement = statement::check(statement, &params, context.caps)?;
+            let usage = &context.request.usage;
+            usage.add_statement();
+            let _waiting = usage.wait(Wait::Database);
+            let span = span::begin(&context.request.span, &statement.sql);
+            let result = transaction?.transaction.run(&statement, to).await;
+            span::end(&span, &result);
+            result
+        };
+        context.recorded(work).await
     }
 
     /// Takes a transaction from the guest to end it.
@@ -229,6 +252,9 @@ impl Host for View<'_> {
     }
 
     fn convert_error(&mut self, error: Error) -> wasmtime::Result<bindings::Error> {
+        if let Some(limit) = error.limit() {
+            self.context.request.metrics.limits.increment(limit);
+        }
         match &error {
             Error::Away(_) | Error::RefusedClaim => self.context.request.warn(&error),
             Error::Refused(refusal) => self.context.request.note_refusal(refusal),

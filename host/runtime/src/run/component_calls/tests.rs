@@ -76,6 +76,7 @@ async fn call(
         span: berth_traces::Span::none(),
         log: version.resources().log.clone(),
         traps: version.resources().traps.clone(),
+        metrics: Arc::clone(version.resources().metrics()),
         last_refusal: LastRefusal::default(),
     };
     let calls = Calls::new(Arc::clone(&host.registry));

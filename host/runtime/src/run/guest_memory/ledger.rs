@@ -78,6 +78,11 @@ impl Ledger {
         self.budget
     }
 
+    /// The bytes that all owners hold.
+    pub(super) fn held_by_all(&self) -> u64 {
+        self.budget - self.free
+    }
+
     /// Adds a holder of an account.
     pub(super) fn open(&mut self, owner: &Owner) {
         self.accounts.entry(owner.clone()).or_default().holders += 1;
