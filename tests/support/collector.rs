@@ -1,5 +1,6 @@
 //! An OpenTelemetry collector: receives traces as OTLP over HTTP, by the protocol's own definitions.
 
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -123,7 +124,10 @@ impl Span {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn text(value: Value) -> String {

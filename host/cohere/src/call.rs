@@ -74,17 +74,23 @@ fn cut(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_LOGGED)]
 }
 
+/// Where a call is recorded at its end.
+pub(crate) struct Records {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) log: LogGate,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
 impl Call {
     pub(crate) fn new(
         caller: Caller,
         model: &str,
         streamed: bool,
         key: Option<ApiKey>,
-        ledger: Arc<Ledger>,
-        log: LogGate,
+        records: Records,
         parent: &Span,
-        metrics: Arc<Metrics>,
     ) -> Self {
+        let Records { ledger, log, metrics } = records;
         Self {
             caller,
             model: model.to_owned(),

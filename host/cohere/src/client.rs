@@ -11,7 +11,7 @@ use reqwest::{Response, Url};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::call::{Call, LogGate};
+use crate::call::{Call, LogGate, Records};
 use crate::error::Error;
 use crate::events::Events;
 use crate::failure::{Failure, message};
@@ -165,16 +165,13 @@ impl Client {
     fn call(&self, request: &Request, caller: Caller, streamed: bool) -> Call {
         let Shared { settings, ledger, .. } = &*self.shared;
         let model = request.model.as_deref().unwrap_or(&settings.default_model);
-        Call::new(
-            caller,
-            model,
-            streamed,
-            settings.api_key.clone(),
-            Arc::clone(ledger),
-            self.log.clone(),
-            &self.span,
-            Arc::clone(&self.metrics),
-        )
+        let records = Records {
+            ledger: Arc::clone(ledger),
+            log: self.log.clone(),
+            metrics: Arc::clone(&self.metrics),
+        };
+        let key = settings.api_key.clone();
+        Call::new(caller, model, streamed, key, records, &self.span)
     }
 }
 
