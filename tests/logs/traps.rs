@@ -43,10 +43,9 @@ async fn a_trap_is_kept_with_its_request_its_reason_and_its_backtrace() {
         assert_eq!(trap["route"], "/bad/{*rest}");
         assert!(trap["reason"].as_str().unwrap().contains(reason), "{trap}");
         let backtrace = trap["backtrace"].as_str().unwrap();
-        assert!(
-            backtrace.starts_with("at ") && backtrace.contains("\nat "),
-            "{trap}"
-        );
+        assert!(backtrace.starts_with("at "), "{trap}");
+        // The compiler may have put the loop into the function that is called first.
+        assert!(wish == "loop" || backtrace.contains("\nat "), "{trap}");
         assert!(trap["time"].as_str().unwrap().ends_with('Z'), "{trap}");
     }
     let missing = app

@@ -33,9 +33,14 @@ impl Host {
 }
 
 impl Operator {
-    /// A request with the token.
+    /// A request with the token to a path below `/admin`.
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let url = format!("{}/admin{path}", self.url);
+        self.request_at(method, &format!("/admin{path}"))
+    }
+
+    /// A request with the token.
+    pub(crate) fn request_at(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("{}{path}", self.url);
         self.client
             .request(method.parse().unwrap(), url)
             .bearer_auth(ADMIN_TOKEN)
