@@ -69,6 +69,12 @@ async fn the_assistant_changes_what_the_list_shows() {
         page.write("textbox", "Message", message).await;
         page.click("button", "Send").await;
         page.sees(call).await;
+        // The form takes the next message when the answer is whole.
+        page.shows(
+            "document.querySelector('#messages').getAttribute('aria-busy')",
+            json!(null),
+        )
+        .await;
     }
     page.shows("document.querySelectorAll('#list .done').length", json!(1))
         .await;
