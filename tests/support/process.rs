@@ -60,8 +60,8 @@ impl Process {
 
     /// The address that the host logs when it serves.
     pub(crate) fn address(&self) -> SocketAddr {
-        let line = self.wait_for("http://127.0.0.1:");
-        let (_, rest) = line.split_once("http://").unwrap();
+        let line = self.wait_for("listening on http://127.0.0.1:");
+        let (_, rest) = line.split_once("listening on http://").unwrap();
         let end = rest
             .find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))
             .unwrap_or(rest.len());

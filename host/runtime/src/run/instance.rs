@@ -347,22 +347,21 @@ impl Version {
 /// Most guests have ended by then. A guest that has not continues in a task of its own, so that its time limit applies
 /// whether or not the client reads the response.
 async fn wait_for_head(
-    head: oneshot::Receiver<Head>,
+    mut head: oneshot::Receiver<Head>,
     mut guest: Running<()>,
     meter: &CpuMeter,
     context: &RequestContext,
 ) -> Result<(Response<HyperOutgoingBody>, Option<Guest>), HandleError> {
     // A guest that has dropped its sender of the head can still wait, and so can the report of its trap.
-    let mut head = head.fuse();
+    let mut is_open = true;
     let mut sent = None;
     let ended = poll_fn(|task| {
         if let Poll::Ready(ended) = guest.as_mut().poll(task) {
             return Poll::Ready(Some(ended));
         }
-        if sent.is_none()
-            && let Poll::Ready(Ok(head)) = Pin::new(&mut head).poll(task)
-        {
-            sent = Some((head, meter.counted()));
+        if is_open && let Poll::Ready(received) = Pin::new(&mut head).poll(task) {
+            is_open = false;
+            sent = received.ok().map(|head| (head, meter.counted()));
         }
         match sent {
             Some((_, before))
@@ -378,7 +377,8 @@ async fn wait_for_head(
     let (head, guest) = match ended {
         Some(ended) => {
             ended?;
-            (sent.or_else(|| head.now_or_never()?.ok()), None)
+            // A poll would find nothing if the guest has used up the task's budget of polls.
+            (sent.or_else(|| head.try_recv().ok()), None)
         }
         None => (sent, Some(AbortOnDropHandle::new(tokio::spawn(guest)))),
     };

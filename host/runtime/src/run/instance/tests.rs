@@ -86,3 +86,16 @@ async fn a_guest_that_drops_its_sender_of_the_head_may_wait_before_it_ends() {
         assert_eq!(response.err(), ended.err().or(Some(HandleError::Failed)));
     }
 }
+
+#[tokio::test]
+async fn a_guest_that_has_used_up_the_tasks_budget_of_polls_has_sent_its_head_all_the_same() {
+    let ended = goes_on(|_| async move {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        drop((0..1000).map(|number| sender.send(number)).collect::<Vec<_>>());
+        // Without the budget, the channel seems to be empty.
+        while receiver.recv().now_or_never().is_some() {}
+        Ok(())
+    });
+    let task = tokio::spawn(ended);
+    assert_eq!(task.await.ok(), Some(Ok(false)));
+}
