@@ -172,7 +172,8 @@ pub(crate) fn prometheus(workspace: &Workspace, path: OsString) -> Result<OsStri
     let programs = unpacked.join("usr/bin");
     if !has_it(&programs) {
         fs::create_dir_all(&unpacked)?;
-        let script = "apt-get download --quiet prometheus && dpkg -x prometheus_*.deb .";
+        let script =
+            "apt-get update --quiet && apt-get download --quiet prometheus && dpkg -x prometheus_*.deb .";
         let mut shell = Command::new("sh");
         if run(shell.args(["-c", script]).current_dir(&unpacked)).is_err() {
             eprintln!("No Prometheus on this machine, and none to download: its tests are skipped");
