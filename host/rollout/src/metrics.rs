@@ -56,7 +56,7 @@ impl Outcome {
     }
 }
 
-/// What the database has last said of a component.
+/// The database's last answer about a component.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     /// The hosts by state, as `live`, `compiling` and `behind`.

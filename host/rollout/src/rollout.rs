@@ -41,7 +41,7 @@ pub struct Rollout {
     pub(crate) listeners: Listeners,
     pub(crate) precedence: Precedence,
     pub(crate) traces: Traces,
-    /// What the database has last said of each component.
+    /// The database's last answer about each component.
     known: Mutex<BTreeMap<String, Known>>,
 }
 
@@ -136,7 +136,7 @@ impl Rollout {
         &self.live
     }
 
-    /// What the database has last said of each component of this host, without a query.
+    /// The database's last answer about each component of this host, without a query.
     #[must_use]
     pub fn known(&self) -> BTreeMap<String, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()

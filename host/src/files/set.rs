@@ -95,7 +95,7 @@ impl FileSet {
         Err(FileSetError::Changing(spec.directory.clone()))
     }
 
-    /// What the set was read from.
+    /// The source of the set.
     #[must_use]
     pub fn listing(&self) -> &Listing {
         &self.listing

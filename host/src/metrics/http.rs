@@ -11,10 +11,9 @@ use axum::middleware::Next;
 use axum::response::Response;
 use berth_metrics::{ByKey, Counter, Gauge, Present};
 use berth_runtime::metrics::{RouteMetrics, StatusClass};
-use http::Extensions;
+use http::{Extensions, StatusCode};
 
 use crate::routes::Probe;
-use crate::routes::guarded_body::guard_body;
 
 /// The numbers of requests to the host's own routes, and of connections.
 #[derive(Debug, Default)]
@@ -88,10 +87,9 @@ impl Measured {
         }
     }
 
-    /// Adds the response. The request is recorded when the response's last byte has been sent, or the client has gone.
-    pub(crate) fn end(mut self, response: Response) -> Response {
-        self.class = StatusClass::of(response.status());
-        guard_body(response, self)
+    /// Adds the status of the response. Without it, the client has gone before the response.
+    pub(crate) fn set_status(&mut self, status: StatusCode) {
+        self.class = StatusClass::of(status);
     }
 }
 
@@ -124,6 +122,7 @@ mod tests {
     use berth_metrics::Counters;
 
     use super::*;
+    use crate::routes::guarded_body::guard_body;
 
     fn counted(statuses: &Counters<StatusClass>) -> Vec<(&'static str, u64)> {
         statuses.all().filter(|(_, count)| *count > 0).collect()
@@ -134,11 +133,12 @@ mod tests {
         let metrics = HttpMetrics::default();
         let route = metrics.routes.get("/health");
         let mut request = Request::new(Body::empty());
-        let measured = Measured::begin(&mut request, &metrics);
+        let mut measured = Measured::begin(&mut request, &metrics);
         RouteTag::set(request.extensions(), &route);
         RouteTag::set(request.extensions(), &metrics.routes.get("/other"));
         assert_eq!(route.in_flight.get(), 1);
-        let response = measured.end(Response::new(Body::from("body")));
+        measured.set_status(StatusCode::OK);
+        let response = guard_body(Response::new(Body::from("body")), measured);
         assert_eq!(counted(&route.statuses), []);
         drop((response, request));
         assert_eq!(counted(&route.statuses), [("2xx", 1)]);

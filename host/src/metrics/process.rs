@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::catalog as of;
 use super::page::Page;
 
-/// Writes what the system says about this process.
+/// Writes the system's figures about this process.
 pub(super) fn write(page: &mut Page<'_>, started: f64) -> fmt::Result {
     page.write_one(&of::PROCESS_START_TIME, started)?;
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);

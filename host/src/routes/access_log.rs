@@ -4,25 +4,24 @@
 //! with `RUST_LOG=berth=debug`. Requests that probe a version before it goes live have the field `probe`.
 //! docs/logging.md describes the fields.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::response::Response;
 use berth_traces::Span;
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body::{Body as HttpBody, Frame, SizeHint};
+use http_body::Body as _;
 use tracing::field::{DisplayValue, display};
 
+use super::guarded_body::count_body;
 use super::request_id::RequestId;
 use super::request_span;
 use crate::client::Client;
 use crate::logging::ACCESS_TARGET;
+use crate::metrics::Measured;
 use crate::request_record::RequestRecord;
 
-/// The longest part of a `user-agent` that is logged, in bytes.
+/// The longest part of a `user-agent` that is logged and traced, in bytes.
 const MAX_USER_AGENT_BYTES: usize = 256;
 
 /// Marks a request that the host itself makes, to probe a version.
@@ -76,15 +75,18 @@ impl Entry {
         if !request.body().is_end_stream() {
             let body = std::mem::take(request.body_mut());
             let counter = entry.record.clone();
-            *request.body_mut() = Body::new(CountedBody { body, counter });
+            *request.body_mut() = count_body(body, counter, |record, bytes| record.add_received(bytes));
         }
         entry
     }
 
-    /// Adds the response. The entry is logged when the response's last byte has been sent, or the client has gone.
-    pub(super) fn end(mut self, response: Response) -> Response {
+    /// Adds the response. The entry is logged, and `measured` recorded, when the response's last byte has been sent, or the
+    /// client has gone.
+    pub(super) fn end(mut self, mut measured: Measured, response: Response) -> Response {
         self.status = Some(response.status());
-        response.map(|body| Body::new(CountedBody { body, counter: self }))
+        measured.set_status(response.status());
+        let guards = (self, measured);
+        response.map(|body| count_body(body, guards, |(entry, _), bytes| entry.sent += bytes))
     }
 }
 
@@ -163,13 +165,18 @@ impl Entry {
 
     /// The beginning of the header `user-agent`. The log escapes it.
     fn user_agent(&self) -> Option<DisplayValue<String>> {
-        let bytes = self.user_agent.as_ref()?.as_bytes();
-        let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_USER_AGENT_BYTES)]).into_owned();
-        if bytes.len() > MAX_USER_AGENT_BYTES {
-            text.push('…');
-        }
-        Some(display(text))
+        self.user_agent.as_ref().map(beginning).map(display)
     }
+}
+
+/// The beginning of a client's `user-agent`.
+pub(super) fn beginning(user_agent: &HeaderValue) -> String {
+    let bytes = user_agent.as_bytes();
+    let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_USER_AGENT_BYTES)]).into_owned();
+    if bytes.len() > MAX_USER_AGENT_BYTES {
+        text.push('…');
+    }
+    text
 }
 
 /// Milliseconds with three decimals.
@@ -177,58 +184,11 @@ fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// Counts the bytes of a body.
-trait Counter: Unpin {
-    fn add(&mut self, bytes: u64);
-}
-
-impl Counter for RequestRecord {
-    fn add(&mut self, bytes: u64) {
-        self.add_received(bytes);
-    }
-}
-
-impl Counter for Entry {
-    fn add(&mut self, bytes: u64) {
-        self.sent += bytes;
-    }
-}
-
-/// A body whose bytes are counted. It holds its counter until it is dropped.
-struct CountedBody<C> {
-    body: Body,
-    counter: C,
-}
-
-impl<C: Counter> HttpBody for CountedBody<C> {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled
-            && let Some(data) = frame.data_ref()
-        {
-            self.counter.add(data.len() as u64);
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+    use axum::body::Body;
 
     use super::*;
 
@@ -259,12 +219,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_bytes_of_both_bodies_are_counted() {
+    async fn the_bytes_of_a_requests_body_are_counted() {
         use http_body_util::BodyExt as _;
 
         let mut request = Request::new(Body::from("12345"));
         let record = RequestRecord::begin(&mut request);
-        let entry = Entry::begin(
+        let _entry = Entry::begin(
             &mut request,
             Client::default(),
             record.clone(),
@@ -273,14 +233,6 @@ mod tests {
         );
         request.into_body().collect().await.unwrap();
         assert_eq!(record.received(), 5);
-
-        let mut body = CountedBody {
-            body: Body::from("123"),
-            counter: entry,
-        };
-        assert_eq!(body.size_hint().exact(), Some(3));
-        body.frame().await.unwrap().unwrap();
-        assert_eq!(body.counter.sent, 3);
     }
 
     #[test]

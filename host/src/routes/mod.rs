@@ -88,7 +88,7 @@ impl Routes {
             let entry = Entry::begin(&mut request, client.clone(), record.clone(), is_probe, trace);
             let mut response = self.answer_shared(request).await;
             server_timing::tell(&self.server_timing, &client, &record, &mut response);
-            entry.end(measured.end(response))
+            entry.end(measured, response)
         };
         let mut response = answer.instrument(span).await;
         id.write_on(&mut response);

@@ -5,11 +5,9 @@ use axum::extract::Request;
 use berth_traces::{KeyValue, Span, SpanKind, Traces};
 use http::{Method, StatusCode, header};
 
+use super::access_log::beginning;
 use crate::client::Client;
 use crate::request_record::RequestRecord;
-
-/// The longest value of a client's header in a span, in bytes.
-const MAX_HEADER_BYTES: usize = 256;
 
 /// Begins the span of a request, which is stored in the request's extensions. Only a trusted proxy decides which trace the
 /// request belongs to.
@@ -17,17 +15,14 @@ pub(super) fn begin(traces: &Traces, request: &mut Request, client: &Client) -> 
     let headers = client.trace_id.is_some().then(|| request.headers());
     let span = traces.begin(SpanKind::Server, request.method().as_str(), headers);
     span.set(|| {
-        let user_agent = request.headers().get(header::USER_AGENT);
-        let user_agent = user_agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-        let mut user_agent = user_agent.unwrap_or_default();
-        user_agent.truncate(user_agent.floor_char_boundary(MAX_HEADER_BYTES));
+        let user_agent = request.headers().get(header::USER_AGENT).map(beginning);
         let address = client.address.map(|address| address.to_string());
         [
             KeyValue::new("http.request.method", request.method().as_str().to_owned()),
             KeyValue::new("url.path", request.uri().path().to_owned()),
             KeyValue::new("url.scheme", if client.https { "https" } else { "http" }),
             KeyValue::new("client.address", address.unwrap_or_default()),
-            KeyValue::new("user_agent.original", user_agent),
+            KeyValue::new("user_agent.original", user_agent.unwrap_or_default()),
         ]
     });
     request.extensions_mut().insert(span.clone());

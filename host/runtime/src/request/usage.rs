@@ -41,7 +41,7 @@ pub struct Used {
     pub memory: u64,
 }
 
-/// What a request waits for.
+/// The reason of a wait.
 #[derive(Clone, Copy)]
 pub(crate) enum Wait {
     Queue,

@@ -246,7 +246,7 @@ impl std::fmt::Debug for Version {
 }
 
 impl Version {
-    /// What the component uses of its limits at the moment.
+    /// The component's present use of its limits.
     #[must_use]
     pub fn in_use(&self) -> Use {
         let concurrency = self.spec.limits.concurrency;
@@ -260,7 +260,7 @@ impl Version {
     }
 }
 
-/// What a component uses of its limits.
+/// A component's use of its limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {
     /// Live instances.

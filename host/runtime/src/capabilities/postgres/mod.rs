@@ -32,7 +32,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Instant;
 
-use berth_database::{Collect, NoticeHandler, Session, SessionPool, Transaction};
+use berth_database::{Collect, NoticeHandler, Session, SessionPool, Statement, Transaction};
 use tracing::Level;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
@@ -132,9 +132,23 @@ impl Context {
             .await?)
     }
 
-    /// Counts a statement, and its time.
-    async fn recorded(&self, work: impl Future<Output = Result<u64, Error>>) -> Result<u64, Error> {
+    /// Checks a statement and runs it by `run`. Counts it and its time, and records it in the request's trace.
+    async fn recorded(
+        &self,
+        statement: String,
+        params: Vec<Value>,
+        run: impl AsyncFnOnce(&Statement) -> Result<u64, Error>,
+    ) -> Result<u64, Error> {
         let began = Instant::now();
+        let work = async {
+            let statement = statement::check(statement, &params, self.caps)?;
+            self.request.usage.add_statement();
+            let _waiting = self.request.usage.wait(Wait::Database);
+            let span = span::begin(&self.request.span, &statement.sql);
+            let result = run(&statement).await;
+            span::end(&span, &result);
+            result
+        };
         let result = work.await;
         let metrics = &self.request.metrics;
         metrics.statement_times.observe_time(began.elapsed());
@@ -174,17 +188,8 @@ impl View<'_> {
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
         let context = &*self.context;
-        let work = async {
-            let statement = statement::check(statement, &params, context.caps)?;
-            let usage = &context.request.usage;
-            usage.add_statement();
-            let _waiting = usage.wait(Wait::Database);
-            let span = span::begin(&context.request.span, &statement.sql);
-            let result = async { context.session().await?.run(&statement, to).await }.await;
-            span::end(&span, &result);
-            result
-        };
-        context.recorded(work).await
+        let run = async |statement: &Statement| context.session().await?.run(statement, to).await;
+        context.recorded(statement, params, run).await
     }
 
     /// Runs a statement on the session of a transaction.
@@ -195,19 +200,9 @@ impl View<'_> {
         params: Vec<Value>,
         to: &mut impl Collect<Error = Error>,
     ) -> Result<u64, Error> {
-        let context = &*self.context;
         let transaction = self.table.get_mut(transaction);
-        let work = async {
-            let statement = statement::check(statement, &params, context.caps)?;
-            let usage = &context.request.usage;
-            usage.add_statement();
-            let _waiting = usage.wait(Wait::Database);
-            let span = span::begin(&context.request.span, &statement.sql);
-            let result = transaction?.transaction.run(&statement, to).await;
-            span::end(&span, &result);
-            result
-        };
-        context.recorded(work).await
+        let run = async |statement: &Statement| transaction?.transaction.run(statement, to).await;
+        self.context.recorded(statement, params, run).await
     }
 
     /// Takes a transaction from the guest to end it.
