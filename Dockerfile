@@ -5,6 +5,8 @@
 # The same file serves amd64 and arm64, and old builders: nothing in it needs BuildKit.
 
 FROM rust:1.95.0-slim-trixie AS rust
+# The images of the stages can be found by it, and removed: `docker image prune --filter label=berth.stage=build`.
+LABEL berth.stage=build
 RUN rustup target add wasm32-wasip2
 ENV CARGO_TARGET_DIR=/target
 
