@@ -7,6 +7,8 @@ fn main() {
     #[expect(clippy::disallowed_methods, reason = "a build has no other configuration")]
     let given = env::var("BERTH_COMMIT").ok();
     let commit = given.or_else(|| git(&["rev-parse", "--short=12", "HEAD"]));
+    // New files of the console are found only by a new look.
+    println!("cargo::rerun-if-changed=console");
     println!("cargo::rerun-if-env-changed=BERTH_COMMIT");
     // Git appends a line to this file at every commit and checkout.
     if let Some(log) = git(&["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"])

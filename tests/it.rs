@@ -45,6 +45,7 @@ mod swap;
 
 // For operators.
 mod command_line;
+mod console;
 mod kubernetes;
 mod lifecycle;
 mod log;

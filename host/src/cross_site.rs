@@ -1,4 +1,5 @@
-//! Requests by a page of another site, with the cookie that its visitor's browser has for this host.
+//! Requests by a page of another site, with what its visitor's browser has for this host: a cookie, or access to an
+//! address of this machine.
 //!
 //! Browsers name the page of a request that changes something, in `Origin` and `Sec-Fetch-Site`, and no page can change
 //! these headers. Other programs send neither, and hold no cookie that a page could abuse.
@@ -12,7 +13,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a page of another site makes this request: the browser says so, or the page's origin is neither this host
 /// nor in `listed`.
-pub(super) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsOrigins) -> bool {
+pub(crate) fn is_cross_site(headers: &HeaderMap, client: &Client, listed: &CorsOrigins) -> bool {
     if headers
         .get_all(SEC_FETCH_SITE)
         .iter()

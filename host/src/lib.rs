@@ -12,6 +12,7 @@
 //! - `request_record`: facts about a request for its access line
 //! - [`routes`]: all routes, and the layers that a request passes before it is routed
 //! - [`client`]: the client of a request, behind proxies
+//! - `cross_site`: requests by pages of other sites
 //! - [`auth`]: accounts, passwords, tokens, and the identity of callers
 //! - [`admin`]: the admin API
 //! - [`files`]: directories of static files
@@ -24,6 +25,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 mod connections;
+mod cross_site;
 pub mod database;
 mod drain_body;
 pub mod error;

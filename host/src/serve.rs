@@ -187,6 +187,7 @@ async fn serve_on(
         "operators are served on http://{}",
         address(&operators, config.admin.address)
     );
+    let operated = Operated::new(config, Arc::clone(&rollout), log, exporter)?;
     let work = async {
         if !is_live {
             live.await?;
@@ -201,7 +202,7 @@ async fn serve_on(
     };
     let result = tokio::select! {
         () = server::serve(listener, &app, &config.edge, stop) => Ok(()),
-        () = admin::serve(operators, Operated::new(Arc::clone(&rollout), log, exporter), &config.admin, &config.edge) => Ok(()),
+        () = admin::serve(operators, operated, &config.admin, &config.edge) => Ok(()),
         result = work => result,
         error = own_server.supervise() => Err(error.into()),
     };

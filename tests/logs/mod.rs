@@ -23,7 +23,7 @@ fn shouts() -> Component {
 }
 
 /// A component that logs a line on request.
-fn shows() -> Component {
+pub(crate) fn shows() -> Component {
     Component::new("shows")
         .at("/shows")
         .granted(&["config", "identity", "logging"])

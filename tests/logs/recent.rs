@@ -37,6 +37,11 @@ async fn lines_are_chosen_by_component_request_level_and_number() {
         read("lines=1000").await.contains("listening on http://"),
         "the host's own lines are there"
     );
+    let of_host = read("host=true").await;
+    assert!(
+        of_host.contains("listening on http://") && !of_host.contains("first"),
+        "{of_host}"
+    );
 
     let line = &recent(&operator, "component=shows&level=warn").await[0];
     for (field, value) in [
@@ -59,6 +64,7 @@ async fn what_is_asked_wrongly_is_told_by_name() {
         ("since=yesterday", 422, "since"),
         ("lines=-1", 422, "lines"),
         ("follow=perhaps", 422, "follow"),
+        ("host=true&component=shows", 422, "host"),
         ("module=shows", 422, "module"),
         ("component=shwos", 404, "shows"),
     ] {

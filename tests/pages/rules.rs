@@ -1,26 +1,11 @@
 //! What axe-core finds on each page, and the pictures of docs/pages.md.
 
-use std::fs;
-use std::path::Path;
-
 use fake_cohere::{FakeCohere, Turn};
 use serde_json::json;
 
 use super::{add, register};
-use crate::support::app::ROOT;
-use crate::support::browser::{axe, variable};
+use crate::support::browser::{axe, picture};
 use crate::support::{App, Browser, Page};
-
-/// If this variable is set, the pictures are written.
-const PICTURES: &str = "BERTH_PICTURES";
-
-/// Writes a picture of the page into docs/, if pictures are asked for.
-async fn picture(page: &Page<'_>, name: &str) {
-    if variable(PICTURES).is_some() {
-        let file = Path::new(ROOT).join(format!("docs/pages-{name}.png"));
-        fs::write(file, page.picture().await).unwrap();
-    }
-}
 
 /// Fails if a page breaks a rule in light or in dark.
 async fn check(page: &Page<'_>, axe: &str) {
@@ -82,10 +67,10 @@ async fn axe_finds_nothing_serious_on_any_page_light_or_dark() {
     page.value("scrollTo(0, 0); document.activeElement.blur()").await;
     for scheme in ["light", "dark"] {
         page.set_scheme(scheme).await;
-        picture(&page, scheme).await;
+        picture(&page, &format!("pages-{scheme}")).await;
     }
     page.set_scheme("light").await;
     page.set_size(360, 640).await;
-    picture(&page, "small").await;
+    picture(&page, "pages-small").await;
     page.is_flawless();
 }

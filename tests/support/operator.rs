@@ -93,6 +93,15 @@ impl Operator {
             .json()
     }
 
+    /// The last swaps of a component, newest first.
+    pub(crate) async fn swaps(&self, component: &str) -> Vec<Value> {
+        let swaps = self
+            .request("GET", &format!("/components/{component}/swaps"))
+            .answer()
+            .await;
+        swaps.expect(200).json().as_array().unwrap().clone()
+    }
+
     /// The versions of a component, newest first, each as `2 live`.
     pub(crate) async fn history(&self, component: &str) -> Vec<String> {
         let history = self

@@ -10,7 +10,8 @@ export async function* events(response) {
       if (done) return;
       const blocks = (rest + value).split("\n\n");
       rest = blocks.pop();
-      for (const block of blocks) yield parse(block);
+      // A comment keeps the connection alive, and is no event.
+      for (const block of blocks) if (block.includes("data: ")) yield parse(block);
     }
   } finally {
     reader.cancel().catch(() => {});

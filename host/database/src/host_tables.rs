@@ -1,5 +1,5 @@
 //! The host's own tables, in a schema that components cannot access: accounts, closed accounts, revoked tokens, and the
-//! components' roles, versions and replicas. A second schema has functions that components' sessions call.
+//! components' roles, versions, replicas and swaps. A second schema has functions that components' sessions call.
 
 use sqlx::postgres::PgConnectOptions;
 
@@ -27,7 +27,7 @@ pub async fn prepare(options: &PgConnectOptions) -> Result<(), MigrationError> {
 }
 
 /// All migrations of the host's tables, oldest first. Entries are added, never changed.
-fn migrations() -> [Migration; 8] {
+fn migrations() -> [Migration; 9] {
     [
         Migration::new(1, "accounts", include_str!("../sql/accounts.sql")),
         Migration::new(2, "revoked tokens", include_str!("../sql/revoked_tokens.sql")),
@@ -49,6 +49,10 @@ fn migrations() -> [Migration; 8] {
         Migration {
             compatible: true,
             ..Migration::new(8, "user rows", include_str!("../sql/user_rows.sql"))
+        },
+        Migration {
+            compatible: true,
+            ..Migration::new(9, "swap reports", include_str!("../sql/swap_reports.sql"))
         },
     ]
 }

@@ -41,7 +41,8 @@ impl LiveVersions {
     }
 
     /// The components of the manifest that the live versions belong to.
-    pub(crate) fn components(&self) -> Components {
+    #[must_use]
+    pub fn components(&self) -> Components {
         Components::clone(&self.components.load())
     }
 

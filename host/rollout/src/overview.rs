@@ -6,7 +6,7 @@ use berth_runtime::ComponentSpec;
 use jiff::Timestamp;
 
 use crate::entrances::{OperatorError, find_component};
-use crate::report::{ComponentSummary, Replica, TrapSummary, VersionState, VersionSummary};
+use crate::report::{ComponentSummary, Replica, SwapSummary, TrapSummary, VersionState, VersionSummary};
 use crate::rollout::Rollout;
 use crate::stores::in_words;
 
@@ -31,6 +31,12 @@ pub async fn component(rollout: &Rollout, name: &str) -> Result<ComponentSummary
 pub async fn history(rollout: &Rollout, component: &str) -> Result<Vec<VersionSummary>, OperatorError> {
     let spec = find_component(&rollout.live, component)?;
     Ok(rollout.stores.versions.history(&spec.name).await?)
+}
+
+/// The last swaps of a component on all hosts, newest first.
+pub async fn swaps(rollout: &Rollout, component: &str) -> Result<Vec<SwapSummary>, OperatorError> {
+    let spec = find_component(&rollout.live, component)?;
+    Ok(rollout.stores.reports.of(&spec.name).await?)
 }
 
 /// Whether the manifest has a component of this name.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use summaries::{
-    ComponentSummary, Origin, Replica, ReplicaState, TrapSummary, VersionState, VersionSummary,
+    ComponentSummary, Origin, Replica, ReplicaState, SwapSummary, TrapSummary, VersionState, VersionSummary,
 };
 
 /// The steps of a swap, in their order. The first that fails ends it.

@@ -18,7 +18,17 @@ pub(crate) async fn swap(rollout: &Rollout, permit: SwapPermit, plan: Plan) -> R
         let probed = Probed::probe(prepared).await?;
         Live::publish(probed).await
     });
-    Ok(live.await?.reports)
+    let result = live.await;
+    rollout
+        .stores
+        .reports
+        .add(
+            result
+                .as_ref()
+                .map_or_else(|refused| &refused.reports, |live| &live.reports),
+        )
+        .await;
+    Ok(result?.reports)
 }
 
 /// Takes all steps of a plan but the last, and changes nothing. Returns a report for each change, in their order.

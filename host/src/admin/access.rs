@@ -1,4 +1,7 @@
-//! Access to the operators' listener: `ADMIN_TOKEN` is required. If none is set, clients on this machine may read.
+//! Access to the operators' listener. With `ADMIN_TOKEN`, a request must carry it. Without, clients on this machine may read.
+//!
+//! A browser on this machine can be made to send requests here by a page of another site. The page's requests are refused
+//! by what browsers say of them, and a page that has made a name of its own lead here is refused by that name.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,54 +12,76 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Method, header};
 use sha2::{Digest, Sha256};
 
-use super::METRICS_PATH;
 use super::error::AdminError;
-use crate::config::Secret;
+use super::host_names::HostNames;
+use super::{METRICS_PATH, console};
+use crate::client::Client;
+use crate::config::{Admin, CorsOrigins};
 use crate::connections::{Busy, Closing};
+use crate::cross_site::is_cross_site;
 use crate::routes::guarded_body::guard_body;
 
 /// The token that operators must have.
 #[derive(Clone)]
 pub(super) struct Access {
     token: Option<Arc<[u8; 32]>>,
+    /// The names by which requests without the token may reach the listener.
+    names: Arc<HostNames>,
     /// Whether [`METRICS_PATH`] needs no token.
     has_open_metrics: bool,
 }
 
 impl Access {
-    /// Requires this token, or none.
-    pub(super) fn new(token: Option<Secret>, has_open_metrics: bool) -> Self {
+    /// Grants access as the operator has set it.
+    pub(super) fn new(admin: &Admin) -> Self {
+        let token = admin.token.as_ref();
         Self {
             token: token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))),
-            has_open_metrics,
+            names: Arc::new(HostNames::new(&admin.hosts)),
+            has_open_metrics: admin.has_open_metrics,
         }
-    }
-
-    /// Whether a request is for metrics that are open to every client.
-    fn is_open(&self, method: &Method, path: &str) -> bool {
-        self.has_open_metrics && method.is_safe() && path == METRICS_PATH
     }
 
     /// Whether a request may be answered.
-    fn allow(&self, method: &Method, headers: &HeaderMap, peer: SocketAddr) -> Result<(), AdminError> {
-        let Some(wanted) = &self.token else {
-            return match (peer.ip().to_canonical().is_loopback(), method.is_safe()) {
+    fn check(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<(), AdminError> {
+        let is_page = method.is_safe() && console::has(path);
+        // A link on another site may lead to the console, which then makes its own requests.
+        if !is_page && is_cross_site(headers, &Client::default(), &CorsOrigins::Listed(Vec::new())) {
+            return Err(AdminError::CrossSite);
+        }
+        let has_token = self.has_token(headers);
+        if has_token != Some(true) {
+            self.names.check(headers)?;
+        }
+        if is_page || self.has_open_metrics && method.is_safe() && path == METRICS_PATH {
+            return Ok(());
+        }
+        match has_token {
+            Some(true) => Ok(()),
+            Some(false) => Err(AdminError::Unauthorized),
+            None => match (peer.ip().to_canonical().is_loopback(), method.is_safe()) {
                 (true, true) => Ok(()),
                 (true, false) => Err(AdminError::NoToken),
                 (false, _) => Err(AdminError::NotFromHere),
-            };
-        };
+            },
+        }
+    }
+
+    /// Whether a request has the token. None if the host has no token.
+    fn has_token(&self, headers: &HeaderMap) -> Option<bool> {
+        let wanted = self.token.as_ref()?;
         let given = headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.as_bytes().split_at_checked(7));
-        match given {
-            Some((scheme, token))
-                if scheme.eq_ignore_ascii_case(b"bearer ") && same(wanted, &digest(token)) =>
-            {
-                Ok(())
-            }
-            _ => Err(AdminError::Unauthorized),
-        }
+        Some(given.is_some_and(|(scheme, token)| {
+            scheme.eq_ignore_ascii_case(b"bearer ") && same(wanted, &digest(token))
+        }))
     }
 }
 
@@ -67,12 +92,7 @@ pub(super) async fn check(
     request: Request,
     next: Next,
 ) -> Response {
-    let allowed = if access.is_open(request.method(), request.uri().path()) {
-        Ok(())
-    } else {
-        access.allow(request.method(), request.headers(), peer)
-    };
-    match allowed {
+    match access.check(request.method(), request.uri().path(), request.headers(), peer) {
         Ok(()) => match Busy::begin(request.extensions()) {
             Ok(busy) => guard_body(next.run(request).await, busy),
             Err(Closing) => AdminError::Closing.into_response(),
@@ -99,18 +119,41 @@ mod tests {
 
     use super::*;
 
+    fn access(token: Option<&str>, has_open_metrics: bool) -> Access {
+        Access::new(&Admin {
+            address: "127.0.0.1:8001".parse().unwrap(),
+            token: token.map(|token| token.to_owned().into()),
+            hosts: Vec::new(),
+            has_open_metrics,
+        })
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        pairs.collect()
+    }
+
     fn allow(
         token: Option<&str>,
         method: &Method,
-        given: Option<&str>,
+        given: Option<&'static str>,
         peer: &str,
     ) -> Result<(), AdminError> {
-        let access = Access::new(token.map(|token| token.to_owned().into()), false);
-        let headers = given
-            .map(|given| (header::AUTHORIZATION, given.parse().unwrap()))
-            .into_iter()
-            .collect();
-        access.allow(method, &headers, peer.parse().unwrap())
+        let given: Vec<_> = given.map(|given| ("authorization", given)).into_iter().collect();
+        let path = "/admin/components";
+        access(token, false).check(method, path, &headers(&given), peer.parse().unwrap())
+    }
+
+    /// A request of a browser on this machine.
+    fn browser(
+        token: Option<&str>,
+        method: &Method,
+        path: &str,
+        pairs: &[(&'static str, &'static str)],
+    ) -> Result<(), AdminError> {
+        access(token, true).check(method, path, &headers(pairs), "127.0.0.1:1".parse().unwrap())
     }
 
     #[test]
@@ -132,14 +175,32 @@ mod tests {
     }
 
     #[test]
-    fn open_metrics_open_their_own_path_alone() {
-        let open = Access::new(Some("secret".to_owned().into()), true);
-        assert!(open.is_open(&Method::GET, "/metrics"));
-        assert!(!open.is_open(&Method::POST, "/metrics"));
-        for path in ["/metrics/", "/metrics/x", "/admin/components", "/Metrics"] {
-            assert!(!open.is_open(&Method::GET, path), "{path}");
+    fn metrics_and_the_console_alone_are_open() {
+        let get = |open, path| {
+            let peer = "10.0.0.1:1".parse().unwrap();
+            access(Some("secret"), open).check(&Method::GET, path, &HeaderMap::new(), peer)
+        };
+        assert!(get(true, "/metrics").is_ok());
+        assert!(get(false, "/metrics").is_err());
+        for path in ["/", "/console/js/main.js"] {
+            assert!(get(false, path).is_ok(), "{path}");
         }
-        assert!(!Access::new(None, false).is_open(&Method::GET, "/metrics"));
+        for path in [
+            "/metrics/",
+            "/metrics/x",
+            "/admin/components",
+            "/Metrics",
+            "/consoles",
+            "//",
+        ] {
+            assert!(get(true, path).is_err(), "{path}");
+        }
+        for path in ["/metrics", "/"] {
+            assert!(
+                browser(Some("secret"), &Method::POST, path, &[]).is_err(),
+                "{path}"
+            );
+        }
     }
 
     #[test]
@@ -153,5 +214,47 @@ mod tests {
         }
         let elsewhere = allow(None, &Method::GET, Some("Bearer x"), "10.0.0.1:1");
         assert!(matches!(elsewhere, Err(AdminError::NotFromHere)));
+    }
+
+    #[test]
+    fn a_name_that_leads_here_is_refused_without_the_token() {
+        let evil = ("host", "evil.example:8001");
+        for path in ["/", "/metrics", "/admin/components"] {
+            for token in [None, Some("secret")] {
+                let answer = browser(token, &Method::GET, path, &[evil]);
+                assert!(matches!(answer, Err(AdminError::UnknownName(_))), "{path}");
+            }
+        }
+        let with_token = [evil, ("authorization", "Bearer secret")];
+        assert!(browser(Some("secret"), &Method::GET, "/admin/components", &with_token).is_ok());
+    }
+
+    #[test]
+    fn a_page_of_another_site_makes_no_request() {
+        let host = ("host", "localhost:8001");
+        let foreign = [
+            vec![host, ("origin", "https://evil.example")],
+            vec![host, ("origin", "http://localhost:3000")],
+            vec![host, ("origin", "null")],
+            vec![host, ("sec-fetch-site", "cross-site")],
+            vec![
+                host,
+                ("origin", "https://evil.example"),
+                ("authorization", "Bearer secret"),
+            ],
+        ];
+        for pairs in &foreign {
+            for path in ["/admin/components", "/metrics"] {
+                let answer = browser(Some("secret"), &Method::GET, path, pairs);
+                assert!(matches!(answer, Err(AdminError::CrossSite)), "{path} {pairs:?}");
+            }
+        }
+        let own = [
+            host,
+            ("origin", "http://localhost:8001"),
+            ("sec-fetch-site", "same-origin"),
+        ];
+        assert!(browser(None, &Method::GET, "/admin/components", &own).is_ok());
+        assert!(browser(None, &Method::GET, "/", &foreign[3]).is_ok(), "a link");
     }
 }

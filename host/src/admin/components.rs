@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{ConnectInfo, Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use berth_rollout::report::{ComponentSummary, Outcome, Report, VersionSummary};
+use berth_rollout::report::{ComponentSummary, Outcome, Report, SwapSummary, VersionSummary};
 use berth_rollout::{Intent, OperatorError, Requested, Rollout, overview};
 use berth_runtime::Wasm;
 use http::{HeaderMap, StatusCode, header};
@@ -119,6 +119,32 @@ pub(super) async fn history(
     Path(name): Path<String>,
 ) -> Result<Json<Vec<VersionSummary>>, AdminError> {
     Ok(Json(overview::history(&rollout, &name).await?))
+}
+
+/// The last swaps of a component
+///
+/// The reports of the last 50 on all hosts, the newest first. Dry runs are not among them.
+#[utoipa::path(
+    get,
+    path = "/admin/components/{name}/swaps",
+    operation_id = "componentSwaps",
+    tag = "operators",
+    params(
+        ("name" = String, Path, description = "The component's name"),
+    ),
+    responses(
+        (status = 200, description = "The swaps", body = [SwapSummary]),
+        (status = 401, description = "The token is missing or wrong", body = ErrorBody),
+        (status = 403, description = "The host has no `ADMIN_TOKEN`, and the request does not come from its machine", body = ErrorBody),
+        (status = 404, description = "There is no such component", body = ErrorBody),
+        (status = 503, description = "The host is starting, or the database is away; see `Retry-After`", body = ErrorBody),
+    ),
+)]
+pub(super) async fn swaps(
+    State(rollout): State<Arc<Rollout>>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<SwapSummary>>, AdminError> {
+    Ok(Json(overview::swaps(&rollout, &name).await?))
 }
 
 /// Push a version

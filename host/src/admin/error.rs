@@ -18,6 +18,12 @@ pub(super) enum AdminError {
     NoToken,
     #[error("Without ADMIN_TOKEN, this host only answers on its own machine: set one")]
     NotFromHere,
+    #[error("A page of another site may not use the operators' listener")]
+    CrossSite,
+    #[error(
+        "{0} is not a name of the operators' listener: use its address or localhost, or add the name to ADMIN_HOSTS"
+    )]
+    UnknownName(String),
     #[error("Not Found")]
     NotFound,
     #[error("Method Not Allowed")]
@@ -48,7 +54,9 @@ impl AdminError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::NoToken | Self::NotFromHere => StatusCode::FORBIDDEN,
+            Self::NoToken | Self::NotFromHere | Self::CrossSite | Self::UnknownName(_) => {
+                StatusCode::FORBIDDEN
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -39,6 +39,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Filters {
     component: Option<String>,
+    host: bool,
     request_id: Option<String>,
     level: Option<String>,
     since: Option<String>,
@@ -58,6 +59,7 @@ pub(super) struct Filters {
     tag = "operators",
     params(
         ("component" = Option<String>, Query, description = "Lines of this component only"),
+        ("host" = Option<bool>, Query, description = "Lines of the host itself only; not together with `component`"),
         ("request_id" = Option<String>, Query, description = "Lines of this request only"),
         ("level" = Option<String>, Query, description = "Lines of this level and of more severe ones: `error`, `warn`, `info`, `debug` or `trace`"),
         ("since" = Option<String>, Query, description = "Lines since this time, such as `10m`, or since this moment in RFC 3339"),
@@ -81,7 +83,7 @@ pub(super) async fn lines(
     let Query(filters) = filters.map_err(|rejection| AdminError::Invalid(rejection.body_text()))?;
     let most = filters.lines.unwrap_or(DEFAULT_LINES).min(MAX_LINES);
     let wanted = filters.wanted()?;
-    if let Some(component) = &wanted.component {
+    if let Some(component) = wanted.component.as_ref().filter(|_| !wanted.is_of_host()) {
         overview::check_component(&rollout, component)?;
     }
     let body = if filters.follow {
@@ -96,8 +98,17 @@ pub(super) async fn lines(
 impl Filters {
     fn wanted(&self) -> Result<Wanted, AdminError> {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let component = match (filled(&self.component), self.host) {
+            (Some(_), true) => {
+                return Err(AdminError::Invalid(
+                    "host: lines belong to the host or to a component, not to both".to_owned(),
+                ));
+            }
+            (None, true) => Some(String::new()),
+            (component, false) => component,
+        };
         Ok(Wanted {
-            component: filled(&self.component),
+            component,
             request_id: filled(&self.request_id),
             level: filled(&self.level).map(|text| level(&text)).transpose()?,
             since: filled(&self.since)

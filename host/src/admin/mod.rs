@@ -1,7 +1,9 @@
-//! The admin API, on a listener of its own: shows components, their versions, the log and the metrics, and swaps a version for
-//! another.
+//! The listener of operators: an API that shows components, their versions, the log and the metrics, and swaps a version for
+//! another; and a page that uses it.
 //!
-//! - `access`: checks whether a request is allowed
+//! - `access`, `host_names`: check whether a request is allowed
+//! - `console`: the page for operators
+//! - `host`, `host_summary`: the host's sizes, routes, and grants
 //! - `components`: the routes of components
 //! - `events`: the progress of swaps
 //! - `logs`, `traps`: the last lines of the log, and the last failures of components
@@ -12,8 +14,12 @@
 
 mod access;
 mod components;
+mod console;
 mod error;
 mod events;
+mod host;
+mod host_names;
+mod host_summary;
 mod log_level;
 mod logs;
 mod metrics;
@@ -33,13 +39,16 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use crate::config::{Admin, Edge};
+use crate::config::{Admin, Config, Edge};
+use crate::files::FilesError;
 use crate::logging::{Level, Logging, Recent};
 use crate::metrics::{ConnectionMetrics, Exporter};
 use crate::routes::{RequestId, settle};
 use crate::server::Server;
 use access::Access;
+use console::Console;
 use error::AdminError;
+use host_summary::HostFacts;
 
 /// The most connections to the operators' listener. Those that have sent the token are not closed for others.
 const MAX_CONNECTIONS: usize = 64;
@@ -51,18 +60,30 @@ pub struct Operated {
     recent: Recent,
     level: Level,
     exporter: Arc<Exporter>,
+    facts: Arc<HostFacts>,
+    console: Arc<Console>,
 }
 
 impl Operated {
-    /// The parts of a host with this log.
-    #[must_use]
-    pub fn new(rollout: Arc<Rollout>, log: &Logging, exporter: Exporter) -> Self {
-        Self {
+    /// The parts of a host with this configuration and this log.
+    ///
+    /// # Errors
+    ///
+    /// If the files of the console cannot be served, which is a bug.
+    pub fn new(
+        config: &Config,
+        rollout: Arc<Rollout>,
+        log: &Logging,
+        exporter: Exporter,
+    ) -> Result<Self, FilesError> {
+        Ok(Self {
             rollout,
             recent: log.recent().clone(),
             level: log.level().clone(),
             exporter: Arc::new(exporter),
-        }
+            facts: Arc::new(HostFacts::new(config)),
+            console: Arc::new(Console::new()?),
+        })
     }
 }
 
@@ -90,12 +111,24 @@ impl FromRef<Operated> for Arc<Exporter> {
     }
 }
 
+impl FromRef<Operated> for Arc<HostFacts> {
+    fn from_ref(host: &Operated) -> Self {
+        Self::clone(&host.facts)
+    }
+}
+
+impl FromRef<Operated> for Arc<Console> {
+    fn from_ref(host: &Operated) -> Self {
+        Self::clone(&host.console)
+    }
+}
+
 /// The path of the metrics.
 pub(crate) const METRICS_PATH: &str = "/metrics";
 
 /// Serves operators and never returns, with the time limits of `edge`.
 pub async fn serve(listener: TcpListener, host: Operated, admin: &Admin, edge: &Edge) {
-    let router = router(host, Access::new(admin.token.clone(), admin.has_open_metrics));
+    let router = router(host, Access::new(admin));
     let edge = Edge {
         max_connections: MAX_CONNECTIONS,
         max_connections_per_client: MAX_CONNECTIONS,
@@ -125,8 +158,8 @@ async fn answer(router: Router, mut request: Request) -> Response {
     response
 }
 
-/// Every route. The router is made of this list alone, and a test compares it with the OpenAPI document.
-fn routes() -> [(&'static str, MethodRouter<Operated>); 10] {
+/// Every route of the API. A test compares the list with the OpenAPI document.
+fn routes() -> [(&'static str, MethodRouter<Operated>); 12] {
     [
         ("/admin/components", get(components::list)),
         (
@@ -135,7 +168,9 @@ fn routes() -> [(&'static str, MethodRouter<Operated>); 10] {
         ),
         ("/admin/components/{name}/history", get(components::history)),
         ("/admin/components/{name}/rollback", post(components::roll_back)),
+        ("/admin/components/{name}/swaps", get(components::swaps)),
         ("/admin/events", get(events::all)),
+        ("/admin/host", get(host::show)),
         ("/admin/log-level", get(log_level::show).put(log_level::set)),
         ("/admin/logs", get(logs::lines)),
         ("/admin/openapi.json", get(openapi::show)),
@@ -151,6 +186,8 @@ fn router(host: Operated, access: Access) -> Router {
             router.route(path, methods)
         });
     router
+        .route(console::PAGE, get(console::answer))
+        .route(console::PARTS, get(console::answer))
         .fallback(async || AdminError::NotFound)
         .method_not_allowed_fallback(async || AdminError::MethodNotAllowed)
         // The check is outermost, so that a refused client does not learn which routes exist.

@@ -6,7 +6,7 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
-use super::{components, events, log_level, logs, metrics, traps};
+use super::{components, events, host, log_level, logs, metrics, traps};
 
 /// The security scheme: the operators' token.
 const BEARER: &str = "bearer";
@@ -24,7 +24,7 @@ pub(super) struct ErrorBody {
 #[openapi(
     info(
         title = "Berth's admin API",
-        description = "Components, their versions, and the log of one host."
+        description = "Components, their versions, the log, and the sizes of one host."
     ),
     servers((url = "/", description = "The operators' listener of this host, `ADMIN_ADDR`")),
     paths(
@@ -32,8 +32,10 @@ pub(super) struct ErrorBody {
         components::show,
         components::push,
         components::history,
+        components::swaps,
         components::roll_back,
         events::all,
+        host::show,
         log_level::show,
         log_level::set,
         logs::lines,

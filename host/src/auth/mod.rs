@@ -1,7 +1,7 @@
 //! Identifies callers: the host's own accounts, and every holder of a token signed with its secret.
 //!
 //! - [`tokens`]: issues and verifies tokens; [`claims`]: the claims of a verified token; `token_cache`: tokens that were verified before
-//! - [`bearer`]: where a request carries its token; `cross_site`: when a cookie does not suffice
+//! - [`bearer`]: where a request carries its token
 //! - [`revocation`]: tokens that were logged out, and tokens of accounts that were closed
 //! - [`caller`]: all three as an extractor, so that a handler's signature says whether it needs a login
 //! - [`sessions`]: register, log in, log out
@@ -12,7 +12,6 @@ pub mod accounts;
 pub mod bearer;
 pub mod caller;
 pub mod claims;
-mod cross_site;
 pub mod email;
 mod error;
 pub mod passwords;
@@ -35,6 +34,7 @@ use tokio::sync::Semaphore;
 
 use crate::client::Client;
 use crate::config::{CorsOrigins, Secret};
+use crate::cross_site;
 use accounts::Accounts;
 use bearer::Carrier;
 use berth_metrics::{Counters, labels};

@@ -46,13 +46,23 @@ impl Auth {
     /// A login for an unknown address takes as long, and gets the same error, as a wrong password.
     pub async fn log_in(&self, login: Login, client: &Client) -> Result<Session, AuthError> {
         let result = self.try_log_in(login, client).await;
-        self.logins.increment(match &result {
-            Ok(_) => LoginOutcome::Ok,
-            Err(AuthError::InvalidLogin) => LoginOutcome::Failed,
-            Err(AuthError::Throttled(_)) => LoginOutcome::Throttled,
-            Err(AuthError::Disabled) => LoginOutcome::Disabled,
-            Err(_) => LoginOutcome::Unavailable,
-        });
+        let (outcome, refusal) = match &result {
+            Ok(_) => (LoginOutcome::Ok, None),
+            Err(AuthError::InvalidLogin) => {
+                (LoginOutcome::Failed, Some("the address or the password is wrong"))
+            }
+            Err(AuthError::Throttled(_)) => (LoginOutcome::Throttled, Some("too many have failed")),
+            Err(AuthError::Disabled) => (LoginOutcome::Disabled, Some("the account is disabled")),
+            Err(_) => (LoginOutcome::Unavailable, None),
+        };
+        self.logins.increment(outcome);
+        if let Some(reason) = refusal {
+            // The address of the account may be another person's, and is in no log.
+            tracing::info!(
+                client = client.address.map(tracing::field::display),
+                "a login was refused: {reason}"
+            );
+        }
         result
     }
 

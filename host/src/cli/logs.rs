@@ -21,6 +21,9 @@ pub(super) struct Logs {
     /// Only lines of this component, and not the host's own
     #[arg(value_parser = component_name)]
     component: Option<String>,
+    /// Only the host's own lines
+    #[arg(long, conflicts_with = "component")]
+    host: bool,
     /// Print further lines as they are logged, until ctrl-C or SIGTERM
     #[arg(long, short)]
     follow: bool,
@@ -84,6 +87,7 @@ impl Logs {
         let level = level.map(|level| level.get_name().to_owned());
         let optional = [
             ("component", self.component.clone()),
+            ("host", self.host.then(|| self.host.to_string())),
             ("request_id", self.request.clone()),
             ("level", level),
             ("since", self.since.clone()),

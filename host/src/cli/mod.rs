@@ -94,7 +94,7 @@ enum Command {
 }
 
 /// The version, the commit that it was built from, and the engine that runs components.
-const VERSION: &str = concat!(
+pub(crate) const VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),
     " (",
     env!("BERTH_COMMIT"),

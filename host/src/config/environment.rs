@@ -8,7 +8,7 @@ use url::Url;
 use super::http_table::HttpTable;
 use super::parse::JWT_SECRET_REMEDY;
 use super::table::{
-    ADMIN_ADDR, ADMIN_TOKEN, ALL, ANONYMOUS_USER, BERTH_DRAIN_TIMEOUT, BERTH_HEADER_TIMEOUT,
+    ADMIN_ADDR, ADMIN_HOSTS, ADMIN_TOKEN, ALL, ANONYMOUS_USER, BERTH_DRAIN_TIMEOUT, BERTH_HEADER_TIMEOUT,
     BERTH_MAX_CONNECTIONS, BERTH_MAX_CONNECTIONS_PER_CLIENT, BERTH_MAX_HEADER_SIZE, BERTH_MAX_IN_FLIGHT,
     BERTH_WRITE_TIMEOUT, COHERE_API_KEY, COHERE_BASE_URL, COHERE_MODEL, COHERE_MODELS, CORS_ORIGINS, HOST,
     JWT_SECRET, LOG_FORMAT, METRICS, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_PROTOCOL,
@@ -161,11 +161,12 @@ fn for_traces(mut collector: Url) -> Url {
     collector
 }
 
-/// `ADMIN_ADDR`, `ADMIN_TOKEN` and `METRICS`.
+/// `ADMIN_…` and `METRICS`.
 pub(super) fn admin(variables: &Variables) -> Result<Admin, ConfigError> {
     Ok(Admin {
         address: ADMIN_ADDR.read(variables)?,
         token: ADMIN_TOKEN.read(variables)?,
+        hosts: ADMIN_HOSTS.read(variables)?.unwrap_or_default(),
         has_open_metrics: METRICS.read(variables)?,
     })
 }

@@ -114,6 +114,8 @@ pub struct Admin {
     pub address: SocketAddr,
     /// `ADMIN_TOKEN`
     pub token: Option<Secret>,
+    /// `ADMIN_HOSTS`, in lower case.
+    pub hosts: Vec<String>,
     /// `METRICS`: whether `/metrics` needs no token.
     pub has_open_metrics: bool,
 }

@@ -71,6 +71,20 @@ pub(super) fn host(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// Names of hosts without a port, in lower case.
+pub(super) fn host_names(text: &str) -> Result<Vec<String>, String> {
+    let is_name = |name: &str| {
+        name.bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    match list(text).into_iter().find(|name| !is_name(name)) {
+        Some(name) => Err(format!(
+            "{name:?} is not the name of a host: write berth.example.com, without a scheme and a port"
+        )),
+        None => Ok(list(&text.to_ascii_lowercase())),
+    }
+}
+
 /// Whether metrics are open to clients without a token.
 pub(super) fn open_or_token(text: &str) -> Result<bool, String> {
     match text {

@@ -127,6 +127,10 @@ variables! {
     /// The token that operators send, as the commands of `berth components` do.
     ADMIN_TOKEN: SecretVariable<Secret> = "none: only this machine, and only to look", Ok;
 
+    /// The names by which programs without the token may reach the operators' listener, beside `localhost` and IP
+    /// addresses, separated by commas. A page of another site could make its own name lead here.
+    ADMIN_HOSTS: OptionalVariable<Vec<String>> = "none", parse::host_names;
+
     /// Clients of `/metrics` on the operators' listener: `token` has them send `ADMIN_TOKEN`, as for the rest of the
     /// listener. `open` answers `GET /metrics`, and nothing else, to every client without a token.
     METRICS: Variable<bool> = "token", parse::open_or_token;

@@ -65,6 +65,12 @@ impl Content {
         Ok((content, tag))
     }
 
+    /// The content of a file that is a part of this program, and its entity tag without its quotes.
+    pub(super) fn of_program(bytes: &'static [u8]) -> (Self, String) {
+        let tag = tag(&Sha256::digest(bytes));
+        (Self::Memory(Bytes::from_static(bytes)), tag)
+    }
+
     /// A body with these bytes of the content.
     pub(super) fn body(&self, bytes: Range<u64>) -> Body {
         match self {

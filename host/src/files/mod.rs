@@ -1,4 +1,4 @@
-//! Static files: the directories of the manifest's `[files.NAME]`, served by the host itself.
+//! Static files: the directories of the manifest's `[files.NAME]`, and files that are parts of this program.
 //!
 //! A directory is read as one [`FileSet`], which a request loads once and which is replaced whole. A path of a request
 //! is a key of the set and never a path of the file system, so no request leads out of the directory.

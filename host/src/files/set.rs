@@ -95,6 +95,23 @@ impl FileSet {
         Err(FileSetError::Changing(spec.directory.clone()))
     }
 
+    /// A set of files that are parts of this program, by their paths.
+    pub(crate) fn of_program(files: impl IntoIterator<Item = (String, &'static [u8])>) -> Self {
+        let file = |(path, bytes): (String, &'static [u8])| {
+            let file = StaticFile {
+                content_type: content_type(&path),
+                is_immutable: false,
+                plain: Representation::of_program(bytes),
+                compressed: Vec::new(),
+            };
+            (path, file)
+        };
+        Self {
+            files: files.into_iter().map(file).collect(),
+            listing: Listing::default(),
+        }
+    }
+
     /// The source of the set.
     #[must_use]
     pub fn listing(&self) -> &Listing {
@@ -149,16 +166,24 @@ impl Representation {
             error,
         };
         let (content, tag) = Content::read(found).map_err(unreadable)?;
-        let tag = HeaderValue::try_from(format!("\"{tag}\""))
-            .map_err(|error| unreadable(io::Error::other(error)))?;
         let seconds = u64::try_from(found.stamp.modified.0).ok();
         let since = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
         Ok(Self {
             content,
             length: found.stamp.length,
-            tag,
+            tag: quoted(&tag),
             modified: seconds.and_then(since),
         })
+    }
+
+    fn of_program(bytes: &'static [u8]) -> Self {
+        let (content, tag) = Content::of_program(bytes);
+        Self {
+            content,
+            length: bytes.len() as u64,
+            tag: quoted(&tag),
+            modified: None,
+        }
     }
 
     /// The headers that name this form of the file.
@@ -168,6 +193,11 @@ impl Representation {
         let modified = modified.map(|date| (header::LAST_MODIFIED, date));
         std::iter::once((header::ETAG, self.tag.clone())).chain(modified)
     }
+}
+
+/// An entity tag, which is hexadecimal, as a header has it.
+fn quoted(tag: &str) -> HeaderValue {
+    HeaderValue::try_from(format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The content type that a file's name tells. Text is UTF-8.

@@ -57,7 +57,7 @@ impl FilesTables {
     /// Reads the directory of each spec. Blocks: call this before requests are served.
     pub fn read(specs: &[FilesSpec]) -> Result<Self, FilesError> {
         let mut all = Self::default();
-        for (index, spec) in specs.iter().enumerate() {
+        for spec in specs {
             let named = |error| FilesError::Directory {
                 name: spec.name.clone(),
                 error,
@@ -66,21 +66,28 @@ impl FilesTables {
             for left_out in set.left_out() {
                 tracing::warn!(files = spec.name, "{left_out}");
             }
-            for pattern in &spec.routes {
-                for path in pattern.paths() {
-                    let inserted = all.routes.insert(path, (index, pattern.clone()));
-                    inserted.map_err(|error| FilesError::Route {
-                        name: spec.name.clone(),
-                        error,
-                    })?;
-                }
-            }
-            all.tables.push(Arc::new(FilesTable {
-                spec: spec.clone(),
-                current: ArcSwap::from_pointee(set),
-            }));
+            all.add(spec.clone(), set)?;
         }
         Ok(all)
+    }
+
+    /// Adds a set, with the routes of `spec`.
+    pub(crate) fn add(&mut self, spec: FilesSpec, set: FileSet) -> Result<(), FilesError> {
+        let index = self.tables.len();
+        for pattern in &spec.routes {
+            for path in pattern.paths() {
+                let inserted = self.routes.insert(path, (index, pattern.clone()));
+                inserted.map_err(|error| FilesError::Route {
+                    name: spec.name.clone(),
+                    error,
+                })?;
+            }
+        }
+        self.tables.push(Arc::new(FilesTable {
+            spec,
+            current: ArcSwap::from_pointee(set),
+        }));
+        Ok(())
     }
 
     /// The directory whose route matches `path`, a request's path as it was sent.

@@ -52,7 +52,7 @@ pub struct RecentLine {
 /// The lines that a reader asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// Lines of this component only.
+    /// Lines of this component only; empty for the lines of the host.
     pub component: Option<String>,
     /// Lines of this request only.
     pub request_id: Option<String>,
@@ -63,6 +63,12 @@ pub struct Wanted {
 }
 
 impl Wanted {
+    /// Whether only lines of the host are asked for.
+    #[must_use]
+    pub fn is_of_host(&self) -> bool {
+        self.component.as_deref() == Some("")
+    }
+
     fn has_ring(&self, line: &RecentLine) -> bool {
         self.component
             .as_ref()

@@ -25,6 +25,8 @@ const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// The value of `BERTH_BROWSER_TESTS` with which no test is skipped.
 const ALWAYS: &str = "always";
 
+const PICTURES: &str = "BERTH_PICTURES";
+
 /// Where `cargo xtask test` installs axe-core.
 const AXE: &str = ".berth/tools/browser/node_modules/axe-core/axe.min.js";
 
@@ -52,14 +54,23 @@ impl Browser {
     }
 
     /// Opens an empty tab for the pages of `host`.
-    pub(crate) async fn page<'a>(&'a self, host: &'a Host) -> Page<'a> {
+    pub(crate) async fn page(&self, host: &Host) -> Page<'_> {
+        self.open(host.url("")).await
+    }
+
+    /// Opens an empty tab for the console of `host`.
+    pub(crate) async fn console(&self, host: &Host) -> Page<'_> {
+        self.open(host.admin_url()).await
+    }
+
+    async fn open(&self, base: String) -> Page<'_> {
         let target = self
             .devtools
             .call(None, "Target.createTarget", json!({ "url": "about:blank" }))
             .await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = self.devtools.call(None, "Target.attachToTarget", attach).await;
-        Page::new(&self.devtools, session["sessionId"].as_str().unwrap(), host).await
+        Page::new(&self.devtools, session["sessionId"].as_str().unwrap(), base).await
     }
 }
 
@@ -72,8 +83,16 @@ pub(crate) fn axe() -> Option<String> {
     source
 }
 
+/// Writes a picture of the page into docs/, if the variable [`PICTURES`] is set.
+pub(crate) async fn picture(page: &Page<'_>, name: &str) {
+    if variable(PICTURES).is_some() {
+        let file = PathBuf::from(ROOT).join(format!("docs/{name}.png"));
+        std::fs::write(file, page.picture().await).unwrap();
+    }
+}
+
 /// A variable of the environment of the tests.
-pub(crate) fn variable(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "it is a setting of the tests, and not of the host"

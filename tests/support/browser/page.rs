@@ -1,12 +1,13 @@
 //! A page, and what a person does with it. Elements are found by role and name, as a screen reader says them; each step
 //! waits until it can be done.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::devtools::DevTools;
-use crate::support::app::Host;
 use crate::support::patience::eventually;
 
 /// Scrolls an element into view, as a person does, and returns its middle; null if another element lies above.
@@ -21,15 +22,16 @@ const MIDDLE: &str = "function () {
 pub(crate) struct Page<'a> {
     devtools: &'a DevTools,
     session: String,
-    host: &'a Host,
+    /// The URL of the host's listener, without a path.
+    base: String,
 }
 
 impl<'a> Page<'a> {
-    pub(super) async fn new(devtools: &'a DevTools, session: &str, host: &'a Host) -> Self {
+    pub(super) async fn new(devtools: &'a DevTools, session: &str, base: String) -> Self {
         let page = Self {
             devtools,
             session: session.to_owned(),
-            host,
+            base,
         };
         for domain in ["Page", "Runtime", "Log", "Network", "DOM", "Accessibility"] {
             page.call(&format!("{domain}.enable"), json!({})).await;
@@ -54,7 +56,7 @@ impl<'a> Page<'a> {
     /// Opens a path of the host.
     pub(crate) async fn open(&self, path: &str) {
         let answer = self
-            .call("Page.navigate", json!({ "url": self.host.url(path) }))
+            .call("Page.navigate", json!({ "url": format!("{}{path}", self.base) }))
             .await;
         assert!(answer.get("errorText").is_none(), "{path}: {answer}");
         self.shows("document.readyState", json!("complete")).await;
@@ -187,6 +189,17 @@ impl<'a> Page<'a> {
         assert_eq!(self.value(&choose).await, json!(true), "{label}: {option}");
     }
 
+    /// Chooses a file in the field of this selector, as the system's dialog does.
+    pub(crate) async fn choose_file(&self, selector: &str, file: &Path) {
+        let field = format!("document.querySelector({})", json!(selector));
+        self.shows(format!("{field} !== null"), json!(true)).await;
+        let field = self
+            .call("Runtime.evaluate", json!({ "expression": field }))
+            .await;
+        let files = json!({ "objectId": field["result"]["objectId"], "files": [file] });
+        self.call("DOM.setFileInputFiles", files).await;
+    }
+
     /// Presses and releases a key: `Tab`, `Shift+Tab`, `Enter`, `Escape`, `Space` and the like.
     pub(crate) async fn press(&self, key: &str) {
         let (modifiers, key) = key.strip_prefix("Shift+").map_or((0, key), |key| (8, key));
@@ -278,7 +291,7 @@ impl<'a> Page<'a> {
     /// The value of a cookie of the host.
     pub(crate) async fn cookie(&self, name: &str) -> Option<String> {
         let cookies = self
-            .call("Network.getCookies", json!({ "urls": [self.host.url("/")] }))
+            .call("Network.getCookies", json!({ "urls": [self.base] }))
             .await;
         let cookie = cookies["cookies"]
             .as_array()

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Report;
+
 /// A component, as `GET /admin/components` lists it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ComponentSummary {
@@ -80,6 +82,17 @@ pub struct VersionSummary {
     pub reason: Option<String>,
     /// Whether the version's bytes are kept, so that a rollback to it is possible.
     pub kept: bool,
+}
+
+/// A swap that is over, as `GET /admin/components/{name}/swaps` lists it, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SwapSummary {
+    /// The host on which the swap ran.
+    pub host: String,
+    /// When the swap ended: RFC 3339, UTC.
+    pub ended_at: String,
+    /// The report.
+    pub report: Report,
 }
 
 /// A failure of a component's instance, as `GET /admin/traps` lists it.

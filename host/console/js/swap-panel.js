@@ -1,0 +1,119 @@
+// Pushes and rollbacks of one component, with their steps as they happen.
+
+import { send } from "./api.js";
+import { element } from "./elements.js";
+import { events } from "./events.js";
+import { report, sentence, tone } from "./reports.js";
+import { time } from "./units.js";
+
+/** Makes the panel. `ended` is called after each swap. */
+export function swapPanel(name, allowsChanges, ended) {
+  const steps = element("ol", { class: "plain", "aria-live": "polite", "aria-label": "Steps" });
+  const outcome = element("div", { class: "stack", role: "status" });
+  const alert = element("p", { class: "error", role: "alert" });
+  const path = `/admin/components/${encodeURIComponent(name)}`;
+  let isBusy = false;
+
+  /** Runs a swap, and shows its steps and its report. */
+  const run = async (url, options) => {
+    if (isBusy) return;
+    isBusy = true;
+    steps.replaceChildren();
+    outcome.replaceChildren();
+    alert.textContent = "";
+    try {
+      const headers = { ...options.headers, accept: "text/event-stream" };
+      const response = await send(url, { ...options, headers });
+      for await (const { name: kind, data } of events(response)) {
+        if (kind === "step") showStep(steps, data);
+        else outcome.replaceChildren(element("p", { class: tone(data.outcome === "refused" ? "failed" : "passed") }, `${sentence(data)}.`), report(data));
+      }
+      await ended();
+    } catch (error) {
+      alert.textContent = error.message;
+    } finally {
+      isBusy = false;
+    }
+  };
+
+  const push = (file, isDryRun, by) =>
+    run(`${path}${isDryRun ? "?dry_run=true" : ""}`, {
+      method: "PUT",
+      body: file,
+      headers: { "content-type": "application/wasm", ...(by && { "x-pushed-by": by }) },
+    });
+  const restore = (number, isDryRun) =>
+    run(`${path}/rollback`, {
+      method: "POST",
+      body: JSON.stringify({ to: number, dry_run: isDryRun }),
+      headers: { "content-type": "application/json" },
+    });
+
+  const dialog = rollBackDialog(name, restore);
+  const form = allowsChanges
+    ? pushForm(alert, push)
+    : element("p", { class: "quiet" }, "This host has no ADMIN_TOKEN, and so allows no change.");
+  const node = element("section", { class: "panel", "aria-label": "Push" }, element("h3", {}, "Push"), form, alert, steps, outcome, dialog.node);
+  return { node, rollBack: dialog.open };
+}
+
+function pushForm(alert, push) {
+  const file = element("input", { id: "file", type: "file", accept: ".wasm,application/wasm" });
+  const by = element("input", { id: "by", maxlength: "100", autocomplete: "off" });
+  const isDryRun = element("input", { type: "checkbox" });
+  const submit = (event) => {
+    event.preventDefault();
+    const [chosen] = file.files;
+    if (chosen) push(chosen, isDryRun.checked, by.value.trim());
+    else alert.textContent = "Choose the file of a component.";
+  };
+  return element(
+    "form",
+    { class: "row", submit, novalidate: true },
+    element("label", { for: "file" }, "Component", file),
+    element("label", { for: "by" }, "Your name", by),
+    element("label", { class: "check" }, isDryRun, "Dry run"),
+    element("button", { type: "submit", class: "primary" }, "Push"),
+  );
+}
+
+function showStep(steps, { step, state, milliseconds, detail }) {
+  const known = [...steps.children].find((one) => one.dataset.step === step);
+  const line = known ?? element("li", { "data-step": step });
+  const words = [`${step}: `, element("span", { class: tone(state) }, state === "started" ? "under way" : state)];
+  if (state !== "started") words.push(` in ${time(milliseconds / 1000)}`);
+  if (detail) words.push(`, ${detail}`);
+  line.replaceChildren(...words);
+  if (!known) steps.append(line);
+}
+
+function rollBackDialog(name, restore) {
+  const question = element("p", {});
+  let number;
+  const choose = (isDryRun) => () => {
+    node.close();
+    restore(number, isDryRun);
+  };
+  const node = element(
+    "dialog",
+    { "aria-label": "Roll back" },
+    element(
+      "form",
+      { method: "dialog" },
+      question,
+      element(
+        "div",
+        { class: "row" },
+        element("button", { type: "button", class: "primary", click: choose(false) }, "Roll back"),
+        element("button", { type: "button", click: choose(true) }, "Dry run"),
+        element("button", {}, "Cancel"),
+      ),
+    ),
+  );
+  const open = (to) => {
+    number = to;
+    question.textContent = `Make version ${to} of ${name} live again?`;
+    node.showModal();
+  };
+  return { node, open };
+}
