@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{bad, sign_in};
 use crate::logs::shows;
+use crate::support::postgres::Postgres;
 use crate::support::versions::versioned;
 use crate::support::{App, Browser, Send as _};
 
@@ -41,11 +42,8 @@ async fn the_numbers_of_a_component_follow_its_requests() {
             json!(true),
         )
         .await;
-        page.shows(
-            format!("parseFloat({}) > 0", gauge("Processor time a second")),
-            json!(true),
-        )
-        .await;
+        page.shows(format!("parseFloat({}) > 0", gauge("Processor")), json!(true))
+            .await;
         page.shows(
             "document.querySelector('.gauge polyline').getAttribute('points').split(' ').length > 2",
             json!(true),
@@ -183,5 +181,42 @@ async fn hosts_routes_grants_and_sizes_are_shown() {
     page.click("link", "Sizes").await;
     page.sees("BERTH_GUEST_MEMORY").await;
     page.shows("document.activeElement.id", json!("view")).await;
+    page.is_flawless_but_for_requests();
+}
+
+#[tokio::test]
+async fn text_of_a_component_is_only_ever_text() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let app = App::serving([shows()]).start().await;
+    let page = browser.console(&app).await;
+    sign_in(&page, "#log?component=shows").await;
+    let line = "<img src=x onerror=alert(1)><script>alert(2)</script>";
+    let query = [("line", line)];
+    app.get("/shows/log").query(&query).answer().await.expect(200);
+    page.sees(line).await;
+    page.shows(
+        "document.querySelectorAll('img, script:not([src])').length",
+        json!(0),
+    )
+    .await;
+    page.is_flawless_but_for_requests();
+}
+
+#[tokio::test]
+async fn a_host_that_starts_is_shown_as_soon_as_it_can_be() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let mut postgres = Postgres::absent();
+    let app = App::with("DATABASE_URL", postgres.url()).start_listening();
+    let page = browser.console(&app).await;
+    sign_in(&page, "").await;
+    page.sees("This view cannot be shown").await;
+    page.sees("The database is not available").await;
+    postgres.start_again().await;
+    page.has("link", "todo").await;
+    page.sees_no("The database is not available").await;
     page.is_flawless_but_for_requests();
 }

@@ -10,9 +10,10 @@ export function componentGauges(name) {
     errors: gauge("Errors a second"),
     latency: gauge("Latency of 95 in 100"),
     memory: gauge("Memory held"),
-    cpu: gauge("Processor time a second"),
-    database: gauge("Database time a second"),
+    cpu: gauge("Processor"),
+    database: gauge("Database"),
     tokens: gauge("Tokens a second"),
+    limits: gauge("Limits reached"),
   };
   return {
     node: gauges(...Object.values(all)),
@@ -23,9 +24,15 @@ export function componentGauges(name) {
       draw(all.errors, history.rates(of("errors")), count);
       draw(all.latency, history.quantiles(of("durations"), 0.95), (value) => (value === 0 ? "–" : time(value)));
       draw(all.memory, history.values(of("memory")), bytes);
-      draw(all.cpu, history.rates(of("cpu")), time);
-      draw(all.database, history.rates(of("database")), time);
+      draw(all.cpu, history.rates(of("cpu")), aSecond);
+      draw(all.database, history.rates(of("database")), aSecond);
       draw(all.tokens, history.rates(of("tokens")), count);
+      draw(all.limits, history.values((reading) => sum(of("limits")(reading))), count);
     },
   };
 }
+
+/** A time in each second, such as that of a busy processor. */
+const aSecond = (seconds) => `${time(seconds)} a second`;
+
+const sum = (numbers = new Map()) => [...numbers.values()].reduce((total, one) => total + one, 0);

@@ -34,7 +34,7 @@ let asked = 0;
 function place() {
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name, argument] = path.split("/");
-  return { name: name in VIEWS ? name : "components", argument, filters: new URLSearchParams(query) };
+  return { name: Object.hasOwn(VIEWS, name) ? name : "components", argument, filters: new URLSearchParams(query) };
 }
 
 async function showView() {
@@ -69,6 +69,8 @@ function show(node, title, name) {
 function fail(error) {
   if (error.status === 401) return;
   if (error.status === undefined) console.error(error);
+  // A host that starts, or is away, is asked again.
+  current = { refresh: showView };
   byId("view").replaceChildren(element("h2", {}, "This view cannot be shown"));
   trouble(error.status === undefined ? "Something went wrong on this page. Load it again." : error.message);
 }
@@ -81,7 +83,7 @@ function trouble(words = "") {
 /** Keeps the view fresh, while the page is visible and the operator is signed in. */
 async function freshen(count = 1) {
   try {
-    if (!document.hidden && isSignedIn) await readOnce(count);
+    if (!document.hidden) await readOnce(count);
   } catch (error) {
     if (error.status === undefined) console.error(error);
     else if (error.status !== 401) trouble(error.message);
@@ -91,11 +93,14 @@ async function freshen(count = 1) {
 }
 
 async function readOnce(count) {
-  const response = await send("/metrics", { headers: { accept: "text/plain" } });
-  history.add(reading(parse(await response.text()), performance.now() / 1000));
-  current.draw?.(history);
+  if (isSignedIn) {
+    const response = await send("/metrics", { headers: { accept: "text/plain" } });
+    history.add(reading(parse(await response.text()), performance.now() / 1000));
+    current.draw?.(history);
+  }
   if (count % READINGS === 0) await current.refresh?.();
-  trouble();
+  // A view that cannot be shown has its own words.
+  if (current.refresh !== showView) trouble();
 }
 
 /** Shows the form to sign in, and nothing else. */
@@ -146,4 +151,4 @@ addEventListener("hashchange", async () => {
 });
 
 begin();
-freshen();
+setTimeout(freshen, INTERVAL);

@@ -21,15 +21,17 @@ export function sentence({ outcome, number, replaced, milliseconds, failure }) {
 }
 
 /** The whole report. */
-export function report(one) {
-  const { failure, digest, steps, probes, changes } = one;
+export const report = (one) => element("div", { class: "stack" }, table("Steps", STEPS, one.steps), findings(one));
+
+/** The report without its steps. */
+export function findings(one) {
+  const { failure, digest, probes, changes } = one;
   return element(
     "div",
     { class: "stack" },
     failure && element("p", { class: "error" }, failure.reason),
     failure?.temporary && element("p", {}, "Another attempt may succeed."),
     element("p", { class: "quiet" }, "SHA-256 ", element("code", {}, digest)),
-    table("Steps", STEPS, steps),
     probes.length > 0 && table("Probes", PROBES, probes),
     ...Object.entries(changes).map(([kind, change]) => difference(kind, change)),
   );

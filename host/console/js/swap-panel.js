@@ -3,7 +3,7 @@
 import { send } from "./api.js";
 import { element } from "./elements.js";
 import { events } from "./events.js";
-import { report, sentence, tone } from "./reports.js";
+import { findings, sentence, tone } from "./reports.js";
 import { time } from "./units.js";
 
 /** Makes the panel. `ended` is called after each swap. */
@@ -26,7 +26,7 @@ export function swapPanel(name, allowsChanges, ended) {
       const response = await send(url, { ...options, headers });
       for await (const { name: kind, data } of events(response)) {
         if (kind === "step") showStep(steps, data);
-        else outcome.replaceChildren(element("p", { class: tone(data.outcome === "refused" ? "failed" : "passed") }, `${sentence(data)}.`), report(data));
+        else outcome.replaceChildren(element("p", { class: tone(data.outcome === "refused" ? "failed" : "passed") }, `${sentence(data)}.`), findings(data));
       }
       await ended();
     } catch (error) {

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: compares Berth to native code and to the programs that it replaces, in one run on one machine.
 //!
-//! - [`programs`], [`server`], [`cohere`]: the measured programs, built and started
+//! - [`programs`], [`server`], [`cohere`], [`collector`]: the measured programs, built and started
 //! - [`users`], [`workload`]: the data and the requests
 //! - [`parity`]: checks that the servers give the same answers
 //! - [`load`], [`usage`], [`measurement`]: one figure
@@ -10,6 +10,7 @@
 //! docs/bench.md says how to read them.
 
 mod cohere;
+mod collector;
 pub(crate) mod load;
 pub(crate) mod machine;
 mod measurement;
@@ -58,6 +59,9 @@ pub(crate) struct Options {
     /// Beside FastAPI and `wasmtime serve` too.
     #[arg(long)]
     peers: bool,
+    /// Beside a second Berth that sends the traces of one request in a hundred.
+    #[arg(long)]
+    traces: bool,
     /// How often everything is measured; medians count.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -95,6 +99,9 @@ pub(crate) fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let started = stress::start(&programs)?;
     let users = Users::register(started.server.address)?;
     let mut servers = vec![programs.native()?];
+    if options.traces {
+        servers.push(programs.traced(collector::start()?)?);
+    }
     if options.peers {
         servers.extend(peers(&programs)?);
     }

@@ -111,6 +111,7 @@ fn diagram(area: &Area, title: &str, lines: &[Line]) -> Result<()> {
 fn colour(server: Kind) -> RGBColor {
     match server {
         Kind::Berth => RGBColor(0, 95, 175),
+        Kind::BerthTraced => RGBColor(90, 170, 230),
         Kind::Native => RGBColor(0, 135, 90),
         Kind::Fastapi => RGBColor(200, 80, 0),
         Kind::WasmtimeServe => RGBColor(120, 80, 170),

@@ -78,28 +78,43 @@ impl<'a> Programs<'a> {
     /// Starts the host as it is deployed: the project's manifest, a release build. Only its log is off, because the
     /// other servers write none.
     pub(crate) fn berth(&self) -> Result<Server> {
-        Server::start(Kind::Berth, |address| {
-            let mut command = Command::new(self.workspace.program("release", "berth"));
+        Server::start(Kind::Berth, |address| self.host(address, self.admin, "data"))
+    }
+
+    /// Starts a second host, which sends the traces of one request in a hundred to `collector`.
+    pub(crate) fn traced(&self, collector: SocketAddr) -> Result<Server> {
+        let admin = crate::http::free_address()?;
+        let mut server = Server::start(Kind::BerthTraced, |address| {
+            let mut command = self.host(address, admin, "data-traced");
+            command.envs([
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", &*format!("http://{collector}")),
+                ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+                ("OTEL_TRACES_SAMPLER_ARG", "0.01"),
+            ]);
             command
-                .arg("serve")
-                .envs([
-                    ("HOST", address.ip().to_string()),
-                    ("PORT", address.port().to_string()),
-                ])
-                .envs([
-                    ("DATABASE_URL", &*self.database_url),
-                    ("JWT_SECRET", SECRET),
-                    ("RUST_LOG", "warn"),
-                ])
-                .envs([("COHERE_BASE_URL", &*self.cohere_url), ("COHERE_API_KEY", "fake")])
-                .envs([
-                    ("ADMIN_ADDR", &*self.admin.to_string()),
-                    ("ADMIN_TOKEN", ADMIN_TOKEN),
-                ])
-                .env("BERTH_MANIFEST", self.manifest())
-                .env("BERTH_DATA_DIR", self.folder.join("data"));
-            command
-        })
+        })?;
+        server.wait_until_ready()?;
+        Ok(server)
+    }
+
+    fn host(&self, address: SocketAddr, admin: SocketAddr, data: &str) -> Command {
+        let mut command = Command::new(self.workspace.program("release", "berth"));
+        command
+            .arg("serve")
+            .envs([
+                ("HOST", address.ip().to_string()),
+                ("PORT", address.port().to_string()),
+            ])
+            .envs([
+                ("DATABASE_URL", &*self.database_url),
+                ("JWT_SECRET", SECRET),
+                ("RUST_LOG", "warn"),
+            ])
+            .envs([("COHERE_BASE_URL", &*self.cohere_url), ("COHERE_API_KEY", "fake")])
+            .envs([("ADMIN_ADDR", &*admin.to_string()), ("ADMIN_TOKEN", ADMIN_TOKEN)])
+            .env("BERTH_MANIFEST", self.manifest())
+            .env("BERTH_DATA_DIR", self.folder.join(data));
+        command
     }
 
     /// Starts `bench/native`.
@@ -201,10 +216,12 @@ impl<'a> Programs<'a> {
         let own = fs::read_to_string(self.workspace.root.join("berth.toml")).context("no berth.toml")?;
         // Paths are relative to the manifest, which is in another folder here.
         let root = self.workspace.root.display();
-        let own = own.replace(
-            "source = \"components/",
-            &format!("source = \"{root}/components/"),
-        );
+        let own = ["source", "directory"].iter().fold(own, |own, key| {
+            own.replace(
+                &format!("{key} = \"components/"),
+                &format!("{key} = \"{root}/components/"),
+            )
+        });
         let hello = self.hello();
         Ok(format!(
             "{own}\n[components.{HELLO}]\nsource = {:?}\nroutes = [\"/hello\"]\nauthentication = \"optional\"\n",

@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     Berth,
+    /// Berth that sends the traces of one request in a hundred.
+    BerthTraced,
     Native,
     Fastapi,
     WasmtimeServe,
@@ -38,8 +40,9 @@ pub(crate) struct Server {
 
 impl Kind {
     /// Every kind, in the order of the table.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Berth,
+        Self::BerthTraced,
         Self::Native,
         Self::Fastapi,
         Self::WasmtimeServe,
@@ -98,6 +101,7 @@ impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Berth => "berth",
+            Self::BerthTraced => "berth-traced",
             Self::Native => "native",
             Self::Fastapi => "fastapi",
             Self::WasmtimeServe => "wasmtime-serve",

@@ -44,7 +44,7 @@ impl Work {
     /// Whether a server of this kind has the route.
     pub(crate) fn is_done_by(self, kind: Kind) -> bool {
         match (self, kind) {
-            (Self::Hello, _) | (Self::Chat, Kind::Berth) => true,
+            (Self::Hello, _) | (Self::Chat, Kind::Berth | Kind::BerthTraced) => true,
             (Self::Chat, _) | (_, Kind::WasmtimeServe | Kind::WasmtimeServeTuned) => false,
             _ => true,
         }
