@@ -5,6 +5,7 @@
 //! - `queue`: holds lines in bounded memory for a thread that writes them, so that a full disk or pipe stops no request
 //! - `recent`: holds the last lines of each component, and of the host itself, for the admin API
 //! - `capture`: makes these lines of the subscriber's events
+//! - `sparse`: bounds the lines that strangers can cause
 //! - `level`: the filter of the log, which operators can change
 
 mod capture;
@@ -12,6 +13,7 @@ mod level;
 mod lines;
 mod queue;
 mod recent;
+mod sparse;
 
 use std::io;
 use std::panic;
@@ -25,6 +27,7 @@ pub use self::queue::Queue;
 pub use self::recent::{
     Batch, Follower, MAX_COMPONENT_BYTES, MAX_COMPONENT_LINES, MAX_TOTAL_BYTES, Recent, RecentLine, Wanted,
 };
+pub(crate) use self::sparse::Sparse;
 use crate::config::{Log, LogFormat};
 
 /// The target of the lines of requests. They are not among the recent lines, because a busy host writes thousands of them

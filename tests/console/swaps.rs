@@ -109,6 +109,10 @@ async fn the_reports_of_all_hosts_outlive_them() {
     assert!(!swaps[0]["host"].as_str().unwrap().is_empty());
     assert_eq!(swaps[1]["report"]["steps"].as_array().unwrap().len(), 8);
 
+    let again = operator.push_refused("version", b"garbage".to_vec()).await;
+    assert_eq!(again.0, "kind");
+    assert_eq!(operator.swaps("version").await.len(), 3, "a refusal is kept once");
+
     for number in 0..60 {
         operator.push_refused("version", vec![number]).await;
     }

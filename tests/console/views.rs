@@ -25,7 +25,7 @@ async fn the_numbers_of_a_component_follow_its_requests() {
     let page = browser.console(&app).await;
     sign_in(&page, "").await;
     page.shows(gauge("Requests a second"), json!("0")).await;
-    page.shows(gauge("Latency of 95 in 100"), json!("–")).await;
+    page.shows(gauge("Latency, 95th percentile"), json!("–")).await;
     let load = async {
         loop {
             app.get("/shows/log?line=x").answer().await.expect(200);
@@ -38,7 +38,7 @@ async fn the_numbers_of_a_component_follow_its_requests() {
         )
         .await;
         page.shows(
-            format!("/ms|s/.test({})", gauge("Latency of 95 in 100")),
+            format!("/ms|s/.test({})", gauge("Latency, 95th percentile")),
             json!(true),
         )
         .await;
@@ -115,7 +115,7 @@ async fn the_log_is_live_and_filtered() {
     let page = browser.console(&app).await;
     sign_in(&page, "").await;
     page.click("link", "Log").await;
-    page.sees("host: listening on http://").await;
+    page.sees("the host: listening on http://").await;
     let log = async |id: &str, line: &str| {
         let request = app
             .get(&format!("/shows/log?line={line}"))
@@ -181,6 +181,10 @@ async fn hosts_routes_grants_and_sizes_are_shown() {
     page.click("link", "Sizes").await;
     page.sees("BERTH_GUEST_MEMORY").await;
     page.shows("document.activeElement.id", json!("view")).await;
+    page.tab_to("link", "Skip to content").await;
+    page.press("Enter").await;
+    page.shows("document.activeElement.id", json!("view")).await;
+    page.shows("location.hash", json!("#sizes")).await;
     page.is_flawless_but_for_requests();
 }
 
@@ -218,5 +222,27 @@ async fn a_host_that_starts_is_shown_as_soon_as_it_can_be() {
     postgres.start_again().await;
     page.has("link", "todo").await;
     page.sees_no("The database is not available").await;
+    page.is_flawless_but_for_requests();
+}
+
+#[tokio::test]
+async fn dropped_lines_of_the_log_are_counted_once() {
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let silent = shows().limited("log_lines", "1").limited("log_burst", "1s");
+    let app = App::serving([silent]).start().await;
+    for _ in 0..20 {
+        app.get("/shows/log?line=x").answer().await.expect(200);
+    }
+    let page = browser.console(&app).await;
+    sign_in(&page, "#components/shows").await;
+    let metrics = app.operator().request_at("GET", "/metrics").answer().await;
+    let metrics = metrics.expect(200).text();
+    let line = "berth_component_log_lines_dropped_total{component=\"shows\"} ";
+    let dropped = metrics.lines().find_map(|one| one.strip_prefix(line)).unwrap();
+    let row = "[...document.querySelectorAll('th[scope=row]')].filter((one) => one.textContent === 'log').map((one) => \
+               one.parentNode.lastChild.textContent).at(0)";
+    page.shows(row, json!(dropped)).await;
     page.is_flawless_but_for_requests();
 }

@@ -1,7 +1,13 @@
 //! The metrics of the operators' listener.
 //!
+//! - `limits`: the limits that components meet, and the lines of the log that are dropped
+//! - `outgoing`: the requests that components send
+//! - `hosts`: the versions and the swaps of several hosts on one database
 //! - `prometheus`: a real Prometheus scrapes a host, and knows every query of the dashboard and of the alerts
 
+mod hosts;
+mod limits;
+mod outgoing;
 mod prometheus;
 
 use fake_cohere::{FakeCohere, Refusal, Turn};

@@ -8,7 +8,7 @@ export function componentGauges(name) {
   const all = {
     requests: gauge("Requests a second"),
     errors: gauge("Errors a second"),
-    latency: gauge("Latency of 95 in 100"),
+    latency: gauge("Latency, 95th percentile"),
     memory: gauge("Memory held"),
     cpu: gauge("Processor"),
     database: gauge("Database"),

@@ -42,7 +42,9 @@ export class History {
 }
 
 /** The quantile of the observations between two states of a histogram, as Prometheus interpolates it. */
-function quantile(before = new Map(), after = new Map(), share) {
+function quantile(earlier = new Map(), after = new Map(), share) {
+  // A host that has started anew begins at zero.
+  const before = after.get(Infinity) < earlier.get(Infinity) ? new Map() : earlier;
   const bounds = [...after.keys()].sort((one, other) => one - other);
   const counts = bounds.map((bound) => Math.max(after.get(bound) - (before.get(bound) ?? 0), 0));
   const total = counts.at(-1) ?? 0;

@@ -1,6 +1,6 @@
 // Where the console begins: it signs the operator in, shows the view that the address names, and keeps the numbers fresh.
 
-import { REFUSED, json, send } from "./api.js";
+import { REFUSED, json, text } from "./api.js";
 import { byId, element } from "./elements.js";
 import { parse } from "./exposition.js";
 import { History } from "./history.js";
@@ -30,11 +30,20 @@ let isSignedIn = false;
 /** The number of the view that was asked for last: an answer that comes late is not shown. */
 let asked = 0;
 
-/** The view, its argument and its filters, as in `#components/todo` and `#log?level=warn`. */
+/** The view, its argument and its filters, as in `#components/NAME` and `#log?level=warn`. */
 function place() {
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name, argument] = path.split("/");
-  return { name: Object.hasOwn(VIEWS, name) ? name : "components", argument, filters: new URLSearchParams(query) };
+  return { name: Object.hasOwn(VIEWS, name) ? name : "components", argument: decoded(argument), filters: new URLSearchParams(query) };
+}
+
+/** The name in an address; the text itself if it is not one that a link of the console has. */
+function decoded(argument = "") {
+  try {
+    return decodeURIComponent(argument);
+  } catch {
+    return argument;
+  }
 }
 
 async function showView() {
@@ -45,7 +54,7 @@ async function showView() {
   try {
     const host = await json("/admin/host");
     isSignedIn = true;
-    const view = argument ? await component(decodeURIComponent(argument), { host }) : await VIEWS[name](filters, { host });
+    const view = name === "components" && argument ? await component(argument, { host }) : await VIEWS[name](filters, { host });
     if (number !== asked) return view.close?.();
     current = view;
     show(view.node, view.title, name);
@@ -53,7 +62,7 @@ async function showView() {
     view.draw?.(history);
     trouble();
   } catch (error) {
-    if (number === asked) fail(error);
+    if (number === asked) fail(error, name);
   }
 }
 
@@ -66,12 +75,12 @@ function show(node, title, name) {
   }
 }
 
-function fail(error) {
+function fail(error, name) {
   if (error.status === 401) return;
   if (error.status === undefined) console.error(error);
   // A host that starts, or is away, is asked again.
   current = { refresh: showView };
-  byId("view").replaceChildren(element("h2", {}, "This view cannot be shown"));
+  show(element("h2", {}, "This view cannot be shown"), "Trouble", name);
   trouble(error.status === undefined ? "Something went wrong on this page. Load it again." : error.message);
 }
 
@@ -94,8 +103,7 @@ async function freshen(count = 1) {
 
 async function readOnce(count) {
   if (isSignedIn) {
-    const response = await send("/metrics", { headers: { accept: "text/plain" } });
-    history.add(reading(parse(await response.text()), performance.now() / 1000));
+    history.add(reading(parse(await text("/metrics", "text/plain")), performance.now() / 1000));
     current.draw?.(history);
   }
   if (count % READINGS === 0) await current.refresh?.();
@@ -131,10 +139,10 @@ byId("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const form = event.currentTarget;
   const given = form.elements.token.value.trim();
-  if (!given) return askForToken("Write the token.");
+  if (!given) return askForToken("Enter the token.");
   keep(given);
   try {
-    await send("/admin/host");
+    await json("/admin/host");
     begin();
   } catch (error) {
     askForToken(error.status === 401 ? "That is not the token of this host." : error.message);
@@ -143,6 +151,11 @@ byId("sign-in").addEventListener("submit", async (event) => {
 byId("sign-out").addEventListener("click", () => askForToken());
 addEventListener(REFUSED, () => {
   if (byId("sign-in").hidden) askForToken(token() === null ? "" : "The host no longer knows this token.");
+});
+byId("skip").addEventListener("click", (event) => {
+  // The address names the view, so the link must not change it.
+  event.preventDefault();
+  byId("view").focus();
 });
 addEventListener("hashchange", async () => {
   if (!byId("sign-in").hidden) return;

@@ -22,16 +22,13 @@ export function reading(samples, at) {
   each("berth_component_memory_held_bytes", (one, value) => (one.memory += value));
   each("berth_database_statement_duration_seconds_sum", (one, value) => (one.database += value));
   each("berth_cohere_tokens_total", (one, value) => (one.tokens += value));
-  each("berth_component_instances", (one, value) => (one.instances += value));
-  each("berth_component_waiting", (one, value) => (one.waiting += value));
   each("berth_component_limits_reached_total", (one, value, { limit }) => add(one.limits, limit, value));
   each("berth_component_failures_total", (one, value, { reason }) => add(one.failures, reason, value));
-  each("berth_component_log_lines_dropped_total", (one, value) => add(one.limits, "log", value));
   return { at, components, host: host(samples) };
 }
 
 function empty() {
-  const sums = { requests: 0, errors: 0, cpu: 0, memory: 0, database: 0, tokens: 0, instances: 0, waiting: 0 };
+  const sums = { requests: 0, errors: 0, cpu: 0, memory: 0, database: 0, tokens: 0 };
   return { ...sums, durations: new Map(), limits: new Map(), failures: new Map() };
 }
 
@@ -47,8 +44,6 @@ function host(samples) {
       .reduce((total, { value }) => total + value, 0);
   const logins = all("berth_logins_total").map(({ labels, value }) => [labels.outcome, value]);
   return {
-    memory: sum("process_resident_memory_bytes"),
-    cpu: sum("process_cpu_seconds_total"),
     guestMemory: sum("berth_guest_memory_held_bytes"),
     inFlight: sum("berth_http_requests_in_flight"),
     refused: sum("berth_http_requests_refused_total"),
@@ -56,6 +51,6 @@ function host(samples) {
     refusedConnections: sum("berth_http_connections_refused_total"),
     databaseConnections: sum("berth_database_pool_connections", ({ pool }) => pool === "host"),
     lostLines: sum("berth_log_lines_lost_total"),
-    logins: new Map(logins),
+    logins,
   };
 }

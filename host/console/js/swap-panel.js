@@ -1,36 +1,52 @@
 // Pushes and rollbacks of one component, with their steps as they happen.
 
-import { send } from "./api.js";
+import { Failure, send } from "./api.js";
 import { element } from "./elements.js";
 import { events } from "./events.js";
 import { findings, sentence, tone } from "./reports.js";
 import { time } from "./units.js";
 
+const BROKEN_OFF = "The connection has ended, and the swap goes on. Its report will be below “Swaps”.";
+
 /** Makes the panel. `ended` is called after each swap. */
 export function swapPanel(name, allowsChanges, ended) {
   const steps = element("ol", { class: "plain", "aria-live": "polite", "aria-label": "Steps" });
-  const outcome = element("div", { class: "stack", role: "status" });
+  const outcome = element("p", { role: "status", tabindex: "-1" });
+  const details = element("div", {});
   const alert = element("p", { class: "error", role: "alert" });
   const path = `/admin/components/${encodeURIComponent(name)}`;
   let isBusy = false;
 
+  const showReport = (data) => {
+    outcome.className = tone(data.outcome === "refused" ? "failed" : "passed");
+    outcome.textContent = `${sentence(data)}.`;
+    details.replaceChildren(findings(data));
+  };
+
   /** Runs a swap, and shows its steps and its report. */
   const run = async (url, options) => {
-    if (isBusy) return;
+    if (isBusy) {
+      alert.textContent = "A swap is under way. Wait for its end.";
+      return;
+    }
     isBusy = true;
-    steps.replaceChildren();
-    outcome.replaceChildren();
-    alert.textContent = "";
+    for (const one of [steps, details]) one.replaceChildren();
+    for (const one of [outcome, alert]) one.textContent = "";
+    let isOver = false;
     try {
       const headers = { ...options.headers, accept: "text/event-stream" };
       const response = await send(url, { ...options, headers });
       for await (const { name: kind, data } of events(response)) {
         if (kind === "step") showStep(steps, data);
-        else outcome.replaceChildren(element("p", { class: tone(data.outcome === "refused" ? "failed" : "passed") }, `${sentence(data)}.`), findings(data));
+        else showReport(data);
+        isOver ||= kind === "report";
       }
+      if (!isOver) throw new Failure(BROKEN_OFF, 0);
       await ended();
+      // The button of a rollback is gone, and with it the focus.
+      if (document.activeElement === document.body) outcome.focus();
     } catch (error) {
-      alert.textContent = error.message;
+      alert.textContent = error instanceof Failure ? error.message : BROKEN_OFF;
     } finally {
       isBusy = false;
     }
@@ -53,7 +69,7 @@ export function swapPanel(name, allowsChanges, ended) {
   const form = allowsChanges
     ? pushForm(alert, push)
     : element("p", { class: "quiet" }, "This host has no ADMIN_TOKEN, and so allows no change.");
-  const node = element("section", { class: "panel", "aria-label": "Push" }, element("h3", {}, "Push"), form, alert, steps, outcome, dialog.node);
+  const node = element("section", { class: "panel", "aria-label": "Push" }, element("h3", {}, "Push"), form, alert, steps, outcome, details, dialog.node);
   return { node, rollBack: dialog.open };
 }
 
@@ -106,7 +122,7 @@ function rollBackDialog(name, restore) {
         { class: "row" },
         element("button", { type: "button", class: "primary", click: choose(false) }, "Roll back"),
         element("button", { type: "button", click: choose(true) }, "Dry run"),
-        element("button", {}, "Cancel"),
+        element("button", { autofocus: true }, "Cancel"),
       ),
     ),
   );

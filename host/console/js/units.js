@@ -9,13 +9,16 @@ export const count = (value) => round(value, value < 100 ? 1 : 0);
 
 /** `64 MiB` */
 export function bytes(value) {
-  const power = value < 1 ? 0 : Math.min(Math.floor(Math.log2(value) / 10), SIZES.length - 1);
-  return `${round(value / 1024 ** power, 1)} ${SIZES[power]}`;
+  let [size, unit] = [value, 0];
+  while (Math.round(size * 10) >= 10240 && unit < SIZES.length - 1) [size, unit] = [size / 1024, unit + 1];
+  return `${round(size, 1)} ${SIZES[unit]}`;
 }
 
-/** `3.4 ms`, `1.2 s` */
+/** `3.4 ms`, `1.2 s`, `2 min` */
 export function time(seconds) {
-  return seconds < 1 ? `${round(seconds * 1000, seconds < 0.01 ? 2 : 0)} ms` : `${round(seconds, 1)} s`;
+  if (seconds < 0.01) return `${round(seconds * 1000, 2)} ms`;
+  if (seconds < 0.9995) return `${round(seconds * 1000, 0)} ms`;
+  return seconds < 120 ? `${round(seconds, 1)} s` : `${round(seconds / 60, 1)} min`;
 }
 
 /** A moment in RFC 3339 in the browser's time zone: `2026-11-28 12:34:56`. */

@@ -3,6 +3,7 @@
 import { json } from "./api.js";
 import { componentGauges } from "./component-gauges.js";
 import { element } from "./elements.js";
+import { onChange } from "./on-change.js";
 import { report, sentence } from "./reports.js";
 import { swapPanel } from "./swap-panel.js";
 import { table } from "./tables.js";
@@ -17,18 +18,22 @@ export async function component(name, { host }) {
   const gauges = componentGauges(name);
   const counters = element("div", { class: "stack" });
   const versionsPanel = element("div", { class: "stack" });
-  const swapsPanel = element("div", { class: "stack" });
+  const noSwaps = element("p", { class: "quiet" }, "No swap is recorded.");
+  const swapsPanel = element("div", { class: "stack" }, noSwaps);
   const heading = element("p", {});
 
-  let shown;
+  const showVersions = onChange((versions) => versionsPanel.replaceChildren(versionTable(versions, host.allows_changes && panel.rollBack)));
+  const known = new Set();
   const fill = ([summary, versions, swaps]) => {
     heading.replaceChildren(...state(summary));
-    // What has not changed keeps the focus, and the reports that are open.
-    const next = JSON.stringify([versions, swaps]);
-    if (next === shown) return;
-    shown = next;
-    versionsPanel.replaceChildren(versionTable(versions, host.allows_changes && panel.rollBack));
-    swapsPanel.replaceChildren(...swapList(swaps));
+    showVersions(versions);
+    // New ones are put above those before, and those that are open stay open.
+    for (const one of swaps.toReversed()) {
+      const key = JSON.stringify([one.host, one.ended_at]);
+      if (!known.has(key)) swapsPanel.prepend(swap(one));
+      known.add(key);
+    }
+    noSwaps.hidden = known.size > 0;
   };
   const refresh = async () => fill(await load());
   const panel = swapPanel(name, host.allows_changes, refresh);
@@ -45,11 +50,13 @@ export async function component(name, { host }) {
     section("Swaps", swapsPanel),
     section("Limits and failures", counters, links(name)),
   );
+  const showCounters = onChange(({ reached, failures }) => {
+    counters.replaceChildren(limitTable(limits, new Map(reached)), failureTable(failures));
+  });
   const draw = (history) => {
     gauges.show(history);
     const now = history.last?.components.get(name);
-    const isRead = counters.contains(document.activeElement);
-    if (now && limits && !isRead) counters.replaceChildren(limitTable(limits, now.limits), failureTable(now.failures));
+    if (now && limits) showCounters({ reached: [...now.limits], failures: [...now.failures] });
   };
   return { title: name, node, draw, refresh };
 }
@@ -79,11 +86,8 @@ function rollBackButton({ number, state, kept, live_at: at }, rollBack) {
   return element("button", { type: "button", click: () => rollBack(number) }, `Roll back to ${number}`);
 }
 
-function swapList(swaps) {
-  if (swaps.length === 0) return [element("p", { class: "quiet" }, "No swap is recorded.")];
-  return swaps.map(({ host, ended_at: at, report: one }) =>
-    element("details", {}, element("summary", {}, `${moment(at)}: ${sentence(one)}, on ${host}`), report(one)),
-  );
+function swap({ host, ended_at: at, report: one }) {
+  return element("details", {}, element("summary", {}, `${moment(at)}: ${sentence(one)}, on ${host}`), report(one));
 }
 
 const LIMITS = [
@@ -101,7 +105,7 @@ const LIMITS = [
 function limitTable(limits, reached) {
   const own = LIMITS.map(([name, key, inWords]) => ({ name, value: inWords(limits[key]), times: reached.get(name) ?? 0 }));
   const others = [...reached].filter(([name]) => LIMITS.every(([known]) => known !== name));
-  const shared = others.map(([name, times]) => ({ name: name.replaceAll("_", " "), times }));
+  const shared = others.map(([name, times]) => ({ name, times }));
   const columns = [
     { name: "Limit", cell: ({ name }) => name },
     { name: "Value", cell: ({ value }) => value },
@@ -111,9 +115,9 @@ function limitTable(limits, reached) {
 }
 
 function failureTable(failures) {
-  const rows = [...failures].filter(([, times]) => times > 0);
+  const rows = failures.filter(([, times]) => times > 0);
   const columns = [
-    { name: "Reason", cell: ([reason]) => reason.replaceAll("_", " ") },
+    { name: "Reason", cell: ([reason]) => reason },
     { name: "Times since the start", number: true, cell: ([, times]) => element("span", { class: "bad" }, count(times)) },
   ];
   return table("Failures", columns, rows);

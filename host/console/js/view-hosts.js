@@ -2,6 +2,7 @@
 
 import { json } from "./api.js";
 import { element } from "./elements.js";
+import { onChange } from "./on-change.js";
 import { table } from "./tables.js";
 import { moment } from "./units.js";
 
@@ -16,10 +17,8 @@ const COLUMNS = [
 /** Makes the view. */
 export async function hosts() {
   const place = element("div", {});
-  const refresh = async () => {
-    const rows = table("Rollout", COLUMNS, hostsOf(await json("/admin/components")));
-    if (!place.contains(document.activeElement)) place.replaceChildren(rows);
-  };
+  const show = onChange((rows) => place.replaceChildren(table("Rollout", COLUMNS, rows)));
+  const refresh = async () => show(hostsOf(await json("/admin/components")));
   await refresh();
   return { title: "Hosts", node: element("section", { class: "panel" }, element("h2", {}, "Hosts"), place), refresh };
 }

@@ -1,6 +1,6 @@
 // The live log, with filters.
 
-import { send } from "./api.js";
+import { Failure, send } from "./api.js";
 import { element } from "./elements.js";
 import { moment } from "./units.js";
 
@@ -12,6 +12,9 @@ const SHOWN = 1000;
 
 /** How long the view waits before it asks again for a log that has broken off, in milliseconds. */
 const PAUSE = 2000;
+
+/** After how long a silent log counts as broken off, in milliseconds: the host sends an empty line every 15 seconds. */
+const SILENCE = 40_000;
 
 const LEVELS = ["error", "warn", "info", "debug", "trace"];
 
@@ -57,46 +60,66 @@ function queryOf(form) {
 
 /** Shows the last lines and those that follow, until the returned controller aborts. */
 function follow(query, lines, state) {
-  const controller = new AbortController();
-  const { signal } = controller;
+  const stopped = new AbortController();
   const run = async () => {
-    while (!signal.aborted) {
+    while (!stopped.signal.aborted) {
       try {
-        const response = await send(`/admin/logs?follow=true&lines=${SHOWN}&${query}`, { signal });
-        lines.replaceChildren();
-        state.textContent = "Live.";
-        for await (const line of jsonLines(response)) append(lines, line);
+        await read(query, lines, state, stopped.signal);
         state.textContent = "The log has broken off.";
       } catch (error) {
-        if (signal.aborted) return;
-        state.textContent = error.message;
+        if (stopped.signal.aborted) return;
+        state.textContent = error instanceof Failure ? error.message : "The log has broken off.";
         if (error.status >= 400 && error.status < 500) return;
       }
       await new Promise((resolve) => setTimeout(resolve, PAUSE));
     }
   };
   run();
-  return controller;
+  return stopped;
 }
 
-/** The values of JSON lines; empty lines keep the connection alive. */
-async function* jsonLines(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const parts = (rest + value).split("\n");
-    rest = parts.pop();
-    for (const part of parts) if (part) yield JSON.parse(part);
+/** Reads one response to its end. */
+async function read(query, lines, state, stopped) {
+  const silent = new AbortController();
+  const signal = AbortSignal.any([stopped, silent.signal]);
+  let timer = setTimeout(() => silent.abort(), SILENCE);
+  try {
+    const response = await send(`/admin/logs?follow=true&lines=${SHOWN}&${query}`, { signal });
+    lines.replaceChildren();
+    state.textContent = "Live.";
+    for await (const some of jsonLines(response)) {
+      clearTimeout(timer);
+      timer = setTimeout(() => silent.abort(), SILENCE);
+      append(lines, some);
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 
-function append(lines, line) {
+/** Yields the values of the JSON lines of each piece; a piece may have none, to keep the connection alive. */
+async function* jsonLines(response) {
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const parts = (rest + value).split("\n");
+      rest = parts.pop();
+      yield parts.filter((part) => part).map((part) => JSON.parse(part));
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function append(lines, some) {
+  if (some.length === 0) return;
   // A reader at the end stays there; a reader who has scrolled up is not moved.
   const isAtEnd = lines.scrollTop + lines.clientHeight >= lines.scrollHeight - 4;
-  lines.append(shown(line));
-  if (lines.childElementCount > SHOWN) lines.firstElementChild.remove();
+  lines.append(...some.map(shown));
+  while (lines.childElementCount > SHOWN) lines.firstElementChild.remove();
   if (isAtEnd) lines.scrollTop = lines.scrollHeight;
 }
 
@@ -104,7 +127,7 @@ function append(lines, line) {
 const OWN = new Set(["timestamp", "level", "message", "component", "target", "span", "sequence", "backtrace"]);
 
 function shown(line) {
-  const { timestamp, level, component = "host", message = "", span, backtrace } = line;
+  const { timestamp, level, component = "the host", message = "", span, backtrace } = line;
   const request = line.request_id ?? span?.request_id;
   const fields = Object.entries(line).filter(([name]) => !OWN.has(name) && name !== "request_id");
   const rest = fields.map(([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("");

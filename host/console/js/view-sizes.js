@@ -1,6 +1,7 @@
 // The sizes that the start of the host chose, how much of each is in use, and what the host itself refused.
 
 import { element } from "./elements.js";
+import { onChange } from "./on-change.js";
 import { table } from "./tables.js";
 import { bytes, count, time } from "./units.js";
 
@@ -28,8 +29,9 @@ export async function sizes(_filters, { host }) {
     element("p", { class: "quiet" }, `Chosen for ${host.sizes.machine}.`),
     now,
   );
+  const show = onChange((last) => now.replaceChildren(sizeTable(host.sizes, last), loginTable(last), refusalTable(last)));
   const draw = ({ last }) => {
-    if (last && !now.contains(document.activeElement)) now.replaceChildren(sizeTable(host.sizes, last.host), loginTable(last.host), refusalTable(last.host));
+    if (last) show(last.host);
   };
   return { title: "Sizes", node, draw };
 }
@@ -50,7 +52,7 @@ function loginTable({ logins }) {
     { name: "Since the start", number: true, cell: ([outcome, times]) => element("span", { class: outcome !== "ok" && times > 0 && "bad" }, count(times)) },
   ];
   const link = element("a", { href: "#log?host=true" }, "Refused logins are in the log");
-  return element("div", {}, table("Logins", columns, [...logins]), element("p", { class: "quiet" }, link, ", with the client's address."));
+  return element("div", {}, table("Logins", columns, logins), element("p", { class: "quiet" }, link, ", with the client's address."));
 }
 
 function refusalTable({ refused, refusedConnections, lostLines }) {

@@ -9,17 +9,24 @@ export async function traps(filters) {
   const component = filters.get("component");
   const query = component ? `?component=${encodeURIComponent(component)}` : "";
   const heading = component ? `Traps of ${component}` : "Traps";
-  const none = element("p", { class: "quiet" }, "No component has failed since the host started.");
+  const none = element("p", { class: "quiet" }, component ? `${component} has not failed since the host started.` : "No component has failed since the host started.");
   const place = element("div", { class: "stack" }, none);
-  const known = new Set();
+  const shown = new Map();
   const refresh = async () => {
-    // The oldest come first; each is put above those before it, and those that are open stay open.
-    for (const one of await json(`/admin/traps${query}`)) {
-      const key = JSON.stringify([one.time, one.request_id]);
-      if (!known.has(key)) place.prepend(trap(one));
-      known.add(key);
+    const all = (await json(`/admin/traps${query}`)).map((one) => [JSON.stringify([one.time, one.request_id]), one]);
+    // The oldest come first; each is put above those before it, and those that are open stay.
+    for (const [key, one] of all) {
+      if (shown.has(key)) continue;
+      shown.set(key, trap(one));
+      place.prepend(shown.get(key));
     }
-    none.hidden = known.size > 0;
+    const known = new Set(all.map(([key]) => key));
+    for (const [key, node] of shown) {
+      if (known.has(key) || node.open) continue;
+      node.remove();
+      shown.delete(key);
+    }
+    none.hidden = shown.size > 0;
   };
   await refresh();
   return { title: heading, node: element("section", { class: "panel" }, element("h2", {}, heading), place), refresh };

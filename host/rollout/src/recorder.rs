@@ -7,7 +7,7 @@ use berth_traces::{KeyValue, Span, SpanKind, Traces};
 use tokio::sync::{broadcast, mpsc};
 
 use crate::metrics::SwapMetrics;
-use crate::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState};
+use crate::report::{Changes, Failure, Outcome, Progress, Report, Step, StepReport, StepState, sentence};
 
 /// Broadcast capacity, in events. Slower subscribers lose events.
 const MAX_EVENTS_BEHIND: usize = 1024;
@@ -188,6 +188,7 @@ impl Recorder {
     }
 
     fn write(&mut self, step: Step, state: StepState, detail: Remark, milliseconds: f64) {
+        let detail = detail.map(|detail| sentence(&detail));
         self.report.steps.push(StepReport {
             step,
             state,

@@ -78,6 +78,28 @@ pub enum Outcome {
     Refused,
 }
 
+/// The longest entry of a [`Difference`], in characters: a component may export names of any length.
+const MAX_ENTRY_CHARACTERS: usize = 200;
+
+/// The most entries in a list of a [`Difference`]; one more says how many are missing.
+const MAX_ENTRIES: usize = 100;
+
+/// The longest reason and the longest remark, in characters.
+const MAX_SENTENCE_CHARACTERS: usize = 2000;
+
+/// Cuts a text at a number of characters. A text that was cut ends in an ellipsis.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A reason or a remark, which may quote a component.
+pub(crate) fn sentence(text: &str) -> String {
+    cut(text, MAX_SENTENCE_CHARACTERS)
+}
+
 /// The report of one component's swap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Report {
@@ -150,7 +172,7 @@ impl Failure {
     pub fn lasting(step: Step, error: &dyn Error) -> Self {
         Self {
             step,
-            reason: error.to_string(),
+            reason: sentence(&error.to_string()),
             temporary: false,
         }
     }
@@ -160,7 +182,7 @@ impl Failure {
     pub fn passing(step: Step, error: &dyn Error) -> Self {
         Self {
             step,
-            reason: error.to_string(),
+            reason: sentence(&error.to_string()),
             temporary: true,
         }
     }
@@ -204,13 +226,24 @@ impl Difference {
     fn by(before: &[String], after: &[String], name: impl Fn(&str) -> &str) -> Self {
         let only = |these: &[String], those: &[String]| {
             let is_new = |one: &&String| !those.iter().any(|other| name(other) == name(one));
-            these.iter().filter(is_new).cloned().collect()
+            bounded(these.iter().filter(is_new))
         };
         Self {
             gained: only(after, before),
             lost: only(before, after),
         }
     }
+}
+
+/// The entries as a report has them.
+fn bounded<'a>(entries: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let mut entries = entries.map(|entry| cut(entry, MAX_ENTRY_CHARACTERS));
+    let mut list: Vec<_> = entries.by_ref().take(MAX_ENTRIES).collect();
+    let more = entries.count();
+    if more > 0 {
+        list.push(format!("and {more} more"));
+    }
+    list
 }
 
 /// The answer to a probe.
@@ -251,6 +284,18 @@ pub enum Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_difference_is_bounded_whatever_a_component_exports() {
+        let long = "ü".repeat(100_000);
+        let many: Vec<_> = (0..5000).map(|number| format!("{number} {long}")).collect();
+        let difference = Difference::between(&[], &many);
+        assert_eq!(difference.gained.len(), MAX_ENTRIES + 1);
+        assert_eq!(difference.gained[MAX_ENTRIES], "and 4900 more");
+        assert_eq!(difference.gained[0].chars().count(), MAX_ENTRY_CHARACTERS + 1);
+        let bytes: usize = difference.gained.iter().map(String::len).sum();
+        assert!(bytes < 64 * 1024, "{bytes}");
+    }
 
     #[test]
     fn an_interface_whose_version_moved_is_neither_gained_nor_lost() {

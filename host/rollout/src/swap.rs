@@ -10,6 +10,7 @@ use crate::stages::{Compatible, Live, Prepared, Probed, Refused, Verified};
 
 /// Carries out a plan: all of its changes go live, or nothing changes. Returns a report for each change, in their order.
 pub(crate) async fn swap(rollout: &Rollout, permit: SwapPermit, plan: Plan) -> Result<Vec<Report>, Refused> {
+    let has_news = plan.has_news();
     // The future is boxed because it is large, and a part of every future that waits for it.
     let live = Box::pin(async {
         let verified = Verified::<NonZeroU32>::verify(rollout, permit, plan).await?;
@@ -19,15 +20,13 @@ pub(crate) async fn swap(rollout: &Rollout, permit: SwapPermit, plan: Plan) -> R
         Live::publish(probed).await
     });
     let result = live.await;
-    rollout
-        .stores
-        .reports
-        .add(
-            result
-                .as_ref()
-                .map_or_else(|refused| &refused.reports, |live| &live.reports),
-        )
-        .await;
+    // A host that takes what was decided before, as each does at its start, reports only what goes wrong.
+    let reports = match &result {
+        Ok(live) if has_news => &*live.reports,
+        Ok(_) => &[],
+        Err(refused) => &*refused.reports,
+    };
+    rollout.stores.reports.add(reports).await;
     Ok(result?.reports)
 }
 

@@ -1,7 +1,7 @@
 //! Access to the operators' listener. With `ADMIN_TOKEN`, a request must carry it. Without, clients on this machine may read.
 //!
-//! A browser on this machine can be made to send requests here by a page of another site. The page's requests are refused
-//! by what browsers say of them, and a page that has made a name of its own lead here is refused by that name.
+//! A page of another site can make a browser on this machine send requests here. They are refused by the headers with which
+//! browsers name the page, and, if that site has made a name of its own lead here, by that name.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use sha2::{Digest, Sha256};
 
 use super::error::AdminError;
@@ -19,6 +19,7 @@ use crate::client::Client;
 use crate::config::{Admin, CorsOrigins};
 use crate::connections::{Busy, Closing};
 use crate::cross_site::is_cross_site;
+use crate::logging::Sparse;
 use crate::routes::guarded_body::guard_body;
 
 /// The token that operators must have.
@@ -29,6 +30,8 @@ pub(super) struct Access {
     names: Arc<HostNames>,
     /// Whether [`METRICS_PATH`] needs no token.
     has_open_metrics: bool,
+    /// The lines about wrong tokens.
+    refusals: Arc<Sparse>,
 }
 
 impl Access {
@@ -39,6 +42,7 @@ impl Access {
             token: token.map(|token| Arc::new(digest(token.expose().trim().as_bytes()))),
             names: Arc::new(HostNames::new(&admin.hosts)),
             has_open_metrics: admin.has_open_metrics,
+            refusals: Arc::default(),
         }
     }
 
@@ -52,7 +56,7 @@ impl Access {
     ) -> Result<(), AdminError> {
         let is_page = method.is_safe() && console::has(path);
         // A link on another site may lead to the console, which then makes its own requests.
-        if !is_page && is_cross_site(headers, &Client::default(), &CorsOrigins::Listed(Vec::new())) {
+        if !is_page && is_foreign(headers) {
             return Err(AdminError::CrossSite);
         }
         let has_token = self.has_token(headers);
@@ -64,12 +68,26 @@ impl Access {
         }
         match has_token {
             Some(true) => Ok(()),
-            Some(false) => Err(AdminError::Unauthorized),
+            Some(false) => {
+                self.log_refusal(headers, peer);
+                Err(AdminError::Unauthorized)
+            }
             None => match (peer.ip().to_canonical().is_loopback(), method.is_safe()) {
                 (true, true) => Ok(()),
                 (true, false) => Err(AdminError::NoToken),
                 (false, _) => Err(AdminError::NotFromHere),
             },
+        }
+    }
+
+    /// Logs that a token is wrong. A request without a token is a browser's before its operator signs in, or a mistake.
+    fn log_refusal(&self, headers: &HeaderMap, peer: SocketAddr) {
+        if headers.contains_key(header::AUTHORIZATION)
+            && let Some(left_out) = self.refusals.admit()
+        {
+            let client = peer.ip().to_canonical();
+            let lines = (left_out > 0).then_some(left_out);
+            tracing::warn!(%client, lines, "an operator's token was wrong");
         }
     }
 
@@ -83,6 +101,14 @@ impl Access {
             scheme.eq_ignore_ascii_case(b"bearer ") && same(wanted, &digest(token))
         }))
     }
+}
+
+/// Whether a page of another origin makes the request. A page on another port of the same host counts: on the clients'
+/// port, a component can be the author of the page.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let is_same_site = |site: &HeaderValue| site == "same-site";
+    headers.get_all("sec-fetch-site").iter().any(is_same_site)
+        || is_cross_site(headers, &Client::default(), &CorsOrigins::Listed(Vec::new()))
 }
 
 /// Refuses requests that may not use the listener. Keeps the connection of an allowed request open.
@@ -237,6 +263,7 @@ mod tests {
             vec![host, ("origin", "http://localhost:3000")],
             vec![host, ("origin", "null")],
             vec![host, ("sec-fetch-site", "cross-site")],
+            vec![host, ("sec-fetch-site", "same-site")],
             vec![
                 host,
                 ("origin", "https://evil.example"),

@@ -18,7 +18,9 @@ pub(super) enum AdminError {
     NoToken,
     #[error("Without ADMIN_TOKEN, this host only answers on its own machine: set one")]
     NotFromHere,
-    #[error("A page of another site may not use the operators' listener")]
+    #[error(
+        "A page of another origin may not use the operators' listener; a proxy before it must leave Host as it is"
+    )]
     CrossSite,
     #[error(
         "{0} is not a name of the operators' listener: use its address or localhost, or add the name to ADMIN_HOSTS"

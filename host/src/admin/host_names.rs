@@ -22,8 +22,8 @@ impl HostNames {
         }
     }
 
-    /// Returns an error if the request was sent to a name that is not among these. A request without `Host` is no
-    /// browser's.
+    /// Returns an error if the request was sent to a name that is not among these. Browsers send `Host`
+    /// with every request.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), AdminError> {
         let Some(host) = headers.get(header::HOST) else {
             return Ok(());

@@ -35,6 +35,7 @@ use tokio::sync::Semaphore;
 use crate::client::Client;
 use crate::config::{CorsOrigins, Secret};
 use crate::cross_site;
+use crate::logging::Sparse;
 use accounts::Accounts;
 use bearer::Carrier;
 use berth_metrics::{Counters, labels};
@@ -76,6 +77,8 @@ pub struct Auth {
     anonymous_user: Option<String>,
     secure_cookies: bool,
     logins: Counters<LoginOutcome>,
+    /// The lines about refused logins.
+    refusals: Sparse,
 }
 
 labels! {
@@ -126,6 +129,7 @@ impl Auth {
             anonymous_user: settings.anonymous_user,
             secure_cookies: settings.secure_cookies,
             logins: Counters::default(),
+            refusals: Sparse::default(),
         }
     }
 

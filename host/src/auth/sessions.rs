@@ -56,10 +56,13 @@ impl Auth {
             Err(_) => (LoginOutcome::Unavailable, None),
         };
         self.logins.increment(outcome);
-        if let Some(reason) = refusal {
+        if let Some(reason) = refusal
+            && let Some(left_out) = self.refusals.admit()
+        {
             // The address of the account may be another person's, and is in no log.
             tracing::info!(
                 client = client.address.map(tracing::field::display),
+                lines = (left_out > 0).then_some(left_out),
                 "a login was refused: {reason}"
             );
         }

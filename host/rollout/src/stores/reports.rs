@@ -29,21 +29,19 @@ impl Reports {
         Self { pool, host }
     }
 
-    /// Stores the reports of a swap as well as possible, and deletes the oldest ones beyond the limit.
+    /// Stores the reports of a swap as well as possible, and deletes the oldest ones beyond the limit. A refusal is
+    /// stored once, however often this host tries again.
     pub(crate) async fn add(&self, reports: &[Report]) {
-        for report in reports {
-            match timeout(STORE_TIMEOUT, self.try_add(report)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::warn!(component = report.component, %error, "the report of a swap could not be stored");
-                }
-                Err(_) => {
-                    tracing::warn!(
-                        component = report.component,
-                        "the report of a swap could not be stored in time"
-                    );
-                }
+        let stored = timeout(STORE_TIMEOUT, async {
+            for report in reports {
+                self.try_add(report).await?;
             }
+            Ok::<_, StorageError>(())
+        });
+        match stored.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the report of a swap could not be stored"),
+            Err(_) => tracing::warn!("the report of a swap could not be stored in time"),
         }
     }
 
@@ -52,18 +50,23 @@ impl Reports {
         let text = serde_json::to_string(report).unwrap_or_default();
         with_connection(&self.pool, async |connection| {
             sqlx::query(
-                "INSERT INTO berth.swap_reports (component, host, report) VALUES ($1, $2, $3::jsonb)",
+                "WITH added AS (
+                     INSERT INTO berth.swap_reports (component, host, report)
+                     SELECT $1, $2, new.report FROM (SELECT $3::jsonb AS report) AS new
+                     WHERE new.report->>'outcome' <> 'refused' OR NOT EXISTS (
+                         SELECT FROM (
+                             SELECT host, report FROM berth.swap_reports
+                             WHERE component = $1 ORDER BY id DESC LIMIT 1) AS last
+                         WHERE last.host = $2 AND last.report->'digest' = new.report->'digest'
+                             AND last.report->'failure' = new.report->'failure')
+                     RETURNING id)
+                 DELETE FROM berth.swap_reports WHERE component = $1 AND id IN (
+                     SELECT id FROM berth.swap_reports WHERE component = $1 ORDER BY id DESC
+                     OFFSET $4 - (SELECT count(*) FROM added))",
             )
             .bind(&report.component)
             .bind(&self.host)
-            .bind(&text)
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query(
-                "DELETE FROM berth.swap_reports WHERE component = $1 AND id IN (
-                     SELECT id FROM berth.swap_reports WHERE component = $1 ORDER BY id DESC OFFSET $2)",
-            )
-            .bind(&report.component)
+            .bind(text)
             .bind(MAX_REPORTS)
             .execute(connection)
             .await
@@ -77,9 +80,10 @@ impl Reports {
         let rows = with_connection(&self.pool, async |connection| {
             sqlx::query(
                 "SELECT host, to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), report::text
-                 FROM berth.swap_reports WHERE component = $1 ORDER BY id DESC",
+                 FROM berth.swap_reports WHERE component = $1 ORDER BY id DESC LIMIT $2",
             )
             .bind(component)
+            .bind(MAX_REPORTS)
             .fetch_all(connection)
             .await
         });
