@@ -147,6 +147,22 @@ async fn a_request_with_too_many_transactions_meets_their_limit() {
 }
 
 #[tokio::test]
+async fn a_statement_whose_request_ends_is_counted_as_abandoned() {
+    let hurried = Component::new("rows")
+        .at("/rows")
+        .granted(&["postgres"])
+        .limited("time", "500ms");
+    let app = App::serving([hurried]).start().await;
+    let sleep = [("sql", "SELECT pg_sleep(3600)")];
+    let request = app.get("/rows/steps?end=rollback").query(&sleep);
+    request.answer().await.expect(504);
+    eventually(vec!["abandoned 1".to_owned()], async || {
+        statements(&app, "rows").await
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_statement_that_gets_no_connection_in_time_meets_the_limit_of_connections() {
     const LOCK: i64 = 1;
     let one = sql("one").limited("time", "10m");

@@ -3,6 +3,7 @@
 use super::Page;
 use super::limits::counted;
 use crate::support::app::Host;
+use crate::support::patience::eventually;
 use crate::support::upstream::{Reply, Upstream};
 use crate::support::{App, Component, Send as _};
 
@@ -107,5 +108,18 @@ async fn a_request_that_may_not_go_out_is_counted_as_refused() {
     let unlisted = [r#"component="unlisted""#];
     let times = "berth_outgoing_request_duration_seconds_count";
     let times = Page::of(&app).await.sum(times, &unlisted);
-    assert_eq!(times, Some(0.0), "nothing was sent");
+    assert_eq!(times, Some(2.0), "each outcome has a time");
+}
+
+#[tokio::test]
+async fn a_request_that_its_component_does_not_wait_for_is_counted_as_abandoned() {
+    let upstream = upstream();
+    let hurried = calls("hurried", &[&upstream.url("")]).limited("time", "500ms");
+    let app = App::serving([hurried]).start().await;
+    assert_eq!(call(&app, "hurried", &upstream.url("/never"), "").await, 504);
+    eventually(vec!["abandoned 1".to_owned()], async || {
+        outcomes(&app, "hurried").await
+    })
+    .await;
+    assert_eq!(upstream.requests().len(), 1);
 }

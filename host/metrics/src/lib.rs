@@ -4,6 +4,7 @@
 //! - `gauge`: a number of things that exist at the moment
 //! - `histogram`: a distribution of times or sizes
 //! - `labels`: a counter for each value of a fixed set
+//! - `operation`: an operation under way, which is counted when it ends
 //! - `by_key`: one value for each of a bounded set of names
 //!
 //! A crate that records owns its values, and lends them to the exporter in the package `berth`, which reads them when
@@ -15,9 +16,11 @@ mod counter;
 mod gauge;
 mod histogram;
 mod labels;
+mod operation;
 
 pub use by_key::ByKey;
 pub use counter::{Counter, Seconds};
 pub use gauge::{Gauge, Present};
 pub use histogram::{Buckets, Histogram, SIZES, Snapshot, TIMES};
 pub use labels::{Counters, Label};
+pub use operation::Operation;

@@ -93,6 +93,8 @@ labels! {
         Unavailable = "unavailable",
         /// The host refused it before it was sent.
         Invalid = "invalid",
+        /// Its request ended before it.
+        Abandoned = "abandoned",
     }
 }
 
@@ -113,6 +115,8 @@ labels! {
         Refused = "refused",
         /// No response came.
         Failed = "failed",
+        /// The component's own request ended before a response came.
+        Abandoned = "abandoned",
     }
 }
 
@@ -129,6 +133,8 @@ labels! {
         Busy = "busy",
         /// The callee is not live, or calls are nested too deep.
         Refused = "refused",
+        /// The caller's request ended before the callee's result.
+        Abandoned = "abandoned",
     }
 }
 

@@ -92,7 +92,7 @@ metrics! {
     LIMITS: Counter "berth_component_limits_reached_total" ["component", "limit"] "How often a limit was met: a limit of the manifest, the guest memory, or the connections.";
     DROPPED_LOG_LINES: Counter "berth_component_log_lines_dropped_total" ["component"] "Lines that were dropped because they exceeded the component's log budget.";
     DROPPED_LOG_BYTES: Counter "berth_component_log_dropped_bytes_total" ["component"] "Bytes of the dropped lines.";
-    CALLS: Counter "berth_component_calls_total" ["caller", "callee", "outcome"] "Calls from one component to another by outcome.";
+    CALLS: Counter "berth_component_calls_total" ["caller", "callee", "outcome"] "Calls from one component to another by outcome; `abandoned` were under way when the caller's request ended.";
     CALL_DURATION: Histogram "berth_component_call_duration_seconds" ["caller", "callee"] "Time of calls from one component to another, as the caller sees it.";
 
     POOL_CONNECTIONS: Gauge "berth_database_pool_connections" ["component", "pool", "state"] "Open connections to PostgreSQL; the pool `host` belongs to no component, `own` to the component, and `all-rows` to its access to all rows.";
@@ -104,10 +104,10 @@ metrics! {
     HOST_CONNECTION_USE: Histogram "berth_database_host_use_duration_seconds" [] "Time for which the host used one of its own connections, with the statements that it sent.";
     CANCELLATIONS: Counter "berth_database_cancellations_total" ["component", "pool"] "Statements that were cancelled because their request had ended.";
     TERMINATIONS: Counter "berth_database_terminations_total" ["component", "pool"] "Backends that did not end by themselves and were terminated.";
-    STATEMENTS: Counter "berth_database_statements_total" ["component", "outcome"] "Statements of a component by outcome.";
+    STATEMENTS: Counter "berth_database_statements_total" ["component", "outcome"] "Statements of a component by outcome; `abandoned` were under way when their request ended.";
     STATEMENT_DURATION: Histogram "berth_database_statement_duration_seconds" ["component"] "Time of a statement as the component sees it, with the wait for a connection.";
 
-    OUTGOING: Counter "berth_outgoing_requests_total" ["component", "outcome"] "Outgoing HTTP requests of a component by status class; `refused` are not allowed, and `failed` got no response.";
+    OUTGOING: Counter "berth_outgoing_requests_total" ["component", "outcome"] "Outgoing HTTP requests of a component by status class; `refused` are not allowed, `failed` got no response, and `abandoned` were under way when the request of the component ended.";
     OUTGOING_DURATION: Histogram "berth_outgoing_request_duration_seconds" ["component"] "Time of an outgoing request until the head of its response.";
     COHERE_CALLS: Counter "berth_cohere_calls_total" ["component", "outcome"] "Calls of language models by outcome.";
     COHERE_DURATION: Histogram "berth_cohere_call_duration_seconds" ["component"] "Time of a call of a language model, until the end of its reply.";

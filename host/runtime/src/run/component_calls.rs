@@ -8,8 +8,8 @@
 //! caller's request fails in the same way as the callee.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use berth_metrics::Operation;
 use tokio_util::task::AbortOnDropHandle;
 use wasmtime::component::types::ComponentFunc;
 use wasmtime::component::{Component, ComponentExportIndex, LinkerInstance, Type, Val};
@@ -73,12 +73,11 @@ impl Target {
             let State { request, calls, .. } = store.data();
             let (caller, calls) = (Arc::clone(request), calls.called_by(&request.component));
             Box::new(async move {
-                let began = Instant::now();
                 let metrics = caller.metrics.calls.get(target.callee.as_str());
+                let operation = Operation::begin(&metrics.outcomes, &metrics.times, CallOutcome::Abandoned);
                 let answer = target.call(&caller, calls, params.to_vec(), results.len());
                 let answer = answer.await;
-                metrics.times.observe_time(began.elapsed());
-                metrics.outcomes.increment(outcome(&answer));
+                operation.end(outcome(&answer));
                 let values = match answer {
                     Ok(values) => values,
                     Err(error) => vec![unavailable(&signature, &error).ok_or(error)?],

@@ -20,8 +20,8 @@ mod response_body;
 mod tls;
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use berth_metrics::Operation;
 use berth_traces::{KeyValue, Span, SpanKind};
 use http_body_util::BodyExt as _;
 use tokio_rustls::TlsConnector;
@@ -132,21 +132,28 @@ async fn send(
     options: RequestOptions,
     context: Arc<RequestContext>,
 ) -> Result<http::Response<WasiBody>, Error> {
-    let url = url_of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+    let metrics = &context.metrics;
+    let operation = Operation::begin(
+        &metrics.outgoing,
+        &metrics.outgoing_times,
+        OutgoingOutcome::Abandoned,
+    );
+    let Some(url) = url_of(request.uri()) else {
+        operation.end(OutgoingOutcome::Refused);
+        return Err(Error::HttpRequestUriInvalid);
+    };
     let permitted = client
         .0
         .and_then(|allowed| Some((allowed.permitted(&url)?, allowed)));
     let Some((origin, allowed)) = permitted else {
-        context.metrics.outgoing.increment(OutgoingOutcome::Refused);
+        operation.end(OutgoingOutcome::Refused);
         log_refusal(&context, &url, None);
         return Err(Error::HttpRequestDenied);
     };
     let span = begin_span(&context.span, &request, &origin);
     span.write_on(request.headers_mut());
-    let began = Instant::now();
     let sent = allowed.http.send(&origin, request, options).await;
-    context.metrics.outgoing_times.observe_time(began.elapsed());
-    context.metrics.outgoing.increment(match &sent {
+    operation.end(match &sent {
         Ok(response) => OutgoingOutcome::of(response.status()),
         Err(Failure::Prohibited(_)) => OutgoingOutcome::Refused,
         Err(_) => OutgoingOutcome::Failed,

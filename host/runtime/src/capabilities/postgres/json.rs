@@ -55,16 +55,12 @@ impl JsonRows {
         }
     }
 
-    pub(crate) fn finish(mut self) -> Result<Encoded, Error> {
-        self.body.beside = 0;
+    pub(crate) fn finish(mut self) -> Encoded {
         self.body.bytes.push(b']');
-        if self.body.is_too_long() {
-            return Err(Error::TooManyBytes(self.caps.bytes));
-        }
-        Ok(Encoded {
+        Encoded {
             body: self.body.bytes,
             count: self.count,
-        })
+        }
     }
 }
 
@@ -155,8 +151,9 @@ struct Body {
 }
 
 impl Body {
+    /// Whether the result is too long, with the bracket that ends it.
     fn is_too_long(&self) -> bool {
-        self.bytes.len() as u64 + self.beside > self.limit
+        self.bytes.len() as u64 + self.beside + 1 > self.limit
     }
 
     /// Asks once for all that the JSON may become, when it grows large: to double the buffer would be to have it twice.

@@ -30,9 +30,9 @@ mod tests;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use berth_database::{Collect, NoticeHandler, Session, SessionPool, Statement, Transaction};
+use berth_metrics::Operation;
 use tracing::Level;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
@@ -139,7 +139,12 @@ impl Context {
         params: Vec<Value>,
         run: impl AsyncFnOnce(&Statement) -> Result<u64, Error>,
     ) -> Result<u64, Error> {
-        let began = Instant::now();
+        let metrics = &self.request.metrics;
+        let operation = Operation::begin(
+            &metrics.statements,
+            &metrics.statement_times,
+            StatementOutcome::Abandoned,
+        );
         let work = async {
             let statement = statement::check(statement, &params, self.caps)?;
             self.request.usage.add_statement();
@@ -150,9 +155,7 @@ impl Context {
             result
         };
         let result = work.await;
-        let metrics = &self.request.metrics;
-        metrics.statement_times.observe_time(began.elapsed());
-        metrics.statements.increment(match &result {
+        operation.end(match &result {
             Ok(_) => StatementOutcome::Ok,
             Err(error) => error.outcome(),
         });
@@ -225,7 +228,7 @@ impl Host for View<'_> {
     ) -> Result<bindings::JsonRows, Error> {
         let mut rows = JsonRows::new(self.context.caps);
         self.run(statement, params, &mut rows).await?;
-        rows.finish()
+        Ok(rows.finish())
     }
 
     async fn execute(&mut self, statement: String, params: Vec<Value>) -> Result<u64, Error> {
@@ -279,7 +282,7 @@ impl HostTransaction for View<'_> {
     ) -> Result<bindings::JsonRows, Error> {
         let mut rows = JsonRows::new(self.context.caps);
         self.run_in(&this, statement, params, &mut rows).await?;
-        rows.finish()
+        Ok(rows.finish())
     }
 
     async fn execute(
