@@ -246,6 +246,44 @@ async fn a_manifest_that_is_saved_changes_routes_limits_and_settings() {
 }
 
 #[tokio::test]
+async fn numbers_go_on_when_the_manifest_changes_limits_and_grants() {
+    let rows = || Component::new("rows").at("/rows").limited("log_lines", "1");
+    let watching = Watching::start(|_| vec![rows().granted(&["postgres"]).limited("log_burst", "1s")]).await;
+    let counted = async || {
+        let page = watching
+            .app
+            .operator()
+            .request_at("GET", "/metrics")
+            .answer()
+            .await;
+        let page = page.expect(200).text();
+        let names = [
+            "berth_component_log_lines_dropped_total{component=\"rows\"}",
+            "berth_database_pool_wait_duration_seconds_count{component=\"rows\",pool=\"own\"}",
+        ];
+        names.map(|name| {
+            let line = page.lines().find_map(|line| line.strip_prefix(name));
+            line.map_or(0.0, |value| value.trim().parse::<f64>().unwrap())
+        })
+    };
+    let notices = [(
+        "sql",
+        "DO $$ BEGIN FOR i IN 1..50 LOOP RAISE WARNING 'x'; END LOOP; END $$",
+    )];
+    let request = watching.app.get("/rows/steps?end=commit").query(&notices);
+    request.answer().await.expect(200);
+    let before = counted().await;
+    assert!(before.iter().all(|count| *count > 0.0), "{before:?}");
+
+    watching.save_manifest([rows().granted(&["postgres"]).limited("log_burst", "2s")]);
+    let is_live_again = async || watching.app.process.log().matches("\"message\":\"live\"").count() == 2;
+    eventually(true, is_live_again).await;
+    let after = counted().await;
+    let has_grown = before.iter().zip(after).all(|(before, after)| *before <= after);
+    assert!(has_grown, "{before:?} {after:?}");
+}
+
+#[tokio::test]
 async fn components_come_and_go_with_the_manifest() {
     let watching = Watching::one().await;
     let folder = watching.folder.path().to_owned();

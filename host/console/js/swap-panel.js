@@ -8,6 +8,9 @@ import { time } from "./units.js";
 
 const BROKEN_OFF = "The connection has ended, and the swap goes on. Its report will be below “Swaps”.";
 
+/** A text that a header can have. */
+const IN_HEADER = /^[\x20-\x7e]*$/;
+
 /** Makes the panel. `ended` is called after each swap. */
 export function swapPanel(name, allowsChanges, ended) {
   const steps = element("ol", { class: "plain", "aria-live": "polite", "aria-label": "Steps" });
@@ -80,8 +83,9 @@ function pushForm(alert, push) {
   const submit = (event) => {
     event.preventDefault();
     const [chosen] = file.files;
-    if (chosen) push(chosen, isDryRun.checked, by.value.trim());
-    else alert.textContent = "Choose the file of a component.";
+    if (!chosen) alert.textContent = "Choose the file of a component.";
+    else if (!IN_HEADER.test(by.value)) alert.textContent = "Write your name without accents: it is sent in a header.";
+    else push(chosen, isDryRun.checked, by.value.trim());
   };
   return element(
     "form",

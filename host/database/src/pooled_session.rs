@@ -100,6 +100,7 @@ impl Manager {
         settings: PoolSettings,
         backends: Backends,
         repair: Option<Repair>,
+        metrics: Arc<PoolMetrics>,
     ) -> Self {
         Self {
             begin: pooled_transaction::begin_sql(&settings).into(),
@@ -107,7 +108,7 @@ impl Manager {
             settings,
             backends,
             repair,
-            metrics: Arc::default(),
+            metrics,
         }
     }
 

@@ -74,8 +74,24 @@ impl SessionPool {
         backends: Backends,
         repair: Option<Repair>,
     ) -> Self {
+        Self::counting_in(Arc::default(), server, settings, backends, repair)
+    }
+
+    /// A pool that counts in `metrics`, where another pool may have counted before.
+    ///
+    /// # Panics
+    ///
+    /// As [`new`](Self::new).
+    #[must_use]
+    pub fn counting_in(
+        metrics: Arc<PoolMetrics>,
+        server: impl Into<Server>,
+        settings: PoolSettings,
+        backends: Backends,
+        repair: Option<Repair>,
+    ) -> Self {
         let sizes = settings.clone();
-        let manager = Manager::new(server.into(), settings, backends, repair);
+        let manager = Manager::new(server.into(), settings, backends, repair, metrics);
         let pool = build(manager, &sizes);
         tokio::spawn(look_after_idle(pool.weak()));
         Self(Source::Shared(pool))
@@ -133,9 +149,9 @@ impl SessionPool {
 
     /// The numbers of the pool, and its connections at the moment. None for the only session of a version on trial.
     #[must_use]
-    pub fn metrics(&self) -> Option<(&PoolMetrics, PoolStatus)> {
+    pub fn metrics(&self) -> Option<(&Arc<PoolMetrics>, PoolStatus)> {
         match &self.0 {
-            Source::Shared(pool) => Some((&**pool.manager().metrics(), metrics::status(pool))),
+            Source::Shared(pool) => Some((pool.manager().metrics(), metrics::status(pool))),
             Source::Trial(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use berth_database::{
     Backends, ClaimKey, ComponentDatabase, Isolation, IsolationError, Migrating, MigrationError, Pool,
-    PoolSettings, Repair, RowOwnership, Server, SessionPool, component_database,
+    PoolMetrics, PoolSettings, Repair, RowOwnership, Server, SessionPool, component_database,
 };
 use berth_runtime::{Candidate, Capability, Compiler, ComponentSpec, Resources, Version};
 
@@ -61,15 +61,19 @@ impl Builder {
         {
             return live.resources().clone();
         }
-        let sessions = database.map(|database| self.databases.sessions(spec, database));
-        let all_rows = database.and_then(|database| self.databases.all_rows_sessions(spec, database));
+        let before = live.map(Version::resources);
+        let [own, all] = before.map_or([None, None], Resources::session_pools).map(metrics);
+        let sessions = database.map(|database| self.databases.sessions(spec, database, own));
+        let all_rows = database.and_then(|database| self.databases.all_rows_sessions(spec, database, all));
         let cohere = spec.has(Capability::Cohere).then(|| self.cohere.clone());
-        let resources = Resources::new(spec, sessions, all_rows, cohere);
-        match live {
-            Some(live) => resources.counting_on(live.resources()),
-            None => resources,
-        }
+        Resources::new(spec, sessions, all_rows, cohere, before)
     }
+}
+
+/// The numbers of a pool so far; new ones without a pool.
+fn metrics(pool: Option<&SessionPool>) -> Arc<PoolMetrics> {
+    let so_far = pool.and_then(SessionPool::metrics);
+    so_far.map_or_else(Arc::default, |(metrics, _)| Arc::clone(metrics))
 }
 
 impl ComponentDatabases {
@@ -101,7 +105,12 @@ impl ComponentDatabases {
     }
 
     /// The pool of a component's sessions with its database.
-    fn sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> SessionPool {
+    fn sessions(
+        &self,
+        spec: &ComponentSpec,
+        database: &ComponentDatabase,
+        metrics: Arc<PoolMetrics>,
+    ) -> SessionPool {
         let claims = database.rows.as_ref().map(|rows| rows.key.clone());
         self.pool(
             spec,
@@ -109,13 +118,19 @@ impl ComponentDatabases {
             database.server.clone(),
             self.max_connections,
             claims,
+            metrics,
         )
     }
 
     /// The pool of the sessions that see the rows of all users, for a component that is granted them.
-    fn all_rows_sessions(&self, spec: &ComponentSpec, database: &ComponentDatabase) -> Option<SessionPool> {
+    fn all_rows_sessions(
+        &self,
+        spec: &ComponentSpec,
+        database: &ComponentDatabase,
+        metrics: Arc<PoolMetrics>,
+    ) -> Option<SessionPool> {
         let server = database.rows.as_ref()?.all_rows.clone()?;
-        Some(self.pool(spec, database, server, MAX_ALL_ROWS_CONNECTIONS, None))
+        Some(self.pool(spec, database, server, MAX_ALL_ROWS_CONNECTIONS, None, metrics))
     }
 
     fn pool(
@@ -125,6 +140,7 @@ impl ComponentDatabases {
         server: Server,
         max_connections: usize,
         claims: Option<ClaimKey>,
+        metrics: Arc<PoolMetrics>,
     ) -> SessionPool {
         let settings = PoolSettings {
             max_connections,
@@ -140,7 +156,13 @@ impl ComponentDatabases {
             self.host.backends.end_overdue_later(role, spec.limits.time);
         }
         let repair = self.repair(spec);
-        SessionPool::new(server, settings, self.host.backends.clone(), Some(repair))
+        SessionPool::counting_in(
+            metrics,
+            server,
+            settings,
+            self.host.backends.clone(),
+            Some(repair),
+        )
     }
 
     /// Sets the passwords of the component's roles again.

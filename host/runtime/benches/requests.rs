@@ -126,7 +126,7 @@ async fn load(
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
     let candidate = Candidate::link(&machine_code, Arc::new(spec))?;
-    let resources = Resources::new(candidate.spec(), database, None, None);
+    let resources = Resources::new(candidate.spec(), database, None, None, None);
     Ok(Arc::new(candidate.version(NonZeroU32::new(1), resources)))
 }
 

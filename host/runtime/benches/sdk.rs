@@ -61,7 +61,7 @@ async fn load(compiler: &Compiler, name: &str) -> anyhow::Result<(Arc<Version>, 
         .compile(&Uncompiled::read(bytes.clone())?, &digest(&bytes))
         .await?;
     let candidate = Candidate::link(&machine_code, spec(name).into())?;
-    let resources = Resources::new(candidate.spec(), None, None, None);
+    let resources = Resources::new(candidate.spec(), None, None, None, None);
     Ok((Arc::new(candidate.version(NonZeroU32::new(1), resources)), size))
 }
 

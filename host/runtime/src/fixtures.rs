@@ -113,7 +113,7 @@ impl Host {
         let mut versions = Vec::new();
         for (spec, component) in components {
             let candidate = self.verify(spec, &component).await.unwrap();
-            let resources = Resources::new(candidate.spec(), None, None, None);
+            let resources = Resources::new(candidate.spec(), None, None, None, None);
             versions.push(Arc::new(candidate.version(NonZeroU32::new(1), resources)));
         }
         let first = Arc::clone(&versions[0]);

@@ -37,7 +37,7 @@ fn pools(page: &mut Page<'_>, deployment: &Deployment, sources: &Sources) -> fmt
             .zip(COMPONENT_POOLS);
         pools.filter_map(move |(pool, kind)| {
             let (metrics, status) = pool?.metrics()?;
-            Some(([name.as_str(), kind], metrics, status))
+            Some(([name.as_str(), kind], &**metrics, status))
         })
     });
     let pools: Vec<([&str; 2], &PoolMetrics, PoolStatus)> =

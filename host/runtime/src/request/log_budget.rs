@@ -43,10 +43,15 @@ struct Shared {
     component: String,
     limits: LogLimits,
     state: Mutex<State>,
-    /// All dropped lines.
-    dropped_lines: Counter,
-    /// The bytes of all dropped lines.
-    dropped_bytes: Counter,
+    /// All dropped lines, which earlier budgets of the component have begun to count.
+    dropped: Arc<DroppedLines>,
+}
+
+/// Lines that were dropped, and their bytes.
+#[derive(Debug, Default)]
+struct DroppedLines {
+    lines: Counter,
+    bytes: Counter,
 }
 
 #[derive(Debug)]
@@ -70,6 +75,16 @@ impl LogBudget {
     /// The budget of the component of this name.
     #[must_use]
     pub fn new(component: &str, limits: &LogLimits) -> Self {
+        Self::counting(component, limits, Arc::default())
+    }
+
+    /// The budget of the component with other limits. It goes on counting dropped lines.
+    #[must_use]
+    pub(crate) fn with_limits(&self, limits: &LogLimits) -> Self {
+        Self::counting(&self.0.component, limits, Arc::clone(&self.0.dropped))
+    }
+
+    fn counting(component: &str, limits: &LogLimits, dropped: Arc<DroppedLines>) -> Self {
         let state = State {
             lines: Duration::ZERO,
             bytes: Duration::ZERO,
@@ -80,8 +95,7 @@ impl LogBudget {
             component: component.to_owned(),
             limits: limits.clone(),
             state: Mutex::new(state),
-            dropped_lines: Counter::default(),
-            dropped_bytes: Counter::default(),
+            dropped,
         }))
     }
 
@@ -102,8 +116,8 @@ impl LogBudget {
         state.dropped.lines += 1;
         state.dropped.bytes += bytes as u64;
         drop(state);
-        self.0.dropped_lines.increment();
-        self.0.dropped_bytes.add(bytes as u64);
+        self.0.dropped.lines.increment();
+        self.0.dropped.bytes.add(bytes as u64);
         if first {
             self.report_later();
         }
@@ -113,7 +127,7 @@ impl LogBudget {
     /// The lines that were dropped so far, and their bytes.
     #[must_use]
     pub fn dropped(&self) -> (u64, u64) {
-        (self.0.dropped_lines.get(), self.0.dropped_bytes.get())
+        (self.0.dropped.lines.get(), self.0.dropped.bytes.get())
     }
 
     /// Charges `bytes` more bytes for an admitted line.

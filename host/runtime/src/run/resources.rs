@@ -37,16 +37,21 @@ pub struct Resources {
 
 impl Resources {
     /// Creates the resources of the component that `spec` describes. `database` is the component's own, `all_rows`
-    /// sees the rows of all users in it, and `cohere` is the host's, each if granted.
+    /// sees the rows of all users in it, and `cohere` is the host's, each if granted. `before` are the component's
+    /// resources so far, whose numbers go on.
     #[must_use]
     pub fn new(
         spec: &ComponentSpec,
         database: Option<SessionPool>,
         all_rows: Option<SessionPool>,
         cohere: Option<berth_cohere::Client>,
+        before: Option<&Self>,
     ) -> Self {
-        let metrics = Arc::<ComponentMetrics>::default();
-        let log = LogBudget::new(&spec.name, &spec.limits.log);
+        let metrics = before.map_or_else(Arc::default, |before| Arc::clone(&before.metrics));
+        let log = before.map_or_else(
+            || LogBudget::new(&spec.name, &spec.limits.log),
+            |before| before.log.with_limits(&spec.limits.log),
+        );
         let gate = log.clone();
         Self {
             permits: Arc::new(Semaphore::new(spec.limits.concurrency)),
@@ -71,15 +76,6 @@ impl Resources {
     #[must_use]
     pub fn traps(&self) -> &Traps {
         &self.traps
-    }
-
-    /// The resources with the numbers of `others`, the component's resources so far.
-    #[must_use]
-    pub fn counting_on(mut self, others: &Self) -> Self {
-        self.metrics = Arc::clone(&others.metrics);
-        let cohere = self.services.cohere.take();
-        self.services.cohere = cohere.map(|cohere| cohere.counting(Arc::clone(&self.metrics.cohere)));
-        self
     }
 
     /// The component's numbers.

@@ -79,7 +79,7 @@ impl Version {
             pre,
             openapi: None,
             migrations: Arc::default(),
-            resources: Resources::new(&spec, None, None, None),
+            resources: Resources::new(&spec, None, None, None, None),
             client,
             spec,
         }
