@@ -27,7 +27,8 @@ pub(crate) fn size(bytes: u64) -> String {
 pub struct Limits {
     /// Bytes of all linear memories and tables of an instance together.
     pub memory: u64,
-    /// Wall-clock time from the request's arrival to the last byte of its response.
+    /// Wall-clock time from the start of the request's instance, after its wait for a turn, to the last byte of its
+    /// response.
     pub time: Duration,
     /// Execution time of the instance, without waiting.
     pub cpu: Duration,

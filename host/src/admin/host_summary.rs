@@ -108,7 +108,7 @@ pub(super) struct GrantsSummary {
 pub(super) struct LimitsSummary {
     /// Memory of an instance.
     memory_bytes: u64,
-    /// From a request's arrival to the last byte of its response.
+    /// From the start of a request's instance to the last byte of its response.
     time_seconds: f64,
     /// Execution of an instance, without waiting.
     cpu_seconds: f64,
