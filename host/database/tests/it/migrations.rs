@@ -57,7 +57,7 @@ async fn hosts_that_start_at_once_do_not_collide() {
     let mut connection = connect(&options).await;
     assert_eq!(
         text(&mut connection, "SELECT count(*) FROM berth.berth_migrations").await,
-        "8"
+        "9"
     );
 
     run(

@@ -138,6 +138,10 @@ impl Rows for JsonRows {
             .bytes
             .extend_from_slice(if self.columns.is_empty() { b"{}" } else { b"}" });
         self.count += 1;
+        self.body.beside = 0;
+        if self.body.is_too_long() {
+            return Err(Error::TooManyBytes(self.caps.bytes));
+        }
         Ok(())
     }
 }
