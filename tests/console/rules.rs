@@ -1,4 +1,4 @@
-//! What axe-core finds in each view, and the pictures of docs/operations.md.
+//! Each view is checked by axe-core, and pictured for docs/operations.md.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the console shows of a host.
+//! The views: numbers, hosts, traps, log, routes and sizes.
 
 use serde_json::json;
 

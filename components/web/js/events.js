@@ -2,16 +2,23 @@
 
 /** Yields `{ name, data }` for each event, with the data as JSON. */
 export async function* events(response) {
+  for await (const blocks of parts(response, "\n\n")) {
+    // A comment keeps the connection alive, and is no event.
+    for (const block of blocks) if (block.includes("data: ")) yield parse(block);
+  }
+}
+
+/** Yields the whole parts of each piece of a response that comes; a piece may end none. */
+export async function* parts(response, separator) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const blocks = (rest + value).split("\n\n");
-      rest = blocks.pop();
-      // A comment keeps the connection alive, and is no event.
-      for (const block of blocks) if (block.includes("data: ")) yield parse(block);
+      const all = (rest + value).split(separator);
+      rest = all.pop();
+      yield all;
     }
   } finally {
     reader.cancel().catch(() => {});

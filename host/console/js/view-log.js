@@ -2,6 +2,7 @@
 
 import { Failure, send } from "./api.js";
 import { element } from "./elements.js";
+import { parts } from "./events.js";
 import { moment } from "./units.js";
 
 /** The choice of the host's own lines, which is no name of a component. */
@@ -87,30 +88,14 @@ async function read(query, lines, state, stopped) {
     const response = await send(`/admin/logs?follow=true&lines=${SHOWN}&${query}`, { signal });
     lines.replaceChildren();
     state.textContent = "Live.";
-    for await (const some of jsonLines(response)) {
+    for await (const some of parts(response, "\n")) {
       clearTimeout(timer);
       timer = setTimeout(() => silent.abort(), SILENCE);
-      append(lines, some);
+      // An empty line keeps the connection alive.
+      append(lines, some.filter((line) => line).map((line) => JSON.parse(line)));
     }
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Yields the values of the JSON lines of each piece; a piece may have none, to keep the connection alive. */
-async function* jsonLines(response) {
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      const parts = (rest + value).split("\n");
-      rest = parts.pop();
-      yield parts.filter((part) => part).map((part) => JSON.parse(part));
-    }
-  } finally {
-    reader.cancel().catch(() => {});
   }
 }
 

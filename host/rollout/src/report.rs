@@ -88,7 +88,7 @@ const MAX_ENTRIES: usize = 100;
 const MAX_SENTENCE_CHARACTERS: usize = 2000;
 
 /// Cuts a text at a number of characters. A text that was cut ends in an ellipsis.
-pub(crate) fn cut(text: &str, most: usize) -> String {
+fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

@@ -1,4 +1,4 @@
-//! The host itself: its sizes, its routes, and what the manifest allows its components.
+//! The host itself: its sizes, its routes, and the grants and limits of its components.
 
 use std::sync::Arc;
 

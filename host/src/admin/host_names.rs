@@ -3,7 +3,7 @@
 //! A page can make the name of its site lead to an address of this machine (DNS rebinding). Its requests then are those of
 //! the listener's own pages, but they carry that name. An address cannot be made to lead elsewhere.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::{HeaderMap, header};
 
@@ -52,7 +52,7 @@ fn is_address(name: &str) -> bool {
     let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
     match inner {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => name.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4()),
+        None => name.parse::<Ipv4Addr>().is_ok(),
     }
 }
 

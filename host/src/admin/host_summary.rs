@@ -67,7 +67,7 @@ pub(super) struct RouteSummary {
     name: String,
 }
 
-/// What answers a route.
+/// The kind of program or directory behind a route.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 enum RouteKind {
@@ -79,7 +79,7 @@ enum RouteKind {
     Files,
 }
 
-/// What the manifest allows a component.
+/// The grants and limits of a component in the manifest.
 #[derive(Serialize, ToSchema)]
 pub(super) struct GrantsSummary {
     /// The component.
